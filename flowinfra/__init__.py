@@ -1,0 +1,1 @@
+"""Metaflow flows as declarative infrastructure."""

@@ -1,0 +1,67 @@
+"""The `flowinfra` command. Thin: every subcommand lives in its own module and calls one function of the library."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from flowinfra.errors import FlowInfraError
+
+COMMANDS: dict[str, str] = {
+    "compile": "compile a flow: CompiledFlow as JSON, or a bundle",
+    "lock": "solve @conda/@pypi environments and write the lock that compile uses",
+    "gc": "remove retained job definitions and objects that nothing refers to",
+    "pull": "make runs visible to the Client API where there is no metadata service",
+    "local": "the embedded AWS: start, stop, status, exec, run",
+}
+"""Subcommand → its line in `--help`. Module `flowinfra.cli.<name>` has the click command `command`."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand only when it is used: `--help` and completion stay instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all subcommands, in the order in which they are taught."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a subcommand; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"flowinfra.cli.{cmd_name.replace('-', '_')}_")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; an error meant for users becomes one message on stderr and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except FlowInfraError as error:
+            click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+            click.echo(str(error), err=True)
+            sys.exit(1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flowinfra", prog_name="flowinfra")
+def main() -> None:
+    """Make Metaflow flows part of declarative infrastructure.
+
+    \b
+    Try it on this machine, without an account:
+      flowinfra local start
+      flowinfra local exec -- pulumi up -s local
+      flowinfra local run ParameterFlow --alpha 0.5
+    """
+
+
+if __name__ == "__main__":
+    main()

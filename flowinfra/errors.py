@@ -1,0 +1,57 @@
+"""Every error that flowinfra shows to a user.
+
+    FlowInfraError            base; `str(error)` is what the user reads
+      CompileError            a flow that cannot be compiled (Metaflow's own words, with file and line)
+        UnsupportedMetaflowError  a Metaflow whose internals do not fit what we record
+      BundleError             a CompiledFlow file that is truncated, altered or of a newer schema
+      BindError               an identity value that breaks its grammar, or a limit of the target
+      ConfigError             stack configuration or component arguments that do not fit
+      LocalError              the embedded AWS: not running, port taken, wrong endpoint
+      ToolError               a program that we need (pulumi, git, python) is missing or failed
+
+A command ends with exit code 1 for any of them and prints no traceback. `Problems` carries several at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class FlowInfraError(Exception):
+    """Base of all errors meant for users."""
+
+
+class CompileError(FlowInfraError):
+    """The flow could not be compiled."""
+
+
+class UnsupportedMetaflowError(CompileError):
+    """The installed Metaflow does something that the recorder does not know."""
+
+
+class BundleError(FlowInfraError):
+    """A CompiledFlow file could not be read or is not what it says."""
+
+
+class BindError(FlowInfraError):
+    """A value does not fit the place in the definition that it is bound to, or a limit is exceeded."""
+
+
+class ConfigError(FlowInfraError):
+    """Stack configuration or component arguments are wrong."""
+
+
+class LocalError(FlowInfraError):
+    """The embedded AWS cannot do what was asked."""
+
+
+class ToolError(FlowInfraError):
+    """An external program is missing or failed."""
+
+
+class Problems(FlowInfraError):  # noqa: N818  (reads as what it is: all problems of a stack at once)
+    """Several errors, shown together so that a user mends them in one go."""
+
+    def __init__(self, errors: Iterable[Exception]) -> None:
+        self.errors = list(errors)
+        super().__init__("\n".join(f"- {error}" for error in self.errors))

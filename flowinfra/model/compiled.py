@@ -1,0 +1,308 @@
+"""CompiledFlow: what Metaflow would have sent to the cloud, as data.
+
+The contract between the compiler, which produces it, and the components, which read nothing else.
+It is free of identity: buckets, queues, tables, roles, regions, tokens and owners are placeholders (see
+`PLACEHOLDERS`) that the components bind per stack. Equal inputs give equal bytes: `CompiledFlow.to_json` is canonical.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Json = Any
+"""A JSON value (`json.loads` of one)."""
+
+
+class Model(BaseModel):
+    """Base of all data in a CompiledFlow: immutable, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parameter(Model):
+    """A Metaflow Parameter as `trigger` sees it."""
+
+    type: str
+    """Metaflow's type name: str, int, float, bool, JSON or file."""
+    default: Json = None
+    """The default as the definition carries it; None where there is none or where it is computed at deploy time."""
+    required: bool = False
+    deploy_time: bool = False
+    """The default is a function, evaluated once per deployed version (never at compile)."""
+    help: str | None = None
+
+
+class Resources(Model):
+    """What a step asks of its compute, in Metaflow's units."""
+
+    cpu: float
+    """vCPUs."""
+    memory: int
+    """MB."""
+    gpu: int = 0
+    extra: dict[str, Json] = Field(default_factory=dict)
+    """Other non-default attributes of @batch (shared_memory in MB, ephemeral_storage in GiB, use_tmpfs, …)."""
+
+
+class Decorator(Model):
+    """A decorator of a step or flow with its attributes, defaults left out."""
+
+    name: str
+    attributes: dict[str, Json] = Field(default_factory=dict)
+
+
+class Step(Model):
+    """A step of the flow in human terms: what a reviewer wants to see change."""
+
+    kind: Literal["start", "linear", "split", "foreach", "join", "end", "split-switch", "parallel"]
+    next: tuple[str, ...]
+    """Names of the steps that follow, in the order of the flow's source."""
+    doc: str = ""
+    image: str | None = None
+    queue: str | None = None
+    """The step's own queue; None for the platform's."""
+    resources: Resources
+    retries: int = 0
+    """Retries of the user's code: `@retry(times=…)`. Catch's own fallback attempt is not counted."""
+    attempts: int = 1
+    """Attempts in all, as the job is submitted with."""
+    timeout: int | None = None
+    """Seconds per attempt; None where Metaflow's own default of five days applies."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """`@environment(vars=…)`."""
+    secrets: tuple[str, ...] = ()
+    """Secret sources of `@secrets`, by name; never values."""
+    decorators: tuple[Decorator, ...] = ()
+    """All other decorators, sorted by name."""
+
+
+class Schedule(Model):
+    """`@schedule` as the target takes it."""
+
+    cron: str
+    """Six-field AWS cron (step-functions) without the `cron(…)` around it."""
+    timezone: str | None = None
+
+
+class Project(Model):
+    """`@project` as resolved for this compile."""
+
+    name: str
+    branch: str
+    """Full branch name: `prod`, `prod.<branch>`, `test.<branch>`."""
+    production: bool
+
+
+class Flow(Model):
+    """The flow itself, whatever it is deployed to."""
+
+    name: str
+    """Class name of the FlowSpec."""
+    doc: str = ""
+    file: str
+    """Base name of the flow's file; no path of the compiling machine."""
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    configs: dict[str, Json] = Field(default_factory=dict)
+    """Config name → its value (Configs are part of the package, so they hold no secrets)."""
+    schedule: Schedule | None = None
+    project: Project | None = None
+    decorators: tuple[Decorator, ...] = ()
+    """Flow decorators other than @schedule and @project, sorted by name."""
+    start: str = "start"
+    steps: dict[str, Step]
+    """Step name → step, in topological order."""
+    tags: tuple[str, ...] = ()
+    namespace: str | None = None
+    max_workers: int
+    workflow_timeout: int | None = None
+    token_prefix: str
+    """What Metaflow begins this flow's production token with."""
+
+
+class SourceFile(Model):
+    """One file of the code package."""
+
+    sha256: str
+    size: int
+    """Bytes."""
+
+
+class CodePackage(Model):
+    """The user's part of the code package; Metaflow's own files are named by its version."""
+
+    object: str
+    """Digest of the package: a key of `CompiledFlow.objects`."""
+    files: dict[str, SourceFile]
+    """Path in the package → file, for the user's code only."""
+    metaflow: str
+    """sha256 over Metaflow's own files in the package."""
+
+
+class DatastoreObject(Model):
+    """An object that the flow's tasks read from the datastore."""
+
+    key: str
+    """Key below the datastore's root: `<flow>/data/<first two>/<sha1>`."""
+    sha256: str
+    size: int
+    """Bytes."""
+    kind: Literal["package", "include-file", "command", "environment"]
+
+
+class Placeholder(Model):
+    """A value that a stack binds, and where."""
+
+    grammar: str
+    """Regular expression that the whole value must match."""
+    sites: tuple[str, ...]
+    """RFC 6901 pointers, from the root of the CompiledFlow, of the strings that hold it."""
+
+
+class JobDefinition(Model):
+    """Arguments of Batch RegisterJobDefinition as recorded, for one step."""
+
+    properties: dict[str, Json]
+    """In the API's own camelCase, without jobDefinitionName."""
+
+
+class ScheduleRule(Model):
+    """Arguments of EventBridge PutRule and PutTargets as recorded."""
+
+    name: str
+    expression: str
+    """`cron(…)`."""
+    description: str
+    input: str
+    """JSON text that the rule passes to the state machine."""
+
+
+class StepFunctionsTarget(Model):
+    """What `step-functions create` would have sent."""
+
+    state_machine: str
+    """Name of the state machine, as Metaflow makes it."""
+    definition: dict[str, Json]
+    """Amazon States Language. `Parameters.JobDefinition` of a step's state is `flowinfra--job-definition-<step>`."""
+    job_definitions: dict[str, JobDefinition]
+    """Step → job definition."""
+    schedule: ScheduleRule | None = None
+    log_history: bool = False
+    """Execution history goes to a log group (`--log-execution-history`)."""
+
+
+class Shape(Model):
+    """The options that change what Metaflow produces: input of the compile and of its cache key.
+
+    Identity (bucket, queue, roles, …) is not here: stacks of one shape share one CompiledFlow, byte for byte.
+    """
+
+    compute: Literal["EC2", "FARGATE"] = "EC2"
+    """Platform of the job queue: decides what a job definition holds."""
+    metadata: Literal["local", "service"] = "local"
+    """Metaflow's metadata provider for the deployed flow."""
+    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    image: str | None = None
+    """Default container image; None for `python:<minor of the compiling interpreter>`."""
+    python: str = ""
+    """`3.11`: minor of the interpreter that compiled, filled in by the compiler."""
+    name: str | None = None
+    """State machine name instead of the flow's (`step-functions --name`)."""
+    name_prefix: str | None = None
+    """Metaflow's METAFLOW_SFN_STATE_MACHINE_PREFIX."""
+    decospecs: tuple[str, ...] = ()
+    """`--with`."""
+    tags: tuple[str, ...] = ()
+    """Metaflow tags of each run."""
+    namespace: str | None = None
+    branch: str | None = None
+    production: bool = False
+    configs: dict[str, Json] = Field(default_factory=dict)
+    """Config name → value (JSON, or the text of a file) given in place of the Config's own default."""
+    parameters: dict[str, Json] = Field(default_factory=dict)
+    """Parameter name → default for this environment."""
+    steps: dict[str, dict[str, Json]] = Field(default_factory=dict)
+    """Step → overrides: cpu, memory, gpu, image, queue, retries, timeout, environment."""
+    schedule: str | None = None
+    """Cron in place of the flow's; `off` for none."""
+    max_workers: int = 100
+    workflow_timeout: int | None = None
+    distributed_map: bool = False
+    compress: bool = False
+    log_history: bool = False
+    batch_tags: dict[str, str] = Field(default_factory=dict)
+    package_root: str | None = None
+    package_include: tuple[str, ...] = ()
+    package_exclude: tuple[str, ...] = ()
+    package_suffixes: tuple[str, ...] = ()
+    package_info: bool = False
+    """Put git provenance into the package (it then differs from commit to commit)."""
+    env: dict[str, str] = Field(default_factory=dict)
+    """Variables that the flow's module may read at compile → sha256 of the value (never the value)."""
+    settings: dict[str, str] = Field(default_factory=dict)
+    """METAFLOW_* settings; the metadata service's key is refused here."""
+    extra: tuple[str, ...] = ()
+    """Other options of Metaflow's own command."""
+
+
+class CompiledFlow(Model):
+    """A compiled flow: pure data, byte-reproducible, without identity."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    metaflow: str
+    """Version of Metaflow that compiled."""
+    target: Literal["step-functions"]
+    shape: Shape
+    flow: Flow
+    package: CodePackage
+    objects: dict[str, DatastoreObject]
+    """Metaflow's digest (sha1, hex) → object. The bytes travel beside, in a bundle or in the compile cache."""
+    placeholders: dict[str, Placeholder]
+    """`flowinfra--bucket` and so on → grammar and sites."""
+    step_functions: StepFunctionsTarget
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no whitespace, one trailing newline."""
+        return canonical_json(self.model_dump(mode="json", by_alias=True)) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the canonical JSON, in hex."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def canonical_json(value: Json) -> str:
+    """`value` as JSON with sorted keys, no whitespace and non-ASCII kept as it is."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+_WORD = r"[A-Za-z0-9_.-]+"
+_ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"
+
+GRAMMARS: dict[str, str] = {
+    "bucket": r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    "prefix": r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*",
+    "queue": r"(arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/)?[A-Za-z0-9][A-Za-z0-9_-]{0,127}",
+    "table": r"[A-Za-z0-9_.-]{3,255}",
+    "region": r"[a-z]{2}(-[a-z]+)+-[0-9]",
+    "owner": _WORD,
+    "token": _WORD,
+    "service-url": r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_.~-]+)*/?",
+    "job-role": _ROLE,
+    "execution-role": _ROLE,
+    "job-definition": r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}:[0-9]+",
+}
+"""Identity (what a stack binds in place of `flowinfra--<identity>`) → regular expression of the whole value.
+
+`job-definition` stands for `flowinfra--job-definition-<step>`, bound to `name:revision`.
+
+Every match is left unchanged by JSON encoding and by shell quoting, so one text fits at any nesting depth.
+"""
+
+MARK = "flowinfra--"
+"""What every placeholder begins with; a flow whose own text holds it is refused."""
