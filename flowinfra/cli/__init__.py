@@ -31,7 +31,7 @@ class LazyGroup(click.Group):
         """Import and return a subcommand; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"flowinfra.cli.{cmd_name.replace('-', '_')}_")
+        module = importlib.import_module(f"flowinfra.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
