@@ -1,0 +1,41 @@
+# Every target that needs the virtual environment or Pulumi depends on `setup`, which does nothing when all is there.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# Options for pytest, such as `make test PYTEST="-k golden -x"`. Two workers: a flow's tasks are processes of their own.
+PYTEST ?= -n 2
+
+.PHONY: help setup demo test lint lock bench golden clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## prepare .venv, and a Pulumi CLI where none is installed (about 4 minutes, once)
+	@PYTHON="$(PYTHON)" tools/setup
+
+demo: setup ## deploy three flows to the embedded AWS, run one, read its result
+	@tools/demo
+
+lint: setup ## style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+test: lint ## lint and all tests
+	pytest $(PYTEST)
+
+golden: setup ## regenerate the golden files; review the difference before you commit it
+	pytest $(PYTEST) --update-golden tests/unit
+
+bench: setup ## measure against Metaflow's own command and a bare Pulumi program
+	python -m bench
+
+lock: ## renew requirements.lock from pyproject.toml (needs uv); UPGRADE=1 takes the newest releases
+	@command -v uv >/dev/null || { echo "error: uv is needed to solve for all Pythons and systems at once: https://docs.astral.sh/uv" >&2; exit 1; }
+	uv pip compile pyproject.toml --extra local --group dev --universal --python-version 3.10 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+
+clean: ## remove .venv and what tools left here (not the cache of built tools)
+	rm -rf .venv .flowinfra .mypy_cache .ruff_cache .pytest_cache dist build

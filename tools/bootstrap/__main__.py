@@ -1,0 +1,30 @@
+"""`python -m tools.bootstrap`: prepare all; the exit code tells whether it worked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tools.bootstrap.environment import prepare_venv
+from tools.bootstrap.files import locked
+from tools.bootstrap.output import SetupError
+from tools.bootstrap.pulumi import prepare_pulumi
+
+
+def main() -> int:
+    """Prepare all; return the exit code."""
+    try:
+        with locked(Path(__file__), ".venv"):
+            prepare_venv()
+            prepare_pulumi()
+    except SetupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; `make setup` goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

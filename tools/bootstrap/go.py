@@ -1,0 +1,101 @@
+"""Build programs from the Go modules that are pinned under tools/."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.bootstrap.files import ROOT, replacing
+from tools.bootstrap.output import SetupError, run_shown
+
+PULUMI = "github.com/pulumi/pulumi"
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """A folder under tools/ whose go.mod pins what is built there."""
+
+    folder: Path
+
+    def _line(self, pattern: str) -> str:
+        found = re.search(pattern, (self.folder / "go.mod").read_text(), re.MULTILINE)
+        if found is None:
+            raise SetupError(f"{self.folder / 'go.mod'} has no line that matches {pattern!r}.")
+        return found[1]
+
+    @property
+    def go_version(self) -> str:
+        """The oldest Go that builds it, such as `1.25.11`."""
+        return self._line(r"^go ([0-9.]+)$")
+
+    @property
+    def pulumi_version(self) -> str:
+        """The version of Pulumi's SDK that it is built with, such as `3.250.0`."""
+        return self._line(rf"^\s*(?:require )?{re.escape(PULUMI)}/sdk/v3 v([0-9.]+)$")
+
+
+CLI_MODULE = GoModule(ROOT / "tools" / "pulumi-cli")
+HOST_MODULE = GoModule(ROOT / "tools" / "language-host")
+
+
+def go_command(module: GoModule) -> str:
+    """Return a `go` that can build the module; Go may fetch a newer toolchain of itself for it."""
+    advice = (
+        f"Install Go {module.go_version} or newer (https://go.dev/dl), or Pulumi itself "
+        "(https://www.pulumi.com/docs/install), and run `make setup` again."
+    )
+    go = shutil.which("go")
+    if go is None:
+        raise SetupError(
+            f"Pulumi is not installed, and Go, which could build it, is not on PATH.\n{advice}"
+        )
+    result = subprocess.run(
+        [go, "version"], cwd=module.folder, capture_output=True, text=True, env=go_env()
+    )
+    if result.returncode != 0:
+        raise SetupError(f"{go} cannot build Pulumi: {result.stderr.strip()}\n{advice}")
+    version = re.search(r"go(\d+(?:\.\d+)*)", result.stdout)
+    if version is None or numbers(version[1]) < numbers(module.go_version):
+        raise SetupError(f"{go} is too old to build Pulumi: {result.stdout.strip()}\n{advice}")
+    return go
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return `1.25.11` as (1, 25, 11), to compare versions."""
+    return tuple(map(int, version.split(".")))
+
+
+def go_env() -> dict[str, str]:
+    """Return an environment in which Go needs no C compiler and sees no workspace of the user's."""
+    env = dict(os.environ)
+    env.setdefault("HOME", str(Path.home()))
+    return env | {"CGO_ENABLED": "0", "GOWORK": "off"}
+
+
+def go_build(go: str, module: GoModule, package: str, target: Path, title: str) -> None:
+    """Build a Go package into an executable, which appears whole or not at all."""
+    packages: set[str] = set()
+    built: set[str] = set()
+
+    def list_detail(line: str) -> str | None:
+        if line.startswith("go: "):
+            return line.removeprefix("go: ")
+        packages.add(line)
+        return None
+
+    def build_detail(line: str) -> str:
+        if line in packages:
+            built.add(line)
+        return f"compiled {len(built):,} of {len(packages):,} packages"
+
+    sources = [go, "list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", package]
+    run_shown(sources, f"{title}, sources", list_detail, cwd=module.folder, env=go_env())
+    flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-v"]
+    link = f"-s -w -X {PULUMI}/sdk/v3/go/common/version.Version=v{module.pulumi_version}"
+    with replacing(target) as path:
+        build: list[str | Path] = [go, "build", *flags, "-ldflags", link, "-o", path, package]
+        run_shown(build, f"{title}, build", build_detail, cwd=module.folder, env=go_env())
