@@ -1,1 +1,30 @@
-"""Flow file + options → CompiledFlow, by recording Metaflow's own command in a child process."""
+"""Flow file + options → CompiledFlow, by recording Metaflow's own command in a child process.
+
+request.py    what is asked, checked
+process.py    the child: an allowlisted environment, one interpreter
+driver.py     what runs in the child: Metaflow's `create` against recorders
+assemble.py   recording → CompiledFlow (pure), with package.py and mends.py
+store.py      the cache; bundle.py a CompiledFlow as one file
+compile.py    all of it together
+"""
+
+from flowinfra.compiler.bundle import read_bundle, write_bundle
+from flowinfra.compiler.compile import (
+    compile_flow,
+    compile_flows,
+    evaluate_parameters,
+    unreviewed_files,
+)
+from flowinfra.compiler.request import CompileRequest
+from flowinfra.compiler.store import blob_path
+
+__all__ = [
+    "CompileRequest",
+    "blob_path",
+    "compile_flow",
+    "compile_flows",
+    "evaluate_parameters",
+    "read_bundle",
+    "unreviewed_files",
+    "write_bundle",
+]

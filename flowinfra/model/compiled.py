@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 Json = Any
 """A JSON value (`json.loads` of one)."""
@@ -148,10 +148,15 @@ class DatastoreObject(Model):
     """An object that the flow's tasks read from the datastore."""
 
     key: str
-    """Key below the datastore's root: `<flow>/data/<first two>/<sha1>`."""
+    """Key below the datastore's root: `<flow>/data/<first two>/<digest>`, or `data/<flow>/<digest>` (IncludeFile)."""
     sha256: str
+    """Of the content before compression: compressors differ from machine to machine, the content does not."""
     size: int
-    """Bytes."""
+    """Bytes of the content before compression."""
+    gzip: bool = False
+    """The stored bytes are the gzip of the content."""
+    metadata: dict[str, str] = Field(default_factory=dict)
+    """S3 user metadata that Metaflow's datastore reads back."""
     kind: Literal["package", "include-file", "command", "environment"]
 
 
@@ -206,6 +211,8 @@ class Shape(Model):
     """Platform of the job queue: decides what a job definition holds."""
     metadata: Literal["local", "service"] = "local"
     """Metaflow's metadata provider for the deployed flow."""
+    environment: Literal["local", "conda", "pypi"] = "local"
+    """Metaflow's `--environment`; conda and pypi need a lock (`flowinfra lock`)."""
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
     image: str | None = None
     """Default container image; None for `python:<minor of the compiling interpreter>`."""
@@ -261,7 +268,7 @@ class CompiledFlow(Model):
     flow: Flow
     package: CodePackage
     objects: dict[str, DatastoreObject]
-    """Metaflow's digest (sha1, hex) → object. The bytes travel beside, in a bundle or in the compile cache."""
+    """Metaflow's digest (sha1 of the content, hex) → object; the bytes travel beside, in a bundle or the cache."""
     placeholders: dict[str, Placeholder]
     """`flowinfra--bucket` and so on → grammar and sites."""
     step_functions: StepFunctionsTarget

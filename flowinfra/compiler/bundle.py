@@ -1,0 +1,91 @@
+"""A CompiledFlow with the bytes of its objects in one file: compile in one place, deploy in another.
+
+A bundle is a zip of `flow.json` (canonical) and `blobs/<sha256>` (as stored), members sorted, with fixed times and no
+compression, so that equal content gives equal bytes. Reading verifies every digest.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from flowinfra.compiler import store
+from flowinfra.errors import BundleError
+from flowinfra.model.compiled import SCHEMA_VERSION, CompiledFlow
+
+FLOW = "flow.json"
+
+
+def write_bundle(compiled: CompiledFlow, path: Path) -> None:
+    """Write the bundle of a flow that was compiled here (its objects are in the compile cache)."""
+    text = compiled.to_json().encode()
+    members = {FLOW: text, "digest": hashlib.sha256(text).hexdigest().encode()}
+    for entry in compiled.objects.values():
+        members[f"blobs/{entry.sha256}"] = store.blob_path(entry.sha256).read_bytes()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, members[name])
+    store.write_atomically(path, out.getvalue())
+
+
+def read_bundle(path: Path) -> CompiledFlow:
+    """Read and verify a bundle; its objects are then in the compile cache.
+
+    Raises:
+        BundleError: the file is missing, truncated, edited, or of a newer schema.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+    except FileNotFoundError:
+        raise BundleError(f"{path}: does not exist") from None
+    except (OSError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            f"{path}: is no CompiledFlow bundle, or it is truncated ({error}); compile it again"
+        ) from None
+    if FLOW not in members or "digest" not in members:
+        raise BundleError(f"{path}: holds no {FLOW}; make bundles with `flowinfra compile -o NAME.flow`")
+    if hashlib.sha256(members[FLOW]).hexdigest().encode() != members["digest"]:
+        raise BundleError(f"{path}: {FLOW} was changed after it was compiled; compile it again")
+    compiled = parse_compiled(members[FLOW], str(path))
+    for entry in compiled.objects.values():
+        stored = members.get(f"blobs/{entry.sha256}")
+        if stored is None:
+            raise BundleError(f"{path}: object {entry.key} is missing; compile it again")
+        try:
+            content = gzip.decompress(stored) if entry.gzip else stored
+        except (OSError, EOFError, ValueError) as error:
+            raise BundleError(f"{path}: object {entry.key} is damaged ({error}); compile it again") from None
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise BundleError(f"{path}: object {entry.key} does not have the digest that it is named by")
+        store.put_blob(entry.sha256, stored)
+    return compiled
+
+
+def parse_compiled(text: bytes, name: str) -> CompiledFlow:
+    """CompiledFlow from JSON, with errors that say what does not fit."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise BundleError(f"{name}: is not JSON ({error})") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise BundleError(
+            f"{name}: has schema version {version}, this flowinfra reads up to {SCHEMA_VERSION}; "
+            "use a newer flowinfra or compile again with this one"
+        )
+    try:
+        return CompiledFlow.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the top level"
+        raise BundleError(f"{name}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)") from None

@@ -1,0 +1,141 @@
+"""Compile flows: from the cache where nothing that was read has changed, else by a child process each."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flowinfra.compiler import package, process, store
+from flowinfra.compiler.assemble import assemble
+from flowinfra.compiler.provenance import provenance, untracked
+from flowinfra.compiler.request import CompileRequest, check, config_texts
+from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow, Json
+
+Progress = Callable[[CompileRequest, bool], None]
+"""Called when a flow is compiled, with True if it came from the cache."""
+
+
+def compile_flow(request: CompileRequest) -> CompiledFlow:
+    """Compile one flow to data; equal inputs give equal bytes, on any machine.
+
+    Raises:
+        CompileError: Metaflow refuses the flow, or the request does not fit it.
+        Problems: several things are wrong with the request itself.
+    """
+    compiled, _ = _compile(request, store.Reads())
+    return compiled
+
+
+def compile_flows(
+    requests: Sequence[CompileRequest], jobs: int | None = None, progress: Progress | None = None
+) -> list[CompiledFlow]:
+    """Compile several flows in parallel, results in the order of the requests.
+
+    Args:
+        requests: what to compile.
+        jobs: child processes at a time; None for one per processor.
+        progress: called as each flow is done.
+
+    Raises:
+        Problems: all errors of all flows.
+    """
+    # digests of shared modules are taken once for all flows
+    reads = store.Reads()
+
+    def one(request: CompileRequest) -> CompiledFlow | FlowInfraError:
+        try:
+            compiled, cached = _compile(request, reads)
+        except FlowInfraError as error:
+            return error
+        if progress is not None:
+            progress(request, cached)
+        return compiled
+
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        results = list(pool.map(one, requests))
+    errors: list[Exception] = [result for result in results if isinstance(result, FlowInfraError)]
+    if errors:
+        raise errors[0] if len(errors) == 1 else Problems(errors)
+    return [result for result in results if isinstance(result, CompiledFlow)]
+
+
+def evaluate_parameters(request: CompileRequest, user: str, now: datetime | None = None) -> dict[str, Json]:
+    """Values of the parameters whose default is a function, evaluated now as `user`.
+
+    Outside the digest and the cache: the values belong to a deployment, not to the compiled flow. A function reads the
+    declared time from FLOWINFRA_NOW (ISO 8601) where one is given.
+    """
+    check(request)
+    with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
+        answer = process.evaluate(request, Path(folder), user=user, now=now)
+        values: dict[str, Json] = answer.data["evaluated"]
+        return values
+
+
+def unreviewed_files(compiled: CompiledFlow, flow: Path) -> list[str]:
+    """Packaged files that git does not track: what a reviewer of the pull request cannot see."""
+    return [path for path in untracked(flow.resolve().parent) if path in compiled.package.files]
+
+
+def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow, bool]:
+    check(request)
+    flow = request.flow.resolve()
+    git = provenance(flow.parent) if request.shape.package_info else {}
+    python = process.interpreter(request)
+    key = store.entry_key(
+        {
+            "flow": str(flow),
+            "target": request.target,
+            "shape": request.shape.model_dump(mode="json"),
+            "configs": config_texts(request),
+            "env": dict(request.env),
+            "python": [python, os.path.realpath(python)],
+            "git": git,
+        }
+    )
+    found = store.find(key, reads)
+    if found is not None:
+        return CompiledFlow.model_validate_json(found), True
+    selection = _selection(request)
+    with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
+        answer = process.record(request, Path(folder))
+        made = assemble(request, answer.data, answer.folder, selection, git)
+    files, folders = _inputs(answer.data, selection, reads)
+    store.remember(key, files, folders, made.flow.to_json().encode(), made.blobs)
+    return made.flow, False
+
+
+def _selection(request: CompileRequest) -> package.Selection:
+    shape, flow = request.shape, request.flow.resolve()
+    return package.Selection(
+        folder=flow.parent,
+        root=process.package_root(request) if shape.package_root else None,
+        include=shape.package_include,
+        exclude=shape.package_exclude,
+        suffixes=(".py", *shape.package_suffixes),
+        flow_file=flow.name,
+    )
+
+
+def _inputs(
+    answer: dict[str, Any] | Any, selection: package.Selection, reads: store.Reads
+) -> tuple[dict[str, str | None], list[str]]:
+    """Files with their digests and folders that a compile depended on."""
+    files: dict[str, str | None] = dict(answer["files"])
+    folders = [*answer["folders"], *answer["libraries"]]
+    more = [Path(answer["version_file"])]
+    for glob in selection.include:
+        more += [path for path in selection.folder.glob(glob) if path.is_file()]
+    if selection.root is not None:
+        more += package.package_files(selection.root, selection.suffixes)
+    for path in more:
+        files[str(path)] = reads.file(str(path))
+        if selection.root is not None or selection.include:
+            folders.append(str(path.parent))
+    return files, sorted(set(folders))

@@ -1,0 +1,693 @@
+"""Run Metaflow's own `create` in the flow's interpreter, with recorders in place of the cloud.
+
+This file runs as a script in the interpreter that the flow belongs to: standard library and metaflow only.
+Standard input holds a request (JSON, see `compiler.process`); the answer goes to `<out>/answer.json`, the bytes of
+recorded datastore objects beside it. Nothing else is written, and no socket is opened: `Watch` sees to both.
+
+Everything of Metaflow's that we lean on is in `Seams`; a Metaflow that lacks one is refused with its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import io
+import json
+import os
+import random
+import runpy
+import sys
+import threading
+import traceback
+
+MARK = "flowinfra--"
+PACKAGED_SUFFIXES = (".py", ".R", ".RDS")
+HELPERS = {"ldconfig", "gcc", "cc", "ld", "objdump", "uname", "file"}
+"""Programs that the standard library itself starts to find shared libraries or name the platform."""
+
+
+class Refusal(BaseException):
+    """What must end the compile whatever Metaflow or the flow make of exceptions; `kind` tells the parent why."""
+
+    def __init__(self, kind, message):
+        self.kind, self.message = kind, message
+        super().__init__(message)
+
+
+class Watch:
+    """An audit hook: refuses sockets and programs, notes every file and folder that was read."""
+
+    def __init__(self, ignored_roots):
+        self.ignored = tuple(os.path.join(root, "") for root in ignored_roots)
+        self.files, self.folders = set(), set()
+        self.refusal = None
+        self.active = True
+        self.writable = None
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event, args):
+        if not self.active:
+            return
+        if event == "open":
+            path, flags = args[0], args[2]
+            if isinstance(path, (str, bytes, os.PathLike)):
+                if flags & (os.O_WRONLY | os.O_RDWR):
+                    self._written(path)
+                else:
+                    self._note(self.files, path)
+        elif event in ("os.listdir", "os.scandir"):
+            if args[0] is None or isinstance(args[0], (str, bytes, os.PathLike)):
+                self._note(self.folders, args[0] or ".")
+        elif event.startswith("socket.") and event not in ("socket.gethostname", "socket.__new__"):
+            self._refuse("network", f"it opened a network connection ({event} {_short(args)})")
+        elif event in ("subprocess.Popen", "os.exec", "os.posix_spawn"):
+            program = args[0] if isinstance(args[0], str) else str(args[0])
+            argv = args[1] if len(args) > 1 and args[1] else [program]
+            name = os.path.basename(str(argv[0] if isinstance(argv, (list, tuple)) else argv).split()[0])
+            if name not in HELPERS and os.path.basename(program) not in HELPERS:
+                self._refuse("program", f"it started a program ({_short(argv)})")
+        elif event == "os.system":
+            self._refuse("program", f"it started a program ({_short(args)})")
+
+    def _note(self, where, path):
+        try:
+            full = os.path.realpath(os.fsdecode(path))
+        except (TypeError, ValueError):
+            return
+        if not full.startswith(self.ignored):
+            where.add(full)
+
+    def _written(self, path):
+        full = os.path.realpath(os.fsdecode(path))
+        if self.writable is not None and not full.startswith((self.writable, "/dev/")):
+            self._refuse("write", f"it wrote a file ({full})")
+
+    def _refuse(self, kind, message):
+        self.refusal = self.refusal or Refusal(kind, message + " at " + _user_frame())
+        raise self.refusal
+
+
+def _short(value):
+    text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def library_folders():
+    """Folders of the standard library and of installed distributions: known by name and version, not by content."""
+    import site
+    import sysconfig
+
+    paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    paths += [*site.getsitepackages(), site.getusersitepackages()]
+    paths += [path for path in sys.path if os.path.basename(path) in ("lib-dynload", "site-packages", "dist-packages")]
+    return [path for path in dict.fromkeys(map(os.path.realpath, paths)) if os.path.isdir(path)]
+
+
+def _installed(path):
+    return path.startswith(("<", *(os.path.join(folder, "") for folder in library_folders())))
+
+
+def _user_frame():
+    """Innermost line outside the interpreter and Metaflow: what the user can change."""
+    for frame in reversed(traceback.extract_stack()[:-1]):
+        if frame.filename != __file__ and not _installed(frame.filename):
+            return f"{frame.filename}:{frame.lineno}"
+    return "an unknown line"
+
+
+class Recording:
+    """The calls that Metaflow made, and the objects that it saved."""
+
+    def __init__(self, out):
+        self.out, self.calls, self.objects = out, [], []
+        self.refusal = None
+
+    def call(self, service, operation, arguments):
+        self.calls.append({"service": service, "operation": operation, "arguments": arguments})
+
+    def save(self, bucket, key, body, metadata):
+        name = f"object-{len(self.objects)}"
+        with open(os.path.join(self.out, name), "wb") as file:
+            file.write(body)
+        self.objects.append({"bucket": bucket, "key": key, "file": name, "metadata": metadata})
+
+    def unknown(self, service, operation):
+        self.refusal = self.refusal or Refusal("unknown-call", f"{service}.{operation}")
+        raise self.refusal
+
+
+def _client_error(code, operation):
+    from botocore.exceptions import ClientError
+
+    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+
+
+class AbsentError(Exception):
+    """Stands for every `client.exceptions.<Name>`: what is asked for is not there."""
+
+
+class _Exceptions:
+    def __getattr__(self, name):
+        return AbsentError
+
+
+class _Paginator:
+    def __init__(self, pages):
+        self.pages = pages
+
+    def paginate(self, **_arguments):
+        return self.pages
+
+
+class Client:
+    """An AWS client that answers as an empty account would and writes down what it is told to create."""
+
+    def __init__(self, service, recording, request):
+        self._service, self._recording, self._request = service, recording, request
+        self.exceptions = _Exceptions()
+        self._client_config = type("Config", (), {"region_name": request["region"]})()
+
+    def __getattr__(self, operation):
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+        answer = getattr(type(self), f"on_{self._service}_{operation}", None)
+        if answer is None:
+            self._recording.unknown(self._service, operation)
+        return lambda *args, **arguments: answer(self, *args, **arguments)
+
+    def on_stepfunctions_get_paginator(self, operation):
+        if operation != "list_state_machines":
+            self._recording.unknown(self._service, operation)
+        return _Paginator([{"stateMachines": []}])
+
+    def on_stepfunctions_create_state_machine(self, **arguments):
+        self._recording.call(self._service, "create_state_machine", arguments)
+        return {"stateMachineArn": "arn:flowinfra:state-machine"}
+
+    def on_events_put_rule(self, **arguments):
+        self._recording.call(self._service, "put_rule", arguments)
+        return {}
+
+    def on_events_put_targets(self, **arguments):
+        self._recording.call(self._service, "put_targets", arguments)
+        return {"FailedEntryCount": 0}
+
+    def on_events_disable_rule(self, **_arguments):
+        raise AbsentError
+
+    def on_batch_describe_job_queues(self, jobQueues):  # noqa: N803  (boto3's name)
+        return {"jobQueues": [{"computeEnvironmentOrder": [{"computeEnvironment": "any"}]} for _ in jobQueues]}
+
+    def on_batch_describe_compute_environments(self, computeEnvironments):  # noqa: N803
+        kind = self._request["compute"]
+        return {"computeEnvironments": [{"computeResources": {"type": kind}} for _ in computeEnvironments]}
+
+    def on_batch_describe_job_definitions(self, **_arguments):
+        return {"jobDefinitions": []}
+
+    def on_batch_register_job_definition(self, **arguments):
+        count = sum(call["operation"] == "register_job_definition" for call in self._recording.calls)
+        self._recording.call(self._service, "register_job_definition", arguments)
+        return {"jobDefinitionArn": f"{MARK}job-definition-{count}"}
+
+    def on_s3_head_object(self, **_arguments):
+        raise _client_error("404", "HeadObject")
+
+    def on_s3_upload_fileobj(self, fileobj, bucket, key, ExtraArgs=None):  # noqa: N803
+        self._recording.save(bucket, key, fileobj.read(), (ExtraArgs or {}).get("Metadata", {}))
+
+
+class Seams:
+    """Each place where we stand in Metaflow, with the module and name that a supported version has."""
+
+    REQUIRED = (
+        ("metaflow.flowspec", "FlowSpec.__init__"),
+        ("metaflow.cli", "main"),
+        ("metaflow.plugins.aws.aws_client", "cached_provider_class"),
+        ("metaflow.plugins.aws.step_functions.step_functions_cli", "make_flow"),
+        ("metaflow.plugins.aws.step_functions.step_functions_cli", "new_token"),
+        ("metaflow.plugins.aws.step_functions.step_functions", "deploy_time_eval"),
+        ("metaflow.metaflow_version", "call_git_describe"),
+        ("metaflow.includefile", "FilePathClass"),
+        ("metaflow.parameters", "DeployTimeField"),
+        ("metaflow.user_decorators.mutable_flow", "MutableFlow"),
+        ("metaflow.user_decorators.mutable_step", "MutableStep"),
+    )
+
+    @classmethod
+    def check(cls):
+        for module, name in cls.REQUIRED:
+            try:
+                found = importlib.import_module(module)
+                for part in name.split("."):
+                    found = getattr(found, part)
+            except (ImportError, AttributeError):
+                raise Refusal("seam", f"{module}.{name}") from None
+
+
+class Session:
+    """One compile: the request, what is recorded, and what the flow turned out to be."""
+
+    def __init__(self, request, out):
+        self.request = request
+        self.recording = Recording(out)
+        self.flow = None
+        self.token_prefix = None
+        self.evaluated = None
+
+    def install(self):
+        """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
+        import boto3  # noqa: F401  (Metaflow imports it late; here its byte code may still be cached)
+
+        Seams.check()
+        import metaflow.cli as cli
+        from metaflow import metaflow_version, parameters
+        from metaflow.flowspec import FlowSpec
+        from metaflow.plugins.aws import aws_client
+        from metaflow.plugins.aws.step_functions import step_functions, step_functions_cli
+
+        session = self
+        recording, request = self.recording, self.request
+
+        class Provider:
+            name = "flowinfra"
+
+            @staticmethod
+            def get_client(module, with_error=False, **_arguments):
+                from botocore.exceptions import ClientError
+
+                client = Client(module, recording, request)
+                return (client, ClientError) if with_error else client
+
+        aws_client.cached_provider_class = Provider
+
+        original_init = FlowSpec.__init__
+
+        def start(flow, use_cli=True):
+            original_init(flow, use_cli=False)
+            if use_cli:
+                if session.flow is not None:
+                    raise Refusal("two-flows", "it starts more than one flow")
+                session.flow = {}
+                apply_overrides(type(flow), request)
+                with parameters.flow_context(type(flow)):
+                    code = cli.main(
+                        flow,
+                        args=request["arguments"],
+                        handle_exceptions=False,
+                        entrypoint=[sys.executable, sys.argv[0]],
+                    )
+                raise SystemExit(code or 0)
+
+        FlowSpec.__init__ = start
+
+        original_make = step_functions_cli.make_flow
+
+        def make(obj, *args, **kwargs):
+            session.flow = describe_flow(obj.flow, obj.graph)
+            if request["mode"] == "evaluate":
+                session.evaluated = evaluate(obj.flow, parameters)
+                raise SystemExit(0)
+            made = original_make(obj, *args, **kwargs)
+            # decorators get their attributes from the platform while the flow is made
+            session.flow = describe_flow(obj.flow, obj.graph)
+            return made
+
+        step_functions_cli.make_flow = make
+
+        def token(prefix, _previous=None):
+            session.token_prefix = prefix
+            return MARK + "token"
+
+        step_functions_cli.new_token = token
+        step_functions.deploy_time_eval = lambda value: deferred(value, parameters.deploy_time_eval)
+
+        # Metaflow asks git whether it is itself run from a checkout
+        metaflow_version.call_git_describe = lambda *_args, **_kwargs: None
+        try:
+            from metaflow import metaflow_git
+        except ImportError:
+            return  # this version does not look at git
+        metaflow_git.get_repository_info = lambda path: request["git"]
+
+
+def deferred(value, evaluate_now):
+    """A function default becomes a placeholder; the path of an IncludeFile is read now."""
+    from metaflow.includefile import FilePathClass
+    from metaflow.parameters import DeployTimeField
+
+    if isinstance(value, DeployTimeField) and not _is_include(value, FilePathClass):
+        return f"{MARK}parameter-{value.parameter_name}"
+    return evaluate_now(value)
+
+
+def _is_include(field, _file_type):
+    return getattr(field.fun, "__qualname__", "").startswith("IncludeFile.")
+
+
+def evaluate(flow, parameters):
+    """Values of all function defaults, evaluated now (not at compile)."""
+    from metaflow.includefile import FilePathClass
+
+    return {
+        parameter.name: parameters.deploy_time_eval(parameter.kwargs["default"])
+        for _, parameter in flow._get_parameters()
+        if isinstance(parameter.kwargs.get("default"), parameters.DeployTimeField)
+        and not _is_include(parameter.kwargs["default"], FilePathClass)
+    }
+
+
+def apply_overrides(flow_class, request):
+    """An environment's own parameters, schedule and step settings, by Metaflow's mutator API and Parameter fields."""
+    from metaflow.parameters import Parameter
+    from metaflow.user_decorators.mutable_flow import MutableFlow
+    from metaflow.user_decorators.mutable_step import MutableStep
+
+    origin = {"pre_mutate": True, "statically_defined": True, "inserted_by": ["flowinfra"]}
+    found = {p.name: p for _, p in _class_parameters(flow_class, Parameter) if not p.IS_CONFIG_PARAMETER}
+    for name, value in request["parameters"].items():
+        if name not in found:
+            raise Refusal("unknown-parameter", json.dumps({"name": name, "known": sorted(found)}))
+        found[name]._override_kwargs["default"] = typed_default(found[name], value)
+    mutable = MutableFlow(flow_class, **origin)
+    if request["schedule"] == "off":
+        mutable.remove_decorator("schedule")
+    elif request["schedule"]:
+        mutable.add_decorator("schedule", deco_kwargs={"cron": request["schedule"]}, duplicates=MutableFlow.OVERRIDE)
+    steps = {name: step for name, step in inspect.getmembers(flow_class, callable) if hasattr(step, "is_step")}
+    for name, changes in request["steps"].items():
+        if name not in steps:
+            raise Refusal("unknown-step", json.dumps({"name": name, "known": sorted(steps)}))
+        override_step(MutableStep(flow_class, steps[name], **origin), steps[name], changes)
+
+
+def _class_parameters(flow_class, parameter_type):
+    return inspect.getmembers(flow_class, lambda member: isinstance(member, parameter_type))
+
+
+def typed_default(parameter, value):
+    """`value` as the parameter's type takes it, or a refusal that names both."""
+    kind = parameter._override_kwargs.get("type") or type(parameter._override_kwargs.get("default"))
+    fits = {
+        bool: lambda v: isinstance(v, bool),
+        int: lambda v: isinstance(v, int) and not isinstance(v, bool),
+        float: lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),
+        str: lambda v: isinstance(v, str),
+    }.get(kind)
+    if fits is not None and not fits(value):
+        detail = {"name": parameter.name, "type": kind.__name__, "value": value}
+        raise Refusal("parameter-type", json.dumps(detail))
+    if kind is float:
+        return float(value)
+    if getattr(kind, "name", None) == "JSON" and not isinstance(value, str):
+        return json.dumps(value, sort_keys=True)
+    return value
+
+
+STEP_OVERRIDES = {
+    "cpu": ("resources", "cpu"),
+    "gpu": ("resources", "gpu"),
+    "memory": ("resources", "memory"),
+    "image": ("batch", "image"),
+    "queue": ("batch", "queue"),
+    "retries": ("retry", "times"),
+    "timeout": ("timeout", "seconds"),
+    "environment": ("environment", "vars"),
+}
+
+
+def override_step(mutable, step, changes):
+    """Set attributes of a step's decorators, adding a decorator where there is none."""
+    present = {decorator.name: decorator for decorator in step.decorators}
+    wanted = {}
+    for option, value in changes.items():
+        name, attribute = STEP_OVERRIDES[option]
+        if option == "timeout" and "timeout" in present:
+            _check_shorter(step, present["timeout"], value)
+        if option == "environment" and "environment" in present:
+            value = {**present["environment"].attributes["vars"], **value}
+        wanted.setdefault(name, {})[attribute] = value
+        # Metaflow takes the larger of @resources and @batch
+        if name == "resources" and "batch" in present:
+            wanted.setdefault("batch", {})[attribute] = value
+    for name, attributes in wanted.items():
+        kept = {}
+        if name in present:
+            own = present[name]
+            kept = {key: own.attributes[key] for key in own.attributes if own.attributes[key] != own.defaults.get(key)}
+        mutable.add_decorator(name, deco_kwargs={**kept, **attributes}, duplicates=mutable.OVERRIDE)
+
+
+def _check_shorter(step, decorator, seconds):
+    own = decorator.attributes
+    limit = own.get("seconds", 0) + 60 * own.get("minutes", 0) + 3600 * own.get("hours", 0)
+    if seconds > limit:
+        detail = {"step": step.__name__, "limit": limit, "wanted": seconds}
+        raise Refusal("timeout", json.dumps(detail))
+    own["minutes"] = own["hours"] = 0
+
+
+def describe_flow(flow, graph):
+    """The flow in plain data: what the graph and the decorators say."""
+    decorators = flow._flow_decorators
+    return {
+        "name": flow.name,
+        "doc": inspect.cleandoc(type(flow).__doc__ or "") if _own_doc(flow) else "",
+        "start": getattr(graph, "start_step", "start"),
+        "parameters": {p.name: describe_parameter(p) for _, p in flow._get_parameters() if not p.IS_CONFIG_PARAMETER},
+        "configs": describe_configs(flow),
+        "decorators": [describe_decorator(d) for group in decorators.values() for d in group],
+        "project": describe_project(),
+        "steps": [describe_step(graph[name]) for name in topological(graph)],
+    }
+
+
+def _own_doc(flow):
+    from metaflow.flowspec import FlowSpec
+
+    return type(flow).__doc__ and type(flow).__doc__ != FlowSpec.__doc__
+
+
+def topological(graph):
+    """Step names in the order in which they can run, ties as the source has them."""
+    nodes = {node.name: node for node in graph}
+    start = getattr(graph, "start_step", "start")
+    order, waiting = [], [start]
+    seen_inputs = {name: set() for name in nodes}
+    while waiting:
+        name = waiting.pop(0)
+        order.append(name)
+        for following in nodes[name].out_funcs:
+            seen_inputs[following].add(name)
+            if (
+                following not in order
+                and following not in waiting
+                and seen_inputs[following] >= set(nodes[following].in_funcs) - {following}
+            ):
+                waiting.append(following)
+    return order + [name for name in nodes if name not in order]
+
+
+def describe_step(node):
+    kinds = {"start": "start", "end": "end"}
+    kind = kinds.get(node.type, node.type)
+    if getattr(node, "parallel_foreach", False) or getattr(node, "parallel_step", False):
+        kind = "parallel"
+    return {
+        "name": node.name,
+        "kind": kind,
+        "next": list(node.out_funcs),
+        "doc": node.doc or "",
+        "decorators": [describe_decorator(decorator) for decorator in node.decorators],
+    }
+
+
+def describe_decorator(decorator):
+    attributes = {name: plain(value) for name, value in decorator.attributes.items() if value is not None}
+    defaults = type(decorator).defaults
+    own = [name for name in attributes if decorator.attributes[name] != defaults.get(name)]
+    return {"name": decorator.name, "attributes": attributes, "own": own}
+
+
+def describe_parameter(parameter):
+    from metaflow.includefile import FilePathClass
+    from metaflow.parameters import DeployTimeField
+
+    default = parameter.kwargs.get("default")
+    kind = parameter.kwargs.get("type", str)
+    described = {
+        "type": "file" if isinstance(kind, FilePathClass) else getattr(kind, "name", None) or kind.__name__,
+        "default": None,
+        "required": bool(parameter.kwargs.get("required", False)),
+        "deploy_time": False,
+        "help": parameter.kwargs.get("help"),
+    }
+    if isinstance(default, DeployTimeField):
+        if _is_include(default, FilePathClass):
+            described["default"] = plain(default.user_print_representation)
+        else:
+            described["deploy_time"] = True
+    elif default is not None:
+        described["default"] = plain(default)
+    return described
+
+
+def describe_configs(flow):
+    from metaflow.flowspec import FlowStateItems
+
+    state = flow._flow_state[FlowStateItems.CONFIGS]
+    return {name: plain(value[0] if isinstance(value, tuple) else value) for name, value in state.items()}
+
+
+def describe_project():
+    from metaflow import current
+
+    if not current.get("project_name"):
+        return None
+    return {
+        "name": current.project_name,
+        "branch": current.branch_name,
+        "production": bool(current.is_production),
+    }
+
+
+def plain(value):
+    """`value` as JSON data; what JSON has no word for becomes its text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item) for item in value), key=str)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if callable(value):
+        return getattr(value, "__qualname__", type(value).__name__)
+    return str(value)
+
+
+def failure(error):
+    """What went wrong, as data: Metaflow's headline and words, with file and line where it gives them."""
+    from metaflow.exception import MetaflowException
+
+    if isinstance(error, Refusal):
+        return {"kind": error.kind, "message": error.message}
+    if isinstance(error, MetaflowException):
+        return {
+            "kind": "metaflow",
+            "headline": error.headline,
+            "message": str(error.message),
+            "line": error.line_no,
+            "file": error.source_file,
+        }
+    if isinstance(error, SyntaxError):
+        return {
+            "kind": "syntax",
+            "message": error.msg,
+            "file": error.filename,
+            "line": error.lineno,
+        }
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    own = [f for f in frames if not _installed(f.filename)]
+    last = (own or frames or [None])[-1]
+    return {
+        "kind": "import",
+        "message": f"{type(error).__name__}: {error}",
+        "file": last and last.filename,
+        "line": last and last.lineno,
+    }
+
+
+def run(session, flow_file, folder):
+    """Run the flow's file as Metaflow's user would, from its own folder."""
+    os.chdir(folder)
+    sys.argv = [flow_file, *session.request["arguments"]]
+    sys.path[0] = folder
+    sys.path[1:1] = session.request["search"]
+    code = 0
+    try:
+        runpy.run_path(flow_file, run_name="__main__")
+    except SystemExit as stop:
+        code = stop.code
+    return code
+
+
+def main():
+    request = json.load(sys.stdin)
+    out = request["out"]
+    captured = io.StringIO()
+    real_stdout, real_stderr = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = captured
+    # urllib3 binds a socket at import to learn whether there is IPv6
+    import socket
+
+    socket.has_ipv6 = False
+    libraries = library_folders()
+    watch = Watch(
+        [
+            *libraries,
+            os.path.realpath(out),
+            os.path.dirname(os.path.realpath(__file__)),
+            "/proc",
+            "/sys",
+            "/dev",
+        ]
+    )
+    session = Session(request, out)
+    error = None
+    try:
+        session.install()
+        # a .pyc is trusted by time stamp and size: the flow's own modules are always read from source
+        sys.dont_write_bytecode = True
+        watch.writable = os.path.join(os.path.realpath(out), "")
+        random.seed(0)
+        code = run(session, request["flow"], request["folder"])
+        if session.flow is None:
+            raise Refusal("not-a-flow", "it starts no flow")
+        if code:
+            raise Refusal("metaflow-exit", captured.getvalue())
+    except BaseException as problem:  # every way to fail is reported as data, by one writer
+        error = failure(problem)
+    for refusal in (watch.refusal, session.recording.refusal):
+        if refusal is not None:
+            error = failure(refusal)
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(5)
+    watch.active = False
+    import metaflow
+
+    answer = {
+        "error": error,
+        "metaflow": metaflow.__version__,
+        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "flow": session.flow,
+        "token_prefix": session.token_prefix,
+        "evaluated": session.evaluated,
+        "calls": session.recording.calls,
+        "objects": session.recording.objects,
+        "files": {path: digest(path) for path in sorted(watch.files)},
+        "folders": sorted(watch.folders),
+        "libraries": libraries,
+        "version_file": os.path.join(os.path.dirname(metaflow.__file__), "version.py"),
+        "output": captured.getvalue(),
+    }
+    with open(os.path.join(out, "answer.json"), "w", encoding="utf-8") as file:
+        json.dump(answer, file, ensure_ascii=False)
+    sys.stdout, sys.stderr = real_stdout, real_stderr
+    sys.stdout.flush()
+    os._exit(0)  # no atexit hook of Metaflow's has business here
+
+
+def digest(path):
+    """sha256 of a file's content in hex; None where there is no file."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return None
+
+
+if __name__ == "__main__":
+    main()

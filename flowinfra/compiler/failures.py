@@ -1,0 +1,86 @@
+"""What the child reports as failed → one message for the user, with file and line where they are known."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from flowinfra.compiler.request import CompileRequest
+from flowinfra.errors import CompileError, UnsupportedMetaflowError
+
+_HERMETIC = {
+    "network": "A compile uses no network: values from outside are declared in `env`, or read in a step.",
+    "program": "A compile starts no programs: declare what the flow needs in `env`, or do it in a step.",
+    "write": "A compile writes nothing: do it in a step.",
+}
+
+
+def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) -> CompileError:
+    """The error to raise for a failed child."""
+    kind, message, label = error["kind"], error["message"], request.label
+    if kind in ("seam", "unknown-call"):
+        what = "lacks" if kind == "seam" else "makes an AWS call that flowinfra does not know:"
+        return UnsupportedMetaflowError(
+            f"{label}: Metaflow {metaflow} {what} {message}; use a version that this flowinfra supports "
+            "(see README) or a newer flowinfra"
+        )
+    if kind == "not-a-flow":
+        return CompileError(f"{label}: {message}; the file must end with `if __name__ == '__main__': MyFlow()`")
+    if kind == "two-flows":
+        return CompileError(f"{label}: {message}; keep one flow per file")
+    if kind in _HERMETIC:
+        return CompileError(f"{label}: when its module was imported, {message}. {_HERMETIC[kind]}")
+    if kind in _DETAILED:
+        return CompileError(f"{label}: {_DETAILED[kind](json.loads(message))}")
+    if kind == "metaflow-exit":
+        return CompileError(f"{label}: {_last_words(message)}")
+    where = _place(request, error)
+    if kind == "metaflow":
+        return CompileError(f"{where}: {error['headline']}: {_clean(message)}")
+    if kind == "syntax":
+        return CompileError(f"{where}: syntax error: {message}")
+    return CompileError(f"{where}: {message}")
+
+
+def _place(request: CompileRequest, error: Mapping[str, Any]) -> str:
+    place = error.get("file") or request.label
+    if place == str(request.flow.resolve()):
+        place = request.label
+    return f"{place}:{error['line']}" if error.get("line") else str(place)
+
+
+def _unknown(kind: str, detail: Mapping[str, Any]) -> str:
+    near = get_close_matches(detail["name"], detail["known"], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    known = ", ".join(detail["known"]) or "none"
+    return f"{kind}s: the flow has no {kind} {detail['name']!r}{hint} (it has: {known})"
+
+
+_DETAILED = {
+    "unknown-parameter": lambda detail: _unknown("parameter", detail),
+    "unknown-step": lambda detail: _unknown("step", detail),
+    "parameter-type": lambda detail: (
+        f"parameters.{detail['name']}: {detail['value']!r} does not fit type {detail['type']}"
+    ),
+    "timeout": lambda detail: (
+        f"steps.{detail['step']}.timeout: {detail['wanted']} s is longer than the step's own "
+        f"@timeout of {detail['limit']} s, which acts inside the task; raise it in the flow's code"
+    ),
+}
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _clean(text: str) -> str:
+    """Metaflow's words without its emphasis marks and terminal codes."""
+    return re.sub(r"\*([^*\n]+)\*", r"\1", _ANSI.sub("", text)).strip()
+
+
+def _last_words(output: str) -> str:
+    """What a command line parser said last: `Error: …`."""
+    lines = [line.strip() for line in _clean(output).splitlines() if line.strip()]
+    errors = [line.removeprefix("Error:").strip() for line in lines if line.startswith("Error:")]
+    return errors[-1] if errors else (lines[-1] if lines else "Metaflow ended without a message")

@@ -1,0 +1,79 @@
+"""Every change that is made to what Metaflow would have sent. Closed list; see docs/mends.md for the reasons.
+
+Each mend is a pure function on recorded text or data. Nothing else in the compiler alters what was recorded, other than
+putting it into canonical form (sorted JSON, code package packed reproducibly).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_EXPORT = re.compile(
+    r"python -m metaflow\.plugins\.aws\.step_functions\.set_batch_environment parameters (?P<file>[a-z]{10}) "
+    r"&& \. `pwd`/(?P=file)"
+)
+_PARENTS = re.compile(r"set_batch_environment parent_tasks (?P<file>[a-z]{10}) && \. `pwd`/(?P=file)")
+
+# One line of Python for the task's shell: no single quote, backslash or $ may stand in it.
+_QUOTED_EXPORT = (
+    "python -c '"
+    "import json,os,shlex;e=os.environ;"
+    'p=json.loads(e.get("METAFLOW_DEFAULT_PARAMETERS","{}"));'
+    'p.update(json.loads(e.get("METAFLOW_PARAMETERS","{}")));'
+    'open("parameters.sh","w",encoding="utf-8").writelines('
+    '"export METAFLOW_INIT_%s=%s;"%(k.upper().replace("-","_"),'
+    "shlex.quote(v if isinstance(v,str) else json.dumps(v))) for k,v in p.items())"
+    "' && . `pwd`/parameters.sh"
+)
+
+
+def quote_parameters(command: str) -> str:
+    r"""Parameters reach the task as they were given.
+
+    Metaflow writes `export NAME=<json>` to a file that the shell sources: `$(id)`, `$HOME` and backticks in a value are
+    executed, and non-ASCII characters arrive as `\\uXXXX`. The same export is written here with shell quoting.
+    """
+    return _EXPORT.sub(lambda _: _QUOTED_EXPORT, command)
+
+
+def name_parent_tasks(command: str) -> str:
+    """The file that a join sources has a fixed name; Metaflow draws ten random letters for each deploy."""
+    return _PARENTS.sub("set_batch_environment parent_tasks parent_tasks.sh && . `pwd`/parent_tasks.sh", command)
+
+
+def plain_environment(entries: list[dict[str, str]], python: str) -> list[dict[str, str]]:
+    """Each variable once (Metaflow repeats some), and no trace of the machine that compiled.
+
+    METAFLOW_VERSION holds the full build string of the compiling interpreter and its platform; the task has its own.
+    """
+    last = {entry["Name"]: entry for entry in entries}
+    return [_plain_version(entry, python) if name == "METAFLOW_VERSION" else entry for name, entry in last.items()]
+
+
+def _plain_version(entry: dict[str, str], python: str) -> dict[str, str]:
+    found = json.loads(entry["Value"])
+    kept = {key: value for key, value in found.items() if key not in ("platform", "python_version_code")}
+    return {
+        **entry,
+        "Value": json.dumps({**kept, "python_version": python}, sort_keys=True, separators=(",", ":")),
+    }
+
+
+def mend_command(command: str) -> str:
+    """All mends of a step's command."""
+    return name_parent_tasks(quote_parameters(command))
+
+
+def mend_state(state: dict[str, Any], python: str) -> dict[str, Any]:
+    """All mends of a state that submits a Batch job; other states are returned as they are."""
+    overrides = state.get("Parameters", {}).get("ContainerOverrides")
+    if overrides is None:
+        return state
+    mended = {
+        **overrides,
+        "Command": [mend_command(word) for word in overrides["Command"]],
+        "Environment": plain_environment(overrides["Environment"], python),
+    }
+    return {**state, "Parameters": {**state["Parameters"], "ContainerOverrides": mended}}

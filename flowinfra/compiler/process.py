@@ -1,0 +1,136 @@
+"""The child process: Metaflow's command in the flow's interpreter, in an environment that we declare.
+
+Nothing of the caller's environment passes: no credentials, no METAFLOW_*, no profile, no passphrase.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import site
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flowinfra.compiler import request as requests
+from flowinfra.compiler.failures import explain
+from flowinfra.compiler.request import CompileRequest
+from flowinfra.errors import CompileError
+from flowinfra.model.compiled import MARK
+
+DRIVER = Path(__file__).with_name("driver.py")
+TIME_LIMIT = 600
+"""Seconds after which a child that does not end is killed."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the child reported; `folder` holds the bytes of the objects that it recorded."""
+
+    data: Mapping[str, Any]
+    folder: Path
+
+
+def record(request: CompileRequest, folder: Path) -> Answer:
+    """Run Metaflow's command against recorders; `folder` is an empty one of the caller's."""
+    return _run(request, folder, "compile", requests.settings(request), {})
+
+
+def evaluate(request: CompileRequest, folder: Path, *, user: str, now: datetime | None) -> Answer:
+    """Evaluate the flow's function defaults as `user`, with FLOWINFRA_NOW naming the declared time."""
+    settings = {**requests.settings(request), "METAFLOW_USER": user}
+    declared = {"FLOWINFRA_NOW": now.isoformat()} if now else {}
+    return _run(request, folder, "evaluate", settings, declared)
+
+
+def _run(
+    request: CompileRequest,
+    folder: Path,
+    mode: str,
+    settings: Mapping[str, str],
+    declared: Mapping[str, str],
+) -> Answer:
+    home = folder / "home"
+    home.mkdir()
+    flow = request.flow.resolve()
+    task = {
+        "mode": mode,
+        "flow": str(flow),
+        "folder": str(flow.parent),
+        "search": [str(package_root(request))] if request.shape.package_root else [],
+        "out": str(folder),
+        "region": f"{MARK}region",
+        "compute": request.shape.compute,
+        "git": {},
+        "arguments": requests.arguments(request),
+        "parameters": request.shape.parameters,
+        "schedule": request.shape.schedule,
+        "steps": request.shape.steps,
+    }
+    python = interpreter(request)
+    try:
+        done = subprocess.run(
+            [python, str(DRIVER)],
+            input=json.dumps(task),
+            env={**_base_environment(home), **settings, **request.env, **declared},
+            cwd=home,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIME_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        raise CompileError(
+            f"{request.label}: did not finish within {TIME_LIMIT} s; does the module do work when it is imported?"
+        ) from None
+    except OSError as error:
+        raise CompileError(f"{request.label}: cannot run the interpreter {python}: {error.strerror}") from error
+    report = folder / "answer.json"
+    if not report.is_file():
+        words = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
+        raise CompileError(f"{request.label}: {python} ended without an answer: {words[-1]}")
+    answer = json.loads(report.read_text(encoding="utf-8"))
+    if answer["error"]:
+        raise explain(request, answer["error"], answer["metaflow"])
+    return Answer(answer, folder)
+
+
+def package_root(request: CompileRequest) -> Path:
+    """Folder whose modules are packaged beside the flow's own (`package.root`, relative to the flow's folder)."""
+    folder = request.flow.resolve().parent
+    return (folder / (request.shape.package_root or ".")).resolve()
+
+
+def interpreter(request: CompileRequest) -> str:
+    """Path of the interpreter that compiles this flow."""
+    if request.python is None:
+        return sys.executable
+    found = shutil.which(request.python)
+    if found is None:
+        raise CompileError(f"{request.label}: python: {request.python} is no program that can be run")
+    return found
+
+
+def _base_environment(home: Path) -> dict[str, str]:
+    return {
+        "HOME": str(home),
+        "METAFLOW_HOME": str(home / ".metaflowconfig"),
+        "METAFLOW_TEMPDIR": str(home),
+        "METAFLOW_ARTIFACT_LOCALROOT": str(home),
+        "TMPDIR": str(home),
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONUTF8": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "TZ": "UTC",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # home is an empty folder, but packages that the user installed for himself stay importable
+        "PYTHONUSERBASE": site.getuserbase(),
+    }
