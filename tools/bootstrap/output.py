@@ -26,7 +26,7 @@ def say(text: str) -> None:
 
 
 class Progress:
-    """A title, seconds and a detail in one line that is rewritten; outside a terminal, a few lines."""
+    """Title, seconds and detail in one line that is rewritten; outside a terminal, a few lines."""
 
     def __init__(self, title: str) -> None:
         self._title = title
