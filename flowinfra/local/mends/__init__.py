@@ -1,0 +1,45 @@
+"""What moto gets wrong, mended: each module says which behaviour of AWS it restores, and has a test that fails once moto has it."""
+
+from __future__ import annotations
+
+from flowinfra.local.mends import (
+    clients,
+    execution_names,
+    executions,
+    integrations,
+    job_definitions,
+    job_details,
+    job_tasks,
+    jobs,
+    json_paths,
+    map_results,
+    query_languages,
+    redeploys,
+    submissions,
+)
+from flowinfra.local.mends.mend import Mend
+
+MENDS: tuple[Mend, ...] = tuple(
+    module.MEND
+    for module in (
+        clients,
+        execution_names,
+        executions,
+        integrations,
+        job_definitions,
+        job_details,
+        job_tasks,
+        jobs,
+        json_paths,
+        map_results,
+        query_languages,
+        redeploys,
+        submissions,
+    )
+)
+
+
+def apply() -> None:
+    """Put all mends in place."""
+    for mend in MENDS:
+        mend.apply()

@@ -1,0 +1,43 @@
+"""What the mends need of the process that they run in. Set once, by the server, before it serves."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowinfra.errors import LocalError
+from flowinfra.local.runner import Isolation
+from flowinfra.local.state import State
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The server's settings and shared objects."""
+
+    endpoint: str
+    state: State
+    python: str
+    """Interpreter of the jobs."""
+    isolation: Isolation
+    slots: threading.Semaphore
+    """As many as jobs may run at once."""
+    visible: tuple[Path, ...]
+    """Folders that a job must see: the state's, the interpreter's."""
+
+
+_current: list[Wiring] = []
+
+
+def connect(wiring: Wiring) -> None:
+    """Make `wiring` that of this process."""
+    _current[:] = [wiring]
+
+
+def current() -> Wiring:
+    """This process's wiring; LocalError before `connect`."""
+    if not _current:
+        raise LocalError(
+            "The embedded AWS is not set up in this process: `flowinfra.local.server` does that."
+        )
+    return _current[0]
