@@ -141,9 +141,7 @@ class TestInstalledPulumi:
             ("echo hello", True, "does not print a version"),
         ],
     )
-    def test_one_that_is_no_use(
-        self, executables: Path, program: str, host: bool, words: str
-    ) -> None:
+    def test_one_that_is_no_use(self, executables: Path, program: str, host: bool, words: str) -> None:
         write_executable(executables / "pulumi", program)
         if host:
             write_executable(executables / "pulumi-language-python", "")
@@ -182,9 +180,7 @@ class TestGo:
             assert go.numbers(module.go_version) >= (1, 21)
             assert go.numbers(module.pulumi_version) > (3, 0)
 
-    def test_nothing_is_built_where_all_is_there(
-        self, executables: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_nothing_is_built_where_all_is_there(self, executables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in pulumi.EXECUTABLES:
             write_executable(executables / name, "")
         monkeypatch.setenv("PATH", "")
@@ -216,6 +212,19 @@ class TestReplacing:
         assert target.read_text() == "old"
 
 
+class TestLocked:
+    def test_a_second_one_waits_and_says_so(self, tmp_path: Path) -> None:
+        held = "import sys; from pathlib import Path; from tools.bootstrap.files import locked\n"
+        held += "with locked(Path(sys.argv[1]), 'Pulumi'): print('has it', flush=True)"
+        with files.locked(tmp_path / ".lock", "Pulumi"):
+            second = subprocess.Popen(
+                [sys.executable, "-c", held, tmp_path / ".lock"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            )
+            assert second.stdout is not None
+            assert second.stdout.readline() == "Waiting for another set-up that is preparing Pulumi.\n"
+        assert second.communicate()[0] == "has it\n"
+
+
 class TestRunShown:
     def test_output_is_shown_only_on_failure(self, capfd: pytest.CaptureFixture[str]) -> None:
         run_shown([sys.executable, "-c", "print('quiet')"], "thing", str)
@@ -244,9 +253,7 @@ class TestSetupScript:
             found = shutil.which(tool)
             assert found is not None
             (tmp_path / tool).symlink_to(found)
-        setup = subprocess.run(
-            [ROOT / "tools" / "setup"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
-        )
+        setup = subprocess.run([ROOT / "tools" / "setup"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
         assert setup.returncode == 1
         assert "  python3: not found\n" in setup.stderr
         assert "  python3.10: not found\n" in setup.stderr

@@ -30,9 +30,7 @@ def venv_python() -> tuple[int, int] | None:
         return None
     probe = "import sys, pip; print(*sys.version_info[:2])"
     try:
-        result = subprocess.run(
-            [VENV / "bin" / "python", "-I", "-c", probe], capture_output=True, text=True
-        )
+        result = subprocess.run([VENV / "bin" / "python", "-I", "-c", probe], capture_output=True, text=True)
     except OSError:
         return None
     if result.returncode != 0:
@@ -52,10 +50,7 @@ def prepare_venv() -> None:
         say(f"Creating .venv with Python {major}.{minor} ({sys.executable}).")
         shutil.rmtree(VENV, ignore_errors=True)
         run_shown([sys.executable, "-m", "venv", VENV], "virtual environment", pip_detail)
-    say(
-        "Installing what requirements.lock lists, each file checked against its hash "
-        "(about a minute the first time)."
-    )
+    say("Installing what requirements.lock lists, each file checked against its hash (about a minute the first time).")
     pip_install("Python packages", "--require-hashes", "-r", LOCK)
     pip_install("flowinfra itself", "--no-deps", "--no-build-isolation", "-e", ROOT)
     with replacing(STAMP) as path:

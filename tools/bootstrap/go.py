@@ -50,12 +50,8 @@ def go_command(module: GoModule) -> str:
     )
     go = shutil.which("go")
     if go is None:
-        raise SetupError(
-            f"Pulumi is not installed, and Go, which could build it, is not on PATH.\n{advice}"
-        )
-    result = subprocess.run(
-        [go, "version"], cwd=module.folder, capture_output=True, text=True, env=go_env()
-    )
+        raise SetupError(f"Pulumi is not installed, and Go, which could build it, is not on PATH.\n{advice}")
+    result = subprocess.run([go, "version"], cwd=module.folder, capture_output=True, text=True, env=go_env())
     if result.returncode != 0:
         raise SetupError(f"{go} cannot build Pulumi: {result.stderr.strip()}\n{advice}")
     version = re.search(r"go(\d+(?:\.\d+)*)", result.stdout)

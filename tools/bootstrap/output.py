@@ -100,7 +100,5 @@ def run_shown(
     if process.returncode != 0:
         progress.end("failed")
         tail = "\n".join(f"  | {line}" for line in output[-30:])
-        raise SetupError(
-            f"`{' '.join(map(str, command))}` ended with code {process.returncode}:\n{tail}"
-        )
+        raise SetupError(f"`{' '.join(map(str, command))}` ended with code {process.returncode}:\n{tail}")
     progress.end("done")

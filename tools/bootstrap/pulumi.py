@@ -22,9 +22,7 @@ def foreign_path(own: Path) -> str:
     """Return PATH without what set-up itself provides: the place of the user's own Pulumi."""
     ours = {VENV / "bin", own}
     return os.pathsep.join(
-        folder
-        for folder in os.environ.get("PATH", "").split(os.pathsep)
-        if folder and Path(folder) not in ours
+        folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder and Path(folder) not in ours
     )
 
 
@@ -60,9 +58,7 @@ def installed_pulumi(path: str) -> tuple[Path | None, str]:
 def copy_exec(go: str, target: Path) -> None:
     """Copy the program that the language host starts, from the same release as the CLI."""
     command = [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", f"{PULUMI}/sdk/v3"]
-    result = subprocess.run(
-        command, cwd=CLI_MODULE.folder, capture_output=True, text=True, env=go_env()
-    )
+    result = subprocess.run(command, cwd=CLI_MODULE.folder, capture_output=True, text=True, env=go_env())
     if result.returncode != 0:
         raise SetupError(f"`{' '.join(command)}` failed: {result.stderr.strip()}")
     source = Path(result.stdout.strip()) / "python" / "cmd" / target.name
