@@ -77,12 +77,12 @@ def build_pulumi(folder: Path, reason: str) -> None:
         missing = [name for name in EXECUTABLES if not os.access(folder / name, os.X_OK)]
         if not missing:
             return
+        go = go_command(CLI_MODULE)
         say(
             f"Building Pulumi {CLI_MODULE.pulumi_version}: it is needed to deploy, and there is "
             f"none to use ({reason}).\n"
             f"This takes about 4 minutes on 2 cores, once; the result is kept in {folder}."
         )
-        go = go_command(CLI_MODULE)
         if LANGUAGE_HOST in missing:
             package = f"{PULUMI}/sdk/v3/python/cmd/{LANGUAGE_HOST}"
             go_build(go, HOST_MODULE, package, folder / LANGUAGE_HOST, "Python language host")
