@@ -94,7 +94,7 @@ def assemble(
             size=len(content),
             gzip=zipped,
             metadata=recorded["metadata"],
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
         )
         renamed[old] = digest
         objects[digest] = entry

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import inspect
 import io
 import json
@@ -20,6 +21,8 @@ import runpy
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 MARK = "flowinfra--"
 PACKAGED_SUFFIXES = (".py", ".R", ".RDS")
@@ -30,7 +33,7 @@ HELPERS = {"ldconfig", "gcc", "cc", "ld", "objdump", "uname", "file"}
 class Refusal(BaseException):
     """What must end the compile whatever Metaflow or the flow make of exceptions; `kind` tells the parent why."""
 
-    def __init__(self, kind, message):
+    def __init__(self, kind: str, message: str) -> None:
         self.kind, self.message = kind, message
         super().__init__(message)
 
@@ -38,15 +41,16 @@ class Refusal(BaseException):
 class Watch:
     """An audit hook: refuses sockets and programs, notes every file and folder that was read."""
 
-    def __init__(self, ignored_roots):
+    def __init__(self, ignored_roots: Iterable[str]) -> None:
         self.ignored = tuple(os.path.join(root, "") for root in ignored_roots)
-        self.files, self.folders = set(), set()
-        self.refusal = None
+        self.files: set[str] = set()
+        self.folders: set[str] = set()
+        self.refusal: Refusal | None = None
         self.active = True
-        self.writable = None
+        self.writable: str | None = None
         sys.addaudithook(self._hook)
 
-    def _hook(self, event, args):
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if not self.active:
             return
         if event == "open":
@@ -70,7 +74,7 @@ class Watch:
         elif event == "os.system":
             self._refuse("program", f"it started a program ({_short(args)})")
 
-    def _note(self, where, path):
+    def _note(self, where: set[str], path: Any) -> None:
         try:
             full = os.path.realpath(os.fsdecode(path))
         except (TypeError, ValueError):
@@ -78,22 +82,22 @@ class Watch:
         if not full.startswith(self.ignored):
             where.add(full)
 
-    def _written(self, path):
+    def _written(self, path: Any) -> None:
         full = os.path.realpath(os.fsdecode(path))
         if self.writable is not None and not full.startswith((self.writable, "/dev/")):
             self._refuse("write", f"it wrote a file ({full})")
 
-    def _refuse(self, kind, message):
+    def _refuse(self, kind: str, message: str) -> NoReturn:
         self.refusal = self.refusal or Refusal(kind, message + " at " + _user_frame())
         raise self.refusal
 
 
-def _short(value):
+def _short(value: object) -> str:
     text = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def library_folders():
+def library_folders() -> list[str]:
     """Folders of the standard library and of installed distributions: known by name and version, not by content."""
     import site
     import sysconfig
@@ -104,11 +108,11 @@ def library_folders():
     return [path for path in dict.fromkeys(map(os.path.realpath, paths)) if os.path.isdir(path)]
 
 
-def _installed(path):
+def _installed(path: str) -> bool:
     return path.startswith(("<", *(os.path.join(folder, "") for folder in library_folders())))
 
 
-def _user_frame():
+def _user_frame() -> str:
     """Innermost line outside the interpreter and Metaflow: what the user can change."""
     for frame in reversed(traceback.extract_stack()[:-1]):
         if frame.filename != __file__ and not _installed(frame.filename):
@@ -119,25 +123,27 @@ def _user_frame():
 class Recording:
     """The calls that Metaflow made, and the objects that it saved."""
 
-    def __init__(self, out):
-        self.out, self.calls, self.objects = out, [], []
-        self.refusal = None
+    def __init__(self, out: str) -> None:
+        self.out = out
+        self.calls: list[dict[str, Any]] = []
+        self.objects: list[dict[str, Any]] = []
+        self.refusal: Refusal | None = None
 
-    def call(self, service, operation, arguments):
+    def call(self, service: str, operation: str, arguments: dict[str, Any]) -> None:
         self.calls.append({"service": service, "operation": operation, "arguments": arguments})
 
-    def save(self, bucket, key, body, metadata):
+    def save(self, bucket: str, key: str, body: bytes, metadata: dict[str, str]) -> None:
         name = f"object-{len(self.objects)}"
         with open(os.path.join(self.out, name), "wb") as file:
             file.write(body)
         self.objects.append({"bucket": bucket, "key": key, "file": name, "metadata": metadata})
 
-    def unknown(self, service, operation):
+    def unknown(self, service: str, operation: str) -> NoReturn:
         self.refusal = self.refusal or Refusal("unknown-call", f"{service}.{operation}")
         raise self.refusal
 
 
-def _client_error(code, operation):
+def _client_error(code: str, operation: str) -> Exception:
     from botocore.exceptions import ClientError
 
     return ClientError({"Error": {"Code": code, "Message": code}}, operation)
@@ -148,27 +154,27 @@ class AbsentError(Exception):
 
 
 class _Exceptions:
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> type[Exception]:
         return AbsentError
 
 
 class _Paginator:
-    def __init__(self, pages):
+    def __init__(self, pages: list[Any]) -> None:
         self.pages = pages
 
-    def paginate(self, **_arguments):
+    def paginate(self, **_arguments: Any) -> list[Any]:
         return self.pages
 
 
 class Client:
     """An AWS client that answers as an empty account would and writes down what it is told to create."""
 
-    def __init__(self, service, recording, request):
+    def __init__(self, service: str, recording: Recording, request: dict[str, Any]) -> None:
         self._service, self._recording, self._request = service, recording, request
         self.exceptions = _Exceptions()
         self._client_config = type("Config", (), {"region_name": request["region"]})()
 
-    def __getattr__(self, operation):
+    def __getattr__(self, operation: str) -> Any:
         if operation.startswith("_"):
             raise AttributeError(operation)
         answer = getattr(type(self), f"on_{self._service}_{operation}", None)
@@ -176,45 +182,45 @@ class Client:
             self._recording.unknown(self._service, operation)
         return lambda *args, **arguments: answer(self, *args, **arguments)
 
-    def on_stepfunctions_get_paginator(self, operation):
+    def on_stepfunctions_get_paginator(self, operation: str) -> _Paginator:
         if operation != "list_state_machines":
             self._recording.unknown(self._service, operation)
         return _Paginator([{"stateMachines": []}])
 
-    def on_stepfunctions_create_state_machine(self, **arguments):
+    def on_stepfunctions_create_state_machine(self, **arguments: Any) -> Any:
         self._recording.call(self._service, "create_state_machine", arguments)
         return {"stateMachineArn": "arn:flowinfra:state-machine"}
 
-    def on_events_put_rule(self, **arguments):
+    def on_events_put_rule(self, **arguments: Any) -> Any:
         self._recording.call(self._service, "put_rule", arguments)
         return {}
 
-    def on_events_put_targets(self, **arguments):
+    def on_events_put_targets(self, **arguments: Any) -> Any:
         self._recording.call(self._service, "put_targets", arguments)
         return {"FailedEntryCount": 0}
 
-    def on_events_disable_rule(self, **_arguments):
+    def on_events_disable_rule(self, **_arguments: Any) -> Any:
         raise AbsentError
 
-    def on_batch_describe_job_queues(self, jobQueues):  # noqa: N803  (boto3's name)
+    def on_batch_describe_job_queues(self, jobQueues: list[str]) -> Any:  # noqa: N803  (boto3's name)
         return {"jobQueues": [{"computeEnvironmentOrder": [{"computeEnvironment": "any"}]} for _ in jobQueues]}
 
-    def on_batch_describe_compute_environments(self, computeEnvironments):  # noqa: N803
+    def on_batch_describe_compute_environments(self, computeEnvironments: list[str]) -> Any:  # noqa: N803
         kind = self._request["compute"]
         return {"computeEnvironments": [{"computeResources": {"type": kind}} for _ in computeEnvironments]}
 
-    def on_batch_describe_job_definitions(self, **_arguments):
+    def on_batch_describe_job_definitions(self, **_arguments: Any) -> Any:
         return {"jobDefinitions": []}
 
-    def on_batch_register_job_definition(self, **arguments):
+    def on_batch_register_job_definition(self, **arguments: Any) -> Any:
         count = sum(call["operation"] == "register_job_definition" for call in self._recording.calls)
         self._recording.call(self._service, "register_job_definition", arguments)
         return {"jobDefinitionArn": f"{MARK}job-definition-{count}"}
 
-    def on_s3_head_object(self, **_arguments):
+    def on_s3_head_object(self, **_arguments: Any) -> Any:
         raise _client_error("404", "HeadObject")
 
-    def on_s3_upload_fileobj(self, fileobj, bucket, key, ExtraArgs=None):  # noqa: N803
+    def on_s3_upload_fileobj(self, fileobj: Any, bucket: str, key: str, ExtraArgs: Any = None) -> None:  # noqa: N803
         self._recording.save(bucket, key, fileobj.read(), (ExtraArgs or {}).get("Metadata", {}))
 
 
@@ -223,7 +229,6 @@ class Seams:
 
     REQUIRED = (
         ("metaflow.flowspec", "FlowSpec.__init__"),
-        ("metaflow.cli", "main"),
         ("metaflow.plugins.aws.aws_client", "cached_provider_class"),
         ("metaflow.plugins.aws.step_functions.step_functions_cli", "make_flow"),
         ("metaflow.plugins.aws.step_functions.step_functions_cli", "new_token"),
@@ -236,7 +241,7 @@ class Seams:
     )
 
     @classmethod
-    def check(cls):
+    def check(cls) -> None:
         for module, name in cls.REQUIRED:
             try:
                 found = importlib.import_module(module)
@@ -249,23 +254,22 @@ class Seams:
 class Session:
     """One compile: the request, what is recorded, and what the flow turned out to be."""
 
-    def __init__(self, request, out):
+    def __init__(self, request: dict[str, Any], out: str) -> None:
         self.request = request
         self.recording = Recording(out)
-        self.flow = None
-        self.token_prefix = None
-        self.evaluated = None
+        self.flow: dict[str, Any] | None = None
+        self.token_prefix: str | None = None
+        self.evaluated: dict[str, Any] | None = None
 
-    def install(self):
+    def install(self) -> None:
         """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
         import boto3  # noqa: F401  (Metaflow imports it late; here its byte code may still be cached)
 
         Seams.check()
-        import metaflow.cli as cli
-        from metaflow import metaflow_version, parameters
-        from metaflow.flowspec import FlowSpec
-        from metaflow.plugins.aws import aws_client
-        from metaflow.plugins.aws.step_functions import step_functions, step_functions_cli
+        parameters = internals("metaflow.parameters")
+        flow_spec = internals("metaflow.flowspec").FlowSpec
+        step_functions = internals("metaflow.plugins.aws.step_functions.step_functions")
+        step_functions_cli = internals("metaflow.plugins.aws.step_functions.step_functions_cli")
 
         session = self
         recording, request = self.recording, self.request
@@ -274,17 +278,17 @@ class Session:
             name = "flowinfra"
 
             @staticmethod
-            def get_client(module, with_error=False, **_arguments):
+            def get_client(module: str, with_error: bool = False, **_arguments: Any) -> Any:
                 from botocore.exceptions import ClientError
 
                 client = Client(module, recording, request)
                 return (client, ClientError) if with_error else client
 
-        aws_client.cached_provider_class = Provider
+        internals("metaflow.plugins.aws.aws_client").cached_provider_class = Provider
 
-        original_init = FlowSpec.__init__
+        original_init = flow_spec.__init__
 
-        def start(flow, use_cli=True):
+        def start(flow: Any, use_cli: bool = True) -> None:
             original_init(flow, use_cli=False)
             if use_cli:
                 if session.flow is not None:
@@ -292,7 +296,8 @@ class Session:
                 session.flow = {}
                 apply_overrides(type(flow), request)
                 with parameters.flow_context(type(flow)):
-                    code = cli.main(
+                    # this import gives the command line the options of this very flow
+                    code = internals("metaflow.cli").main(
                         flow,
                         args=request["arguments"],
                         handle_exceptions=False,
@@ -300,15 +305,16 @@ class Session:
                     )
                 raise SystemExit(code or 0)
 
-        FlowSpec.__init__ = start
+        flow_spec.__init__ = start
 
         original_make = step_functions_cli.make_flow
 
-        def make(obj, *args, **kwargs):
+        def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
             session.flow = describe_flow(obj.flow, obj.graph)
             if request["mode"] == "evaluate":
                 session.evaluated = evaluate(obj.flow, parameters)
                 raise SystemExit(0)
+            refuse_personal_branch()
             made = original_make(obj, *args, **kwargs)
             # decorators get their attributes from the platform while the flow is made
             session.flow = describe_flow(obj.flow, obj.graph)
@@ -316,7 +322,7 @@ class Session:
 
         step_functions_cli.make_flow = make
 
-        def token(prefix, _previous=None):
+        def token(prefix: str, _previous: str | None = None) -> str:
             session.token_prefix = prefix
             return MARK + "token"
 
@@ -324,69 +330,68 @@ class Session:
         step_functions.deploy_time_eval = lambda value: deferred(value, parameters.deploy_time_eval)
 
         # Metaflow asks git whether it is itself run from a checkout
-        metaflow_version.call_git_describe = lambda *_args, **_kwargs: None
-        try:
-            from metaflow import metaflow_git
-        except ImportError:
-            return  # this version does not look at git
-        metaflow_git.get_repository_info = lambda path: request["git"]
+        internals("metaflow.metaflow_version").call_git_describe = lambda *_args, **_kwargs: None
+        if importlib.util.find_spec("metaflow.metaflow_git"):
+            internals("metaflow.metaflow_git").get_repository_info = lambda path: {}
 
 
-def deferred(value, evaluate_now):
+def internals(module: str) -> Any:
+    """A module of Metaflow's, as Any: what we use of it has no types that would hold."""
+    return importlib.import_module(module)
+
+
+def deferred(value: Any, evaluate_now: Callable[[Any], Any]) -> Any:
     """A function default becomes a placeholder; the path of an IncludeFile is read now."""
-    from metaflow.includefile import FilePathClass
     from metaflow.parameters import DeployTimeField
 
-    if isinstance(value, DeployTimeField) and not _is_include(value, FilePathClass):
+    if isinstance(value, DeployTimeField) and not _is_include(value):
         return f"{MARK}parameter-{value.parameter_name}"
     return evaluate_now(value)
 
 
-def _is_include(field, _file_type):
+def _is_include(field: Any) -> bool:
     return getattr(field.fun, "__qualname__", "").startswith("IncludeFile.")
 
 
-def evaluate(flow, parameters):
+def evaluate(flow: Any, parameters: Any) -> dict[str, Any]:
     """Values of all function defaults, evaluated now (not at compile)."""
-    from metaflow.includefile import FilePathClass
-
     return {
         parameter.name: parameters.deploy_time_eval(parameter.kwargs["default"])
         for _, parameter in flow._get_parameters()
         if isinstance(parameter.kwargs.get("default"), parameters.DeployTimeField)
-        and not _is_include(parameter.kwargs["default"], FilePathClass)
+        and not _is_include(parameter.kwargs["default"])
     }
 
 
-def apply_overrides(flow_class, request):
+def apply_overrides(flow_class: Any, request: dict[str, Any]) -> None:
     """An environment's own parameters, schedule and step settings, by Metaflow's mutator API and Parameter fields."""
-    from metaflow.parameters import Parameter
-    from metaflow.user_decorators.mutable_flow import MutableFlow
-    from metaflow.user_decorators.mutable_step import MutableStep
+    parameter_type = internals("metaflow.parameters").Parameter
+    mutable_flow = internals("metaflow.user_decorators.mutable_flow").MutableFlow
+    mutable_step = internals("metaflow.user_decorators.mutable_step").MutableStep
 
     origin = {"pre_mutate": True, "statically_defined": True, "inserted_by": ["flowinfra"]}
-    found = {p.name: p for _, p in _class_parameters(flow_class, Parameter) if not p.IS_CONFIG_PARAMETER}
+    found = {p.name: p for _, p in _class_parameters(flow_class, parameter_type) if not p.IS_CONFIG_PARAMETER}
     for name, value in request["parameters"].items():
         if name not in found:
             raise Refusal("unknown-parameter", json.dumps({"name": name, "known": sorted(found)}))
         found[name]._override_kwargs["default"] = typed_default(found[name], value)
-    mutable = MutableFlow(flow_class, **origin)
+    mutable = mutable_flow(flow_class, **origin)
     if request["schedule"] == "off":
         mutable.remove_decorator("schedule")
     elif request["schedule"]:
-        mutable.add_decorator("schedule", deco_kwargs={"cron": request["schedule"]}, duplicates=MutableFlow.OVERRIDE)
+        mutable.add_decorator("schedule", deco_kwargs={"cron": request["schedule"]}, duplicates=mutable_flow.OVERRIDE)
     steps = {name: step for name, step in inspect.getmembers(flow_class, callable) if hasattr(step, "is_step")}
     for name, changes in request["steps"].items():
         if name not in steps:
             raise Refusal("unknown-step", json.dumps({"name": name, "known": sorted(steps)}))
-        override_step(MutableStep(flow_class, steps[name], **origin), steps[name], changes)
+        override_step(mutable_step(flow_class, steps[name], **origin), steps[name], changes)
 
 
-def _class_parameters(flow_class, parameter_type):
+def _class_parameters(flow_class: Any, parameter_type: type) -> list[tuple[str, Any]]:
     return inspect.getmembers(flow_class, lambda member: isinstance(member, parameter_type))
 
 
-def typed_default(parameter, value):
+def typed_default(parameter: Any, value: Any) -> Any:
     """`value` as the parameter's type takes it, or a refusal that names both."""
     kind = parameter._override_kwargs.get("type") or type(parameter._override_kwargs.get("default"))
     fits = {
@@ -417,10 +422,10 @@ STEP_OVERRIDES = {
 }
 
 
-def override_step(mutable, step, changes):
+def override_step(mutable: Any, step: Any, changes: dict[str, Any]) -> None:
     """Set attributes of a step's decorators, adding a decorator where there is none."""
     present = {decorator.name: decorator for decorator in step.decorators}
-    wanted = {}
+    wanted: dict[str, dict[str, Any]] = {}
     for option, value in changes.items():
         name, attribute = STEP_OVERRIDES[option]
         if option == "timeout" and "timeout" in present:
@@ -439,7 +444,7 @@ def override_step(mutable, step, changes):
         mutable.add_decorator(name, deco_kwargs={**kept, **attributes}, duplicates=mutable.OVERRIDE)
 
 
-def _check_shorter(step, decorator, seconds):
+def _check_shorter(step: Any, decorator: Any, seconds: int) -> None:
     own = decorator.attributes
     limit = own.get("seconds", 0) + 60 * own.get("minutes", 0) + 3600 * own.get("hours", 0)
     if seconds > limit:
@@ -448,7 +453,7 @@ def _check_shorter(step, decorator, seconds):
     own["minutes"] = own["hours"] = 0
 
 
-def describe_flow(flow, graph):
+def describe_flow(flow: Any, graph: Any) -> dict[str, Any]:
     """The flow in plain data: what the graph and the decorators say."""
     decorators = flow._flow_decorators
     return {
@@ -463,18 +468,19 @@ def describe_flow(flow, graph):
     }
 
 
-def _own_doc(flow):
+def _own_doc(flow: Any) -> bool:
     from metaflow.flowspec import FlowSpec
 
-    return type(flow).__doc__ and type(flow).__doc__ != FlowSpec.__doc__
+    return bool(type(flow).__doc__) and type(flow).__doc__ != FlowSpec.__doc__
 
 
-def topological(graph):
+def topological(graph: Any) -> list[str]:
     """Step names in the order in which they can run, ties as the source has them."""
     nodes = {node.name: node for node in graph}
     start = getattr(graph, "start_step", "start")
-    order, waiting = [], [start]
-    seen_inputs = {name: set() for name in nodes}
+    order: list[str] = []
+    waiting = [start]
+    seen_inputs: dict[str, set[str]] = {name: set() for name in nodes}
     while waiting:
         name = waiting.pop(0)
         order.append(name)
@@ -489,7 +495,7 @@ def topological(graph):
     return order + [name for name in nodes if name not in order]
 
 
-def describe_step(node):
+def describe_step(node: Any) -> dict[str, Any]:
     kinds = {"start": "start", "end": "end"}
     kind = kinds.get(node.type, node.type)
     if getattr(node, "parallel_foreach", False) or getattr(node, "parallel_step", False):
@@ -503,14 +509,14 @@ def describe_step(node):
     }
 
 
-def describe_decorator(decorator):
+def describe_decorator(decorator: Any) -> dict[str, Any]:
     attributes = {name: plain(value) for name, value in decorator.attributes.items() if value is not None}
     defaults = type(decorator).defaults
     own = [name for name in attributes if decorator.attributes[name] != defaults.get(name)]
     return {"name": decorator.name, "attributes": attributes, "own": own}
 
 
-def describe_parameter(parameter):
+def describe_parameter(parameter: Any) -> dict[str, Any]:
     from metaflow.includefile import FilePathClass
     from metaflow.parameters import DeployTimeField
 
@@ -524,7 +530,7 @@ def describe_parameter(parameter):
         "help": parameter.kwargs.get("help"),
     }
     if isinstance(default, DeployTimeField):
-        if _is_include(default, FilePathClass):
+        if _is_include(default):
             described["default"] = plain(default.user_print_representation)
         else:
             described["deploy_time"] = True
@@ -533,16 +539,15 @@ def describe_parameter(parameter):
     return described
 
 
-def describe_configs(flow):
+def describe_configs(flow: Any) -> dict[str, Any]:
     from metaflow.flowspec import FlowStateItems
 
     state = flow._flow_state[FlowStateItems.CONFIGS]
     return {name: plain(value[0] if isinstance(value, tuple) else value) for name, value in state.items()}
 
 
-def describe_project():
-    from metaflow import current
-
+def describe_project() -> dict[str, Any] | None:
+    current = internals("metaflow").current
     if not current.get("project_name"):
         return None
     return {
@@ -552,7 +557,14 @@ def describe_project():
     }
 
 
-def plain(value):
+def refuse_personal_branch() -> None:
+    """A @project flow without branch or production would be deployed to the branch of whoever compiles."""
+    project = describe_project()
+    if project and MARK in project["branch"]:
+        raise Refusal("project-branch", project["name"])
+
+
+def plain(value: Any) -> Any:
     """`value` as JSON data; what JSON has no word for becomes its text."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
@@ -567,7 +579,7 @@ def plain(value):
     return str(value)
 
 
-def failure(error):
+def failure(error: BaseException) -> dict[str, Any]:
     """What went wrong, as data: Metaflow's headline and words, with file and line where it gives them."""
     from metaflow.exception import MetaflowException
 
@@ -590,7 +602,7 @@ def failure(error):
         }
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     own = [f for f in frames if not _installed(f.filename)]
-    last = (own or frames or [None])[-1]
+    last = (own or frames)[-1] if frames else None
     return {
         "kind": "import",
         "message": f"{type(error).__name__}: {error}",
@@ -599,13 +611,13 @@ def failure(error):
     }
 
 
-def run(session, flow_file, folder):
+def run(session: Session, flow_file: str, folder: str) -> Any:
     """Run the flow's file as Metaflow's user would, from its own folder."""
     os.chdir(folder)
     sys.argv = [flow_file, *session.request["arguments"]]
     sys.path[0] = folder
     sys.path[1:1] = session.request["search"]
-    code = 0
+    code: Any = 0
     try:
         runpy.run_path(flow_file, run_name="__main__")
     except SystemExit as stop:
@@ -613,7 +625,7 @@ def run(session, flow_file, folder):
     return code
 
 
-def main():
+def main() -> None:
     request = json.load(sys.stdin)
     out = request["out"]
     captured = io.StringIO()
@@ -680,7 +692,7 @@ def main():
     os._exit(0)  # no atexit hook of Metaflow's has business here
 
 
-def digest(path):
+def digest(path: str) -> str | None:
     """sha256 of a file's content in hex; None where there is no file."""
     try:
         with open(path, "rb") as file:

@@ -29,6 +29,11 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         )
     if kind == "not-a-flow":
         return CompileError(f"{label}: {message}; the file must end with `if __name__ == '__main__': MyFlow()`")
+    if kind == "project-branch":
+        return CompileError(
+            f"{label}: is part of @project(name={message!r}); give branch or production "
+            "(it is never deployed to the branch of whoever runs the deployment)"
+        )
     if kind == "two-flows":
         return CompileError(f"{label}: {message}; keep one flow per file")
     if kind in _HERMETIC:

@@ -23,6 +23,7 @@ from flowinfra.model.compiled import SourceFile
 EPOCH = 1575360000
 """The modification time that Metaflow itself gives to every member."""
 METAFLOW_PREFIX = ".mf_"
+CODE_PREFIX = ".mf_code/"
 KEPT_INFO = ("environment_type", "ext_info", "metaflow_version", "script", "use_r")
 
 
@@ -33,7 +34,7 @@ class Package:
     Attributes:
         content: the uncompressed archive.
         files: path → file, of the user's code.
-        metaflow: sha256 over the members that are Metaflow's own.
+        metaflow: sha256 over the code that is Metaflow's own (and its extensions').
     """
 
     content: bytes
@@ -100,7 +101,7 @@ def repack(archive: bytes, selection: Selection, python: str, git: Mapping[str, 
             packed.addfile(entry, io.BytesIO(body))
             if not name.startswith(METAFLOW_PREFIX):
                 files[name] = SourceFile(sha256=hashlib.sha256(body).hexdigest(), size=len(body))
-            elif name != info:
+            elif name.startswith(CODE_PREFIX):
                 own.update(name.encode() + b"\0" + hashlib.sha256(body).digest())
     return Package(out.getvalue(), files, own.hexdigest())
 

@@ -65,7 +65,6 @@ def _run(
         "out": str(folder),
         "region": f"{MARK}region",
         "compute": request.shape.compute,
-        "git": {},
         "arguments": requests.arguments(request),
         "parameters": request.shape.parameters,
         "schedule": request.shape.schedule,

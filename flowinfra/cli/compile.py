@@ -1,0 +1,121 @@
+"""`flowinfra compile`: a flow as data."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from flowinfra.compiler import CompileRequest, compile_flow, unreviewed_files, write_bundle
+from flowinfra.compiler.request import TARGETS
+from flowinfra.errors import CompileError
+from flowinfra.model.compiled import Json, Shape
+
+PAIR = (str, str)
+
+
+@click.command("compile", short_help="compile a flow to data", epilog="Docs: docs/compile.md")
+@click.argument("flow", type=click.Path(path_type=Path))
+@click.argument("metaflow_options", nargs=-1, type=click.UNPROCESSED)
+@click.option("-t", "--target", default="step-functions", show_default=True, help=f"One of: {', '.join(TARGETS)}.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a bundle (NAME.flow) instead of JSON.")
+@click.option("--with", "decospecs", multiple=True, metavar="DECOSPEC", help="Metaflow's --with, e.g. retry:times=3.")
+@click.option("--name", help="State machine name instead of the flow's.")
+@click.option("--name-prefix", help="Prefix of the state machine's name (METAFLOW_SFN_STATE_MACHINE_PREFIX).")
+@click.option("--tag", "tags", multiple=True, help="Metaflow tag of each run.")
+@click.option("--namespace", help="Namespace of runs instead of the production token's.")
+@click.option("--branch", help="Branch of a @project flow.")
+@click.option("--production", is_flag=True, help="Deploy a @project flow to production.")
+@click.option("--config", "config_files", type=PAIR, multiple=True, metavar="NAME FILE", help="File for a Config.")
+@click.option("--config-value", "configs", type=PAIR, multiple=True, metavar="NAME JSON", help="Value of a Config.")
+@click.option("--param", "parameters", type=PAIR, multiple=True, metavar="NAME JSON", help="Default of a Parameter.")
+@click.option("--max-workers", type=int, default=100, show_default=True, help="Tasks of a foreach at a time.")
+@click.option("--workflow-timeout", type=int, metavar="SECONDS", help="Time limit of an execution.")
+@click.option("--distributed-map", is_flag=True, help="Distributed instead of inline maps for foreach.")
+@click.option("--compress", is_flag=True, help="Keep commands in the datastore (small definitions).")
+@click.option("--log-history", is_flag=True, help="Log execution history to CloudWatch.")
+@click.option("--compute", type=click.Choice(["EC2", "FARGATE"]), default="EC2", show_default=True)
+@click.option("--metadata", type=click.Choice(["local", "service"]), default="local", show_default=True)
+@click.option("--environment", type=click.Choice(["local", "conda", "pypi"]), default="local", show_default=True)
+@click.option("--image", help="Default container image.")
+@click.option("--python", help="Interpreter with the flow's dependencies.")
+@click.option("--package-suffixes", default="", help="Further file endings to package, comma-separated.")
+@click.option("--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Variable that the flow may read.")
+@click.option("--setting", "settings", multiple=True, metavar="METAFLOW_X=VALUE", help="Metaflow setting.")
+def command(
+    flow: Path,
+    target: str,
+    output: Path | None,
+    configs: tuple[tuple[str, str], ...],
+    config_files: tuple[tuple[str, str], ...],
+    parameters: tuple[tuple[str, str], ...],
+    metaflow_options: tuple[str, ...],
+    package_suffixes: str,
+    env: tuple[str, ...],
+    settings: tuple[str, ...],
+    python: str | None,
+    **shape: object,
+) -> None:
+    r"""Compile FLOW to data: what Metaflow would send to the cloud, without sending it.
+
+    Prints the CompiledFlow as JSON, or writes a bundle with everything that a deployment needs. The result is the same
+    on every machine; no network is used and no credentials are read. Options of Metaflow's own `create` that have no
+    name here follow after `--`.
+
+    \b
+      flowinfra compile flow.py > flow.json
+      flowinfra compile flow.py --with retry --tag nightly -o flow.flow
+      flowinfra compile flow.py --branch main --production
+    """
+    try:
+        options = Shape.model_validate(
+            {
+                **shape,
+                "configs": _values(configs),
+                "parameters": _values(parameters),
+                "package_suffixes": tuple(filter(None, package_suffixes.split(","))),
+                "settings": dict(_assignment(item, "--setting") for item in settings),
+                "extra": metaflow_options,
+            }
+        )
+    except ValidationError as error:
+        raise CompileError("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+    request = CompileRequest(
+        flow=flow,
+        target=target,
+        shape=options,
+        config_files={name: Path(path) for name, path in config_files},
+        env=dict(_assignment(item, "--env", os.environ.get(item)) for item in env),
+        python=python,
+    )
+    compiled = compile_flow(request)
+    for path in unreviewed_files(compiled, flow):
+        click.secho(f"warning: {path} is in the code package, but git does not track it", fg="yellow", err=True)
+    if output is None:
+        click.echo(json.dumps(json.loads(compiled.to_json()), indent=2, ensure_ascii=False))
+    else:
+        write_bundle(compiled, output)
+        click.echo(f"{output}: {compiled.flow.name}, {len(compiled.flow.steps)} steps, digest {compiled.digest[:12]}")
+
+
+def _values(pairs: tuple[tuple[str, str], ...]) -> dict[str, Json]:
+    """Name → JSON value; text that is no JSON is taken as a string."""
+    values: dict[str, Json] = {}
+    for name, text in pairs:
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = text
+    return values
+
+
+def _assignment(text: str, option: str, inherited: str | None = None) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if equals:
+        return name, value
+    if inherited is None:
+        raise CompileError(f"{option} {text}: give NAME=VALUE" + (", or set it" if option == "--env" else ""))
+    return name, inherited
