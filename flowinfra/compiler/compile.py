@@ -65,15 +65,23 @@ def compile_flows(
     return [result for result in results if isinstance(result, CompiledFlow)]
 
 
-def evaluate_parameters(request: CompileRequest, user: str, now: datetime | None = None) -> dict[str, Json]:
-    """Values of the parameters whose default is a function, evaluated now as `user`.
+def evaluate_parameters(
+    request: CompileRequest, user: str, branch: str | None = None, now: datetime | None = None
+) -> dict[str, Json]:
+    """Values of the parameters whose default is a function, evaluated now.
 
-    Outside the digest and the cache: the values belong to a deployment, not to the compiled flow. A function reads the
-    declared time from FLOWINFRA_NOW (ISO 8601) where one is given.
+    Outside the digest and the cache: the values belong to a deployment, not to the compiled flow.
+
+    Args:
+        request: the flow.
+        user: who deploys; Metaflow's `context.user_name`.
+        branch: git branch that is deployed; the function reads it from FLOWINFRA_BRANCH.
+        now: declared time; the function reads it from FLOWINFRA_NOW (ISO 8601).
     """
     check(request)
+    declared = {"FLOWINFRA_BRANCH": branch, "FLOWINFRA_NOW": now.isoformat() if now else None}
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
-        answer = process.evaluate(request, Path(folder), user=user, now=now)
+        answer = process.evaluate(request, Path(folder), user, {k: v for k, v in declared.items() if v})
         values: dict[str, Json] = answer.data["evaluated"]
         return values
 

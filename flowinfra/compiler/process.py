@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +39,9 @@ def record(request: CompileRequest, folder: Path) -> Answer:
     return _run(request, folder, "compile", requests.settings(request), {})
 
 
-def evaluate(request: CompileRequest, folder: Path, *, user: str, now: datetime | None) -> Answer:
-    """Evaluate the flow's function defaults as `user`, with FLOWINFRA_NOW naming the declared time."""
-    settings = {**requests.settings(request), "METAFLOW_USER": user}
-    declared = {"FLOWINFRA_NOW": now.isoformat()} if now else {}
-    return _run(request, folder, "evaluate", settings, declared)
+def evaluate(request: CompileRequest, folder: Path, user: str, declared: Mapping[str, str]) -> Answer:
+    """Evaluate the flow's function defaults as `user`, with the variables that the deployment declares."""
+    return _run(request, folder, "evaluate", {**requests.settings(request), "METAFLOW_USER": user}, declared)
 
 
 def _run(
