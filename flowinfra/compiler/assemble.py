@@ -33,6 +33,7 @@ from flowinfra.model.compiled import (
     ScheduleRule,
     Step,
     StepFunctionsTarget,
+    rename_digests,
 )
 
 _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
@@ -85,20 +86,22 @@ def assemble(
     renamed: dict[str, str] = {}
     package: Package | None = None
 
-    def keep(recorded: Mapping[str, Any], content: bytes, kind: str, *, zipped: bool) -> None:
+    def keep(recorded: Mapping[str, Any], content: bytes, kind: str) -> None:
         digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         old = recorded["key"].rsplit("/", 1)[-1]
         entry = DatastoreObject(
-            key=_replace_keys(recorded["key"].removeprefix(f"{MARK}prefix/"), {old: digest}),
+            key=rename_digests(recorded["key"].removeprefix(f"{MARK}prefix/"), {old: digest}),
             sha256=hashlib.sha256(content).hexdigest(),
             size=len(content),
-            gzip=zipped,
+            gzip=kind != "command",
             metadata=recorded["metadata"],
             kind=kind,
+            text=content.decode() if kind == "command" else None,
         )
         renamed[old] = digest
         objects[digest] = entry
-        blobs[entry.sha256] = compress(content) if zipped else content
+        if entry.text is None:
+            blobs[entry.sha256] = compress(content)
 
     # commands name the package and files, so they come last, when the digests of those are known
     commands = []
@@ -106,19 +109,18 @@ def assemble(
         body = (folder / recorded["file"]).read_bytes()
         if recorded["key"] in package_keys:
             package = repack(body, selection, python, git)
-            keep(recorded, package.content, "package", zipped=True)
+            keep(recorded, package.content, "package")
         elif recorded["metadata"]:
             commands.append((recorded, body.decode()))
         else:
-            keep(recorded, gzip.decompress(body), "include-file", zipped=True)
+            keep(recorded, gzip.decompress(body), "include-file")
     if package is None:
         raise CompileError(f"{request.label}: Metaflow saved no code package; this version is not supported")
     for recorded, text in commands:
         keep(
             recorded,
-            _replace_keys(mends.mend_command(text), renamed).encode(),
+            rename_digests(mends.mend_command(text), renamed).encode(),
             "command",
-            zipped=False,
         )
     steps_of: dict[str, str] = {}
 
@@ -222,16 +224,9 @@ def _package_keys(definition: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _replace_keys(text: str, renamed: Mapping[str, str]) -> str:
-    """Old digests → new ones, the two-letter folder before them included."""
-    for old, new in renamed.items():
-        text = text.replace(f"{old[:2]}/{old}", f"{new[:2]}/{new}").replace(old, new)
-    return text
-
-
 def _rename(value: Any, renamed: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _replace_keys(value, renamed)
+        return rename_digests(value, renamed)
     if isinstance(value, dict):
         return {key: _rename(item, renamed) for key, item in value.items()}
     if isinstance(value, list):

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from flowinfra.compiler import store
 from flowinfra.errors import BundleError
-from flowinfra.model.compiled import SCHEMA_VERSION, CompiledFlow
+from flowinfra.model.compiled import SCHEMA_VERSION, CompiledFlow, DatastoreObject
 
 FLOW = "flow.json"
 
@@ -26,7 +26,7 @@ def write_bundle(compiled: CompiledFlow, path: Path) -> None:
     """Write the bundle of a flow that was compiled here (its objects are in the compile cache)."""
     text = compiled.to_json().encode()
     members = {FLOW: text, "digest": hashlib.sha256(text).hexdigest().encode()}
-    for entry in compiled.objects.values():
+    for entry in _with_blobs(compiled):
         members[f"blobs/{entry.sha256}"] = store.blob_path(entry.sha256).read_bytes()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -57,7 +57,7 @@ def read_bundle(path: Path) -> CompiledFlow:
     if hashlib.sha256(members[FLOW]).hexdigest().encode() != members["digest"]:
         raise BundleError(f"{path}: {FLOW} was changed after it was compiled; compile it again")
     compiled = parse_compiled(members[FLOW], str(path))
-    for entry in compiled.objects.values():
+    for entry in _with_blobs(compiled):
         stored = members.get(f"blobs/{entry.sha256}")
         if stored is None:
             raise BundleError(f"{path}: object {entry.key} is missing; compile it again")
@@ -69,6 +69,10 @@ def read_bundle(path: Path) -> CompiledFlow:
             raise BundleError(f"{path}: object {entry.key} does not have the digest that it is named by")
         store.put_blob(entry.sha256, stored)
     return compiled
+
+
+def _with_blobs(compiled: CompiledFlow) -> list[DatastoreObject]:
+    return [entry for entry in compiled.objects.values() if entry.text is None]
 
 
 def parse_compiled(text: bytes, name: str) -> CompiledFlow:

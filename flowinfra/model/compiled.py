@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -158,6 +159,9 @@ class DatastoreObject(Model):
     metadata: dict[str, str] = Field(default_factory=dict)
     """S3 user metadata that Metaflow's datastore reads back."""
     kind: Literal["package", "include-file", "command", "environment"]
+    text: str | None = None
+    """Content of a command, which holds placeholders; its digest and key are those of the text as it stands here, and
+    are taken anew from the bound text. None for other kinds: their bytes travel as blobs."""
 
 
 class Placeholder(Model):
@@ -281,6 +285,13 @@ class CompiledFlow(Model):
     def digest(self) -> str:
         """sha256 of the canonical JSON, in hex."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def rename_digests(text: str, renamed: Mapping[str, str]) -> str:
+    """`text` with objects' digests replaced (old → new), the two-letter folder of their keys included."""
+    for old, new in renamed.items():
+        text = text.replace(f"{old[:2]}/{old}", f"{new[:2]}/{new}").replace(old, new)
+    return text
 
 
 def canonical_json(value: Json) -> str:
