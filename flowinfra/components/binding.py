@@ -1,0 +1,205 @@
+"""Put a stack's identity into a compiled flow: pure, structural, checked.
+
+Each placeholder has a grammar whose values JSON encoding and shell quoting leave as they are, so one text fits at any
+nesting depth. Values go in at the sites that the compiler lists and nowhere else; one that is missing, or a
+placeholder outside its sites, is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowinfra.errors import BindError, Problems
+from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, Json, canonical_json
+
+JOB_DEFINITION = "job-definition-"
+"""Begins the name of a placeholder for a step's job definition; the step's name follows."""
+
+PARAMETER = "parameter-"
+"""Begins the name of a placeholder for a deploy-time parameter's value."""
+
+GRAMMAR_WORDS: dict[str, str] = {
+    "bucket": "3 to 63 lower-case letters, digits, dots and hyphens, beginning and ending with a letter or digit",
+    "prefix": "letters, digits, `_`, `.` and `-`, parted by single slashes, no slash at either end",
+    "queue": "a job queue's name (up to 128 letters, digits, `_` and `-`) or its ARN",
+    "table": "3 to 255 letters, digits, `_`, `.` and `-`",
+    "region": "a region's code such as us-east-1",
+    "owner": "letters, digits, `_`, `.` and `-`",
+    "token": "letters, digits, `_`, `.` and `-`",
+    "service-url": "http:// or https://, a host, an optional port and path",
+    "job-role": "the ARN of an IAM role",
+    "execution-role": "the ARN of an IAM role",
+    "job-definition": "NAME:REVISION",
+}
+"""What the grammars allow, in words for a person."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A compiled flow with a stack's identity in it."""
+
+    definition: dict[str, Json]
+    """Amazon States Language."""
+    job_definitions: dict[str, dict[str, Json]]
+    """Step → arguments of RegisterJobDefinition, without its name."""
+
+    @property
+    def definition_text(self) -> str:
+        """The definition as it is deployed: canonical JSON, so that equal definitions are equal text."""
+        return canonical_json(self.definition)
+
+
+def bind(compiled: CompiledFlow, identity: Mapping[str, str], parameters: Mapping[str, Json] | None = None) -> Bound:
+    """Put `identity` (placeholder name without its mark → value) and deploy-time `parameters` into the flow.
+
+    Raises `Problems` with every value that is missing or breaks its grammar, and every stray placeholder.
+    """
+    problems = [
+        *_value_problems(compiled, identity),
+        *_parameter_problems(compiled, parameters or {}),
+        *_stray_problems(compiled),
+    ]
+    if problems:
+        raise Problems(problems)
+    document = compiled.model_dump(mode="json")
+    pattern = _pattern(identity)
+    for site in sorted({site for entry in compiled.placeholders.values() for site in entry.sites}):
+        holder, key = _resolve(document, site)
+        holder[key] = pattern.sub(lambda found: identity[found.group(1)], holder[key])
+    target = document["step_functions"]
+    _set_parameters(target["definition"], parameters or {})
+    jobs = {step: job["properties"] for step, job in target["job_definitions"].items()}
+    return Bound(target["definition"], jobs)
+
+
+def identity_names(compiled: CompiledFlow) -> set[str]:
+    """Names of the placeholders that this flow needs a value for, without those of deploy-time parameters."""
+    names = {name.removeprefix(MARK) for name in compiled.placeholders}
+    return {name for name in names if not name.startswith(PARAMETER)}
+
+
+def deploy_time_parameters(compiled: CompiledFlow) -> list[str]:
+    """Names of the parameters whose defaults are evaluated once per deployed version."""
+    return [name for name, entry in compiled.flow.parameters.items() if entry.deploy_time]
+
+
+def grammar_key(name: str) -> str:
+    """The key of GRAMMARS for a placeholder's name: `job-definition-train` → `job-definition`."""
+    return "job-definition" if name.startswith(JOB_DEFINITION) else name
+
+
+def value_problem(name: str, value: str) -> str | None:
+    """What is wrong with `value` for the placeholder `name`, in words; None if it fits."""
+    key = grammar_key(name)
+    if re.fullmatch(GRAMMARS[key], value):
+        return None
+    return f"{name.replace('-', '_')} is {value!r}, allowed: {GRAMMAR_WORDS[key]}"
+
+
+def _value_problems(compiled: CompiledFlow, identity: Mapping[str, str]) -> Iterator[BindError]:
+    who = compiled.step_functions.state_machine
+    for name in sorted(identity_names(compiled)):
+        if grammar_key(name) not in GRAMMARS:
+            yield BindError(
+                f"{who}: the compiled flow has a placeholder {MARK + name} that this version of flowinfra does not "
+                "know; compile the flow again with this version"
+            )
+        elif name not in identity:
+            yield BindError(f"{who}: the flow needs {name.replace('-', '_')}, which the platform does not have")
+        elif problem := value_problem(name, identity[name]):
+            yield BindError(f"{who}: {problem}")
+
+
+def _parameter_problems(compiled: CompiledFlow, parameters: Mapping[str, Json]) -> Iterator[BindError]:
+    who = compiled.step_functions.state_machine
+    wanted = deploy_time_parameters(compiled)
+    for name in wanted:
+        if name not in parameters:
+            yield BindError(
+                f"{who}: parameter {name!r} is evaluated at deploy time, but has no value; "
+                "give it in `deploy_time`, or a constant in `parameters`"
+            )
+    for name in parameters:
+        if name not in wanted:
+            allowed = ", ".join(wanted) or "none"
+            yield BindError(
+                f"{who}: a deploy-time value is given for {name!r}; evaluated at deploy time are: {allowed}"
+            )
+
+
+def _stray_problems(compiled: CompiledFlow) -> Iterator[BindError]:
+    """A mark outside the listed sites, or at a site under a name that is not listed."""
+    sites = {site for entry in compiled.placeholders.values() for site in entry.sites}
+    known = _pattern(name.removeprefix(MARK) for name in compiled.placeholders)
+    target = compiled.step_functions
+    texts = _texts(target.definition, "/step_functions/definition")
+    jobs = (
+        found
+        for step, job in target.job_definitions.items()
+        for found in _texts(job.properties, f"/step_functions/job_definitions/{_escape(step)}/properties")
+    )
+    deploy_time = _pattern(PARAMETER + name for name in deploy_time_parameters(compiled))
+    for pointer, text in (*texts, *jobs):
+        rest = known.sub("", text) if pointer in sites else text
+        if MARK in deploy_time.sub("", rest):
+            yield BindError(
+                f"{target.state_machine}: {pointer} holds a placeholder that the compiled flow does not list; "
+                "it was altered, or the flow's own text contains "
+                f"{MARK!r}, which is reserved"
+            )
+
+
+def _pattern(names: Any) -> re.Pattern[str]:
+    """Matches a marked placeholder; of names that begin alike the longest wins."""
+    ordered = sorted(names, key=lambda name: (-len(name), name))
+    if not ordered:
+        return re.compile(r"(?!)")
+    return re.compile(re.escape(MARK) + "(" + "|".join(map(re.escape, ordered)) + ")")
+
+
+def _set_parameters(definition: dict[str, Json], parameters: Mapping[str, Json]) -> None:
+    """Set deploy-time values inside METAFLOW_DEFAULT_PARAMETERS: parsed and dumped, so that any value is safe."""
+    if not parameters:
+        return
+    start = definition["States"][definition["StartAt"]]
+    for variable in start["Parameters"]["ContainerOverrides"]["Environment"]:
+        if variable["Name"] == "METAFLOW_DEFAULT_PARAMETERS":
+            defaults = json.loads(variable["Value"])
+            for name, value in parameters.items():
+                defaults[name] = value
+            variable["Value"] = canonical_json(defaults)
+
+
+def _texts(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
+    """Every string below `value` with its RFC 6901 pointer."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, f"{pointer}/{_escape(key)}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{pointer}/{index}")
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _resolve(document: Json, pointer: str) -> tuple[Any, Any]:
+    """The container and key of the string at `pointer`, so that it can be replaced."""
+    keys: list[Any] = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    holder = document
+    try:
+        for key in keys[:-1]:
+            holder = holder[int(key) if isinstance(holder, list) else key]
+        last = int(keys[-1]) if isinstance(holder, list) else keys[-1]
+        if not isinstance(holder[last], str):
+            raise TypeError
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise BindError(f"the compiled flow lists the site {pointer}, where it has no text") from None
+    return holder, last

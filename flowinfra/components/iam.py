@@ -1,0 +1,218 @@
+"""IAM policies as data: least privilege per flow, derived from what the compiled flow refers to.
+
+Policies cover the flow's own name prefix and keys rather than single steps, so that removing a step does not take
+permissions from a run that still needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flowinfra.components.names import Names
+from flowinfra.components.site import Site
+from flowinfra.model.compiled import MARK, CompiledFlow, Json
+
+Policy = dict[str, Any]
+"""A policy document."""
+
+SECRETS_BACKEND = "aws-secrets-manager"
+MAP_OUTPUT = "sfn_distributed_map_output"
+"""Below the datastore's root: where Metaflow lets a distributed map write its results."""
+
+
+def trust_policy(service: str, account: str) -> Policy:
+    """Lets `service` (`states.amazonaws.com`) assume a role, on behalf of this account only."""
+    return _document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        }
+    )
+
+
+def states_policy(compiled: CompiledFlow, site: Site, names: Names) -> Policy:
+    """What Step Functions does for the flow: its Batch jobs, and what foreach, distributed map and logging need."""
+    statements = [
+        _allow(
+            "SubmitJobs",
+            ["batch:SubmitJob"],
+            [site.arn("batch", f"job-definition/{names.prefix}-*"), *_queues(compiled, site)],
+        ),
+        _allow("StopJobs", ["batch:TerminateJob"], [site.arn("batch", "job/*")]),
+        # DescribeJobs knows no resources.
+        _allow("FollowJobs", ["batch:DescribeJobs"], ["*"]),
+        _allow(
+            "HearOfJobs",
+            ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+            [site.arn("events", "rule/StepFunctionsGetEventsForBatchJobsRule")],
+        ),
+    ]
+    if _tags_jobs(compiled.step_functions.definition):
+        statements.append(_allow("TagJobs", ["batch:TagResource"], [site.arn("batch", "job/*")]))
+    if _uses_table(compiled) and site.table:
+        statements.append(_allow("ReadForeach", ["dynamodb:GetItem"], [_table(site)]))
+    if compiled.shape.distributed_map:
+        machine = compiled.step_functions.state_machine
+        statements += [
+            _allow("StartMapRuns", ["states:StartExecution"], [_machine(compiled, site)]),
+            _allow(
+                "FollowMapRuns",
+                ["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"],
+                [
+                    site.arn("states", f"execution:{machine}:*"),
+                    site.arn("states", f"execution:{machine}/*:*"),
+                ],
+            ),
+            _allow(
+                "MapResults",
+                [
+                    "s3:GetObject",
+                    "s3:PutObject",
+                    "s3:ListMultipartUploadParts",
+                    "s3:AbortMultipartUpload",
+                ],
+                [site.objects(f"{MAP_OUTPUT}/*")],
+            ),
+        ]
+    if compiled.step_functions.log_history:
+        # Log delivery knows no resources: AWS documents `*` for it.
+        statements.append(
+            _allow(
+                "DeliverLogs",
+                [
+                    "logs:CreateLogDelivery",
+                    "logs:GetLogDelivery",
+                    "logs:UpdateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:ListLogDeliveries",
+                    "logs:PutResourcePolicy",
+                    "logs:DescribeResourcePolicies",
+                    "logs:DescribeLogGroups",
+                ],
+                ["*"],
+            )
+        )
+    return _document(*statements)
+
+
+def jobs_policy(compiled: CompiledFlow, site: Site) -> Policy:
+    """What the flow's tasks do: their artifacts, cards and data, foreach bookkeeping, and the secrets they name."""
+    flow = compiled.flow.name
+    statements = [
+        _allow(
+            "Datastore",
+            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+            [site.objects(f"{root}{flow}/*") for root in ("", "data/", "mf.cards/")],
+        ),
+        # Without ListBucket a missing key is 403 instead of the 404 that Metaflow acts on, and a condition on
+        # s3:prefix never holds for HeadObject: names of keys are readable, other flows' contents are not.
+        _allow("FindObjects", ["s3:ListBucket"], [f"arn:{site.partition}:s3:::{site.bucket}"]),
+    ]
+    if any(entry.kind == "environment" for entry in compiled.objects.values()):
+        statements.append(_allow("Environments", ["s3:GetObject"], [site.objects("conda/*")]))
+    if _uses_table(compiled) and site.table:
+        statements.append(
+            _allow(
+                "Foreach",
+                ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                [_table(site)],
+            )
+        )
+    if secrets := secret_arns(compiled, site):
+        statements.append(_allow("Secrets", ["secretsmanager:GetSecretValue"], secrets))
+    return _document(*statements)
+
+
+def events_policy(compiled: CompiledFlow, site: Site) -> Policy:
+    """What the schedule does: start this flow."""
+    return _document(_allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)]))
+
+
+def execution_policy(site: Site) -> Policy:
+    """What ECS does to start a container: pull the image, write its log, read the metadata service's key."""
+    statements = [
+        # GetAuthorizationToken knows no resources.
+        _allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
+        _allow(
+            "PullImages",
+            ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+            # An image may come from another account's or region's registry.
+            [f"arn:{site.partition}:ecr:*:*:repository/*"],
+        ),
+        _allow(
+            "WriteLogs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [site.arn("logs", "log-group:/aws/batch/job:*")],
+        ),
+    ]
+    if site.service_auth_secret:
+        statements.append(_allow("ServiceKey", ["secretsmanager:GetSecretValue"], [site.service_auth_secret]))
+    return _document(*statements)
+
+
+def secret_arns(compiled: CompiledFlow, site: Site) -> list[str]:
+    """ARNs of the Secrets Manager secrets that the flow's @secrets name."""
+    region = compiled.shape.settings.get("METAFLOW_AWS_SECRETS_MANAGER_DEFAULT_REGION")
+    found = set()
+    for source in {source for step in compiled.flow.steps.values() for source in step.secrets}:
+        backend, dot, rest = source.partition(".")
+        if source.startswith("arn:"):
+            name = source
+        elif dot and backend == SECRETS_BACKEND:
+            name = rest
+        elif dot or source == "inline":
+            continue
+        else:
+            name = source
+        if name.startswith("arn:"):
+            # The six characters that Secrets Manager appends may be left out of an ARN.
+            found |= {name, f"{name}-??????"}
+        else:
+            found.add(site.arn("secretsmanager", f"secret:{name}-??????", region))
+    return sorted(found)
+
+
+def _machine(compiled: CompiledFlow, site: Site) -> str:
+    return site.state_machine_arn(compiled.step_functions.state_machine)
+
+
+def _allow(sid: str, actions: Iterable[str], resources: Iterable[str]) -> Policy:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": sorted(actions),
+        "Resource": sorted(resources),
+    }
+
+
+def _document(*statements: Policy) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _queues(compiled: CompiledFlow, site: Site) -> list[str]:
+    own = {step.queue for step in compiled.flow.steps.values() if step.queue}
+    names = {site.queue, *(queue for queue in own if not queue.startswith(MARK))}
+    return [name if name.startswith("arn:") else site.arn("batch", f"job-queue/{name}") for name in names]
+
+
+def _uses_table(compiled: CompiledFlow) -> bool:
+    """Only a flow with a foreach refers to the table."""
+    return any(name.removeprefix(MARK) == "table" for name in compiled.placeholders)
+
+
+def _table(site: Site) -> str:
+    return site.arn("dynamodb", f"table/{site.table}")
+
+
+def _tags_jobs(value: Json) -> bool:
+    """Whether some state submits its job with tags."""
+    if isinstance(value, list):
+        return any(map(_tags_jobs, value))
+    if isinstance(value, dict):
+        parameters = value.get("Parameters")
+        own = isinstance(parameters, dict) and "JobQueue" in parameters and "Tags" in parameters
+        return own or any(map(_tags_jobs, value.values()))
+    return False

@@ -1,0 +1,104 @@
+"""The flow in human terms: what a component shows as its inputs, so that Pulumi's own diff speaks of the flow.
+
+`pulumi preview --diff` then reads `steps.train.memory: 4096 => 8192`. Nothing here differs between machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowinfra.model.compiled import CompiledFlow, Decorator, Json, Parameter, Step
+
+SHORT = 12
+"""Characters of a digest that a person reads."""
+
+EVALUATED = "evaluated at deploy time"
+"""Stands for the value of a deploy-time parameter, which alone is never a difference."""
+
+
+def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str, Any]:
+    """The component's inputs: the flow, and `deployment`, what the stack adds to it (datastore, queue, tags, …).
+
+    Keys without a value are left out, so that a diff shows what was set and not what could be.
+    """
+    flow, shape = compiled.flow, compiled.shape
+    described = {
+        "flow": flow.name,
+        "file": flow.file,
+        "target": compiled.target,
+        "name": compiled.step_functions.state_machine,
+        "project": flow.project and flow.project.model_dump(),
+        "steps": {name: _step(step) for name, step in flow.steps.items()},
+        "parameters": {name: _parameter(entry) for name, entry in flow.parameters.items()},
+        "configs": flow.configs,
+        "tags": list(flow.tags),
+        "namespace": flow.namespace,
+        "decorators": _decorators(flow.decorators),
+        "max_workers": flow.max_workers,
+        "workflow_timeout": flow.workflow_timeout,
+        "distributed_map": shape.distributed_map,
+        "compress": shape.compress,
+        "log_history": compiled.step_functions.log_history,
+        "source": {path: entry.sha256[:SHORT] for path, entry in compiled.package.files.items()},
+        "package": compiled.package.object[:SHORT],
+        "metaflow": compiled.metaflow,
+        "metaflow_files": compiled.package.metaflow[:SHORT],
+        "python": shape.python,
+        **deployment,
+    }
+    return {name: plain(value) for name, value in described.items() if _told(value)}
+
+
+def plain(value: Any) -> Any:
+    """JSON-like data without what reads badly: a whole number is never `100.0`, a tuple is a list."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _told(value: Any) -> bool:
+    """Outputs and numbers are always told; what is absent, off or empty is not."""
+    return value is not None and value is not False and value not in ("", [], {}, ())
+
+
+def _step(step: Step) -> dict[str, Any]:
+    resources = step.resources
+    described = {
+        "kind": step.kind,
+        "next": list(step.next),
+        "image": step.image,
+        "queue": step.queue,
+        "cpu": resources.cpu,
+        "memory": resources.memory,
+        "gpu": resources.gpu or None,
+        **resources.extra,
+        "retries": step.retries or None,
+        "attempts": step.attempts if step.attempts != step.retries + 1 else None,
+        "timeout": step.timeout,
+        "environment": step.environment,
+        "secrets": list(step.secrets),
+        "decorators": _decorators(step.decorators),
+    }
+    return {name: value for name, value in described.items() if _told(value)}
+
+
+def _decorators(decorators: tuple[Decorator, ...]) -> Json:
+    """Decorator → attributes; several of one name are a list."""
+    grouped: dict[str, list[Json]] = {}
+    for decorator in decorators:
+        grouped.setdefault(decorator.name, []).append(decorator.attributes or True)
+    return {name: entries[0] if len(entries) == 1 else entries for name, entries in grouped.items()}
+
+
+def _parameter(entry: Parameter) -> dict[str, Json]:
+    described = {
+        "type": entry.type,
+        "default": EVALUATED if entry.deploy_time else entry.default,
+        "required": entry.required,
+    }
+    return {name: value for name, value in described.items() if value not in (None, False) or value == 0}

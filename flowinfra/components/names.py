@@ -1,0 +1,84 @@
+"""Physical names, tags and the production token: pure functions of project, stack and state machine."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+OWNER = "flowinfra"
+"""Owner of every deployment: no person's name, so that Metaflow refuses a hand-made `create` over it."""
+
+PROJECT_TAG, STACK_TAG, FLOW_TAG = "flowinfra:project", "flowinfra:stack", "flowinfra:flow"
+DATASTORE_TAG = "flowinfra:datastore"
+"""On job definitions: `s3://bucket/prefix`, so that `gc` finds the objects after a `destroy`."""
+KIND_TAG = "flowinfra:kind"
+"""On datastore objects: package, include-file, command or environment."""
+
+_JOB_PREFIX, _ROLE = 80, 64
+_DIGEST = 8
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of what one flow of one stack makes, apart from state machine and rule (those are Metaflow's)."""
+
+    project: str
+    stack: str
+    flow: str
+    """State machine's name: one flow of a stack."""
+
+    @property
+    def prefix(self) -> str:
+        """Begins every name, at most 89 characters; its digest keeps apart what reads alike (`a-b` `c`, `a` `b-c`)."""
+        return f"{self._readable[:_JOB_PREFIX]}-{self._digest}"
+
+    def job(self, step: str) -> str:
+        """Name of a step's job definition, at most 128 characters."""
+        name = f"{self.prefix}-{step}"
+        if len(name) <= 128:
+            return name
+        digest = short_digest(step)
+        return f"{name[: 128 - 1 - len(digest)]}-{digest}"
+
+    def role(self, kind: str) -> str:
+        """Name of a role, at most 64 characters."""
+        room = _ROLE - _DIGEST - len(kind) - 2
+        return f"{self._readable[:room]}-{self._digest}-{kind}"
+
+    @property
+    def log_group(self) -> str:
+        """Log group of the execution history, below the prefix for which AWS needs no resource policy per group."""
+        return f"/aws/vendedlogs/states/{self.prefix}"
+
+    def token(self, token_prefix: str) -> str:
+        """Production token of this stack's own: `<token prefix>-0-<letters>`, as Metaflow's look."""
+        number = int(hashlib.sha256(self._key.encode()).hexdigest(), 16)
+        letters = ""
+        for _ in range(_DIGEST):
+            number, letter = divmod(number, 26)
+            letters += chr(ord("a") + letter)
+        return f"{token_prefix}-0-{letters}"
+
+    def tags(self, extra: Mapping[str, str]) -> dict[str, str]:
+        """Tags of everything that takes tags: the user's, and ours, which win."""
+        own = {PROJECT_TAG: self.project, STACK_TAG: self.stack, FLOW_TAG: self.flow}
+        return {**extra, **own}
+
+    @property
+    def _key(self) -> str:
+        return "/".join((self.project, self.stack, self.flow))
+
+    @property
+    def _readable(self) -> str:
+        return re.sub(r"[^A-Za-z0-9_-]+", "-", f"{self.project}-{self.stack}-{self.flow}").lstrip("-_")
+
+    @property
+    def _digest(self) -> str:
+        return short_digest(self._key)
+
+
+def short_digest(text: str) -> str:
+    """Eight hex digits that stand for a text in a name."""
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]

@@ -1,0 +1,116 @@
+"""A flow's configuration → what the compiler is asked, and whether a flow compiled elsewhere is what is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from flowinfra.compiler import CompileRequest
+from flowinfra.errors import ConfigError
+from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.stack import FlowConfig
+
+BUNDLE = ".flow"
+"""Ending of a file that holds a compiled flow."""
+
+
+@dataclass(frozen=True)
+class PlatformShape:
+    """What of a platform changes what Metaflow produces."""
+
+    compute: Literal["EC2", "FARGATE"] = "EC2"
+    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    metadata: Literal["local", "service"] = "local"
+    name_prefix: str | None = None
+
+
+def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> CompileRequest:
+    """What the compiler is asked for this flow; `root`: the folder that paths are relative to."""
+    return CompileRequest(
+        flow=root / flow.flow,
+        target=flow.target,
+        shape=requested_shape(flow, platform),
+        config_files={name: root / value for name, value in flow.configs.items() if isinstance(value, str)},
+        env=flow.env,
+        python=_interpreter(flow.python, root),
+    )
+
+
+def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
+    """The options that change what Metaflow produces; texts of Config files and digests of `env` are left out."""
+    steps = {name: step.model_dump(exclude_none=True) for name, step in flow.steps.items()}
+    return Shape(
+        compute=platform.compute,
+        partition=platform.partition,
+        metadata=platform.metadata,
+        name_prefix=platform.name_prefix,
+        environment=flow.environment,
+        image=flow.image,
+        name=flow.name,
+        decospecs=tuple(flow.with_),
+        tags=_tags(flow.tags),
+        namespace=flow.namespace,
+        branch=flow.branch,
+        production=flow.production,
+        configs={name: value for name, value in flow.configs.items() if not isinstance(value, str)},
+        parameters=flow.parameters,
+        steps={name: changes for name, changes in steps.items() if changes},
+        schedule=flow.schedule.cron,
+        max_workers=flow.max_workers,
+        workflow_timeout=flow.workflow_timeout,
+        distributed_map=flow.distributed_map,
+        compress=flow.compress,
+        log_history=flow.log_history,
+        batch_tags=flow.batch_tags,
+        package_root=flow.package.root,
+        package_include=tuple(flow.package.include),
+        package_exclude=tuple(flow.package.exclude),
+        package_suffixes=tuple(flow.package.suffixes),
+        settings=flow.settings,
+    )
+
+
+def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformShape, who: str) -> list[ConfigError]:
+    """Where a flow that is compiled already is not what the stack asks for: it cannot be changed any more."""
+    wanted, have = requested_shape(flow, platform), compiled.shape
+    always = {"compute", "partition", "metadata", "name_prefix"}
+    skipped = {"python", "configs", "env"}
+    problems = []
+    for name, field in Shape.model_fields.items():
+        asked = getattr(wanted, name)
+        unset = asked == field.get_default(call_default_factory=True)
+        if name not in skipped and (name in always or not unset) and asked != getattr(have, name):
+            problems.append(
+                ConfigError(
+                    f"{who}: the compiled flow was made with {_told(name, getattr(have, name))}, this stack asks for "
+                    f"{_told(name, asked)}; compile it again with that, or leave it out here"
+                )
+            )
+    if flow.configs or flow.env:
+        problems.append(
+            ConfigError(f"{who}: configs and env belong to the compile; the flow is compiled already, leave them out")
+        )
+    return problems
+
+
+def _told(name: str, value: Any) -> str:
+    return f"{'with' if name == 'decospecs' else name} = {value!r}"
+
+
+def _tags(tags: list[str] | dict[str, str]) -> tuple[str, ...]:
+    if isinstance(tags, dict):
+        return tuple(f"{key}:{value}" for key, value in sorted(tags.items()))
+    return tuple(tags)
+
+
+def _interpreter(python: str | None, root: Path) -> str | None:
+    """A path is relative to the project's folder, a bare command is looked for on PATH."""
+    if python is None or "/" not in python:
+        return python
+    return str(root / python)
+
+
+def is_bundle(flow: FlowConfig) -> bool:
+    """Whether the flow is a file that `flowinfra compile -o` wrote."""
+    return flow.flow.endswith(BUNDLE)

@@ -1,0 +1,203 @@
+"""What a flow's deployment consists of, decided before any resource exists: pure, and checked as a whole.
+
+The component turns a plan into resources; the root program makes the plans of all flows first, so that every problem
+of a stack is told at once and nothing is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowinfra.components import iam, limits
+from flowinfra.components.binding import JOB_DEFINITION, Bound, bind
+from flowinfra.components.names import DATASTORE_TAG, KIND_TAG, Names
+from flowinfra.components.site import Site, identity
+from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+
+STAND_IN_REVISION = 9_999_999
+"""Of a job definition that is new or changes: longer than real ones, so that a limit is not found too late."""
+
+STATES, JOBS, EVENTS, EXECUTION = "states", "jobs", "events", "execution"
+_SERVICES = {
+    STATES: "states.amazonaws.com",
+    JOBS: "ecs-tasks.amazonaws.com",
+    EVENTS: "events.amazonaws.com",
+    EXECUTION: "ecs-tasks.amazonaws.com",
+}
+_JOB_DEFINITION_KEYS = {"type", "containerProperties", "platformCapabilities", "propagateTags"}
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role of the flow's own."""
+
+    name: str
+    trust: iam.Policy
+    policy: iam.Policy
+
+
+@dataclass(frozen=True)
+class FlowPlan:
+    """One flow in one stack."""
+
+    compiled: CompiledFlow
+    names: Names
+    aws_tags: Mapping[str, str] = field(default_factory=dict)
+    job_policies: tuple[str, ...] = ()
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    """Values of deploy-time parameters."""
+
+    @property
+    def name(self) -> str:
+        """The state machine's name."""
+        return self.compiled.step_functions.state_machine
+
+    @property
+    def token(self) -> str:
+        """Production token."""
+        return self.names.token(self.compiled.flow.token_prefix)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of every resource."""
+        return self.names.tags(self.aws_tags)
+
+    def object_tags(self, kind: str) -> dict[str, str]:
+        """Tags of a datastore object: its kind too, which `gc` goes by."""
+        return {**self.tags, KIND_TAG: kind}
+
+    def job_tags(self, site: Site) -> dict[str, str]:
+        """Tags of a job definition: the datastore too, which `gc` goes by."""
+        return {**self.tags, DATASTORE_TAG: site.datastore}
+
+    def role_kinds(self, site: Site) -> tuple[str, ...]:
+        """Which roles are the flow's own: those that it needs and the platform does not bring."""
+        needed = {
+            STATES: site.states_role is None,
+            JOBS: site.job_role is None,
+            EVENTS: site.events_role is None and self.compiled.step_functions.schedule is not None,
+            EXECUTION: site.execution_role is None and self.needs_execution_role(site),
+        }
+        return tuple(kind for kind, own in needed.items() if own)
+
+    def needs_execution_role(self, site: Site) -> bool:
+        """Fargate pulls images with it, and a job definition's secrets are read with it."""
+        return self.compiled.shape.compute == "FARGATE" or site.service_auth_secret is not None
+
+    def role(self, kind: str, site: Site) -> Role:
+        """A role of the flow's own, as data."""
+        policies = {
+            STATES: lambda: iam.states_policy(self.compiled, site, self.names),
+            JOBS: lambda: iam.jobs_policy(self.compiled, site),
+            EVENTS: lambda: iam.events_policy(self.compiled, site),
+            EXECUTION: lambda: iam.execution_policy(site),
+        }
+        return Role(self.names.role(kind), iam.trust_policy(_SERVICES[kind], site.account), policies[kind]())
+
+    def role_arn(self, kind: str, site: Site) -> str:
+        """ARN of a role, the platform's or the flow's own."""
+        given = {
+            STATES: site.states_role,
+            JOBS: site.job_role,
+            EVENTS: site.events_role,
+            EXECUTION: site.execution_role,
+        }
+        return given[kind] or site.role_arn(self.names.role(kind))
+
+    def bound(self, site: Site, revisions: Mapping[str, int] | None = None) -> Bound:
+        """The flow with the stack's identity; a step without a revision gets the stand-in.
+
+        Raises `Problems` with every value that does not fit.
+        """
+        pins = {
+            JOB_DEFINITION + step: f"{self.names.job(step)}:{(revisions or {}).get(step, STAND_IN_REVISION)}"
+            for step in self.compiled.step_functions.job_definitions
+        }
+        return bind(self.compiled, {**identity(self.compiled, site, self.names), **pins}, self.parameters)
+
+    def job_definition(self, bound: Bound, step: str, site: Site) -> dict[str, Json]:
+        """Arguments of RegisterJobDefinition; the metadata service's key goes in by reference."""
+        properties = bound.job_definitions[step]
+        if site.service_auth_secret is None:
+            return properties
+        container = {
+            **properties["containerProperties"],
+            "executionRoleArn": self.role_arn(EXECUTION, site),
+            "secrets": [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": site.service_auth_secret}],
+        }
+        return {**properties, "containerProperties": container}
+
+
+def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
+    """Everything that AWS or binding would refuse of this plan."""
+    try:
+        bound = plan.bound(site)
+    except Problems as problems:
+        return [error for error in problems.errors if isinstance(error, FlowInfraError)]
+    jobs = {step: plan.job_definition(bound, step, site) for step in bound.job_definitions}
+    return [
+        *_unknown_job_keys(plan.name, jobs),
+        *limits.flow_problems(plan.compiled, Bound(bound.definition, jobs)),
+        *limits.tag_problems(plan.name, plan.object_tags("include-file"), objects=True),
+        *_role_problems(plan, site),
+    ]
+
+
+def same_name_problems(flows: Mapping[str, str]) -> list[FlowInfraError]:
+    """Two flows that would be one state machine; `flows`: what a person calls the flow → state machine's name."""
+    first: dict[str, str] = {}
+    problems: list[FlowInfraError] = []
+    for label, name in flows.items():
+        if name in first:
+            problems.append(same_name(name, first[name], label))
+        first.setdefault(name, label)
+    return problems
+
+
+def same_name(name: str, first: str, second: str) -> ConfigError:
+    """The error for two flows that would be one state machine."""
+    return ConfigError(
+        f"{first} and {second} are both the state machine {name!r}; give one of them another `name`, "
+        "or another branch if it is a @project flow"
+    )
+
+
+def definition_text(plan: FlowPlan, site: Site, revisions: Mapping[str, Any]) -> str:
+    """The definition to deploy, once every job definition has its revision."""
+    return plan.bound(site, {step: int(revision) for step, revision in revisions.items()}).definition_text
+
+
+def cloud_control_state(plan: FlowPlan, definition: str, role: str, log_group_arn: str | None) -> str:
+    """AWS::StepFunctions::StateMachine, for names that `aws.sfn.StateMachine` refuses and AWS takes (dots)."""
+    state: dict[str, Json] = {
+        "StateMachineName": plan.name,
+        "StateMachineType": "STANDARD",
+        "DefinitionString": definition,
+        "RoleArn": role,
+        "Tags": [{"Key": key, "Value": value} for key, value in sorted(plan.tags.items())],
+    }
+    if log_group_arn:
+        state["LoggingConfiguration"] = {
+            "Level": "ALL",
+            "IncludeExecutionData": True,
+            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": log_group_arn}}],
+        }
+    return canonical_json(state)
+
+
+def _unknown_job_keys(who: str, jobs: Mapping[str, Mapping[str, Json]]) -> Iterator[BindError]:
+    for step, properties in jobs.items():
+        if unknown := sorted(set(properties) - _JOB_DEFINITION_KEYS):
+            yield BindError(
+                f"{who}: step {step!r}: Metaflow registers a job definition with {', '.join(unknown)}, "
+                "which this version of flowinfra does not deploy"
+            )
+
+
+def _role_problems(plan: FlowPlan, site: Site) -> Iterator[BindError]:
+    for kind in plan.role_kinds(site):
+        role = plan.role(kind, site)
+        yield from limits.role_problems(plan.name, role.name, role.policy)

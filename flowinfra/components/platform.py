@@ -1,0 +1,333 @@
+"""Platform: where flows run. Infrastructure that is there already (`Platform.existing`), or a minimal own one."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict, TypeVar
+
+import pulumi
+import pulumi_aws as aws
+
+from flowinfra.components.names import PROJECT_TAG, STACK_TAG, short_digest
+from flowinfra.components.options import PlatformShape
+from flowinfra.components.site import Site
+from flowinfra.errors import ConfigError, FlowInfraError
+
+Compute = Literal["EC2", "FARGATE"]
+Partition = Literal["aws", "aws-cn", "aws-us-gov"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PlatformSettings:
+    """A platform's identity; values of resources that are being created may be Outputs."""
+
+    bucket: pulumi.Input[str]
+    queue: pulumi.Input[str]
+    region: str
+    account: str
+    prefix: str = "metaflow"
+    table: pulumi.Input[str] | None = None
+    compute: Compute = "EC2"
+    partition: Partition = "aws"
+    name_prefix: str | None = None
+    job_role: pulumi.Input[str] | None = None
+    states_role: pulumi.Input[str] | None = None
+    events_role: pulumi.Input[str] | None = None
+    execution_role: pulumi.Input[str] | None = None
+    permissions_boundary: pulumi.Input[str] | None = None
+    job_policies: tuple[str, ...] = ()
+    service_url: pulumi.Input[str] | None = None
+    service_auth_secret: pulumi.Input[str] | None = None
+    log_retention_days: int = 90
+
+    @property
+    def shape(self) -> PlatformShape:
+        """What of the platform changes what Metaflow produces."""
+        metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
+        return PlatformShape(self.compute, self.partition, metadata, self.name_prefix)
+
+    def site(self) -> Site:
+        """The identity with a stand-in for every value that is not known yet, to check limits with."""
+        return Site(**{name: _plain(name, value) for name, value in self._identity().items()})
+
+    def on_site(self, make: Callable[[Site], T]) -> T | pulumi.Output[T]:
+        """`make` of the identity: at once where all of it is known, so that a preview shows the result."""
+        values = self._identity()
+        pending = {name: value for name, value in values.items() if _pending(value)}
+        if not pending:
+            return make(Site(**values))
+        known = {name: value for name, value in values.items() if name not in pending}
+
+        def made(found: dict[str, Any]) -> T:
+            try:
+                return make(Site(**known, **found))
+            except FlowInfraError as error:
+                raise pulumi.RunError(str(error)) from None
+
+        return pulumi.Output.all(**pending).apply(made)
+
+    def _identity(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(Site)}
+
+
+class PlatformArgs(TypedDict, total=False):
+    """Arguments of a platform of the stack's own."""
+
+    compute: Compute
+    """FARGATE (default), or EC2."""
+    max_vcpus: pulumi.Input[int]
+    """At most so many vCPUs at once; default 16."""
+    instance_types: Sequence[pulumi.Input[str]]
+    """EC2 only; default `optimal`."""
+    instance_profile: pulumi.Input[str]
+    """EC2 only, and needed there: ARN of the instances' profile."""
+    subnets: Sequence[pulumi.Input[str]]
+    """Subnet ids; default: all of the default VPC."""
+    security_groups: Sequence[pulumi.Input[str]]
+    """Security group ids; default: a new one that lets everything out and nothing in."""
+    prefix: str
+    """Of the datastore in the bucket; default `metaflow`."""
+    name_prefix: str | None
+    """Begins the names of state machines and rules; default none."""
+    region: str
+    """Default: the provider's."""
+    account: str
+    """Default: the one that deploys."""
+    partition: Partition
+    """Default `aws`."""
+    permissions_boundary: pulumi.Input[str] | None
+    """ARN of a policy that bounds the roles of the flows."""
+    job_policies: Sequence[str]
+    """ARNs of managed policies for the jobs of every flow."""
+    service_url: pulumi.Input[str] | None
+    service_auth_secret: pulumi.Input[str] | None
+    log_retention_days: int
+    """Of execution histories; default 90."""
+    tags: Mapping[str, str]
+
+
+class Platform(pulumi.ComponentResource):
+    """Bucket, foreach table, compute environment and job queue: the least that flows need.
+
+    The bucket refuses public access and is kept when it still holds objects: `destroy` then fails on it.
+    """
+
+    bucket: pulumi.Output[str]
+    queue: pulumi.Output[str]
+    table: pulumi.Output[str]
+    settings: PlatformSettings
+    """What a flow takes as its `platform`."""
+
+    def __init__(self, name: str, args: PlatformArgs | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the platform.
+
+        Raises:
+            pulumi.RunError: EC2 without an instance profile.
+        """
+        args = args or {}
+        compute = args.get("compute", "FARGATE")
+        if compute == "EC2" and "instance_profile" not in args:
+            raise pulumi.RunError(f"{name}: instance_profile is missing; EC2 compute needs the ARN of one")
+        props = {key: value for key, value in args.items() if value is not None}
+        super().__init__("flowinfra:aws:Platform", name, props, opts)
+        tags = {
+            **args.get("tags", {}),
+            PROJECT_TAG: pulumi.get_project(),
+            STACK_TAG: pulumi.get_stack(),
+        }
+        region, account = args.get("region") or _region(), args.get("account") or _account()
+        own = pulumi.ResourceOptions(parent=self)
+        physical = _physical(name, account, region)
+        bucket = aws.s3.Bucket(f"{name}-datastore", bucket=physical, tags=tags, opts=own)
+        aws.s3.BucketPublicAccessBlock(
+            f"{name}-datastore-private",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=own,
+        )
+        table = aws.dynamodb.Table(
+            f"{name}-foreach",
+            name=physical,
+            billing_mode="PAY_PER_REQUEST",
+            hash_key="pathspec",
+            attributes=[{"name": "pathspec", "type": "S"}],
+            ttl={"attribute_name": "ttl", "enabled": True},
+            tags=tags,
+            opts=own,
+        )
+        environment = aws.batch.ComputeEnvironment(
+            f"{name}-compute",
+            name=physical,
+            type="MANAGED",
+            compute_resources=_compute_resources(name, args, compute, tags, own),
+            tags=tags,
+            opts=own,
+        )
+        queue = aws.batch.JobQueue(
+            f"{name}-queue",
+            name=physical,
+            state="ENABLED",
+            priority=1,
+            compute_environment_orders=[{"order": 1, "compute_environment": environment.arn}],
+            tags=tags,
+            opts=own,
+        )
+        self.bucket, self.table, self.queue = bucket.bucket, table.name, queue.name
+        self.settings = PlatformSettings(
+            bucket=self.bucket,
+            queue=self.queue,
+            table=self.table,
+            region=region,
+            account=account,
+            compute=compute,
+            prefix=args.get("prefix", "metaflow"),
+            partition=args.get("partition", "aws"),
+            name_prefix=args.get("name_prefix"),
+            permissions_boundary=args.get("permissions_boundary"),
+            job_policies=tuple(args.get("job_policies", ())),
+            service_url=args.get("service_url"),
+            service_auth_secret=args.get("service_auth_secret"),
+            log_retention_days=args.get("log_retention_days", 90),
+        )
+        self.register_outputs({"bucket": self.bucket, "queue": self.queue, "table": self.table})
+
+    @staticmethod
+    def existing(
+        *,
+        bucket: pulumi.Input[str],
+        queue: pulumi.Input[str],
+        table: pulumi.Input[str] | None = None,
+        prefix: str = "metaflow",
+        compute: Compute = "EC2",
+        region: str | None = None,
+        account: str | None = None,
+        partition: Partition = "aws",
+        name_prefix: str | None = None,
+        job_role: pulumi.Input[str] | None = None,
+        states_role: pulumi.Input[str] | None = None,
+        events_role: pulumi.Input[str] | None = None,
+        execution_role: pulumi.Input[str] | None = None,
+        permissions_boundary: pulumi.Input[str] | None = None,
+        job_policies: Sequence[str] = (),
+        service_url: pulumi.Input[str] | None = None,
+        service_auth_secret: pulumi.Input[str] | None = None,
+        log_retention_days: int = 90,
+        opts: pulumi.InvokeOptions | None = None,
+    ) -> PlatformSettings:
+        """Infrastructure that is there already; nothing is created.
+
+        Args:
+            bucket: of the datastore.
+            queue: Batch job queue, by name or ARN.
+            table: DynamoDB table, needed by flows with a foreach.
+            prefix: of the datastore in the bucket.
+            compute: what the queue's compute environment is made of.
+            region: default: that of `aws:region`, or of the provider.
+            account: default: the one that deploys, which is asked for once.
+            partition: of AWS.
+            name_prefix: begins the names of state machines and rules, so that stacks can share an account.
+            job_role: ARN of a role to use in place of one per flow; likewise the three below.
+            states_role: of Step Functions.
+            events_role: of the schedule.
+            execution_role: of ECS (Fargate, secrets of job definitions).
+            permissions_boundary: ARN of a policy that bounds the roles made here.
+            job_policies: ARNs of managed policies for the jobs of every flow.
+            service_url: Metaflow's metadata service.
+            service_auth_secret: ARN of the secret with its key.
+            log_retention_days: of execution histories.
+            opts: for the look-up of region and account.
+        """
+        return PlatformSettings(
+            bucket=bucket,
+            queue=queue,
+            table=table,
+            prefix=prefix,
+            compute=compute,
+            region=region or _region(opts),
+            account=account or _account(opts),
+            partition=partition,
+            name_prefix=name_prefix,
+            job_role=job_role,
+            states_role=states_role,
+            events_role=events_role,
+            execution_role=execution_role,
+            permissions_boundary=permissions_boundary,
+            job_policies=tuple(job_policies),
+            service_url=service_url,
+            service_auth_secret=service_auth_secret,
+            log_retention_days=log_retention_days,
+        )
+
+
+def _region(opts: pulumi.InvokeOptions | None = None) -> str:
+    """Region of the configuration, or of the provider where that says nothing."""
+    return pulumi.Config("aws").get("region") or aws.get_region(opts=opts).region
+
+
+def _account(opts: pulumi.InvokeOptions | None = None) -> str:
+    return aws.get_caller_identity(opts=opts).account_id
+
+
+def _compute_resources(
+    name: str, args: PlatformArgs, compute: Compute, tags: dict[str, str], own: pulumi.ResourceOptions
+) -> aws.batch.ComputeEnvironmentComputeResourcesArgs:
+    subnets, groups = args.get("subnets"), args.get("security_groups")
+    vpc = aws.ec2.get_vpc(default=True).id if not (subnets and groups) else ""
+    if not subnets:
+        subnets = aws.ec2.get_subnets(filters=[aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc])]).ids
+        if not subnets:
+            raise pulumi.RunError(f"{name}: the default VPC has no subnets; give `subnets`")
+    if not groups:
+        group = aws.ec2.SecurityGroup(
+            f"{name}-compute-network",
+            description="flowinfra: jobs reach everything, nothing reaches them",
+            vpc_id=vpc,
+            egress=[{"protocol": "-1", "from_port": 0, "to_port": 0, "cidr_blocks": ["0.0.0.0/0"]}],
+            tags=tags,
+            opts=own,
+        )
+        groups = [group.id]
+    resources = aws.batch.ComputeEnvironmentComputeResourcesArgs(
+        type=compute, max_vcpus=args.get("max_vcpus", 16), subnets=subnets, security_group_ids=groups
+    )
+    if compute == "EC2":
+        resources.instance_role = args["instance_profile"]
+        resources.instance_types = args.get("instance_types", ["optimal"])
+        resources.min_vcpus = 0
+        resources.allocation_strategy = "BEST_FIT_PROGRESSIVE"
+    return resources
+
+
+def _physical(name: str, account: str, region: str) -> str:
+    """One name for bucket, table, compute environment and queue: known at preview, and unique as buckets must be."""
+    digest = short_digest(f"{pulumi.get_project()}/{pulumi.get_stack()}/{name}/{account}/{region}")
+    readable = re.sub(r"[^a-z0-9-]+", "-", f"metaflow-{pulumi.get_stack()}-{name}".lower())[:40].strip("-")
+    return f"{readable}-{digest}"
+
+
+def _pending(value: Any) -> bool:
+    return value is not None and not isinstance(value, str)
+
+
+_STAND_INS = {
+    "bucket": "bucket-that-is-being-created-00000000",
+    "queue": "queue-that-is-being-created-00000000",
+    "table": "table-that-is-being-created-00000000",
+    "service_url": "https://service.that.is.being.created/prefix",
+    "service_auth_secret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:being-created-AbCdEf",
+}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if not _pending(value):
+        return value
+    if name not in _STAND_INS and not name.endswith("_role"):
+        raise ConfigError(f"platform.{name} must be known when the program runs; give it as text")
+    return _STAND_INS.get(name, "arn:aws:iam::000000000000:role/role-that-is-being-created-00000000")

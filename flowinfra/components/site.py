@@ -1,0 +1,73 @@
+"""Where a flow lives, as plain data: what ARNs, policies and bound definitions are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowinfra.components.names import OWNER, Names
+from flowinfra.model.compiled import CompiledFlow
+
+
+@dataclass(frozen=True)
+class Site:
+    """A platform's identity, every value known."""
+
+    partition: str
+    region: str
+    account: str
+    bucket: str
+    prefix: str
+    queue: str
+    """Name or ARN."""
+    table: str | None = None
+    job_role: str | None = None
+    """ARN of a role to use in place of one of the flow's own; likewise below."""
+    states_role: str | None = None
+    events_role: str | None = None
+    execution_role: str | None = None
+    service_url: str | None = None
+    service_auth_secret: str | None = None
+    """ARN of the secret with the metadata service's key."""
+
+    def arn(self, service: str, resource: str, region: str | None = None) -> str:
+        """ARN in this partition and account, and in this region unless told otherwise."""
+        return f"arn:{self.partition}:{service}:{region or self.region}:{self.account}:{resource}"
+
+    def role_arn(self, name: str) -> str:
+        """ARN of a role of this account."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{name}"
+
+    def state_machine_arn(self, name: str) -> str:
+        """ARN of a state machine."""
+        return self.arn("states", f"stateMachine:{name}")
+
+    def objects(self, path: str) -> str:
+        """ARN of the objects at `path` below the datastore's root."""
+        return f"arn:{self.partition}:s3:::{self.bucket}/{self.prefix}/{path}"
+
+    @property
+    def datastore(self) -> str:
+        """Metaflow's datastore root."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+    @property
+    def queue_arn(self) -> str:
+        """ARN of the job queue."""
+        return self.queue if self.queue.startswith("arn:") else self.arn("batch", f"job-queue/{self.queue}")
+
+
+def identity(compiled: CompiledFlow, site: Site, names: Names) -> dict[str, str]:
+    """Placeholder name → value, for all that is known before any job definition has a revision."""
+    values = {
+        "bucket": site.bucket,
+        "prefix": site.prefix,
+        "queue": site.queue,
+        "table": site.table,
+        "region": site.region,
+        "owner": OWNER,
+        "token": names.token(compiled.flow.token_prefix),
+        "service-url": site.service_url,
+        "job-role": site.job_role or site.role_arn(names.role("jobs")),
+        "execution-role": site.execution_role or site.role_arn(names.role("execution")),
+    }
+    return {name: value for name, value in values.items() if value is not None}

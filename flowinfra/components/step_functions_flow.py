@@ -1,0 +1,406 @@
+"""StepFunctionsFlow: one Metaflow flow on AWS Step Functions and Batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar
+from weakref import WeakKeyDictionary
+
+import pulumi
+import pulumi_aws as aws
+from pulumi.runtime.settings import get_monitor
+from pulumi.stash import Stash
+from typing_extensions import Required
+
+from flowinfra.compiler import blob_path
+from flowinfra.components import limits, outputs
+from flowinfra.components.inputs import SHORT, describe
+from flowinfra.components.plan import (
+    EVENTS,
+    EXECUTION,
+    JOBS,
+    STATES,
+    FlowPlan,
+    cloud_control_state,
+    same_name,
+)
+from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.prepare import Deployment, PreparedFlow, prepare
+from flowinfra.components.site import Site
+from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+
+T = TypeVar("T")
+_With = TypedDict("_With", {"with": Sequence[str]}, total=False)
+
+
+class StepFunctionsFlowArgs(_With, total=False):
+    """Arguments of a flow; those that a stack's configuration has too mean the same there."""
+
+    flow: Required[str | CompiledFlow]
+    """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
+    platform: Required[Platform | PlatformSettings]
+    """Where it runs."""
+    target: str
+    name: str
+    """State machine's name in place of the flow's."""
+    tags: Sequence[str] | Mapping[str, str]
+    """Metaflow tags of each run."""
+    namespace: str
+    branch: str
+    production: bool
+    configs: Mapping[str, Json]
+    """Config name → file (text) or value (anything else)."""
+    parameters: Mapping[str, Json]
+    """Parameter → its default here."""
+    schedule: Mapping[str, Json]
+    """`enabled`, `cron`."""
+    max_workers: int
+    workflow_timeout: int
+    """Seconds for a whole run."""
+    distributed_map: bool
+    compress: bool
+    log_history: bool
+    environment: str
+    package: Mapping[str, Json]
+    """`root`, `include`, `exclude`, `suffixes`."""
+    python: str
+    env: Mapping[str, str]
+    settings: Mapping[str, str]
+    image: str
+    queue: str
+    steps: Mapping[str, Mapping[str, Json]]
+    batch_tags: Mapping[str, str]
+    aws_tags: Mapping[str, str]
+    job_policies: Sequence[str]
+    """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
+    deploy_time: Mapping[str, Json]
+    """Values of deploy-time parameters, where `flow` is compiled already."""
+
+
+class StepFunctionsFlow(pulumi.ComponentResource):
+    """A state machine, a job definition per step, roles, the schedule, and what the tasks read from the datastore.
+
+    Job definitions and datastore objects stay when they leave the program, for the runs that still refer to them;
+    `flowinfra gc` removes them.
+    """
+
+    arn: pulumi.Output[str]
+    """ARN of the state machine."""
+    state_machine: pulumi.Output[str]
+    """Its name."""
+    namespace: pulumi.Output[str]
+    """Metaflow namespace of its runs."""
+    authorize: pulumi.Output[str]
+    """The command that lets a person deploy over it by hand."""
+    trigger: pulumi.Output[str]
+    """The command that starts a run."""
+    console_url: pulumi.Output[str]
+    metaflow_config: pulumi.Output[dict[str, str]]
+    """METAFLOW_* settings with which a laptop reaches it; as JSON, a file that Metaflow takes."""
+
+    def __init__(self, name: str, args: StepFunctionsFlowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Deploy a flow.
+
+        Raises:
+            pulumi.RunError: with every problem of the flow, its arguments and AWS's limits, before anything is made.
+        """
+        try:
+            prepared = prepare(name, args, Deployment(pulumi.get_project(), pulumi.get_stack(), project_root()))
+            _claim(prepared.plan.name, name)
+        except FlowInfraError as error:
+            raise pulumi.RunError(str(error)) from None
+        plan, settings = prepared.plan, prepared.settings
+        super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
+        making = _Making(name, plan, settings, pulumi.ResourceOptions(parent=self))
+
+        granted = [each for kind in plan.role_kinds(settings.site()) for each in _role(making, kind)]
+        objects = [_object(making, digest) for digest in plan.compiled.objects]
+        jobs = _job_definitions(making)
+        machine = _state_machine(making, _definition(making, jobs), [*granted, *objects])
+        if plan.compiled.step_functions.schedule is not None:
+            _schedule(making, machine, prepared.schedule_enabled)
+
+        def told(make: Callable[[Site], T]) -> pulumi.Output[T]:
+            # waits for the machine, so that an output never speaks of what is not there
+            return pulumi.Output.all(machine.urn, making.on_site(make)).apply(lambda found: found[1])
+
+        self.arn = told(lambda site: site.state_machine_arn(plan.name))
+        self.state_machine = told(lambda site: plan.name)
+        self.namespace = told(lambda site: outputs.namespace(plan.token))
+        self.authorize = told(lambda site: outputs.authorize_command(plan.compiled, plan.token))
+        self.trigger = told(lambda site: outputs.trigger_command(plan.compiled))
+        self.console_url = told(
+            lambda site: outputs.console_url(site.partition, site.region, site.state_machine_arn(plan.name))
+        )
+        self.metaflow_config = told(lambda site: _metaflow_config(plan, settings, site))
+        self.register_outputs(
+            {
+                "arn": self.arn,
+                "state_machine": self.state_machine,
+                "namespace": self.namespace,
+                "authorize": self.authorize,
+                "trigger": self.trigger,
+                "console_url": self.console_url,
+                "metaflow_config": self.metaflow_config,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What every part of a flow is made with."""
+
+    name: str
+    plan: FlowPlan
+    settings: PlatformSettings
+    child: pulumi.ResourceOptions
+
+    def on_site(self, make: Callable[[Site], T]) -> T | pulumi.Output[T]:
+        """`make` of the platform's identity, known at once where that is."""
+        return self.settings.on_site(make)
+
+    def options(self, **more: Any) -> pulumi.ResourceOptions:
+        """A child's options."""
+        return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
+
+
+def _role(making: _Making, kind: str) -> list[pulumi.Resource]:
+    """A role of the flow's own and its policies; what uses the role waits for them."""
+    plan, name = making.plan, f"{making.name}-{kind}-role"
+    role = aws.iam.Role(
+        name,
+        name=plan.names.role(kind),
+        description=f"Metaflow flow {plan.name}: {kind}",
+        assume_role_policy=making.on_site(lambda site: canonical_json(plan.role(kind, site).trust)),
+        permissions_boundary=making.settings.permissions_boundary,
+        tags=plan.tags,
+        opts=making.child,
+    )
+    policies: list[pulumi.Resource] = [
+        aws.iam.RolePolicy(
+            f"{name}-policy",
+            name="flow",
+            role=role.name,
+            policy=making.on_site(lambda site: canonical_json(plan.role(kind, site).policy)),
+            opts=making.child,
+        )
+    ]
+    if kind == JOBS:
+        policies += [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{arn.rsplit('/', 1)[-1]}", role=role.name, policy_arn=arn, opts=making.child
+            )
+            for arn in plan.job_policies
+        ]
+    return [role, *policies]
+
+
+def _object(making: _Making, digest: str) -> aws.s3.BucketObjectv2:
+    """An object of the datastore. Its key is its content, so the path of the local file is no difference."""
+    entry = making.plan.compiled.objects[digest]
+    return aws.s3.BucketObjectv2(
+        f"{making.name}-{entry.kind}-{digest[:SHORT]}",
+        bucket=making.settings.bucket,
+        key=f"{making.settings.prefix}/{entry.key}",
+        source=pulumi.FileAsset(str(blob_path(entry.sha256))),
+        metadata=entry.metadata or None,
+        # artifacts have another checksum, which lets `gc` find these among millions by listing
+        checksum_algorithm="SHA256",
+        tags=making.plan.object_tags(entry.kind),
+        opts=making.options(ignore_changes=["source"], retain_on_delete=True),
+    )
+
+
+def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:
+    """A job definition per step; earlier revisions stay, for executions that pin them."""
+    plan = making.plan
+    recorded = plan.compiled.step_functions.job_definitions
+
+    def containers(site: Site) -> dict[str, str]:
+        bound = plan.bound(site)
+        jobs = {step: plan.job_definition(bound, step, site) for step in recorded}
+        return {step: canonical_json(job["containerProperties"]) for step, job in jobs.items()}
+
+    texts = making.on_site(containers)
+    tags = making.on_site(plan.job_tags)
+
+    def container(step: str) -> pulumi.Input[str]:
+        return texts.apply(lambda found: found[step]) if isinstance(texts, pulumi.Output) else texts[step]
+
+    return {
+        step: aws.batch.JobDefinition(
+            f"{making.name}-job-{step}",
+            name=plan.names.job(step),
+            type="container",
+            container_properties=container(step),
+            platform_capabilities=[plan.compiled.shape.compute],
+            propagate_tags=recorded[step].properties.get("propagateTags"),
+            deregister_on_new_revision=False,
+            tags=tags,
+            opts=making.options(retain_on_delete=True),
+        )
+        for step in recorded
+    }
+
+
+def _definition(making: _Making, jobs: Mapping[str, aws.batch.JobDefinition]) -> pulumi.Output[str]:
+    """The definition's text, unknown only while some job definition has no revision yet."""
+
+    def text(found: dict[str, Any]) -> str:
+        plan = replace(making.plan, parameters=json.loads(found["parameters"]))
+        revisions = {step: int(revision) for step, revision in found["revisions"].items()}
+        try:
+            bound = plan.bound(found["site"], revisions)
+            if problems := list(limits.flow_problems(plan.compiled, bound)):
+                raise Problems(problems)
+        except FlowInfraError as error:
+            raise pulumi.RunError(str(error)) from None
+        return bound.definition_text
+
+    return pulumi.Output.all(
+        site=making.on_site(lambda site: site),
+        parameters=_parameters(making),
+        revisions={step: job.revision for step, job in jobs.items()},
+    ).apply(text)
+
+
+def _parameters(making: _Making) -> pulumi.Input[str]:
+    """Deploy-time values as JSON text: those of the first `up` of this version, until the flow changes."""
+    values = canonical_json(dict(making.plan.parameters))
+    if not making.plan.parameters:
+        return values
+    stash = Stash(
+        f"{making.name}-parameters",
+        input=values,
+        opts=making.options(ignore_changes=["input"], replacement_trigger=making.plan.compiled.digest),
+    )
+    return stash.output
+
+
+def _state_machine(
+    making: _Making, definition: pulumi.Output[str], needs: Sequence[pulumi.Resource]
+) -> pulumi.Resource:
+    plan, name = making.plan, f"{making.name}-state-machine"
+    role = making.on_site(lambda site: plan.role_arn(STATES, site))
+    log_group = _log_group(making) if plan.compiled.step_functions.log_history else None
+    logs = making.on_site(lambda site: site.arn("logs", f"log-group:{plan.names.log_group}:*")) if log_group else None
+    options = making.options(depends_on=[*needs, *([log_group] if log_group else [])])
+    if "." not in plan.name:
+        return aws.sfn.StateMachine(
+            name,
+            name=plan.name,
+            definition=definition,
+            role_arn=role,
+            type="STANDARD",
+            logging_configuration=None
+            if logs is None
+            else {"level": "ALL", "include_execution_data": True, "log_destination": logs},
+            tags=plan.tags,
+            opts=options,
+        )
+    desired = pulumi.Output.all(definition, role, logs).apply(lambda found: cloud_control_state(plan, *found))
+    return aws.cloudcontrol.Resource(
+        name, type_name="AWS::StepFunctions::StateMachine", desired_state=desired, opts=options
+    )
+
+
+def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:
+    return aws.cloudwatch.LogGroup(
+        f"{making.name}-history",
+        name=making.plan.names.log_group,
+        retention_in_days=making.settings.log_retention_days,
+        tags=making.plan.tags,
+        opts=making.child,
+    )
+
+
+def _schedule(making: _Making, machine: pulumi.Resource, enabled: bool) -> None:
+    plan = making.plan
+    schedule = plan.compiled.step_functions.schedule
+    assert schedule is not None
+    rule = aws.cloudwatch.EventRule(
+        f"{making.name}-schedule",
+        name=schedule.name,
+        description=schedule.description,
+        schedule_expression=schedule.expression,
+        state="ENABLED" if enabled else "DISABLED",
+        tags=plan.tags,
+        opts=making.child,
+    )
+    aws.cloudwatch.EventTarget(
+        f"{making.name}-schedule-target",
+        rule=rule.name,
+        target_id=schedule.name,
+        arn=making.on_site(lambda site: site.state_machine_arn(plan.name)),
+        role_arn=making.on_site(lambda site: plan.role_arn(EVENTS, site)),
+        input=schedule.input,
+        opts=making.options(depends_on=[machine]),
+    )
+
+
+def _shown(prepared: PreparedFlow) -> dict[str, Any]:
+    """The component's inputs: the flow in human terms."""
+    plan, settings = prepared.plan, prepared.settings
+    schedule = plan.compiled.flow.schedule
+    return describe(
+        plan.compiled,
+        {
+            "schedule": schedule and {"cron": schedule.cron, "enabled": prepared.schedule_enabled},
+            "datastore": settings.on_site(lambda site: site.datastore),
+            "queue": settings.queue,
+            "table": settings.table if "table" in plan.compiled.placeholders else None,
+            "service_url": settings.service_url,
+            "compute": settings.compute,
+            "aws_tags": dict(plan.aws_tags),
+            "job_policies": list(plan.job_policies),
+        },
+    )
+
+
+def _metaflow_config(plan: FlowPlan, settings: PlatformSettings, site: Site) -> dict[str, str]:
+    scheduled = plan.compiled.step_functions.schedule is not None
+    return outputs.metaflow_config(
+        {
+            "bucket": site.bucket,
+            "prefix": site.prefix,
+            "queue": site.queue,
+            "table": site.table,
+            "job_role": plan.role_arn(JOBS, site),
+            "states_role": plan.role_arn(STATES, site),
+            "events_role": plan.role_arn(EVENTS, site) if scheduled else site.events_role,
+            "execution_role": plan.role_arn(EXECUTION, site)
+            if plan.needs_execution_role(site)
+            else site.execution_role,
+            "service_url": site.service_url,
+            "name_prefix": settings.name_prefix,
+        }
+    )
+
+
+def project_root() -> Path:
+    """The folder of Pulumi.yaml, which paths in the configuration are relative to."""
+    given = Path(pulumi.get_root_directory() or ".")
+    here = Path.cwd()
+    for folder in (given, here, *here.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            return folder.resolve()
+    return here
+
+
+_CLAIMS: WeakKeyDictionary[object, dict[str, str]] = WeakKeyDictionary()
+"""Deployment (Pulumi's monitor) → state machine → component: what one program may make once."""
+
+
+def _claim(state_machine: str, component: str) -> None:
+    """Refuse a second flow of one name, which AWS would take for an update of the first."""
+    monitor = get_monitor()
+    if monitor is None:
+        return
+    claimed = _CLAIMS.setdefault(monitor, {})
+    if state_machine in claimed:
+        raise same_name(state_machine, claimed[state_machine], component)
+    claimed[state_machine] = component

@@ -1,0 +1,299 @@
+"""Stack configuration: `flowinfra:platform`, `name_prefix`, `defaults` and `flows`, checked all at once.
+
+An error names the file, the key's path, what was found, what is allowed, and for a misspelt key the one meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from flowinfra.errors import ConfigError, Problems
+from flowinfra.model.compiled import Json
+
+KEYS = ("platform", "name_prefix", "defaults", "flows")
+"""Keys of the `flowinfra:` namespace."""
+
+
+class Config(BaseModel):
+    """Base of all configuration: closed to unknown keys, no silent conversions (`"4096"` is no number)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+class ScheduleConfig(Config):
+    """The flow's schedule in this environment."""
+
+    enabled: bool = True
+    """False keeps the rule and turns it off."""
+    cron: str | None = Field(default=None, min_length=1)
+    """Six-field AWS cron in place of the flow's own."""
+
+
+class PackageConfig(Config):
+    """What of the flow's folder goes into the code package."""
+
+    root: str | None = None
+    include: list[str] = []
+    exclude: list[str] = []
+    suffixes: list[str] = []
+
+
+class StepConfig(Config):
+    """Changes of one step in this environment."""
+
+    cpu: float | None = Field(default=None, gt=0)
+    """vCPUs."""
+    memory: int | None = Field(default=None, gt=0)
+    """MB."""
+    gpu: int | None = Field(default=None, ge=0)
+    image: str | None = None
+    queue: str | None = None
+    retries: int | None = Field(default=None, ge=0)
+    timeout: int | None = Field(default=None, gt=0)
+    """Seconds per attempt."""
+    environment: dict[str, str] | None = None
+
+
+class FlowDefaults(Config):
+    """What a stack may set for all its flows: every key of a flow but `flow` and `name`."""
+
+    target: Literal["step-functions"] = "step-functions"
+    with_: list[str] = Field(default=[], alias="with")
+    """Decorators as `--with` takes them."""
+    tags: list[str] | dict[str, str] = []
+    """Metaflow tags of each run; a mapping gives `key:value`."""
+    namespace: str | None = None
+    branch: str | None = None
+    production: bool = False
+    configs: dict[str, Json] = {}
+    """Config name → a file (text: its path from the project's folder), or a value (anything else)."""
+    parameters: dict[str, Json] = {}
+    """Parameter → its default in this environment."""
+    schedule: ScheduleConfig = ScheduleConfig()
+    max_workers: int = Field(default=100, gt=0)
+    workflow_timeout: int | None = Field(default=None, gt=0)
+    """Seconds for a whole run."""
+    distributed_map: bool = False
+    compress: bool = False
+    log_history: bool = False
+    environment: Literal["local", "conda", "pypi"] = "local"
+    """Metaflow's `--environment`."""
+    package: PackageConfig = PackageConfig()
+    python: str | None = None
+    """Interpreter with the flow's dependencies: a path from the project's folder, or a command."""
+    env: dict[str, str] = {}
+    """Variables that the flow's module may read when it is compiled."""
+    settings: dict[str, str] = {}
+    """METAFLOW_* settings of the compile."""
+    image: str | None = None
+    queue: str | None = None
+    """Job queue in place of the platform's."""
+    steps: dict[str, StepConfig] = {}
+    batch_tags: dict[str, str] = {}
+    """Tags of the Batch jobs themselves."""
+    aws_tags: dict[str, str] = {}
+    """Tags of all resources."""
+    job_policies: list[str] = []
+    """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
+    enabled: bool = True
+    """False: the flow is not deployed (and removed where it was)."""
+
+
+class FlowConfig(FlowDefaults):
+    """One flow of a stack; the same names are the arguments of the component."""
+
+    flow: str = Field(min_length=1)
+    """The flow's file, or a bundle (`.flow`) that `flowinfra compile -o` wrote; from the project's folder."""
+    name: str | None = Field(default=None, min_length=1)
+    """State machine's name in place of the flow's."""
+
+
+class CreatePlatform(Config):
+    """A minimal platform of the stack's own, in the default network unless told otherwise."""
+
+    compute: Literal["EC2", "FARGATE"] = "FARGATE"
+    max_vcpus: int = Field(default=16, gt=0)
+    instance_types: list[str] = ["optimal"]
+    """EC2 only."""
+    instance_profile: str | None = None
+    """EC2 only, and needed there: ARN of the instances' profile."""
+    subnets: list[str] = []
+    """Subnet ids; none: all of the default VPC."""
+    security_groups: list[str] = []
+    """Security group ids; none: a new one that lets everything out and nothing in."""
+
+
+class PlatformConfig(Config):
+    """Where the flows of a stack run: infrastructure that is there already, or `create`."""
+
+    create: CreatePlatform | None = None
+    bucket: str | None = None
+    prefix: str = "metaflow"
+    queue: str | None = None
+    table: str | None = None
+    """Needed by flows with a foreach."""
+    compute: Literal["EC2", "FARGATE"] = "EC2"
+    """What the queue's compute environment is made of."""
+    region: str | None = None
+    """None: that of `aws:region`."""
+    account: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
+    """None: the one that deploys."""
+    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    job_role: str | None = None
+    """ARN of a role for all jobs, in place of one per flow; likewise below."""
+    states_role: str | None = None
+    events_role: str | None = None
+    execution_role: str | None = None
+    permissions_boundary: str | None = None
+    """ARN of a policy that bounds the roles made here."""
+    job_policies: list[str] = []
+    """ARNs of managed policies for the jobs of every flow."""
+    service_url: str | None = None
+    """Metaflow's metadata service."""
+    service_auth_secret: str | None = None
+    """ARN of the secret that holds the metadata service's key."""
+    log_retention_days: int = Field(default=90, ge=1)
+    """Of execution histories (`log_history`)."""
+
+
+class StackConfig(Config):
+    """A stack's whole configuration."""
+
+    platform: PlatformConfig
+    name_prefix: str | None = Field(default=None, min_length=1)
+    defaults: FlowDefaults = FlowDefaults()
+    flows: list[FlowConfig] = []
+
+
+def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
+    """Check the configuration (key without `flowinfra:` → value) of the file `source`.
+
+    Raises `Problems` with all that is wrong. A flow takes the stack's `defaults` where it says nothing itself: lists
+    and single values of the flow replace the defaults', mappings are merged.
+    """
+    problems = [ConfigError(f"{source}: flowinfra:{key}: {_unknown(key, KEYS)}") for key in values if key not in KEYS]
+    known = {key: value for key, value in values.items() if key in KEYS}
+    try:
+        stack = StackConfig.model_validate(known)
+    except ValidationError as error:
+        problems += [ConfigError(f"{source}: {message}") for message in _messages(error, "flowinfra:", StackConfig)]
+        raise Problems(problems) from None
+    problems += [ConfigError(f"{source}: flowinfra:{text}") for text in _contradictions(stack)]
+    if problems:
+        raise Problems(problems)
+    defaults = stack.defaults.model_dump(by_alias=True, exclude_unset=True)
+    flows = [
+        FlowConfig.model_validate(_merged(defaults, flow.model_dump(by_alias=True, exclude_unset=True)))
+        for flow in stack.flows
+    ]
+    return stack.model_copy(update={"flows": flows})
+
+
+def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
+    """Check a component's arguments; raises `Problems` with all that is wrong."""
+    try:
+        return FlowConfig.model_validate(dict(values))
+    except ValidationError as error:
+        raise Problems([ConfigError(f"{who}: {message}") for message in _messages(error, "", FlowConfig)]) from None
+
+
+def _contradictions(stack: StackConfig) -> Iterator[str]:
+    """What each key allows and both together do not."""
+    platform = stack.platform
+    if platform.create is None:
+        for key in ("bucket", "queue"):
+            if getattr(platform, key) is None:
+                yield (
+                    f"platform.{key}: is missing; give the {key} that is there already, "
+                    "or `create: {}` for a platform of the stack's own"
+                )
+    else:
+        for key in ("bucket", "queue", "table"):
+            if getattr(platform, key) is not None:
+                yield f"platform.{key}: found {getattr(platform, key)!r}, but `create` makes one; give one of both"
+        if platform.create.compute == "EC2" and not platform.create.instance_profile:
+            yield "platform.create.instance_profile: is missing; EC2 compute needs the ARN of an instance profile"
+    if platform.service_auth_secret and not platform.service_url:
+        yield "platform.service_auth_secret: is given without `service_url`"
+
+
+def _merged(defaults: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
+    merged = dict(defaults)
+    for key, value in own.items():
+        before = merged.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = {**before, **value}
+        merged[key] = value
+    return merged
+
+
+def _messages(error: ValidationError, root: str, model: type[Config]) -> list[str]:
+    """One line per mistake; branches of a union that were not meant add nothing."""
+    lines: dict[str, None] = {}
+    for details in error.errors(include_url=False):
+        location = [part for part in details["loc"] if not _branch(part)]
+        lines[f"{root}{_path(location)}: {_reason(details, location, model)}"] = None
+    return list(lines)
+
+
+def _branch(part: int | str) -> bool:
+    """Pydantic names the branch of a union in the location (`list[str]`)."""
+    return isinstance(part, str) and (part.startswith(("list[", "dict[")) or part in ("str", "bool"))
+
+
+def _reason(details: ErrorDetails, location: list[int | str], model: type[Config]) -> str:
+    found = details["input"]
+    kind = details["type"]
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        return _unknown(str(location[-1]), _keys(_model_at(model, location[:-1])))
+    if kind == "literal_error":
+        return f"found {found!r}, allowed: {details['ctx']['expected']}"
+    if kind == "model_type":
+        return f"found {found!r}, allowed: a mapping"
+    reason = details["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    return f"found {found!r}, allowed: {reason}"
+
+
+def _unknown(key: str, allowed: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, allowed, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"unknown key {key!r}{hint}, allowed: {', '.join(allowed)}"
+
+
+def _keys(model: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def _model_at(model: type[BaseModel], location: list[int | str]) -> type[BaseModel]:
+    """The model that holds the key at `location`."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        for name, field in model.model_fields.items():
+            if part in (name, field.alias):
+                model = _nested(field.annotation) or model
+                break
+    return model
+
+
+def _nested(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for found in map(_nested, get_args(annotation)) if found), None)
+
+
+def _path(location: list[int | str]) -> str:
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
