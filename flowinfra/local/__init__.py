@@ -1,4 +1,5 @@
-"""The embedded AWS: for trying, developing and testing on one machine, without an account, containers or network.
+"""The embedded AWS: for trying, developing and testing on one machine, without an account,
+containers or network.
 
     control       starts, stops and inspects the emulator from another process
     state         the emulator's folder: everything that it leaves on disk
@@ -11,6 +12,7 @@
     console       what `status`, `run` and `logs` ask the emulator, beside AWS's own API
     run, watch    trigger a deployed flow and follow it to its end
 
-Nothing outside of this package and its command imports it. It is a stand-in and says so: it keeps its state in memory,
-enforces neither IAM policies nor CPU and memory limits, and ignores container images.
+Nothing outside of this package and its command imports it. It is a stand-in and says so: it keeps
+its state in memory, enforces neither IAM policies nor CPU and memory limits, and ignores container
+images.
 """

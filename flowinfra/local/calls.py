@@ -1,7 +1,9 @@
-"""The call log: who called what. IAM tests evaluate a role's policy against it, since moto enforces none.
+"""The call log: who called what. IAM tests evaluate a role's policy against it, since moto enforces
+none.
 
-One JSON object a line: `time`, `kind` and `role` (see `identity`), `service` (as in the signature), `operation` (the API's name),
-`status` and `resource` (the parameters that name what was touched; never a value, so that no secret gets here).
+One JSON object a line: `time`, `kind` and `role` (see `identity`), `service` (as in the signature),
+`operation` (the API's name), `status` and `resource` (the parameters that name what was touched;
+never a value, so that no secret gets here).
 """
 
 from __future__ import annotations
@@ -70,9 +72,7 @@ class CallLog:
         self._file = path.open("a", buffering=1)
         self._lock = threading.Lock()
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Handle a request and log it once its status is known."""
         record = describe(environ)
 
@@ -89,7 +89,10 @@ class CallLog:
 
 
 def describe(environ: dict[str, Any]) -> dict[str, Any] | None:
-    """A request as a record of the log; None if it is no signed call. Leaves the body to be read again."""
+    """A request as a record of the log; None if it is no signed call.
+
+    Leaves the body to be read again.
+    """
     signature = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if signature is None:
         return None
@@ -124,9 +127,7 @@ def _operation(environ: dict[str, Any], service: str) -> tuple[str, dict[str, An
     return name, labels
 
 
-def match_operation(
-    service: str, method: str, path: str, query: frozenset[str]
-) -> tuple[str, dict[str, str]]:
+def match_operation(service: str, method: str, path: str, query: frozenset[str]) -> tuple[str, dict[str, str]]:
     """Operation of a REST service that fits a request best, and the labels in its path."""
     best: tuple[tuple[int, int], str, dict[str, str]] = ((-1, -1), "", {})
     for name, verb, pattern, literals, labels in _routes(service):
@@ -134,17 +135,16 @@ def match_operation(
         if verb == method and found and literals <= query:
             rank = (len(literals & query), len(labels))
             if rank > best[0]:
-                values = {
-                    label: unquote(value)
-                    for label, value in zip(labels, found.groups(), strict=True)
-                }
+                values = {label: unquote(value) for label, value in zip(labels, found.groups(), strict=True)}
                 best = (rank, name, values)
     return best[1], best[2]
 
 
 @functools.cache
 def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], frozenset[str], list[str]]]:
-    """Operations of a REST service: name, method, path, query keys that it always has, labels of the path."""
+    """Operations of a REST service: name, method, path, query keys that it always has, labels of
+    the path.
+    """
     try:
         model = botocore.session.get_session().get_service_model(_CLIENTS.get(service, service))
     except botocore.exceptions.UnknownServiceError:

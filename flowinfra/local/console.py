@@ -1,4 +1,5 @@
-"""What the emulator tells beside AWS's own API, under `/_flowinfra/`: its state, and how far an execution is.
+"""What the emulator tells beside AWS's own API, under `/_flowinfra/`: its state, and how far an
+execution is.
 
 AWS tells the latter only through an execution's history, which grows with each task.
 """
@@ -28,9 +29,7 @@ class Console:
     def __init__(self, application: Application) -> None:
         self._application = application
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request of ours, or pass it on."""
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
@@ -57,10 +56,7 @@ def status() -> dict[str, Any]:
         }
         for machine in _state_machines()
     ]
-    jobs = Counter(
-        str(job._status.value if hasattr(job._status, "value") else job._status)
-        for job in _jobs().values()
-    )
+    jobs = Counter(str(job._status.value if hasattr(job._status, "value") else job._status) for job in _jobs().values())
     return {
         "pid": os.getpid(),
         "isolation": wiring.current().isolation.value,
@@ -70,7 +66,9 @@ def status() -> dict[str, Any]:
 
 
 def execution(name: str) -> dict[str, Any] | None:
-    """How far an execution is, found by its name (with or without `sfn-`) or ARN; None if there is none."""
+    """How far an execution is, found by its name (with or without `sfn-`) or ARN; None if there is
+    none.
+    """
     wanted = name.removeprefix("sfn-")
     for machine in _state_machines():
         for each in machine.executions:

@@ -1,8 +1,9 @@
 """Refuses requests that do not come from a program on this machine.
 
-The emulator runs what it is told to run, so a page in a browser must not reach it: neither by a cross-site request
-(browsers send `Origin` or `Sec-Fetch-Site` with those) nor by a name that resolves to 127.0.0.1 (`Host` is then that name).
-Proxied requests have the foreign host too, which is how a job's plain HTTP requests are refused (see `mends.jobs`).
+The emulator runs what it is told to run, so a page in a browser must not reach it: neither by a
+cross-site request (browsers send `Origin` or `Sec-Fetch-Site` with those) nor by a name that
+resolves to 127.0.0.1 (`Host` is then that name). Proxied requests have the foreign host too, which
+is how a job's plain HTTP requests are refused (see `mends.jobs`).
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ class Gate:
     def __init__(self, application: Application) -> None:
         self._application = application
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Pass a request on, or answer 403."""
         problem = refusal(environ)
         if problem is None:

@@ -1,8 +1,8 @@
 """Access key ids that name the role behind a call.
 
-moto enforces no policies, but the call log shows who called: whatever acts under a role of AWS's (a job, Step Functions,
-EventBridge) signs its requests with a key id that says which role that is. It is readable and reversible, for tests
-that evaluate our policies against what was really called.
+moto enforces no policies, but the call log shows who called: whatever acts under a role of AWS's (a
+job, Step Functions, EventBridge) signs its requests with a key id that says which role that is. It
+is readable and reversible, for tests that evaluate our policies against what was really called.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Literal, cast
 from urllib.parse import quote, unquote
 
 Kind = Literal["job", "execution", "states", "events", "user"]
-"""job: the container's role; execution: Batch's own calls for a job (secrets); states, events: the service's role."""
+"""job: the container's role; execution: Batch's own calls for a job (secrets); states, events: the
+service's role.
+"""
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

@@ -1,7 +1,9 @@
-"""`secrets` of a job definition: variables whose values Batch reads from Secrets Manager or SSM when a job starts.
+"""`secrets` of a job definition: variables whose values Batch reads from Secrets Manager or SSM
+when a job starts.
 
-https://docs.aws.amazon.com/batch/latest/userguide/specifying-sensitive-data-secrets.html. Read over the API under the
-job's execution role, so that the call log shows what that role needs. Values go into the job's environment only.
+https://docs.aws.amazon.com/batch/latest/userguide/specifying-sensitive-data-secrets.html. Read over
+the API under the job's execution role, so that the call log shows what that role needs. Values go
+into the job's environment only.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from flowinfra.errors import LocalError
 from flowinfra.local import identity
 
 
-def resolve(
-    secrets: Sequence[Mapping[str, str]], execution_role: str | None, endpoint: str
-) -> dict[str, str]:
-    """Variable → value. Raises LocalError in ECS's words if one cannot be read: the job then fails to start."""
+def resolve(secrets: Sequence[Mapping[str, str]], execution_role: str | None, endpoint: str) -> dict[str, str]:
+    """Variable → value.
+
+    Raises LocalError in ECS's words if one cannot be read: the job then fails to start.
+    """
     values = {}
     for secret in secrets:
         try:
@@ -36,9 +39,7 @@ def resolve(
 def _read(source: str, execution_role: str | None, endpoint: str) -> str:
     if ":secretsmanager:" not in source:
         name = source.partition(":parameter")[2] if source.startswith("arn:") else source
-        found = _client("ssm", execution_role, endpoint).get_parameter(
-            Name=name, WithDecryption=True
-        )
+        found = _client("ssm", execution_role, endpoint).get_parameter(Name=name, WithDecryption=True)
         return str(found["Parameter"]["Value"])
     # arn:partition:secretsmanager:region:account:secret:name[:json-key[:version-stage[:version-id]]]
     parts = source.split(":")

@@ -1,7 +1,8 @@
 """The platform that is there before anything is deployed: what an account set up for Metaflow has.
 
-Bucket, table, job queues and roles, so that `Platform.existing` has something to refer to, and so that Metaflow's own
-`create` works. Table as in Metaflow's templates: hash key `pathspec`, items expire by `ttl`.
+Bucket, table, job queues and roles, so that `Platform.existing` has something to refer to, and so
+that Metaflow's own `create` works. Table as in Metaflow's templates: hash key `pathspec`, items
+expire by `ttl`.
 """
 
 from __future__ import annotations
@@ -81,9 +82,7 @@ def _create_table(dynamodb: Any) -> None:
         KeySchema=[{"AttributeName": "pathspec", "KeyType": "HASH"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    dynamodb.update_time_to_live(
-        TableName=NAME, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"}
-    )
+    dynamodb.update_time_to_live(TableName=NAME, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
 
 
 def _create_roles(iam: Any) -> None:

@@ -114,20 +114,19 @@ class Progress:
     def from_dict(cls, value: Mapping[str, Any]) -> Progress:
         """From `to_dict`."""
         steps = tuple(
-            Step(step["name"], step["total"], tuple(Task(**task) for task in step["tasks"]))
-            for step in value["steps"]
+            Step(step["name"], step["total"], tuple(Task(**task) for task in step["tasks"])) for step in value["steps"]
         )
         return cls(**{**value, "steps": steps})
 
 
 def steps_of(definition: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Names of the states that submit Batch jobs, in the order in which they run → the maps around each, outermost first."""
+    """Names of the states that submit Batch jobs, in the order in which they run → the maps around
+    each, outermost first.
+    """
     return dict(_walk(definition, ()))
 
 
-def _walk(
-    machine: Mapping[str, Any], maps: tuple[str, ...]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _walk(machine: Mapping[str, Any], maps: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for name in _in_order(machine):
         state = machine["States"][name]
         if ":batch:submitJob" in state.get("Resource", ""):

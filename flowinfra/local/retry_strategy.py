@@ -1,6 +1,7 @@
 """Batch's retry strategy: how many attempts, and which failures are worth another one.
 
-https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html and API_EvaluateOnExit.html.
+https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html and
+API_EvaluateOnExit.html.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ class Ended:
 
 @dataclass(frozen=True)
 class RetryStrategy:
-    """Attempts (1 to 10) and rules; the first rule that fits decides, and where none fits the job is retried."""
+    """Attempts (1 to 10) and rules; the first rule that fits decides, and where none fits the job
+    is retried.
+    """
 
     attempts: int
     rules: tuple[Mapping[str, str], ...]
@@ -29,9 +32,7 @@ class RetryStrategy:
     @classmethod
     def parse(cls, strategy: Mapping[str, Any]) -> RetryStrategy:
         """From the API's `retryStrategy`."""
-        return cls(
-            max(1, int(strategy.get("attempts") or 1)), tuple(strategy.get("evaluateOnExit") or ())
-        )
+        return cls(max(1, int(strategy.get("attempts") or 1)), tuple(strategy.get("evaluateOnExit") or ()))
 
     def retries(self, ended: Ended) -> bool:
         """Whether a failure is worth another attempt, if any is left."""
@@ -45,8 +46,4 @@ def _fits(rule: Mapping[str, str], ended: Ended) -> bool:
     """All conditions of the rule match; a pattern may end in `*`."""
     code = "" if ended.exit_code is None else str(ended.exit_code)
     facts = {"onExitCode": code, "onStatusReason": ended.status_reason, "onReason": ""}
-    return all(
-        fnmatch.fnmatchcase(fact, rule[condition])
-        for condition, fact in facts.items()
-        if condition in rule
-    )
+    return all(fnmatch.fnmatchcase(fact, rule[condition]) for condition, fact in facts.items() if condition in rule)

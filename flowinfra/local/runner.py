@@ -1,9 +1,10 @@
 """One attempt of a Batch job as a local process.
 
-What a container would give is stood in for by: an own process group, an own working directory and home, an environment
-of exactly what is passed, and a private `/tmp` where the system has mount namespaces (Linux as root, or with unprivileged
-user namespaces). Metaflow's compressed state machines need that one: every job writes `/tmp/step_command.sh`. Where there
-are none (macOS), attempts that name this file run one at a time and all share the system's `/tmp`.
+What a container would give is stood in for by: an own process group, an own working directory and
+home, an environment of exactly what is passed, and a private `/tmp` where the system has mount
+namespaces (Linux as root, or with unprivileged user namespaces). Metaflow's compressed state
+machines need that one: every job writes `/tmp/step_command.sh`. Where there are none (macOS),
+attempts that name this file run one at a time and all share the system's `/tmp`.
 
 Not stood in for: the image, CPU and memory limits, the network.
 """
@@ -11,6 +12,7 @@ Not stood in for: the image, CPU and memory limits, the network.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -27,6 +29,7 @@ GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL; AWS Batch waits 30."""
 _POLL = 0.1
 _LOG_INTERVAL = 1.0
+_GROUP_FILE = "group"
 
 _one_at_a_time = threading.Lock()
 
@@ -110,9 +113,9 @@ def run(
 ) -> Outcome:
     """Run an attempt to its end.
 
-    `stop_reason` is asked often; once it answers, the process group gets SIGTERM and after GRACE seconds SIGKILL.
-    `on_log` is called now and then while the process runs and once after it, so that new output can be read.
-    Raises OSError if the command cannot be started.
+    `stop_reason` is asked often; once it answers, the process group gets SIGTERM and after GRACE
+    seconds SIGKILL. `on_log` is called now and then while the process runs and once after it, so
+    that new output can be read. Raises OSError if the command cannot be started.
     """
     serial = isolation is Isolation.NONE and any(SHARED_FILE in word for word in attempt.command)
     with _one_at_a_time if serial else contextlib.nullcontext():
@@ -126,7 +129,8 @@ def _run(
     on_log: Callable[[], None],
 ) -> Outcome:
     command, environment, cwd = _prepare(attempt, isolation)
-    with attempt.log.open("wb") as log:
+    with attempt.log.open("wb") as log, (attempt.folder / _GROUP_FILE).open("w") as group:
+        fcntl.flock(group, fcntl.LOCK_EX)
         process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -135,7 +139,10 @@ def _run(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(group.fileno(),),
         )
+        group.write(str(process.pid))
+        group.flush()
         try:
             stopped = _wait(process, attempt.timeout, stop_reason, on_log)
         finally:
@@ -165,7 +172,8 @@ def _prepare(attempt: Attempt, isolation: Isolation) -> tuple[list[str], dict[st
         environment[f"_FLOWINFRA_TO_{number}"] = str(target)
         script.append(f'mount --rbind "$_FLOWINFRA_FROM_{number}" "$_FLOWINFRA_TO_{number}"')
         script.append(f"unset _FLOWINFRA_FROM_{number} _FLOWINFRA_TO_{number}")
-    # every attempt works in the same path, so that byte code (which is stored by path) can be shared
+    # every attempt works in the same path, so that byte code (which is stored by path) can be
+    # shared
     script += ['mount --rbind "$_FLOWINFRA_TMP" /tmp', "unset _FLOWINFRA_TMP", "cd /tmp/work"]
     environment["_FLOWINFRA_TMP"] = str(own)
     script.append('exec "$@"')
@@ -176,11 +184,22 @@ def _prepare(attempt: Attempt, isolation: Isolation) -> tuple[list[str], dict[st
 def _below_tmp(paths: Sequence[Path]) -> list[Path]:
     """Those of `paths` that a private /tmp would hide, without those inside another one."""
     hidden = sorted({path for path in paths if path.is_relative_to("/tmp") and path.exists()})  # noqa: S108
-    return [
-        path
-        for path in hidden
-        if not any(path != other and path.is_relative_to(other) for other in hidden)
-    ]
+    return [path for path in hidden if not any(path != other and path.is_relative_to(other) for other in hidden)]
+
+
+def end_leftovers(jobs: Path) -> None:
+    """End the attempts of an emulator that died without doing so.
+
+    An attempt's first process inherits the lock on its group file: as long as that is held, the
+    process group in it is the attempt's and no later one of the same number.
+    """
+    for file in jobs.glob(f"*/{_GROUP_FILE}"):
+        with file.open() as group:
+            try:
+                fcntl.flock(group, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with contextlib.suppress(ProcessLookupError, ValueError):
+                    os.killpg(int(group.read()), signal.SIGKILL)
 
 
 def _wait(

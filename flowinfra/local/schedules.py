@@ -1,8 +1,9 @@
 """Fires EventBridge rules with a schedule and a state machine as target.
 
-moto keeps rules and fires none. Off unless asked for: a schedule that fires while one tries things out is a surprise.
-AWS: times are UTC, with a precision of a minute
-(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html); a target's `Input` is passed as it is.
+moto keeps rules and fires none. Off unless asked for: a schedule that fires while one tries things
+out is a surprise. AWS: times are UTC, with a precision of a minute
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html); a
+target's `Input` is passed as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import boto3
-from aws_croniter import AwsCroniter
+from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
 from moto.events.models import events_backends
 
 from flowinfra.local import identity
@@ -25,7 +26,9 @@ _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 
 
 def next_time(expression: str, after: datetime) -> datetime | None:
-    """When `cron(…)` or `rate(…)` fires next after a time (UTC); None if never, ValueError if it cannot be read."""
+    """When `cron(…)` or `rate(…)` fires next after a time (UTC); None if never, ValueError if it
+    cannot be read.
+    """
     rate = _RATE.fullmatch(expression)
     if rate:
         return after + timedelta(seconds=int(rate[1]) * _UNITS[rate[2]])
@@ -59,9 +62,7 @@ class Scheduler(threading.Thread):
     def tick(self, now: datetime) -> None:
         """Fire each enabled rule that is due; a rule that is new or changed counts from now."""
         due = {}
-        for rule in list(
-            events_backends[identity.ACCOUNT][identity.REGION].event_buses["default"].rules.values()
-        ):
+        for rule in list(events_backends[identity.ACCOUNT][identity.REGION].event_buses["default"].rules.values()):
             if rule.state != "ENABLED" or not rule.scheduled_expression:
                 continue
             key = (rule.name, rule.scheduled_expression)

@@ -1,6 +1,7 @@
 """The emulator's process: `python -m flowinfra.local.server --port N --state DIR …`.
 
-moto on one loopback port, mended, with Batch jobs as local processes. All state is in memory; `control` starts and ends it.
+moto on one loopback port, mended, with Batch jobs as local processes. All state is in memory;
+`control` starts and ends it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class Settings:
     """0 for any that is free."""
     host: str = "127.0.0.1"
     python: str = sys.executable
-    """Interpreter of the jobs; needs boto3 and requests (Metaflow itself comes in the code package)."""
+    """Interpreter of the jobs; needs boto3 and requests (Metaflow itself comes in the code
+    package).
+    """
     max_jobs: int = 2
     """Jobs that run at once."""
     call_log: bool = False
@@ -79,7 +82,7 @@ class Emulator:
 
     @property
     def instance(self) -> Instance:
-        """This emulator, as others find it."""
+        """Record of this emulator, as others find it."""
         settings = self._settings
         return Instance(
             pid=os.getpid(),
@@ -129,9 +132,7 @@ class Emulator:
         application: Application = Console(DomainDispatcherApplication(create_backend_app))
         if settings.call_log:
             application = CallLog(application, settings.state.call_log)
-        return make_server(
-            settings.host, settings.port, Gate(application), threaded=True, request_handler=_Handler
-        )
+        return make_server(settings.host, settings.port, Gate(application), threaded=True, request_handler=_Handler)
 
 
 def _prepare_process(instance: Instance) -> None:
@@ -148,7 +149,10 @@ def _prepare_process(instance: Instance) -> None:
 
 
 def _write_launchers(folder: Path, python: str) -> None:
-    """`python` and `python3` of the jobs. Scripts, since a symlink would lose the interpreter's virtual environment."""
+    """`python` and `python3` of the jobs.
+
+    Scripts, since a symlink would lose the interpreter's virtual environment.
+    """
     for name in ("python", "python3"):
         launcher = folder / name
         launcher.write_text(f'#!/bin/sh\nexec "{python}" "$@"\n')
@@ -213,12 +217,14 @@ def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     lock_file = settings.state.lock_file
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    lock_file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     with lock_file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LocalError(f"Another embedded AWS uses {settings.state.root}.") from None
+        runner.end_leftovers(settings.state.jobs)
+        settings.state.clear()
         emulator = Emulator(settings)
         emulator.start()
         ended.wait()

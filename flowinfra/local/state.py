@@ -1,7 +1,10 @@
-"""The emulator's folder: everything that it leaves on disk, and the record of the process that serves it."""
+"""The emulator's folder: everything that it leaves on disk, and the record of the process that
+serves it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -35,8 +38,8 @@ class Instance:
 class State:
     """Paths below the emulator's folder.
 
-    Pulumi's local backend and home are in it, so that a stack never outlives the resources that it describes:
-    the emulator keeps those in memory, and `clear` at its start removes both.
+    Pulumi's local backend and home are in it, so that a stack never outlives the resources that it
+    describes: the emulator keeps those in memory, and `clear` at its start removes both.
     """
 
     root: Path
@@ -49,7 +52,7 @@ class State:
     @property
     def lock_file(self) -> Path:
         """Held by the process that serves, from before it clears the folder until it ends."""
-        return self.root.with_name(self.root.name + ".lock")
+        return self.root / "lock"
 
     @property
     def server_log(self) -> Path:
@@ -102,10 +105,18 @@ class State:
         return self.root / "metaflow_config.json"
 
     def clear(self) -> None:
-        """Remove what a previous emulator left and make the folders of a new one."""
-        if self.root.exists():
-            shutil.rmtree(self.root)
-        self.root.mkdir(parents=True, mode=0o700)
+        """Remove what a previous emulator left and make the folders of a new one.
+
+        The lock and the log stay: the process that clears holds the one and writes the other.
+        """
+        self.root.mkdir(parents=True, mode=0o700, exist_ok=True)
+        for path in self.root.iterdir():
+            if path in (self.lock_file, self.server_log):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
         for folder in (
             self.jobs,
             self.bytecode,
@@ -116,6 +127,17 @@ class State:
         ):
             folder.mkdir()
         self.aws_config.touch()
+
+    def locked(self) -> bool:
+        """Whether a process serves (or is about to): it holds the lock as long as it lives."""
+        try:
+            with self.lock_file.open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def stacks(self) -> list[str]:
         """Names of the Pulumi stacks in the local backend."""
@@ -137,9 +159,11 @@ class State:
 
 
 def default_state() -> State:
-    """The folder named by FLOWINFRA_LOCAL_HOME, else `flowinfra/local` in the user's state folder (XDG).
+    """The folder named by FLOWINFRA_LOCAL_HOME, else `flowinfra/local` in the user's state folder
+    (XDG).
 
-    One per user and not per folder: the port is one per machine, and so `exec` and `status` work from anywhere.
+    One per user and not per folder: the port is one per machine, and so `exec` and `status` work
+    from anywhere.
     """
     named = os.environ.get(HOME_VARIABLE)
     if named:

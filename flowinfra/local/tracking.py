@@ -1,4 +1,6 @@
-"""Which execution and state each Batch job was submitted by: what AWS tells only through the execution's history."""
+"""Which execution and state each Batch job was submitted by: what AWS tells only through the
+execution's history.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +31,4 @@ def origin(job_id: str) -> Origin | None:
 
 def jobs_of(execution: str) -> list[tuple[str, Origin]]:
     """Jobs of an execution, in the order of submission."""
-    return [
-        (job_id, each) for job_id, each in list(_origins.items()) if each.execution == execution
-    ]
+    return [(job_id, each) for job_id, each in list(_origins.items()) if each.execution == execution]

@@ -1,4 +1,7 @@
-"""What the mends need of the process that they run in. Set once, by the server, before it serves."""
+"""What the mends need of the process that they run in.
+
+Set once, by the server, before it serves.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +38,7 @@ def connect(wiring: Wiring) -> None:
 
 
 def current() -> Wiring:
-    """This process's wiring; LocalError before `connect`."""
+    """Wiring of this process; LocalError before `connect`."""
     if not _current:
-        raise LocalError(
-            "The embedded AWS is not set up in this process: `flowinfra.local.server` does that."
-        )
+        raise LocalError("The embedded AWS is not set up in this process: `flowinfra.local.server` does that.")
     return _current[0]

@@ -1,4 +1,6 @@
-"""What moto gets wrong, mended: each module says which behaviour of AWS it restores, and has a test that fails once moto has it."""
+"""What moto gets wrong, mended: each module says which behaviour of AWS it restores, and has a test
+that fails once moto has it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from flowinfra.local.mends import (
     jobs,
     json_paths,
     map_results,
+    nested_errors,
     query_languages,
     redeploys,
     submissions,
@@ -32,6 +35,7 @@ MENDS: tuple[Mend, ...] = tuple(
         jobs,
         json_paths,
         map_results,
+        nested_errors,
         query_languages,
         redeploys,
         submissions,

@@ -1,8 +1,9 @@
 """Step Functions calls other services under the state machine's role.
 
-AWS: service integrations use the execution role (https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html).
-moto: all calls of the interpreter carry one fixed key, go to `localhost` (which may be another program's IPv6 port), and build
-a new client each.
+AWS: service integrations use the execution role
+(https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html). moto: all
+calls of the interpreter carry one fixed key, go to `localhost` (which may be another program's IPv6
+port), and build a new client each.
 """
 
 from __future__ import annotations
@@ -33,9 +34,7 @@ _CONFIG = Config(
 
 def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
     """A client of a service for a state machine's role, made once."""
-    return _client(
-        region, service, getattr(state_credentials, "role_arn", None), wiring.current().endpoint
-    )
+    return _client(region, service, getattr(state_credentials, "role_arn", None), wiring.current().endpoint)
 
 
 @functools.cache
@@ -54,8 +53,7 @@ def _importers() -> tuple[Patch, ...]:
     return tuple(
         patch(module, "boto_client_for", client_for)
         for name, module in sorted(sys.modules.items())
-        if name.startswith("moto.stepfunctions.parser.")
-        and getattr(module, "boto_client_for", None) is _client_for
+        if name.startswith("moto.stepfunctions.parser.") and getattr(module, "boto_client_for", None) is _client_for
     )
 
 

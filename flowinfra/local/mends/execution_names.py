@@ -1,9 +1,9 @@
 """An execution that is started without a name gets a UUID.
 
-AWS: "If you don't provide a name for the execution, Step Functions automatically generates a universally unique
-identifier (UUID)" (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html). Metaflow's run id
-is `sfn-` and this name.
-moto: the interpreter's executions are all named `None`.
+AWS: "If you don't provide a name for the execution, Step Functions automatically generates a
+universally unique identifier (UUID)"
+(https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html). Metaflow's
+run id is `sfn-` and this name. moto: the interpreter's executions are all named `None`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 from flowinfra.local.mends.mend import Mend, patch
 
-_start = StepFunctionsParserBackend.start_execution
+_start: Any = StepFunctionsParserBackend.start_execution
 
 
 def start(
-    self: StepFunctionsParserBackend,
+    self: Any,
     state_machine_arn: str,
     name: str | None = None,
     execution_input: str | None = None,

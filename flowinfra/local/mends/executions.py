@@ -1,11 +1,12 @@
 """An execution is described as it is and was.
 
-AWS: DescribeExecution and ListExecutions give `stopDate` for every execution that has ended; StopExecution takes `error` and
-`cause` and answers with the stop date; DescribeStateMachineForExecution gives the definition that the execution began with
-(https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html). `flowinfra gc` needs
-that last one to know what running executions refer to.
-moto: leaves the date out for executions that timed out, drops error and cause, fails if an execution is stopped before its thread
-runs, and describes the state machine as it is now.
+AWS: DescribeExecution and ListExecutions give `stopDate` for every execution that has ended;
+StopExecution takes `error` and `cause` and answers with the stop date;
+DescribeStateMachineForExecution gives the definition that the execution began with
+(https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html).
+`flowinfra gc` needs that last one to know what running executions refer to. moto: leaves the date
+out for executions that timed out, drops error and cause, fails if an execution is stopped before
+its thread runs, and describes the state machine as it is now.
 """
 
 from __future__ import annotations
@@ -33,9 +34,7 @@ def describe(self: StepFunctionResponse) -> ActionResult:
     answer = _describe(self)
     found: Any = answer.result
     if found["status"] == _TIMED_OUT:
-        found["stopDate"] = self.stepfunction_backend.describe_execution(
-            found["executionArn"]
-        ).stop_date
+        found["stopDate"] = self.stepfunction_backend.describe_execution(found["executionArn"]).stop_date
     return answer
 
 
@@ -45,9 +44,7 @@ def list_executions(self: StepFunctionResponse) -> ActionResult:
     found: Any = answer.result
     for each in found["executions"]:
         if each["status"] == _TIMED_OUT:
-            each["stopDate"] = self.stepfunction_backend.describe_execution(
-                each["executionArn"]
-            ).stop_date
+            each["stopDate"] = self.stepfunction_backend.describe_execution(each["executionArn"]).stop_date
     return answer
 
 

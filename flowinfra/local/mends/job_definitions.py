@@ -1,10 +1,12 @@
 """A job definition's revision holds what was registered, and is found by `name:revision`.
 
-AWS: each RegisterJobDefinition makes a new revision, numbered on from the last one even if that is INACTIVE, with
-exactly the properties of that request; DescribeJobDefinitions takes `name:revision` and ARNs in `jobDefinitions`
-(https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobDefinitions.html).
-moto: a new revision inherits `platformCapabilities` and `propagateTags` of the previous one whatever is registered, and
-parameters and retry strategy that the request leaves out; `name:revision` finds nothing.
+AWS: each RegisterJobDefinition makes a new revision, numbered on from the last one even if that is
+INACTIVE, with exactly the properties of that request; DescribeJobDefinitions takes `name:revision`
+and ARNs in `jobDefinitions`
+(https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobDefinitions.html). moto: a new
+revision inherits `platformCapabilities` and `propagateTags` of the previous one whatever is
+registered, and parameters and retry strategy that the request leaves out; `name:revision` finds
+nothing.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ def register(self: BatchBackend, def_name: str, **properties: Any) -> JobDefinit
     if def_name is None:
         raise ClientException("jobDefinitionName must be provided")
     properties["tags"] = properties.get("tags") or {}
-    last = max(
-        (each.revision for each in _find(self, def_name) if each.name == def_name), default=0
-    )
-    definition = JobDefinition(def_name, backend=self, revision=last, **properties)
+    last = max((each.revision for each in _find(self, def_name) if each.name == def_name), default=0)
+    # abstract to a type checker only: moto makes it as it is
+    make: Any = JobDefinition
+    definition: JobDefinition = make(def_name, backend=self, revision=last, **properties)
     self._job_definitions[definition.arn] = definition
     return definition
 

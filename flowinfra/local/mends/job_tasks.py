@@ -1,9 +1,12 @@
 """A `batch:submitJob.sync` task ends with its job, and its job with the task.
 
-AWS: Step Functions is told of the job's end by an event; when the execution is stopped, or the task's TimeoutSeconds are over,
-it terminates the job (https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html and
-connect-to-resource.html#connect-sync: "Step Functions … will attempt to … cancel that task").
-moto: asks DescribeJobs twice a second for each task, and leaves the job running when the task is given up.
+AWS: Step Functions is told of the job's end by an event; when the execution is stopped, or the
+task's TimeoutSeconds are over, it terminates the job
+(https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html and
+connect-to-resource.html#connect-sync: "Step Functions … will attempt to … cancel that task"). moto:
+asks DescribeJobs twice a second for each task, leaves the job running when the task is given up,
+and also waits for a task token that nobody has: that wait ends with the first attempt, so each
+`Retry` of the state times out at once.
 """
 
 from __future__ import annotations
@@ -45,12 +48,8 @@ def build_resolver(
     """A resolver that knows its job."""
     job_id = env.stack[-1]["JobId"]
     details = env.aws_execution_details
-    job = batch_backends[details.account][
-        resource_runtime_part.region or details.region
-    ].get_job_by_id(job_id)
-    tracking.remember(
-        job_id, env.states.context_object.context_object_data["Execution"]["Id"], self.name
-    )
+    job = batch_backends[details.account][resource_runtime_part.region or details.region].get_job_by_id(job_id)
+    tracking.remember(job_id, env.states.context_object.context_object_data["Execution"]["Id"], self.name)
     describe = _build(
         self,
         env=env,
@@ -61,9 +60,23 @@ def build_resolver(
     return Resolver(job, describe)
 
 
-def eval_sync(self: Any, env: Any, sync_resolver: Resolver, **options: Any) -> Any:
-    """Wait for the job; terminate it if the task is given up before."""
-    outcome = _eval(self, env=env, sync_resolver=sync_resolver, **options)
+def eval_sync(
+    self: Any,
+    env: Any,
+    sync_resolver: Resolver,
+    timeout_seconds: int | None,
+    callback_endpoint: Any,
+    heartbeat_endpoint: Any,
+) -> Any:
+    """Wait for the job, and for nothing else; terminate it if the task is given up before."""
+    outcome = _eval(
+        self,
+        env=env,
+        sync_resolver=sync_resolver,
+        timeout_seconds=timeout_seconds,
+        callback_endpoint=None,
+        heartbeat_endpoint=None,
+    )
     if outcome is None:
         sync_resolver.job.terminate("Terminated by Step Functions")
     return outcome

@@ -1,11 +1,12 @@
 """Batch jobs run as local processes.
 
-AWS: a job's container command is run on a compute environment of the job's queue; its attempts are repeated as the
-retry strategy says, each with its own log stream in `/aws/batch/job`; variables that Batch adds are listed in
-https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html. An array job has the state of its children
-(https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html): FAILED once all have ended and any has failed.
-moto: starts Docker containers (or with `batch_simple` none at all), ignores attempts, and an array job with a failed
-child never ends.
+AWS: a job's container command is run on a compute environment of the job's queue; its attempts are
+repeated as the retry strategy says, each with its own log stream in `/aws/batch/job`; variables
+that Batch adds are listed in https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html.
+An array job has the state of its children
+(https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html): FAILED once all have ended and
+any has failed. moto: starts Docker containers (or with `batch_simple` none at all), ignores
+attempts, and an array job with a failed child never ends.
 """
 
 from __future__ import annotations
@@ -69,9 +70,7 @@ def _take_slot(job: Any) -> bool:
 def _attempts(job: Any) -> bool:
     """Run attempts until one succeeds or none is left."""
     job.status = JobStatus.STARTING
-    strategy = RetryStrategy.parse(
-        getattr(job, "retry_strategy", None) or job.job_definition.retry_strategy or {}
-    )
+    strategy = RetryStrategy.parse(getattr(job, "retry_strategy", None) or job.job_definition.retry_strategy or {})
     for number in range(1, strategy.attempts + 1):
         ended = _attempt(job, number)
         if ended is None:

@@ -1,9 +1,10 @@
 """JSONPath as Step Functions evaluates it.
 
-AWS: `$.['a','b']` gives an object with these keys (Metaflow passes parameters on like that), and a path that names exactly
-one node, such as `$.[0].JobId`, gives its value
-(https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html: reference paths).
-moto: gives a list in both cases. It also builds a parser for every evaluation, which takes longer than the rest of a state.
+AWS: `$.['a','b']` gives an object with these keys (Metaflow passes parameters on like that), and a
+path that names exactly one node, such as `$.[0].JobId`, gives its value
+(https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html: reference
+paths). moto: gives a list in both cases. It also builds a parser for every evaluation, which takes
+longer than the rest of a state.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _SEVERAL_KEYS = re.compile(r"^(\$.*?)\.?\[\s*('[^']+'(?:\s*,\s*'[^']+')+)\s*\]$"
 _INDEFINITE = re.compile(r"\*|:|\?|\.\.")
 _QUOTED = re.compile(r"'[^']*'")
 
-parse = functools.lru_cache(maxsize=4096)(json_path.parse)
+parse = functools.lru_cache(maxsize=4096)(vars(json_path)["parse"])
 
 
 def extract(path: str, data: Any) -> Any:
@@ -45,8 +46,7 @@ def _importers() -> tuple[Patch, ...]:
     return tuple(
         patch(module, "extract_json", extract)
         for name, module in sorted(sys.modules.items())
-        if name.startswith("moto.stepfunctions.parser.")
-        and getattr(module, "extract_json", None) is _extract
+        if name.startswith("moto.stepfunctions.parser.") and getattr(module, "extract_json", None) is _extract
     )
 
 

@@ -21,7 +21,9 @@ class Patch:
 
 
 def patch(owner: Any, name: str, replacement: Any) -> Patch:
-    """A patch of an attribute that exists; a moto that has none of this name raises AttributeError here."""
+    """A patch of an attribute that exists; a moto that has none of this name raises AttributeError
+    here.
+    """
     original = owner.__dict__[name] if name in vars(owner) else getattr(owner, name)
     return Patch(owner, name, replacement, original)
 

@@ -1,9 +1,10 @@
 """CreateStateMachine of a name that exists with another definition is an error.
 
-AWS: the call is idempotent for the same name, definition, type, logging, tracing and encryption; with other ones it raises
-StateMachineAlreadyExists (https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html).
-Metaflow's `create` relies on it: it updates when it gets that error, and takes the ARN out of its message.
-moto: returns the old state machine, so that a second deploy is silently lost.
+AWS: the call is idempotent for the same name, definition, type, logging, tracing and encryption;
+with other ones it raises StateMachineAlreadyExists
+(https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html).
+Metaflow's `create` relies on it: it updates when it gets that error, and takes the ARN out of its
+message. moto: returns the old state machine, so that a second deploy is silently lost.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-class StateMachineAlreadyExists(AWSError):
+class StateMachineAlreadyExists(AWSError):  # noqa: N818  (AWS's name for it)
     """As in the API's model."""
 
     TYPE = "StateMachineAlreadyExists"
@@ -34,8 +35,8 @@ def create(
     self: StepFunctionsParserBackend,
     name: str,
     definition: str,
-    roleArn: str,
-    **options: Any,  # noqa: N803
+    roleArn: str,  # noqa: N803  (moto passes it by name)
+    **options: Any,
 ) -> StateMachine:
     """Create the state machine, return an equal one, or refuse."""
     old = next((each for each in self.state_machines if each.name == name), None)

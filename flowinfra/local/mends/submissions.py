@@ -1,9 +1,10 @@
 """SubmitJob takes the retry strategy, and only active job definitions.
 
-AWS: `retryStrategy` of SubmitJob overrides the job definition's; a job definition may be named by name (then its latest
-*active* revision is used), `name:revision` or ARN, and one that is INACTIVE is refused with ClientException
-(https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html; the message is as seen from AWS).
-moto: drops `retryStrategy`, and runs INACTIVE definitions.
+AWS: `retryStrategy` of SubmitJob overrides the job definition's; a job definition may be named by
+name (then its latest *active* revision is used), `name:revision` or ARN, and one that is INACTIVE
+is refused with ClientException
+(https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html; the message is as seen
+from AWS). moto: drops `retryStrategy`, and runs INACTIVE definitions.
 """
 
 from __future__ import annotations
@@ -32,23 +33,17 @@ def respond(self: BatchResponse) -> str:
         _retry_strategy.reset(token)
 
 
-def submit(
-    self: BatchBackend, job_name: str, job_def_id: str, *arguments: Any, **options: Any
-) -> tuple[str, str, str]:
+def submit(self: BatchBackend, job_name: str, job_def_id: str, *arguments: Any, **options: Any) -> tuple[str, str, str]:
     """Resolve the job definition as AWS does, then let moto submit."""
     if not job_def_id.startswith("arn:") and ":" not in job_def_id:
         active = [
-            each
-            for each in self.get_job_definitions(job_def_id)
-            if each.name == job_def_id and each.status == "ACTIVE"
+            each for each in self.get_job_definitions(job_def_id) if each.name == job_def_id and each.status == "ACTIVE"
         ]
         definition = max(active, key=lambda each: each.revision, default=None)
     else:
         definition = self.get_job_definition(job_def_id)
     if definition is None or definition.status != "ACTIVE":
-        raise ClientException(
-            f"JobDefinition name {job_def_id} does not exist or is not in ACTIVE status"
-        )
+        raise ClientException(f"JobDefinition name {job_def_id} does not exist or is not in ACTIVE status")
     return _submit(self, job_name, definition.arn, *arguments, **options)
 
 

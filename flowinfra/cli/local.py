@@ -1,0 +1,248 @@
+"""`flowinfra local`: the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from flowinfra.errors import FlowInfraError, LocalError, ToolError
+from flowinfra.local import control, logs, run, watch
+from flowinfra.local.environment import environment
+from flowinfra.local.progress import Progress
+from flowinfra.local.state import Instance, State, default_state
+from flowinfra.pull import pull
+
+_LOG_LINES = 20
+
+
+@click.group("local")
+def command() -> None:
+    """The embedded AWS: S3, DynamoDB, IAM, EventBridge, Logs, Batch and Step Functions on one
+    loopback port.
+
+    A stand-in for trying things out, without an account: jobs run as processes of this machine,
+    images and IAM policies are not looked at, and all of it is gone when it stops.
+    """
+
+
+@command.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help=f"0 for any that is free.  [default: {control.DEFAULT_PORT}]"
+)
+@click.option("--fresh", is_flag=True, help="If it runs, end it and start with empty state.")
+@click.option("--max-jobs", type=click.IntRange(min=1), help="Jobs that run at once.  [default: number of CPUs]")
+@click.option(
+    "--python",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Interpreter of the jobs; needs boto3 and requests.  [default: this one]",
+)
+@click.option("--schedules", is_flag=True, help="Fire EventBridge schedules.")
+@click.option("--call-log", is_flag=True, help="Record who called what, in the state folder.")
+def start(
+    port: int | None,
+    fresh: bool,
+    max_jobs: int | None,
+    python: Path | None,
+    schedules: bool,
+    call_log: bool,
+) -> None:
+    """Start it in the background, empty; does nothing if it runs."""
+    state = default_state()
+    if fresh:
+        control.stop(state)
+    lost = [] if control.find(state) else state.stacks()
+    options = control.Options(
+        port=port,
+        # not resolved: a symlink is what makes a virtual environment's interpreter its own
+        python=str(python.absolute()) if python else sys.executable,
+        max_jobs=max_jobs,
+        call_log=call_log,
+        schedules=schedules,
+    )
+    instance, is_new = control.start(state, options)
+    click.echo(f"{'The embedded AWS runs' if is_new else 'The embedded AWS runs already'} at {instance.endpoint}")
+    click.echo(f"  state      {state.root} (gone when it stops)")
+    click.echo(f"  schedules  {_schedules(instance)}")
+    if lost:
+        click.echo(
+            f"  The last one's resources are gone, and with them its Pulumi stacks: {', '.join(lost)}. Deploy again."
+        )
+    click.echo("Next: flowinfra local exec -- pulumi up -s local")
+
+
+@command.command()
+def stop() -> None:
+    """Stop it and its jobs. Its state, Pulumi's local stacks included, does not come back."""
+    instance = control.stop(default_state())
+    click.echo("The embedded AWS did not run." if instance is None else "The embedded AWS has stopped.")
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(as_json: bool) -> None:
+    """Show whether it runs, what is deployed and what runs on it.
+
+    Exit code 1 if it does not run.
+    """
+    state = default_state()
+    instance = control.find(state)
+    if instance is None:
+        click.echo(json.dumps({"running": False}) if as_json else "The embedded AWS does not run.")
+        sys.exit(1)
+    facts = control.status(instance)
+    if as_json:
+        about = {
+            "running": True,
+            "endpoint": instance.endpoint,
+            "started": instance.started,
+            "schedules": instance.schedules,
+            "call_log": str(state.call_log) if instance.call_log else None,
+            "state": str(state.root),
+        }
+        click.echo(json.dumps(about | facts))
+        return
+    click.echo(f"The embedded AWS runs at {instance.endpoint} (pid {instance.pid}, since {instance.started})")
+    click.echo(f"  state           {state.root} (gone when it stops)")
+    click.echo(f"  schedules       {_schedules(instance)}")
+    click.echo(f"  jobs            {_jobs(facts['jobs'])}; {instance.max_jobs} at once, own /tmp: {facts['isolation']}")
+    if instance.call_log:
+        click.echo(f"  call log        {state.call_log}")
+    for machine in facts["state_machines"]:
+        click.echo(
+            f"  state machine   {machine['name']}: {machine['executions']} executions, {machine['running']} running"
+        )
+    if not facts["state_machines"]:
+        click.echo("  nothing is deployed")
+
+
+@command.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("words", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(words: tuple[str, ...]) -> None:
+    r"""Run a command against it: Pulumi, Metaflow's own commands, a script.
+
+    \b
+      flowinfra local exec -- pulumi up -s local
+      flowinfra local exec -- python flow.py step-functions trigger --alpha 0.5
+    """
+    state = default_state()
+    variables = environment(control.require(state), state, os.environ)
+    sys.stdout.flush()
+    try:
+        # in this process's place: signals and the exit code are the command's own
+        os.execvpe(words[0], words, variables)  # noqa: S606
+    except OSError as error:
+        raise ToolError(f"{words[0]} cannot be run: {error.strerror}.") from None
+
+
+@command.command("run", context_settings={"ignore_unknown_options": True})
+@click.argument("flow")
+@click.argument("parameters", nargs=-1, type=click.UNPROCESSED, metavar="[--PARAMETER VALUE]...")
+@click.option("--detach", is_flag=True, help="Trigger only.")
+@click.option(
+    "--on-interrupt",
+    type=click.Choice(["ask", "stop", "detach"]),
+    default="ask",
+    show_default=True,
+    help="What Ctrl-C does to the execution (`ask` stops it where nobody can answer).",
+)
+def run_flow(flow: str, parameters: tuple[str, ...], detach: bool, on_interrupt: str) -> None:
+    """Trigger a deployed flow, follow it to its end, and make its run visible to the Client API
+    here.
+
+    FLOW is the name of a state machine, or of a flow that is deployed once. Exit code 1 if the
+    execution does not succeed.
+    """
+    state = default_state()
+    instance = control.require(state)
+    states = run.client(instance, "stepfunctions")
+    machine = run.choose(run.deployed(states), flow)
+    arn = run.trigger(states, machine, run.parse_parameters(parameters))
+    progress = control.progress(instance, arn)
+    click.echo(progress.run_id)
+    if detach:
+        return
+    try:
+        with watch.view(Console()) as view:
+            progress = watch.follow(lambda: control.progress(instance, arn), view)
+    except KeyboardInterrupt:
+        if not _stops(on_interrupt):
+            click.echo(f"Detached; it goes on. Its logs: flowinfra local logs {progress.run_id}/STEP", err=True)
+            sys.exit(130)
+        states.stop_execution(executionArn=arn, error="Interrupted", cause="Ctrl-C in `flowinfra local run`")
+        progress = control.progress(instance, arn)
+    _report(state, progress)
+    if machine.flow is not None:
+        _make_visible(instance, state, machine.flow, progress)
+    if progress.status != "SUCCEEDED":
+        sys.exit(1)
+
+
+@command.command("logs")
+@click.argument("what", metavar="RUN/STEP[/TASK]")
+def show_logs(what: str) -> None:
+    """Print the logs of a step's jobs, all attempts."""
+    run_id, _, rest = what.strip("/").partition("/")
+    step, _, task = rest.partition("/")
+    if not step:
+        raise LocalError(f"{what!r} names no step: give RUN/STEP or RUN/STEP/TASK.")
+    state = default_state()
+    progress = control.progress(control.require(state), run_id)
+    selected = logs.select(progress, step, task or None)
+    for each_step, each_task in selected:
+        for line in logs.render(state, each_step, each_task, heading=len(selected) > 1):
+            click.echo(line)
+
+
+def _schedules(instance: Instance) -> str:
+    return "fire" if instance.schedules else "do not fire (`flowinfra local start --schedules`)"
+
+
+def _jobs(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none so far"
+
+
+def _stops(on_interrupt: str) -> bool:
+    """Whether Ctrl-C stops the execution; asks if it is to."""
+    if on_interrupt != "ask":
+        return on_interrupt == "stop"
+    if not sys.stdin.isatty():
+        return True
+    return click.confirm("\nStop the execution? (No: it goes on without you)", default=True, err=True)
+
+
+def _report(state: State, progress: Progress) -> None:
+    """Say how an execution ended; for each failed task why, with the last lines of its log."""
+    for step in progress.steps:
+        for task in step.tasks:
+            if task.status != "FAILED":
+                continue
+            code = "" if task.exit_code is None else f", exit code {task.exit_code}"
+            click.secho(f"{step.name}/{task.id} failed: {task.reason or 'no reason given'}{code}", fg="red", err=True)
+            for line in logs.tail(state, task, _LOG_LINES):
+                click.echo(f"  {line}", err=True)
+    if progress.status != "SUCCEEDED":
+        cause = f": {progress.error}" if progress.error else ""
+        click.secho(f"{progress.run_id} {progress.status}{cause}", fg="red", err=True)
+    else:
+        click.secho(f"{progress.run_id} SUCCEEDED", fg="green")
+
+
+def _make_visible(instance: Instance, state: State, flow: str, progress: Progress) -> None:
+    """Pull the run and say how to read it; a run without a finished task has nothing to pull."""
+    if not any(step.done for step in progress.steps):
+        return
+    try:
+        pulled = pull(flow, progress.run_id, environment=environment(instance, state, os.environ))
+    except FlowInfraError as error:
+        click.echo(f"The run is not visible to the Client API: {error}", err=True)
+        return
+    click.echo(f"Its metadata is in {pulled.metadata}. Read it:")
+    click.echo(
+        '  flowinfra local exec -- python -c "from metaflow import Run, namespace; namespace(None); '
+        f"print(Run('{flow}/{progress.run_id}').data)\""
+    )

@@ -1,0 +1,25 @@
+"""`flowinfra pull`: runs into the Client API's sight."""
+
+from __future__ import annotations
+
+import click
+
+from flowinfra.pull import pull
+
+
+@click.command("pull")
+@click.argument("what", metavar="FLOW[/RUN]")
+def command(what: str) -> None:
+    r"""Make runs visible to Metaflow's Client API where there is no metadata service.
+
+    Pulls one run, or all runs of a flow that Step Functions made, from the datastore of Metaflow's
+    configuration into the `.metaflow` folder that Metaflow uses here. For the embedded AWS:
+
+    \b
+      flowinfra local exec -- flowinfra pull ParameterFlow
+    """
+    flow, _, run = what.strip("/").partition("/")
+    pulled = pull(flow, run or None)
+    for each in pulled.runs:
+        click.echo(each)
+    click.echo(f"Metadata is in {pulled.metadata}.", err=True)
