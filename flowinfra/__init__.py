@@ -1,1 +1,67 @@
-"""Metaflow flows as declarative infrastructure."""
+"""Metaflow flows as declarative infrastructure.
+
+Compile a flow to data (`compile_flow`), and deploy it with Pulumi component resources (`StepFunctionsFlow`, `Platform`).
+Names are imported when they are first used, so that compiling does not load Pulumi.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowinfra.compiler import (
+        CompileRequest,
+        compile_flow,
+        compile_flows,
+        evaluate_parameters,
+        read_bundle,
+        write_bundle,
+    )
+    from flowinfra.components import Platform, PlatformArgs, StepFunctionsFlow, StepFunctionsFlowArgs
+    from flowinfra.errors import FlowInfraError
+    from flowinfra.model.compiled import CompiledFlow, Shape
+
+_HOMES = {
+    "CompileRequest": "flowinfra.compiler",
+    "CompiledFlow": "flowinfra.model.compiled",
+    "FlowInfraError": "flowinfra.errors",
+    "Platform": "flowinfra.components",
+    "PlatformArgs": "flowinfra.components",
+    "Shape": "flowinfra.model.compiled",
+    "StepFunctionsFlow": "flowinfra.components",
+    "StepFunctionsFlowArgs": "flowinfra.components",
+    "compile_flow": "flowinfra.compiler",
+    "compile_flows": "flowinfra.compiler",
+    "evaluate_parameters": "flowinfra.compiler",
+    "read_bundle": "flowinfra.compiler",
+    "write_bundle": "flowinfra.compiler",
+}
+
+__all__ = [
+    "CompileRequest",
+    "CompiledFlow",
+    "FlowInfraError",
+    "Platform",
+    "PlatformArgs",
+    "Shape",
+    "StepFunctionsFlow",
+    "StepFunctionsFlowArgs",
+    "compile_flow",
+    "compile_flows",
+    "evaluate_parameters",
+    "read_bundle",
+    "write_bundle",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -531,12 +531,20 @@ def describe_parameter(parameter: Any) -> dict[str, Any]:
     }
     if isinstance(default, DeployTimeField):
         if _is_include(default):
-            described["default"] = plain(default.user_print_representation)
+            described["default"] = _portable(plain(default.user_print_representation))
         else:
             described["deploy_time"] = True
     elif default is not None:
         described["default"] = plain(default)
     return described
+
+
+def _portable(path: Any) -> Any:
+    """An included file by its path from the flow's folder; outside of it by its name, never by a machine's path."""
+    if not isinstance(path, str) or not os.path.isabs(path):
+        return path
+    inside = os.path.relpath(path)
+    return os.path.basename(path) if inside.startswith(os.pardir) else inside
 
 
 def describe_configs(flow: Any) -> dict[str, Any]:
