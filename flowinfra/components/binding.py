@@ -7,14 +7,15 @@ placeholder outside its sites, is an error.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowinfra.errors import BindError, Problems
-from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, Json, canonical_json
+from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, Json, canonical_json, rename_digests
 
 JOB_DEFINITION = "job-definition-"
 """Begins the name of a placeholder for a step's job definition; the step's name follows."""
@@ -39,6 +40,15 @@ GRAMMAR_WORDS: dict[str, str] = {
 
 
 @dataclass(frozen=True)
+class Command:
+    """A step's command that is an object of the datastore (`compress`)."""
+
+    key: str
+    """Below the datastore's root, by the digest of the bound text: stacks of one datastore do not share it."""
+    text: str
+
+
+@dataclass(frozen=True)
 class Bound:
     """A compiled flow with a stack's identity in it."""
 
@@ -46,6 +56,8 @@ class Bound:
     """Amazon States Language."""
     job_definitions: dict[str, dict[str, Json]]
     """Step → arguments of RegisterJobDefinition, without its name."""
+    commands: dict[str, Command] = field(default_factory=dict)
+    """Digest in the CompiledFlow → command that is kept in the datastore."""
 
     @property
     def definition_text(self) -> str:
@@ -71,9 +83,11 @@ def bind(compiled: CompiledFlow, identity: Mapping[str, str], parameters: Mappin
         holder, key = _resolve(document, site)
         holder[key] = pattern.sub(lambda found: identity[found.group(1)], holder[key])
     target = document["step_functions"]
-    _set_parameters(target["definition"], parameters or {})
+    commands, renamed = _commands(document["objects"])
+    definition = _renamed(target["definition"], renamed)
+    _set_parameters(definition, parameters or {})
     jobs = {step: job["properties"] for step, job in target["job_definitions"].items()}
-    return Bound(target["definition"], jobs)
+    return Bound(definition, jobs, commands)
 
 
 def identity_names(compiled: CompiledFlow) -> set[str]:
@@ -142,8 +156,11 @@ def _stray_problems(compiled: CompiledFlow) -> Iterator[BindError]:
         for step, job in target.job_definitions.items()
         for found in _texts(job.properties, f"/step_functions/job_definitions/{_escape(step)}/properties")
     )
+    commands = (
+        (f"/objects/{digest}/text", entry.text) for digest, entry in compiled.objects.items() if entry.text is not None
+    )
     deploy_time = _pattern(PARAMETER + name for name in deploy_time_parameters(compiled))
-    for pointer, text in (*texts, *jobs):
+    for pointer, text in (*texts, *jobs, *commands):
         rest = known.sub("", text) if pointer in sites else text
         if MARK in deploy_time.sub("", rest):
             yield BindError(
@@ -159,6 +176,30 @@ def _pattern(names: Any) -> re.Pattern[str]:
     if not ordered:
         return re.compile(r"(?!)")
     return re.compile(re.escape(MARK) + "(" + "|".join(map(re.escape, ordered)) + ")")
+
+
+def _commands(objects: Mapping[str, Mapping[str, Json]]) -> tuple[dict[str, Command], dict[str, str]]:
+    """Bound commands by their compiled digest, and compiled digest → digest of the bound text."""
+    commands: dict[str, Command] = {}
+    renamed: dict[str, str] = {}
+    for digest, entry in objects.items():
+        if entry["text"] is not None:
+            renamed[digest] = hashlib.sha1(entry["text"].encode(), usedforsecurity=False).hexdigest()
+            commands[digest] = Command(rename_digests(entry["key"], {digest: renamed[digest]}), entry["text"])
+    return commands, renamed
+
+
+def _renamed(value: Json, renamed: Mapping[str, str]) -> Json:
+    """`value` with commands' digests replaced in every string."""
+    if not renamed:
+        return value
+    if isinstance(value, str):
+        return rename_digests(value, renamed)
+    if isinstance(value, dict):
+        return {key: _renamed(item, renamed) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, renamed) for item in value]
+    return value
 
 
 def _set_parameters(definition: dict[str, Json], parameters: Mapping[str, Json]) -> None:

@@ -96,9 +96,11 @@ def _decorators(decorators: tuple[Decorator, ...]) -> Json:
 
 
 def _parameter(entry: Parameter) -> dict[str, Json]:
-    described = {
-        "type": entry.type,
-        "default": EVALUATED if entry.deploy_time else entry.default,
-        "required": entry.required,
-    }
-    return {name: value for name, value in described.items() if value not in (None, False) or value == 0}
+    described: dict[str, Json] = {"type": entry.type}
+    if entry.deploy_time:
+        described["default"] = EVALUATED
+    elif entry.default is not None:
+        described["default"] = entry.default
+    if entry.required:
+        described["required"] = True
+    return described

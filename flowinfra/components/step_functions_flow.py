@@ -201,17 +201,30 @@ def _role(making: _Making, kind: str) -> list[pulumi.Resource]:
 
 def _object(making: _Making, digest: str) -> aws.s3.BucketObjectv2:
     """An object of the datastore. Its key is its content, so the path of the local file is no difference."""
-    entry = making.plan.compiled.objects[digest]
-    return aws.s3.BucketObjectv2(
-        f"{making.name}-{entry.kind}-{digest[:SHORT]}",
-        bucket=making.settings.bucket,
-        key=f"{making.settings.prefix}/{entry.key}",
-        source=pulumi.FileAsset(str(blob_path(entry.sha256))),
-        metadata=entry.metadata or None,
+    plan, entry = making.plan, making.plan.compiled.objects[digest]
+    prefix = making.settings.prefix
+    name = f"{making.name}-{entry.kind}-{digest[:SHORT]}"
+    common: dict[str, Any] = {
+        "bucket": making.settings.bucket,
+        "metadata": entry.metadata or None,
         # artifacts have another checksum, which lets `gc` find these among millions by listing
-        checksum_algorithm="SHA256",
-        tags=making.plan.object_tags(entry.kind),
+        "checksum_algorithm": "SHA256",
+        "tags": plan.object_tags(entry.kind),
+    }
+    if entry.text is not None:
+        return aws.s3.BucketObjectv2(
+            name,
+            key=making.on_site(lambda site: f"{prefix}/{plan.bound(site).commands[digest].key}"),
+            content=making.on_site(lambda site: plan.bound(site).commands[digest].text),
+            opts=making.options(retain_on_delete=True),
+            **common,
+        )
+    return aws.s3.BucketObjectv2(
+        name,
+        key=f"{prefix}/{entry.key}",
+        source=pulumi.FileAsset(str(blob_path(entry.sha256))),
         opts=making.options(ignore_changes=["source"], retain_on_delete=True),
+        **common,
     )
 
 
@@ -237,7 +250,7 @@ def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:
             name=plan.names.job(step),
             type="container",
             container_properties=container(step),
-            platform_capabilities=[plan.compiled.shape.compute],
+            platform_capabilities=recorded[step].properties.get("platformCapabilities"),
             propagate_tags=recorded[step].properties.get("propagateTags"),
             deregister_on_new_revision=False,
             tags=tags,
