@@ -1,6 +1,31 @@
-"""Pulumi component resources, one per file, with the pure helpers that derive their arguments."""
+"""Pulumi component resources, one per file, with the pure helpers that derive their arguments.
 
-from flowinfra.components.platform import Platform, PlatformArgs
-from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs
+Names are imported when they are first used, so that the pure helpers do not load Pulumi.
+"""
 
-__all__ = ["Platform", "PlatformArgs", "StepFunctionsFlow", "StepFunctionsFlowArgs"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
+    from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs
+
+_HOMES = {
+    "Platform": "platform",
+    "PlatformArgs": "platform",
+    "PlatformSettings": "platform",
+    "StepFunctionsFlow": "step_functions_flow",
+    "StepFunctionsFlowArgs": "step_functions_flow",
+}
+
+__all__ = ["Platform", "PlatformArgs", "PlatformSettings", "StepFunctionsFlow", "StepFunctionsFlowArgs"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

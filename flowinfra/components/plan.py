@@ -7,8 +7,7 @@ of a stack is told at once and nothing is touched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from flowinfra.components import iam, limits
 from flowinfra.components.binding import JOB_DEFINITION, Bound, bind
@@ -140,7 +139,7 @@ def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
     jobs = {step: plan.job_definition(bound, step, site) for step in bound.job_definitions}
     return [
         *_unknown_job_keys(plan.name, jobs),
-        *limits.flow_problems(plan.compiled, Bound(bound.definition, jobs)),
+        *limits.flow_problems(plan.compiled, replace(bound, job_definitions=jobs)),
         *limits.tag_problems(plan.name, plan.object_tags("include-file"), objects=True),
         *_role_problems(plan, site),
     ]
@@ -163,11 +162,6 @@ def same_name(name: str, first: str, second: str) -> ConfigError:
         f"{first} and {second} are both the state machine {name!r}; give one of them another `name`, "
         "or another branch if it is a @project flow"
     )
-
-
-def definition_text(plan: FlowPlan, site: Site, revisions: Mapping[str, Any]) -> str:
-    """The definition to deploy, once every job definition has its revision."""
-    return plan.bound(site, {step: int(revision) for step, revision in revisions.items()}).definition_text
 
 
 def cloud_control_state(plan: FlowPlan, definition: str, role: str, log_group_arn: str | None) -> str:

@@ -17,6 +17,7 @@ from typing_extensions import Required
 
 from flowinfra.compiler import blob_path
 from flowinfra.components import limits, outputs
+from flowinfra.components.binding import Command
 from flowinfra.components.inputs import SHORT, describe
 from flowinfra.components.plan import (
     EVENTS,
@@ -118,7 +119,7 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         making = _Making(name, plan, settings, pulumi.ResourceOptions(parent=self))
 
         granted = [each for kind in plan.role_kinds(settings.site()) for each in _role(making, kind)]
-        objects = [_object(making, digest) for digest in plan.compiled.objects]
+        objects = _objects(making)
         jobs = _job_definitions(making)
         machine = _state_machine(making, _definition(making, jobs), [*granted, *objects])
         if plan.compiled.step_functions.schedule is not None:
@@ -199,33 +200,36 @@ def _role(making: _Making, kind: str) -> list[pulumi.Resource]:
     return [role, *policies]
 
 
-def _object(making: _Making, digest: str) -> aws.s3.BucketObjectv2:
-    """An object of the datastore. Its key is its content, so the path of the local file is no difference."""
-    plan, entry = making.plan, making.plan.compiled.objects[digest]
-    prefix = making.settings.prefix
-    name = f"{making.name}-{entry.kind}-{digest[:SHORT]}"
-    common: dict[str, Any] = {
-        "bucket": making.settings.bucket,
-        "metadata": entry.metadata or None,
-        # artifacts have another checksum, which lets `gc` find these among millions by listing
-        "checksum_algorithm": "SHA256",
-        "tags": plan.object_tags(entry.kind),
-    }
-    if entry.text is not None:
-        return aws.s3.BucketObjectv2(
-            name,
-            key=making.on_site(lambda site: f"{prefix}/{plan.bound(site).commands[digest].key}"),
-            content=making.on_site(lambda site: plan.bound(site).commands[digest].text),
-            opts=making.options(retain_on_delete=True),
-            **common,
+def _objects(making: _Making) -> list[pulumi.Resource]:
+    """What the tasks read from the datastore. A key is its content, so the path of a local file is no difference."""
+    plan, settings = making.plan, making.settings
+    bound = making.on_site(lambda site: plan.bound(site).commands)
+    made: list[pulumi.Resource] = []
+    for digest, entry in plan.compiled.objects.items():
+
+        def of(digest: str, get: Callable[[Command], str]) -> pulumi.Input[str]:
+            if isinstance(bound, pulumi.Output):
+                return bound.apply(lambda found: get(found[digest]))
+            return get(bound[digest])
+
+        text = entry.text is not None
+        made.append(
+            aws.s3.BucketObjectv2(
+                f"{making.name}-{entry.kind}-{digest[:SHORT]}",
+                bucket=settings.bucket,
+                key=of(digest, lambda found: f"{settings.prefix}/{found.key}")
+                if text
+                else f"{settings.prefix}/{entry.key}",
+                content=of(digest, lambda found: found.text) if text else None,
+                source=None if text else pulumi.FileAsset(str(blob_path(entry.sha256))),
+                metadata=entry.metadata or None,
+                # artifacts have another checksum, which lets `gc` find these among millions by listing
+                checksum_algorithm="SHA256",
+                tags=plan.object_tags(entry.kind),
+                opts=making.options(ignore_changes=["source"], retain_on_delete=True),
+            )
         )
-    return aws.s3.BucketObjectv2(
-        name,
-        key=f"{prefix}/{entry.key}",
-        source=pulumi.FileAsset(str(blob_path(entry.sha256))),
-        opts=making.options(ignore_changes=["source"], retain_on_delete=True),
-        **common,
-    )
+    return made
 
 
 def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:

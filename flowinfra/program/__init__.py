@@ -1,0 +1,1 @@
+"""The root Pulumi project's program: stack configuration → components."""

@@ -1,0 +1,250 @@
+"""Stack configuration → compiled flows → components, with every problem of a stack told before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from flowinfra.compiler import CompileRequest, compile_flows, read_bundle, unreviewed_files
+from flowinfra.compiler.provenance import provenance
+from flowinfra.components import outputs
+from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
+from flowinfra.components.plan import same_name_problems
+from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
+from flowinfra.components.prepare import Deployment, deploy_time_values, planned
+from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs, project_root
+from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
+from flowinfra.program.configuration import read_stack, stack_file
+
+_PLACEHOLDER = "being-created-00000000"
+"""Stands for a name of a platform that is made after the checks."""
+
+
+@dataclass(frozen=True)
+class StackFlow:
+    """A flow of the stack, compiled."""
+
+    label: str
+    """What messages call it: its file."""
+    config: FlowConfig
+    compiled: CompiledFlow
+    deploy_time: Mapping[str, Json]
+
+
+def deploy() -> None:
+    """Deploy the stack.
+
+    Raises:
+        pulumi.RunError: one message with all that is wrong; nothing was made then.
+    """
+    root = project_root()
+    try:
+        file = stack_file(root, pulumi.get_stack())
+        stack = read_stack(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env(), file)
+        deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
+        shape = platform_shape(stack)
+        flows = compiled_flows(stack.flows, shape, deployment)
+        check_flows(flows, _existing(stack), deployment)
+    except Problems as problems:
+        count = len(problems.errors)
+        raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
+    except FlowInfraError as error:
+        raise pulumi.RunError(str(error)) from None
+    settings = _created(stack) if stack.platform.create else _existing(stack)
+    deployed = {flow.compiled.step_functions.state_machine: _component(flow, settings) for flow in flows}
+    _export(deployed, settings, root)
+
+
+def platform_shape(stack: StackConfig) -> PlatformShape:
+    """What of the platform changes what Metaflow produces."""
+    platform = stack.platform
+    return PlatformShape(
+        compute=platform.create.compute if platform.create else platform.compute,
+        partition=platform.partition,
+        metadata="service" if platform.service_url else "local",
+        name_prefix=stack.name_prefix,
+    )
+
+
+def compiled_flows(configs: Sequence[FlowConfig], shape: PlatformShape, deployment: Deployment) -> list[StackFlow]:
+    """Compile the enabled flows in parallel, and read those that are compiled already.
+
+    Raises:
+        Problems: everything that is wrong with any of them.
+    """
+    enabled = [config for config in configs if config.enabled]
+    requests = {
+        index: compile_request(config, shape, deployment.root)
+        for index, config in enumerate(enabled)
+        if not is_bundle(config)
+    }
+    problems: list[Exception] = []
+    compiled: dict[int, CompiledFlow] = {}
+    try:
+        compiled.update(zip(requests, compile_flows(list(requests.values())), strict=True))
+    except Problems as found:
+        problems += found.errors
+    except FlowInfraError as error:
+        problems.append(error)
+    for index, config in enumerate(enabled):
+        if index not in requests:
+            try:
+                compiled[index] = _bundle(config, shape, deployment.root)
+            except Problems as found:
+                problems += found.errors
+            except FlowInfraError as error:
+                problems.append(error)
+    if problems:
+        raise Problems(problems)
+    return [
+        StackFlow(config.flow, config, compiled[index], _deploy_time(requests.get(index), compiled[index]))
+        for index, config in enumerate(enabled)
+    ]
+
+
+def check_flows(flows: Sequence[StackFlow], settings: PlatformSettings, deployment: Deployment) -> None:
+    """Raise `Problems` with all that binding or AWS would refuse, and with flows that are one state machine."""
+    labels = {f"flows[{index}] ({flow.label})": flow for index, flow in enumerate(flows)}
+    problems: list[Exception] = list(
+        same_name_problems({label: flow.compiled.step_functions.state_machine for label, flow in labels.items()})
+    )
+    for label, flow in labels.items():
+        try:
+            planned(label, flow.compiled, flow.config, settings, deployment, flow.deploy_time)
+        except Problems as found:
+            problems += found.errors
+        except FlowInfraError as error:
+            problems.append(error)
+    if problems:
+        raise Problems(problems)
+
+
+def _bundle(config: FlowConfig, shape: PlatformShape, root: Path) -> CompiledFlow:
+    compiled = read_bundle(root / config.flow)
+    if problems := shape_problems(compiled, config, shape, config.flow):
+        raise Problems(problems)
+    return compiled
+
+
+def _deploy_time(request: CompileRequest | None, compiled: CompiledFlow) -> Mapping[str, Json]:
+    if request is None:
+        return {}
+    if untracked := unreviewed_files(compiled, request.flow):
+        pulumi.log.warn(f"{request.label}: packaged, but not tracked by git: {', '.join(untracked)}")
+    return deploy_time_values(request, compiled)
+
+
+def _existing(stack: StackConfig) -> PlatformSettings:
+    """The platform that is there; in place of one that is still to be made, one with stand-ins to check with."""
+    platform = stack.platform
+    stand_in = _PLACEHOLDER if platform.create else None
+    return Platform.existing(
+        bucket=platform.bucket or _PLACEHOLDER,
+        queue=platform.queue or _PLACEHOLDER,
+        table=platform.table or stand_in,
+        prefix=platform.prefix,
+        compute=platform.create.compute if platform.create else platform.compute,
+        region=platform.region,
+        account=platform.account,
+        partition=platform.partition,
+        name_prefix=stack.name_prefix,
+        job_role=platform.job_role,
+        states_role=platform.states_role,
+        events_role=platform.events_role,
+        execution_role=platform.execution_role,
+        permissions_boundary=platform.permissions_boundary,
+        job_policies=platform.job_policies,
+        service_url=platform.service_url,
+        service_auth_secret=platform.service_auth_secret,
+        log_retention_days=platform.log_retention_days,
+    )
+
+
+def _created(stack: StackConfig) -> PlatformSettings:
+    platform = stack.platform
+    assert platform.create is not None
+    return Platform("platform", _platform_args(platform, stack.name_prefix)).settings
+
+
+def _platform_args(platform: PlatformConfig, name_prefix: str | None) -> PlatformArgs:
+    create = platform.create
+    assert create is not None
+    args: PlatformArgs = {
+        "compute": create.compute,
+        "max_vcpus": create.max_vcpus,
+        "instance_types": create.instance_types,
+        "subnets": create.subnets,
+        "security_groups": create.security_groups,
+        "prefix": platform.prefix,
+        "name_prefix": name_prefix,
+        "partition": platform.partition,
+        "permissions_boundary": platform.permissions_boundary,
+        "job_policies": platform.job_policies,
+        "service_url": platform.service_url,
+        "service_auth_secret": platform.service_auth_secret,
+        "log_retention_days": platform.log_retention_days,
+    }
+    if create.instance_profile:
+        args["instance_profile"] = create.instance_profile
+    if platform.region:
+        args["region"] = platform.region
+    if platform.account:
+        args["account"] = platform.account
+    return args
+
+
+def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow:
+    args: StepFunctionsFlowArgs = {
+        "flow": flow.compiled,
+        "platform": settings,
+        "schedule": {"enabled": flow.config.schedule.enabled},
+        "aws_tags": flow.config.aws_tags,
+        "job_policies": flow.config.job_policies,
+        "deploy_time": flow.deploy_time,
+    }
+    if flow.config.queue is not None:
+        args["queue"] = flow.config.queue
+    return StepFunctionsFlow(flow.compiled.step_functions.state_machine, args)
+
+
+def _export(deployed: Mapping[str, StepFunctionsFlow], settings: PlatformSettings, root: Path) -> None:
+    pulumi.export(
+        "flows",
+        {
+            name: {
+                "arn": flow.arn,
+                "namespace": flow.namespace,
+                "authorize": flow.authorize,
+                "trigger": flow.trigger,
+                "console_url": flow.console_url,
+                "metaflow_config": flow.metaflow_config,
+            }
+            for name, flow in deployed.items()
+        },
+    )
+    pulumi.export(
+        "metaflow_config",
+        settings.on_site(
+            lambda site: outputs.metaflow_config(
+                {
+                    "bucket": site.bucket,
+                    "prefix": site.prefix,
+                    "queue": site.queue,
+                    "table": site.table,
+                    "job_role": site.job_role,
+                    "states_role": site.states_role,
+                    "events_role": site.events_role,
+                    "execution_role": site.execution_role,
+                    "service_url": site.service_url,
+                    "name_prefix": settings.name_prefix,
+                }
+            )
+        ),
+    )
+    if commit := provenance(root).get("commit_sha"):
+        pulumi.export("commit", commit)
