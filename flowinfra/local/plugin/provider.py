@@ -1,0 +1,283 @@
+"""The engine's questions about one resource, answered from its schema and its class. No gRPC here.
+
+Property maps stay in the engine's own form and only what changes is replaced, so that secrets, unknown values
+and assets go through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf.struct_pb2 import Struct, Value
+
+from flowinfra.local.plugin import naming
+from flowinfra.local.plugin.cloud import Cloud, CloudError, PartialError
+from flowinfra.local.plugin.naming import Naming
+from flowinfra.local.plugin.registry import function, resource
+from flowinfra.local.plugin.resource import Resource
+from flowinfra.local.plugin.schema import Change, Problem, differences, empty, problems, same
+from flowinfra.local.plugin.settings import Settings
+from flowinfra.local.plugin.wire import UNKNOWN, Plain, decode_struct, encode, has_secret
+
+_DEFAULTS = "__defaults"
+"""Names of the inputs that the provider filled in, as Pulumi's bridge keeps them."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The answer to a diff."""
+
+    changes: list[Change] = field(default_factory=list)
+    delete_first: bool = False
+    """The old one must go before the new one comes: both have the same name."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The answer to a read; an empty identifier says that the resource is gone."""
+
+    identifier: str = ""
+    properties: Struct = field(default_factory=Struct)
+    inputs: Struct = field(default_factory=Struct)
+
+
+class PartialFailureError(Exception):
+    """A create or update that did part of its work."""
+
+    def __init__(self, error: PartialError, properties: Struct, inputs: Struct) -> None:
+        super().__init__(str(error))
+        self.identifier = error.identifier
+        self.properties = properties
+        self.inputs = inputs
+
+
+class Provider:
+    """A configured provider. Safe for many threads."""
+
+    def __init__(self, settings: Settings | None) -> None:
+        self._settings = settings
+        self._cloud = Cloud(settings) if settings else None
+
+    @property
+    def cloud(self) -> Cloud:
+        """The embedded AWS."""
+        if self._cloud is None:
+            raise CloudError("the configuration of the aws provider is not known yet")
+        return self._cloud
+
+    def check(self, token: str, names: Naming, olds: Struct, news: Struct) -> tuple[Struct, list[Problem]]:
+        """Complete the inputs of a resource and say what is wrong with them."""
+        kind = resource(token)
+        old, new = decode_struct(olds), decode_struct(news)
+        inputs = Struct()
+        inputs.CopyFrom(news)
+        found: list[Problem] = []
+        filled = sorted(self._fill(kind, names, old, new, found))
+        self._fill_common(kind, new)
+        for name in [*filled, "tagsAll", "region"]:
+            if name in new and name not in news.fields:
+                inputs.fields[name].CopyFrom(encode(new[name], secret=_derived_secret(kind, name, news)))
+        inputs.fields[_DEFAULTS].CopyFrom(encode(filled))
+        found.extend(problems(kind.schema.properties, new))
+        if not found:
+            found.extend(kind.problems(new, old))
+        return inputs, found
+
+    def _fill(
+        self,
+        kind: Resource,
+        names: Naming,
+        old: Mapping[str, Plain],
+        new: dict[str, Plain],
+        found: list[Problem],
+    ) -> set[str]:
+        filled = set()
+        for name, prop in kind.schema.properties.items():
+            if prop.default is not None and name not in new:
+                new[name] = prop.default
+                filled.add(name)
+        identity = kind.schema.identity
+        if identity is None or identity in new or f"{identity}Prefix" in new:
+            return filled
+        if identity in old.get(_DEFAULTS, ()) and identity in old:
+            new[identity] = old[identity]
+        else:
+            try:
+                new[identity] = kind.made_up_name(names)
+            except naming.NamingError as error:
+                found.append(Problem(identity, str(error)))
+                return filled
+        filled.add(identity)
+        return filled
+
+    def _fill_common(self, kind: Resource, new: dict[str, Plain]) -> None:
+        settings = self._settings
+        if kind.schema.tagged:
+            tags = new.get("tags")
+            # What a tag may not be is for the schema to say.
+            plain = tags if tags is UNKNOWN or isinstance(tags, dict) else {}
+            new["tagsAll"] = settings.tags_all(plain) if settings else UNKNOWN
+        if kind.schema.regional and "region" not in new:
+            new["region"] = settings.region if settings else UNKNOWN
+
+    def diff(self, token: str, olds: Struct, news: Struct) -> Difference:
+        """What an update from this state to these inputs would change."""
+        kind = resource(token)
+        old, new = decode_struct(olds), decode_struct(news)
+        found = self._changes(kind, old, new)
+        identity = kind.schema.identity
+        delete_first = (
+            any(change.replaces for change in found)
+            and identity is not None
+            and identity not in new.get(_DEFAULTS, ())
+            and new.get(identity) is not None
+            and new.get(identity) == old.get(identity)
+        )
+        return Difference(found, delete_first)
+
+    def _changes(self, kind: Resource, old: Mapping[str, Plain], new: Mapping[str, Plain]) -> list[Change]:
+        return kind.changes(old, new, differences(kind.schema.properties, old, new))
+
+    def create(self, token: str, properties: Struct, *, preview: bool) -> tuple[str, Struct]:
+        """Make a resource: (id, state)."""
+        kind = resource(token)
+        new = decode_struct(properties)
+        state = _state(properties)
+        if preview:
+            for name in (*kind.schema.outputs, *_computed(kind, new)):
+                state.fields[name].CopyFrom(encode(UNKNOWN))
+            return "", state
+        try:
+            made = kind.create(self.cloud.within(new.get("region")), new)
+        except PartialError as error:
+            _put(kind, state, error.outputs, properties)
+            raise PartialFailureError(error, state, properties) from error
+        _put(kind, state, made.outputs, properties)
+        return made.identifier, state
+
+    def update(self, token: str, identifier: str, olds: Struct, news: Struct, *, preview: bool) -> Struct:
+        """Change a resource in place: its new state."""
+        kind = resource(token)
+        old, new = decode_struct(olds), decode_struct(news)
+        changed = {change.top for change in self._changes(kind, old, new)}
+        state = _state(news)
+        for name in (*kind.schema.outputs, *_computed(kind, new)):
+            if name in olds.fields:
+                state.fields[name].CopyFrom(olds.fields[name])
+        if preview:
+            for name in kind.unknown(old, new, changed):
+                state.fields[name].CopyFrom(encode(UNKNOWN))
+            return state
+        try:
+            outputs = kind.update(self.cloud.within(new.get("region")), identifier, old, new, changed)
+        except PartialError as error:
+            _put(kind, state, error.outputs, news)
+            raise PartialFailureError(error, state, news) from error
+        _put(kind, state, outputs, news)
+        return state
+
+    def read(self, token: str, identifier: str, properties: Struct, inputs: Struct) -> Reading:
+        """What AWS has: to refresh a known resource, or (with nothing known) to import one."""
+        kind = resource(token)
+        old = decode_struct(properties)
+        aws = self.cloud.within(old.get("region"))
+        found = kind.read(aws, identifier, old)
+        if found is None:
+            return Reading()
+        self._finish(kind, found, old, aws.region)
+        state = _merged(kind, properties, old, found)
+        known = decode_struct(inputs)
+        if known:
+            return Reading(identifier, state, _refreshed(kind, inputs, known, found))
+        settable = {name: value for name, value in found.items() if name in kind.schema.properties and not empty(value)}
+        imported = Struct(fields={name: encode(value) for name, value in settable.items()})
+        imported.fields[_DEFAULTS].CopyFrom(encode([]))
+        return Reading(str(found.get("id", identifier)), state, imported)
+
+    def _finish(self, kind: Resource, found: dict[str, Plain], old: Mapping[str, Plain], region: str) -> None:
+        if kind.schema.tagged:
+            settings = self.cloud.settings
+            tags = {key: value for key, value in (found.get("tagsAll") or {}).items() if not settings.ignores(key)}
+            own = settings.own_tags(tags)
+            # A tag that the program gives itself stays its own, even where it repeats a default one.
+            own |= {key: tags[key] for key in old.get("tags") or {} if key in tags}
+            found |= {"tagsAll": tags, "tags": own}
+        if kind.schema.regional:
+            found["region"] = region
+        for name, prop in kind.schema.properties.items():
+            if name not in found and (prop.unread or prop.default is not None):
+                found[name] = old.get(name, prop.default)
+
+    def delete(self, token: str, identifier: str, properties: Struct) -> None:
+        """Remove a resource."""
+        old = decode_struct(properties)
+        resource(token).delete(self.cloud.within(old.get("region")), identifier, old)
+
+    def invoke(self, token: str, arguments: Struct) -> Struct:
+        """Answer a function (`aws:index/getRegion:getRegion`)."""
+        plain = decode_struct(arguments)
+        answer = function(token)(self.cloud.within(plain.get("region")), plain)
+        return Struct(fields={name: encode(value) for name, value in answer.items() if value is not None})
+
+
+def _computed(kind: Resource, new: Mapping[str, Plain]) -> list[str]:
+    return [name for name, prop in kind.schema.properties.items() if prop.computed and name not in new]
+
+
+def _state(inputs: Struct) -> Struct:
+    state = Struct()
+    state.CopyFrom(inputs)
+    state.fields.pop(_DEFAULTS, None)
+    return state
+
+
+def _derived_secret(kind: Resource, name: str, source: Struct) -> bool:
+    origin = {"tagsAll": "tags", **kind.derived}.get(name)
+    return origin is not None and origin in source.fields and has_secret(source.fields[origin])
+
+
+def _put(kind: Resource, state: Struct, outputs: Mapping[str, Plain], inputs: Struct) -> None:
+    for name, value in outputs.items():
+        if value is None:
+            state.fields.pop(name, None)
+        else:
+            state.fields[name].CopyFrom(encode(value, secret=_derived_secret(kind, name, inputs)))
+
+
+def _merged(kind: Resource, properties: Struct, old: Mapping[str, Plain], found: Mapping[str, Plain]) -> Struct:
+    """The state with AWS's values, where they say something else than the old ones."""
+    state = Struct()
+    for name, value in found.items():
+        if name == "id" or value is None:
+            continue
+        prop = kind.schema.properties.get(name)
+        known = _field(properties, name)
+        unchanged = old.get(name) == value or (
+            prop is not None and known is not None and same(prop, old.get(name), value)
+        )
+        if known is not None and unchanged:
+            state.fields[name].CopyFrom(known)
+        else:
+            secret = known is not None and has_secret(known)
+            state.fields[name].CopyFrom(encode(value, secret=secret or _derived_secret(kind, name, properties)))
+    return state
+
+
+def _refreshed(kind: Resource, inputs: Struct, known: Mapping[str, Plain], found: Mapping[str, Plain]) -> Struct:
+    """The inputs as AWS's values would have them: what a refresh shows as drift."""
+    refreshed = Struct()
+    if _DEFAULTS in inputs.fields:
+        refreshed.fields[_DEFAULTS].CopyFrom(inputs.fields[_DEFAULTS])
+    for name, prop in kind.schema.properties.items():
+        given, actual = known.get(name), found.get(name)
+        if name in known and (given == actual or same(prop, actual, given)):
+            refreshed.fields[name].CopyFrom(inputs.fields[name])
+        elif actual is not None and (name in known or not (prop.computed or empty(actual))):
+            refreshed.fields[name].CopyFrom(encode(actual, secret=name in known and has_secret(inputs.fields[name])))
+    return refreshed
+
+
+def _field(struct: Struct, name: str) -> Value | None:
+    # `fields.get` of a protobuf map would put an empty value there.
+    return struct.fields[name] if name in struct.fields else None  # noqa: SIM401

@@ -1,0 +1,1 @@
+"""Resource types, one file per AWS service."""
