@@ -13,6 +13,7 @@ from flowinfra.errors import FlowInfraError
 COMMANDS: dict[str, str] = {
     "compile": "compile a flow: CompiledFlow as JSON, or a bundle",
     "lock": "solve @conda/@pypi environments and write the lock that compile uses",
+    "why": "say which input made two compiled flows differ",
     "gc": "remove retained job definitions and objects that nothing refers to",
     "pull": "make runs visible to the Client API where there is no metadata service",
     "local": "the embedded AWS: start, stop, status, exec, run",

@@ -8,7 +8,7 @@ store.py      the cache; bundle.py a CompiledFlow as one file
 compile.py    all of it together
 """
 
-from flowinfra.compiler.bundle import read_bundle, write_bundle
+from flowinfra.compiler.bundle import read_bundle, read_compiled, write_bundle
 from flowinfra.compiler.compile import (
     compile_flow,
     compile_flows,
@@ -25,6 +25,7 @@ __all__ = [
     "compile_flows",
     "evaluate_parameters",
     "read_bundle",
+    "read_compiled",
     "unreviewed_files",
     "write_bundle",
 ]

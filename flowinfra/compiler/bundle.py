@@ -71,6 +71,20 @@ def read_bundle(path: Path) -> CompiledFlow:
     return compiled
 
 
+def read_compiled(path: Path) -> CompiledFlow:
+    """CompiledFlow of a bundle, or of the JSON that `flowinfra compile` prints (which has no objects' bytes).
+
+    Raises:
+        BundleError: as `read_bundle` does.
+    """
+    try:
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"PK"
+        return read_bundle(path) if zipped else parse_compiled(path.read_bytes(), str(path))
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror}") from None
+
+
 def _with_blobs(compiled: CompiledFlow) -> list[DatastoreObject]:
     return [entry for entry in compiled.objects.values() if entry.text is None]
 
