@@ -12,7 +12,7 @@ OWNER = "flowinfra"
 
 PROJECT_TAG, STACK_TAG, FLOW_TAG = "flowinfra:project", "flowinfra:stack", "flowinfra:flow"
 DATASTORE_TAG = "flowinfra:datastore"
-"""On job definitions: `s3://bucket/prefix`, so that `gc` finds the objects after a `destroy`."""
+"""On job definitions: `s3://bucket/prefix/<flow>`, so that `gc` finds the objects after a `destroy`."""
 KIND_TAG = "flowinfra:kind"
 """On datastore objects: package, include-file, command or environment."""
 

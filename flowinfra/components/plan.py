@@ -69,8 +69,8 @@ class FlowPlan:
         return {**self.tags, KIND_TAG: kind}
 
     def job_tags(self, site: Site) -> dict[str, str]:
-        """Tags of a job definition: the datastore too, which `gc` goes by."""
-        return {**self.tags, DATASTORE_TAG: site.datastore}
+        """Tags of a job definition: the flow's part of the datastore too, which `gc` goes by."""
+        return {**self.tags, DATASTORE_TAG: f"{site.datastore}/{self.compiled.flow.name}"}
 
     def role_kinds(self, site: Site) -> tuple[str, ...]:
         """Which roles are the flow's own: those that it needs and the platform does not bring."""

@@ -1,0 +1,137 @@
+"""`flowinfra gc`: removes what a stack's deploys left."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+import yaml
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from flowinfra.errors import ConfigError
+from flowinfra.gc import Collection, Leftover, Scope, collect, remove
+
+LEFT = 3
+"""Exit code: there is something to remove, and it was not removed."""
+
+
+@click.command("gc")
+@click.argument("stack")
+@click.option("--project", help="Pulumi project of the stack.  [default: that of the Pulumi.yaml here]")
+@click.option(
+    "--datastore",
+    "datastores",
+    multiple=True,
+    metavar="s3://BUCKET/PREFIX",
+    help="Look through this datastore as a whole.  [default: where the job definitions say, or the stack's platform]",
+)
+@click.option("--with-packages", is_flag=True, help="Also code and files that runs need to be resumed.")
+@click.option("--yes", is_flag=True, help="Remove without asking.")
+@click.option("--json", "as_json", is_flag=True, help="For programs; removes only with --yes.")
+def command(
+    stack: str, project: str | None, datastores: tuple[str, ...], with_packages: bool, yes: bool, as_json: bool
+) -> None:
+    r"""Remove retained job definitions and datastore objects that nothing refers to.
+
+    A deploy keeps superseded ones for the executions that began with them. This shows those of STACK that neither a
+    deployed definition nor a running execution names, and removes them. After `pulumi destroy` that is all that the
+    stack left. Not to be run during a deploy of the stack.
+
+    Exit codes: 0 nothing left to remove, 1 error, 3 there is something and it was not removed.
+    """
+    settings = _project_settings(stack)
+    scope = Scope(
+        project=project or settings.project or _missing_project(),
+        stack=stack.rsplit("/", 1)[-1],
+        datastores=datastores or settings.datastores,
+        with_packages=with_packages,
+    )
+    session = boto3.Session()
+    if session.region_name is None:
+        session = boto3.Session(region_name=settings.region)
+    found = collect(scope, session)
+    if as_json:
+        done = list(remove(found.remove, session)) if yes else []
+        click.echo(json.dumps(_as_json(found, done), indent=2))
+        sys.exit(LEFT if len(done) < len(found.remove) else 0)
+    if not found.remove:
+        click.echo(f"Nothing to remove for {scope.project}/{scope.stack}.")
+        _tell_kept(found)
+        return
+    Console().print(_table(found))
+    _tell_kept(found)
+    if not yes and not click.confirm(f"Remove {_counted(found.remove)}?"):
+        click.echo("Nothing was removed.")
+        sys.exit(LEFT)
+    done = list(remove(found.remove, session))
+    click.echo(f"Removed {_counted(done)}.")
+
+
+class _Settings:
+    """What the Pulumi project in this folder or above says about the stack."""
+
+    def __init__(self, project: str | None, region: str | None, datastores: tuple[str, ...]) -> None:
+        self.project, self.region, self.datastores = project, region, datastores
+
+
+def _project_settings(stack: str) -> _Settings:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            project = _yaml(folder / "Pulumi.yaml")
+            file = folder / project.get("stackConfigDir", ".") / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml"
+            config = (_yaml(file).get("config") or {}) if file.is_file() else {}
+            platform = config.get("flowinfra:platform") or {}
+            bucket = platform.get("bucket")
+            datastores = (f"s3://{bucket}/{platform.get('prefix', 'metaflow')}",) if bucket else ()
+            return _Settings(project.get("name"), config.get("aws:region"), datastores)
+    return _Settings(None, None, ())
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    return content or {}
+
+
+def _missing_project() -> str:
+    raise ConfigError("there is no Pulumi.yaml here or above; name the stack's Pulumi project with --project")
+
+
+def _table(found: Collection) -> Table:
+    table = Table("flow", "kind", "name", "size")
+    for leftover in found.remove:
+        size = decimal(leftover.size) if leftover.kind != "job-definition" else ""
+        table.add_row(leftover.flow, leftover.kind, leftover.name, size)
+    return table
+
+
+def _tell_kept(found: Collection) -> None:
+    if found.kept:
+        click.echo(
+            f"{_counted(found.kept)} stay: the runs of their flows may be resumed (--with-packages removes them too)."
+        )
+
+
+def _counted(leftovers: tuple[Leftover, ...] | list[Leftover]) -> str:
+    """`3 job-definitions, 1 package`."""
+    counts = Counter(leftover.kind for leftover in leftovers)
+    return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(counts.items()))
+
+
+def _as_json(found: Collection, done: list[Leftover]) -> dict[str, Any]:
+    return {
+        "remove": [asdict(leftover) for leftover in found.remove],
+        "kept": [asdict(leftover) for leftover in found.kept],
+        "removed": [leftover.name for leftover in done],
+    }

@@ -1,0 +1,238 @@
+"""What deploys of a stack left behind and nothing refers to any more.
+
+A deploy keeps superseded job definitions and datastore objects, because an execution keeps the definition that it
+began with. They are found by their tags (project and stack), also after a `destroy`; what neither a deployed
+definition nor that of a running execution names can go. Definitions of every state machine of the account and region
+count, since stacks that share a datastore share objects. Do not collect while a deploy of the stack is under way:
+what it has uploaded is not referred to yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from flowinfra.components.names import DATASTORE_TAG, FLOW_TAG, KIND_TAG, PROJECT_TAG, STACK_TAG
+from flowinfra.errors import ConfigError, ToolError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+Kind = Literal["job-definition", "package", "include-file", "command", "environment"]
+
+FOR_RESUME = {"package", "include-file", "environment"}
+"""Kinds of objects that a run needs again when it is resumed."""
+
+_OBJECTS: dict[str, Kind] = {
+    "package": "package",
+    "include-file": "include-file",
+    "command": "command",
+    "environment": "environment",
+}
+"""Tag's value → kind of object."""
+
+_DIGEST = re.compile(r"[0-9a-f]{40}")
+_CHECKSUM = "SHA256"
+"""Of our objects, as a listing tells it; artifacts that tasks write have another."""
+_OWNED = '"metaflow.owner"'
+"""In every definition that Metaflow or flowinfra deployed."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something that a deploy of the stack left."""
+
+    kind: Kind
+    name: str
+    """`name:revision` of a job definition, `s3://bucket/key` of an object."""
+    flow: str
+    """Its state machine."""
+    size: int = 0
+    """Bytes of an object."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What can go, and what nothing refers to but stays."""
+
+    remove: tuple[Leftover, ...]
+    kept: tuple[Leftover, ...] = ()
+    """Objects without a reference that stay because the flow has runs, which may be resumed."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which stack's leftovers are collected."""
+
+    project: str
+    stack: str
+    datastores: tuple[str, ...] = ()
+    """`s3://bucket/prefix` of datastores to look through as a whole, beside what the job definitions name."""
+    with_packages: bool = False
+    """Also what runs may need to be resumed."""
+
+    def owns(self, tags: Mapping[str, str]) -> bool:
+        """Whether something with these tags is this stack's."""
+        return tags.get(PROJECT_TAG) == self.project and tags.get(STACK_TAG) == self.stack
+
+
+@dataclass
+class _References:
+    """What definitions that are deployed or running name."""
+
+    definitions: list[str] = field(default_factory=list)
+    digests: set[str] = field(default_factory=set)
+
+    def add(self, text: str) -> None:
+        self.definitions.append(text)
+        self.digests.update(_DIGEST.findall(text))
+
+    def name(self, leftover: Leftover) -> bool:
+        if leftover.kind == "job-definition":
+            return any(f'"{leftover.name}"' in text for text in self.definitions)
+        return leftover.name.rsplit("/", 1)[-1] in self.digests
+
+
+def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
+    """Find what can go; changes nothing.
+
+    Raises:
+        ToolError: AWS refused a call; what is referred to cannot be known then, so nothing can go.
+    """
+    session = session or boto3.Session()
+    with _told():
+        s3, states = session.client("s3"), session.client("stepfunctions")
+        revisions, homes = _job_definitions(session, scope)
+        references = _references(states)
+        homes.update(home for root in scope.datastores for home in _homes(s3, root))
+        objects = {home: _objects(s3, home, scope) for home in sorted(homes)}
+        for command in (found for each in objects.values() for found in each):
+            # a deployed command names the package that it unpacks
+            if command.kind == "command" and references.name(command):
+                references.digests.update(_DIGEST.findall(_content(s3, command)))
+        gone = [revision for revision in revisions if not references.name(revision)]
+        kept: list[Leftover] = []
+        for home, found in objects.items():
+            unused = [each for each in found if not references.name(each)]
+            resumable = not scope.with_packages and bool(unused) and _has_runs(s3, home)
+            for each in unused:
+                (kept if resumable and each.kind in FOR_RESUME else gone).append(each)
+    return Collection(tuple(gone), tuple(kept))
+
+
+def remove(leftovers: Iterable[Leftover], session: boto3.Session | None = None) -> Iterator[Leftover]:
+    """Remove what `collect` found, yielding each as it is gone.
+
+    Raises:
+        ToolError: AWS refused; what was yielded is gone, the rest is still there.
+    """
+    session = session or boto3.Session()
+    with _told():
+        batch, s3 = session.client("batch"), session.client("s3")
+        for leftover in leftovers:
+            if leftover.kind == "job-definition":
+                batch.deregister_job_definition(jobDefinition=leftover.name)
+            else:
+                bucket, key = _split(leftover.name)
+                s3.delete_object(Bucket=bucket, Key=key)
+            yield leftover
+
+
+def _job_definitions(session: boto3.Session, scope: Scope) -> tuple[list[Leftover], set[str]]:
+    """Active revisions of the stack, and the flows' parts of the datastore that they name."""
+    revisions: list[Leftover] = []
+    homes: set[str] = set()
+    for page in session.client("batch").get_paginator("describe_job_definitions").paginate(status="ACTIVE"):
+        for definition in page["jobDefinitions"]:
+            tags = definition.get("tags", {})
+            if scope.owns(tags):
+                name = f"{definition['jobDefinitionName']}:{definition['revision']}"
+                revisions.append(Leftover("job-definition", name, tags.get(FLOW_TAG, "")))
+                if DATASTORE_TAG in tags:
+                    homes.add(tags[DATASTORE_TAG])
+    return revisions, homes
+
+
+def _references(states: SFNClient) -> _References:
+    references = _References()
+    for page in states.get_paginator("list_state_machines").paginate():
+        for machine in page["stateMachines"]:
+            arn = machine["stateMachineArn"]
+            definition = states.describe_state_machine(stateMachineArn=arn)["definition"]
+            if _OWNED not in definition:
+                continue
+            references.add(definition)
+            running = states.get_paginator("list_executions").paginate(stateMachineArn=arn, statusFilter="RUNNING")
+            for executions in running:
+                for execution in executions["executions"]:
+                    begun = states.describe_state_machine_for_execution(executionArn=execution["executionArn"])
+                    references.add(begun["definition"])
+    return references
+
+
+def _homes(s3: S3Client, root: str) -> Iterator[str]:
+    """Every flow's part of a datastore."""
+    bucket, prefix = _split(root)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/"):
+        for entry in page.get("CommonPrefixes", []):
+            yield f"s3://{bucket}/{entry['Prefix'].rstrip('/')}"
+
+
+def _objects(s3: S3Client, home: str, scope: Scope) -> list[Leftover]:
+    """The stack's objects of one flow: by checksum from the listing, then by their tags."""
+    bucket, prefix = _split(home)
+    root, _, flow = prefix.rpartition("/")
+    listed: list[tuple[str, int]] = []
+    for folder in (f"{root}/{flow}/data/", f"{root}/data/{flow}/"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder):
+            for entry in page.get("Contents", []):
+                if _CHECKSUM in entry.get("ChecksumAlgorithm", []):
+                    listed.append((entry["Key"], entry["Size"]))
+
+    def tagged(entry: tuple[str, int]) -> Leftover | None:
+        key, size = entry
+        tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
+        kind = _OBJECTS.get(tags.get(KIND_TAG, ""))
+        if not scope.owns(tags) or kind is None:
+            return None
+        return Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size)
+
+    with ThreadPoolExecutor(8) as pool:
+        return [found for found in pool.map(tagged, listed) if found is not None]
+
+
+def _content(s3: S3Client, leftover: Leftover) -> str:
+    bucket, key = _split(leftover.name)
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode(errors="replace")
+
+
+def _has_runs(s3: S3Client, home: str) -> bool:
+    bucket, prefix = _split(home)
+    return s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/sfn-", MaxKeys=1)["KeyCount"] > 0
+
+
+def _split(url: str) -> tuple[str, str]:
+    """`s3://bucket/key` → bucket and key."""
+    parts = urlsplit(url)
+    key = parts.path.strip("/")
+    if parts.scheme != "s3" or not parts.netloc or not key:
+        raise ConfigError(f"{url!r} is no datastore, allowed: s3://BUCKET/PREFIX")
+    return parts.netloc, key
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """AWS's errors as one message."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise ToolError(f"AWS refused: {error}") from error
