@@ -322,7 +322,7 @@ def _step(step: Mapping[str, Any], submitted: Mapping[str, Any]) -> Step:
         resources=Resources(
             cpu=float(batch["cpu"]),
             memory=int(float(batch["memory"])),
-            gpu=int(batch.get("gpu") or 0),
+            gpu=int(float(batch.get("gpu") or 0)),
             extra={name: batch[name] for name in sorted(decorators["batch"]["own"]) if name not in _BATCH_OWN},
         ),
         retries=int(decorators["retry"]["attributes"]["times"]) if "retry" in decorators else 0,

@@ -376,10 +376,11 @@ def apply_overrides(flow_class: Any, request: dict[str, Any]) -> None:
             raise Refusal("unknown-parameter", json.dumps({"name": name, "known": sorted(found)}))
         found[name]._override_kwargs["default"] = typed_default(found[name], value)
     mutable = mutable_flow(flow_class, **origin)
-    if request["schedule"] == "off":
+    if request["schedule"]:
+        # removed first: Metaflow's own OVERRIDE leaves the old decorator in front of the new one
         mutable.remove_decorator("schedule")
-    elif request["schedule"]:
-        mutable.add_decorator("schedule", deco_kwargs={"cron": request["schedule"]}, duplicates=mutable_flow.OVERRIDE)
+    if request["schedule"] not in (None, "off"):
+        mutable.add_decorator("schedule", deco_kwargs={"cron": request["schedule"]})
     steps = {name: step for name, step in inspect.getmembers(flow_class, callable) if hasattr(step, "is_step")}
     for name, changes in request["steps"].items():
         if name not in steps:
