@@ -38,16 +38,8 @@ from flowinfra.model.compiled import (
 
 _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
 _PLACEHOLDER = re.compile(rf"{MARK}(job-definition-\w+|parameter-[\w-]+|{_IDENTITIES})")
-_BATCH_OWN = {
-    "cpu",
-    "gpu",
-    "memory",
-    "image",
-    "queue",
-    "iam_role",
-    "execution_role",
-    "aws_batch_tags",
-}
+_BATCH_FIELDS = {"cpu", "gpu", "memory", "image", "queue"}
+"""Attributes of @batch that `Step` and `Resources` have fields for."""
 _READABLE = {"batch", "resources", "retry", "timeout", "environment", "secrets"}
 """Step decorators that `Step` has fields for."""
 
@@ -323,7 +315,11 @@ def _step(step: Mapping[str, Any], submitted: Mapping[str, Any]) -> Step:
             cpu=float(batch["cpu"]),
             memory=int(float(batch["memory"])),
             gpu=int(float(batch.get("gpu") or 0)),
-            extra={name: batch[name] for name in sorted(decorators["batch"]["own"]) if name not in _BATCH_OWN},
+            extra={
+                name: _number(batch[name])
+                for name in sorted(decorators["batch"]["own"])
+                if name not in _BATCH_FIELDS and batch[name] != {}
+            },
         ),
         retries=int(decorators["retry"]["attributes"]["times"]) if "retry" in decorators else 0,
         attempts=int(submitted["RetryStrategy"]["Attempts"]),
@@ -335,6 +331,13 @@ def _step(step: Mapping[str, Any], submitted: Mapping[str, Any]) -> Step:
         secrets=tuple(_secret_names(decorators.get("secrets"))),
         decorators=_decorators([d for d in step["decorators"] if d["name"] not in _READABLE]),
     )
+
+
+def _number(value: Json) -> Json:
+    """Metaflow turns numbers to text where @resources and @batch meet; here they stay numbers."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]+(\.0)?", value):
+        return int(float(value))
+    return value
 
 
 def _secret_names(decorator: Mapping[str, Any] | None) -> Iterator[str]:

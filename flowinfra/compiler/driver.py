@@ -463,7 +463,10 @@ def describe_flow(flow: Any, graph: Any) -> dict[str, Any]:
         "start": getattr(graph, "start_step", "start"),
         "parameters": {p.name: describe_parameter(p) for _, p in flow._get_parameters() if not p.IS_CONFIG_PARAMETER},
         "configs": describe_configs(flow),
-        "decorators": [describe_decorator(d) for group in decorators.values() for d in group],
+        "decorators": [
+            *(describe_decorator(d) for group in decorators.values() for d in group),
+            *(describe_own_decorator(d) for d in flow_state(flow, "FLOW_MUTATORS")),
+        ],
         "project": describe_project(),
         "steps": [describe_step(graph[name]) for name in topological(graph)],
     }
@@ -506,7 +509,10 @@ def describe_step(node: Any) -> dict[str, Any]:
         "kind": kind,
         "next": list(node.out_funcs),
         "doc": node.doc or "",
-        "decorators": [describe_decorator(decorator) for decorator in node.decorators],
+        "decorators": [
+            *(describe_decorator(decorator) for decorator in node.decorators),
+            *(describe_own_decorator(decorator) for decorator in (*node.wrappers, *node.config_decorators)),
+        ],
     }
 
 
@@ -515,6 +521,13 @@ def describe_decorator(decorator: Any) -> dict[str, Any]:
     defaults = type(decorator).defaults
     own = [name for name in attributes if decorator.attributes[name] != defaults.get(name)]
     return {"name": decorator.name, "attributes": attributes, "own": own}
+
+
+def describe_own_decorator(decorator: Any) -> dict[str, Any]:
+    """A decorator or mutator that the user wrote; positional arguments are named by their place."""
+    given = {**{str(place): value for place, value in enumerate(decorator._args)}, **decorator._kwargs}
+    name = type(decorator).decorator_name.rsplit(".", 1)[-1]
+    return {"name": name, "attributes": plain(given), "own": list(given)}
 
 
 def describe_parameter(parameter: Any) -> dict[str, Any]:
@@ -549,10 +562,15 @@ def _portable(path: Any) -> Any:
 
 
 def describe_configs(flow: Any) -> dict[str, Any]:
-    from metaflow.flowspec import FlowStateItems
+    configs = flow_state(flow, "CONFIGS")
+    return {name: plain(value[0] if isinstance(value, tuple) else value) for name, value in dict(configs).items()}
 
-    state = flow._flow_state[FlowStateItems.CONFIGS]
-    return {name: plain(value[0] if isinstance(value, tuple) else value) for name, value in state.items()}
+
+def flow_state(flow: Any, item: str) -> Any:
+    """What Metaflow keeps of the flow's class; before 2.19 the items' names had another home."""
+    flowspec = internals("metaflow.flowspec")
+    names = getattr(flowspec, "FlowStateItems", None) or flowspec._FlowState
+    return flow._flow_state.get(names[item]) or ()
 
 
 def describe_project() -> dict[str, Any] | None:
