@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 SCHEMA_VERSION: Final = 1
 
@@ -124,6 +124,31 @@ class Flow(Model):
     workflow_timeout: int | None = None
     token_prefix: str
     """What Metaflow begins this flow's production token with."""
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: dict[str, Step], info: ValidationInfo) -> dict[str, Step]:
+        """Canonical JSON sorts the steps by name; here they are in the order in which they can run again."""
+        return {name: steps[name] for name in topological({n: s.next for n, s in steps.items()}, info.data["start"])}
+
+
+def topological(following: Mapping[str, tuple[str, ...]], start: str) -> list[str]:
+    """Names of steps in the order in which they can run; those of a split as its step names them.
+
+    Raises ValueError where a step that is named does not exist.
+    """
+    missing = {start, *(name for names in following.values() for name in names)} - following.keys()
+    if missing:
+        raise ValueError(f"no step is called {', '.join(sorted(missing))}")
+    waits = {name: sum(name in names for names in following.values()) for name in following}
+    ready, order = [start], []
+    while ready:
+        order.append(ready.pop(0))
+        for name in following[order[-1]]:
+            waits[name] -= 1
+            if waits[name] == 0:
+                ready.append(name)
+    return [*order, *(name for name in following if name not in order)]
 
 
 class SourceFile(Model):

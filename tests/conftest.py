@@ -1,0 +1,32 @@
+"""What tests of all kinds share: the option that renews golden files, and compile caches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing with them")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One compile cache for the whole run, all workers included: a flow is compiled once."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOWINFRA_CACHE", str(base / "compile-cache"))
+        yield base / "compile-cache"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A compile cache of the test's own, empty."""
+    path = tmp_path / "own-compile-cache"
+    monkeypatch.setenv("FLOWINFRA_CACHE", str(path))
+    return path

@@ -1,0 +1,1 @@
+NAME = "left out where package.exclude says so"

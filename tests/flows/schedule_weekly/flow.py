@@ -1,0 +1,18 @@
+"""A schedule: weekly."""
+
+from metaflow import FlowSpec, schedule, step
+
+
+@schedule(weekly=True)
+class ScheduleFlow(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    ScheduleFlow()
