@@ -1,0 +1,41 @@
+"""Compiled flows and a platform to try the pure parts of the components with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from flowinfra.compiler import compile_flow
+from flowinfra.components.names import Names
+from flowinfra.components.plan import FlowPlan
+from flowinfra.components.site import Site
+from flowinfra.model.compiled import CompiledFlow
+from tests.unit.constructs import CONSTRUCTS
+
+SITE = Site(
+    partition="aws",
+    region="us-east-1",
+    account="123456789012",
+    bucket="bkt",
+    prefix="metaflow",
+    queue="jobs",
+    table="foreach-table",
+)
+
+
+@cache
+def compiled(name: str) -> CompiledFlow:
+    """The construct of that name, compiled."""
+    return compile_flow(next(construct for construct in CONSTRUCTS if construct.name == name).request())
+
+
+def plan(name: str, **more: Any) -> FlowPlan:
+    """The plan of a construct in the stack `app/dev`."""
+    flow = compiled(name)
+    return FlowPlan(flow, Names("app", "dev", flow.step_functions.state_machine), **more)
+
+
+def site(**changes: Any) -> Site:
+    """A platform with changes."""
+    return replace(SITE, **changes)
