@@ -1,9 +1,8 @@
-"""The call log: who called what. IAM tests evaluate a role's policy against it, since moto enforces
-none.
+"""The call log: who called what.
 
-One JSON object a line: `time`, `kind` and `role` (see `identity`), `service` (as in the signature),
-`operation` (the API's name), `status` and `resource` (the parameters that name what was touched;
-never a value, so that no secret gets here).
+IAM tests evaluate a role's policy against it, since moto enforces none. One JSON object a line: `time`,
+`kind` and `role` (see `identity`), `service` (as in the signature), `operation` (the API's name), `status`
+and `resource` (the parameters that name what was touched; never a value, so that no secret gets here).
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -28,64 +28,51 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
 _CLIENTS = {"states": "stepfunctions"}
+"""Name in a signature → botocore's, where they differ."""
 _NAMES = frozenset(
-    {
-        "TableName",
-        "Bucket",
-        "Key",
-        "jobDefinition",
-        "jobDefinitionName",
-        "jobQueue",
-        "jobQueues",
-        "jobName",
-        "jobs",
-    }
-    | {
-        "jobId",
-        "jobDefinitions",
-        "computeEnvironments",
-        "stateMachineArn",
-        "executionArn",
-        "name",
-        "resourceArn",
-    }
-    | {
-        "Name",
-        "Rule",
-        "RoleName",
-        "PolicyName",
-        "SecretId",
-        "logGroupName",
-        "logGroupNamePrefix",
-        "ResourceARN",
-    }
+    (
+        *("TableName", "Bucket", "Key", "SecretId", "Name", "Rule", "RoleName", "PolicyName", "ResourceARN"),
+        *("jobDefinition", "jobDefinitionName", "jobDefinitions", "jobQueue", "jobQueues", "jobName"),
+        *("jobs", "jobId", "computeEnvironments", "stateMachineArn", "executionArn", "name", "resourceArn"),
+        *("logGroupName", "logGroupNamePrefix"),
+    )
 )
+"""Parameters that name resources."""
 _LARGEST_BODY = 4 * 1024 * 1024
-"""Bytes; a larger body (an S3 object) is not read for the log."""
+"""Bytes; a larger body is not read for the log (no call that names its resource there has one)."""
 
 
 class CallLog:
-    """WSGI middleware that appends each call to a file."""
+    """Appends each call to a file."""
 
-    def __init__(self, application: Application, path: Path) -> None:
-        self._application = application
+    def __init__(self, path: Path) -> None:
         self._file = path.open("a", buffering=1)
         self._lock = threading.Lock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Handle a request and log it once its status is known."""
-        record = describe(environ)
+    def around(self, application: Application) -> Application:
+        """WSGI middleware that logs each call once its status is known."""
 
-        def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            if record is not None:
-                self._write({**record, "status": int(status.split()[0])})
-            return start_response(status, headers, *rest)
+        def handle(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            record = describe(environ)
 
-        return self._application(environ, respond)
+            def respond(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+                if record is not None:
+                    self._write({**record, "status": int(status.split()[0])})
+                return start_response(status, headers, *rest)
+
+            return application(environ, respond)
+
+        return handle
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()
 
     def _write(self, record: dict[str, Any]) -> None:
         with self._lock:
-            self._file.write(json.dumps(record) + "\n")
+            if not self._file.closed:
+                self._file.write(json.dumps(record) + "\n")
 
 
 def describe(environ: dict[str, Any]) -> dict[str, Any] | None:
@@ -117,48 +104,80 @@ def _operation(environ: dict[str, Any], service: str) -> tuple[str, dict[str, An
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         form = {key: values[0] for key, values in parse_qs(_body(environ).decode()).items()}
         return form.get("Action", ""), form
-    path, query = (
-        environ.get("PATH_INFO", "/"),
-        parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True),
-    )
-    name, labels = match_operation(service, environ["REQUEST_METHOD"], path, frozenset(query))
-    if environ.get("CONTENT_TYPE", "").startswith("application/json") or service == "batch":
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    headers = {key[5:].replace("_", "-").lower() for key in environ if key.startswith("HTTP_")}
+    path, method = environ.get("PATH_INFO", "/"), environ["REQUEST_METHOD"]
+    name, labels = match_operation(service, method, path, frozenset(query), frozenset(headers))
+    if service == "batch":
         return name, {**_json_body(environ), **labels}
     return name, labels
 
 
-def match_operation(service: str, method: str, path: str, query: frozenset[str]) -> tuple[str, dict[str, str]]:
-    """Operation of a REST service that fits a request best, and the labels in its path."""
-    best: tuple[tuple[int, int], str, dict[str, str]] = ((-1, -1), "", {})
-    for name, verb, pattern, literals, labels in _routes(service):
-        found = pattern.fullmatch(path)
-        if verb == method and found and literals <= query:
-            rank = (len(literals & query), len(labels))
+def match_operation(
+    service: str, method: str, path: str, query: frozenset[str], headers: frozenset[str]
+) -> tuple[str, dict[str, str]]:
+    """Operation of a REST service that fits a request best, and the labels in its path.
+
+    Several may fit (`GetObject` and `GetObjectTagging` differ in a query key, `PutObject` and `CopyObject` in
+    a header): the one that asks for most is it. `headers` are names in lower case.
+    """
+    best: tuple[int, str, dict[str, str]] = (-1, "", {})
+    for route in _routes(service):
+        found = route.path.fullmatch(path)
+        if route.method == method and found and route.query <= query and route.headers <= headers:
+            rank = len(route.query) + len(route.headers) + len(route.labels)
             if rank > best[0]:
-                values = {label: unquote(value) for label, value in zip(labels, found.groups(), strict=True)}
-                best = (rank, name, values)
+                pairs = zip(route.labels, found.groups(), strict=True)
+                best = (rank, route.operation, {label: unquote(value) for label, value in pairs})
     return best[1], best[2]
 
 
+@dataclass(frozen=True)
+class _Route:
+    """What a request for an operation looks like."""
+
+    operation: str
+    method: str
+    path: re.Pattern[str]
+    labels: tuple[str, ...]
+    query: frozenset[str]
+    """Keys that it always has."""
+    headers: frozenset[str]
+    """Headers that it always has, in lower case."""
+
+
 @functools.cache
-def _routes(service: str) -> list[tuple[str, str, re.Pattern[str], frozenset[str], list[str]]]:
-    """Operations of a REST service: name, method, path, query keys that it always has, labels of
-    the path.
-    """
+def _routes(service: str) -> tuple[_Route, ...]:
+    """Operations of a REST service; none for a service that botocore does not know."""
     try:
         model = botocore.session.get_session().get_service_model(_CLIENTS.get(service, service))
     except botocore.exceptions.UnknownServiceError:
-        return []
-    routes = []
-    for name in model.operation_names:
-        http = model.operation_model(name).http
-        uri, _, query = http["requestUri"].partition("?")
-        labels = re.findall(r"\{(\w+)\+?\}", uri)
-        pattern = re.sub(r"\\\{\w+\\\+\\\}", "(.+)", re.escape(uri))
-        pattern = re.sub(r"\\\{\w+\\\}", "([^/]+)", pattern)
-        literals = frozenset(part.partition("=")[0] for part in query.split("&") if part)
-        routes.append((name, http["method"], re.compile(pattern + "/?"), literals, labels))
-    return routes
+        return ()
+    return tuple(_route(model.operation_model(name)) for name in model.operation_names)
+
+
+def _route(operation: Any) -> _Route:
+    uri, _, query = operation.http["requestUri"].partition("?")
+    pattern = re.sub(r"\\\{\w+\\\+\\\}", "(.+)", re.escape(uri))
+    pattern = re.sub(r"\\\{\w+\\\}", "([^/]+)", pattern)
+    literals = frozenset(part.partition("=")[0] for part in query.split("&") if part)
+    return _Route(
+        operation=operation.name,
+        method=operation.http["method"],
+        path=re.compile(pattern + "/?"),
+        labels=tuple(re.findall(r"\{(\w+)\+?\}", uri)),
+        query=literals | _required(operation, "querystring"),
+        headers=frozenset(name.lower() for name in _required(operation, "header")),
+    )
+
+
+def _required(operation: Any, location: str) -> frozenset[str]:
+    """Names under which an operation's required members travel in a part of the request."""
+    shape = operation.input_shape
+    members = [shape.members[name] for name in shape.required_members] if shape else []
+    return frozenset(
+        member.serialization["name"] for member in members if member.serialization.get("location") == location
+    )
 
 
 def _json_body(environ: dict[str, Any]) -> dict[str, Any]:

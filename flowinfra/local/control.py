@@ -26,6 +26,8 @@ DEFAULT_PORT = 4577
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _LOG_LINES = 15
+_children: list[subprocess.Popen[bytes]] = []
+"""Emulators that this process started: they outlive the call that did."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def stop(state: State) -> Instance | None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(instance.pid, number)
         if _until(lambda: not state.locked(), _STOP_SECONDS):
+            _reap()
             state.instance_file.unlink(missing_ok=True)
             return instance
     raise LocalError(f"The embedded AWS (pid {instance.pid}) does not end.")
@@ -170,8 +173,8 @@ def _spawn(state: State, options: Options, port: int) -> subprocess.Popen[bytes]
     command += ["--call-log"] if options.call_log else []
     command += ["--schedules"] if options.schedules else []
     state.root.mkdir(parents=True, mode=0o700, exist_ok=True)
-    with state.server_log.open("wb") as log:
-        return subprocess.Popen(
+    with state.server_log.open("ab") as log:
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -179,17 +182,26 @@ def _spawn(state: State, options: Options, port: int) -> subprocess.Popen[bytes]
             start_new_session=True,
             cwd=state.root,
         )
+    _children.append(process)
+    return process
+
+
+def _reap() -> None:
+    """Take leave of the emulators that this process started and that have ended."""
+    _children[:] = [process for process in _children if process.poll() is None]
 
 
 def _await_start(state: State, process: subprocess.Popen[bytes]) -> Instance:
-    """Wait until the emulator serves; LocalError, with its last words, if it does not come to that."""
+    """Wait until an emulator serves; LocalError, with its last words, if it does not come to that.
+
+    It may be another one than ours, if somebody else was faster: that is as good.
+    """
 
     def settled() -> bool:
-        return process.poll() is not None or state.instance_file.exists()
+        return _serving(state) is not None or (process.poll() is not None and not state.locked())
 
     _until(settled, _START_SECONDS)
-    instance = find(state)
-    # not ours if somebody else was faster: as good
+    instance = _serving(state)
     if instance is not None:
         return instance
     if process.poll() is None:
@@ -197,6 +209,17 @@ def _await_start(state: State, process: subprocess.Popen[bytes]) -> Instance:
         process.wait()
     words = state.server_log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
     raise LocalError("The embedded AWS did not start:\n  " + "\n  ".join(words or ["(it said nothing)"]))
+
+
+def _serving(state: State) -> Instance | None:
+    """The recorded emulator, if it is the one that answers."""
+    instance = find(state)
+    if instance is None:
+        return None
+    try:
+        return instance if status(instance)["pid"] == instance.pid else None
+    except LocalError:
+        return None
 
 
 def _until(done: Callable[[], bool], seconds: float) -> bool:

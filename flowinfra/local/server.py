@@ -76,6 +76,7 @@ class Emulator:
                 f"not {settings.host}."
             )
         self._settings = settings
+        self._call_log = CallLog(settings.state.call_log) if settings.call_log else None
         self._server = self._listen()
         self._scheduler: Scheduler | None = None
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
@@ -125,13 +126,15 @@ class Emulator:
         _end_jobs()
         self._server.shutdown()
         self._server.server_close()
+        if self._call_log is not None:
+            self._call_log.close()
         self._settings.state.instance_file.unlink(missing_ok=True)
 
     def _listen(self) -> BaseWSGIServer:
         settings = self._settings
         application: Application = Console(DomainDispatcherApplication(create_backend_app))
-        if settings.call_log:
-            application = CallLog(application, settings.state.call_log)
+        if self._call_log is not None:
+            application = self._call_log.around(application)
         return make_server(settings.host, settings.port, Gate(application), threaded=True, request_handler=_Handler)
 
 
@@ -223,6 +226,10 @@ def serve(settings: Settings) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LocalError(f"Another embedded AWS uses {settings.state.root}.") from None
+        # the record of one that died: whoever reads it now would take it for ours
+        settings.state.instance_file.unlink(missing_ok=True)
+        if settings.state.server_log.exists():
+            os.truncate(settings.state.server_log, 0)
         runner.end_leftovers(settings.state.jobs)
         settings.state.clear()
         emulator = Emulator(settings)

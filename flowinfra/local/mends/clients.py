@@ -1,9 +1,10 @@
 """Step Functions calls other services under the state machine's role.
 
 AWS: service integrations use the execution role
-(https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html). moto: all
-calls of the interpreter carry one fixed key, go to `localhost` (which may be another program's IPv6
-port), and build a new client each.
+(https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html).
+
+moto: all calls of the interpreter carry one fixed key, go to `localhost` (which may be another program's
+IPv6 port), and build a new client each.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """An execution that is started without a name gets a UUID.
 
-AWS: "If you don't provide a name for the execution, Step Functions automatically generates a
-universally unique identifier (UUID)"
-(https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html). Metaflow's
-run id is `sfn-` and this name. moto: the interpreter's executions are all named `None`.
+AWS: "If you don't provide a name for the execution, Step Functions automatically generates a universally
+unique identifier (UUID)"
+(https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html). Metaflow's run id
+is `sfn-` and this name.
+
+moto: the interpreter's executions are all named `None`.
 """
 
 from __future__ import annotations

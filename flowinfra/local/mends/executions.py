@@ -1,16 +1,18 @@
 """An execution is described as it is and was.
 
-AWS: DescribeExecution and ListExecutions give `stopDate` for every execution that has ended;
-StopExecution takes `error` and `cause` and answers with the stop date;
-DescribeStateMachineForExecution gives the definition that the execution began with
+AWS: DescribeExecution and ListExecutions give `output` as JSON text and `stopDate` for every execution that has ended; StopExecution
+takes `error` and `cause` and answers with the stop date; DescribeStateMachineForExecution gives the
+definition that the execution began with
 (https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html).
-`flowinfra gc` needs that last one to know what running executions refer to. moto: leaves the date
-out for executions that timed out, drops error and cause, fails if an execution is stopped before
-its thread runs, and describes the state machine as it is now.
+`flowinfra gc` needs that last one to know what running executions refer to.
+
+moto: gives an output that is a string without its quotes, leaves the date out for executions that timed out, drops error and cause, fails if an execution is
+stopped before its thread runs, and describes the state machine as it is now.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime, timezone
 from typing import Any
@@ -33,8 +35,11 @@ def describe(self: StepFunctionResponse) -> ActionResult:
     """DescribeExecution."""
     answer = _describe(self)
     found: Any = answer.result
+    execution: Any = self.stepfunction_backend.describe_execution(found["executionArn"])
     if found["status"] == _TIMED_OUT:
-        found["stopDate"] = self.stepfunction_backend.describe_execution(found["executionArn"]).stop_date
+        found["stopDate"] = execution.stop_date
+    if "output" in found:
+        found["output"] = json.dumps(execution.output)
     return answer
 
 

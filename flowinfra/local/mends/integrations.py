@@ -1,12 +1,13 @@
 """Service integrations speak the state machine's spelling.
 
-AWS: parameters and results of `batch:submitJob` and `aws-sdk:…` integrations are spelled in
-PascalCase whatever the service's own API says
+AWS: parameters and results of `batch:submitJob` and `aws-sdk:…` integrations are spelled in PascalCase
+whatever the service's own API says
 (https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html,
 supported-services-awssdk.html: "parameters … in PascalCase"), and a body stream arrives as text.
-moto: took this code over and left out the step that translates (`JobDefinition` ↔ `jobDefinition`):
-Batch tasks fail with States.Runtime, cause "'JobDefinition'", and `aws-sdk:s3:getObject` leaves a
-stream object in the state.
+
+moto: took this code over and left out the step that translates (`JobDefinition` ↔ `jobDefinition`): Batch
+tasks fail with States.Runtime, cause "'JobDefinition'", and `aws-sdk:s3:getObject` leaves a stream object
+in the state.
 """
 
 from __future__ import annotations

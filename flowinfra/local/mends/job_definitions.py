@@ -1,12 +1,11 @@
 """A job definition's revision holds what was registered, and is found by `name:revision`.
 
 AWS: each RegisterJobDefinition makes a new revision, numbered on from the last one even if that is
-INACTIVE, with exactly the properties of that request; DescribeJobDefinitions takes `name:revision`
-and ARNs in `jobDefinitions`
-(https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobDefinitions.html). moto: a new
-revision inherits `platformCapabilities` and `propagateTags` of the previous one whatever is
-registered, and parameters and retry strategy that the request leaves out; `name:revision` finds
-nothing.
+INACTIVE, with exactly the properties of that request; DescribeJobDefinitions takes `name:revision` and ARNs
+in `jobDefinitions` (https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobDefinitions.html).
+
+moto: a new revision inherits `platformCapabilities` and `propagateTags` of the previous one whatever is
+registered, and parameters and retry strategy that the request leaves out; `name:revision` finds nothing.
 """
 
 from __future__ import annotations

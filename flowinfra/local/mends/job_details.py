@@ -1,8 +1,9 @@
 """DescribeJobs changes nothing and tells the exit code.
 
 AWS: `container` of DescribeJobs holds `exitCode` and `reason` once the job has ended
-(https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerDetail.html). moto: appends
-AWS_BATCH_JOB_ID to the job's own environment on every call, and leaves the exit code out.
+(https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerDetail.html).
+
+moto: appends AWS_BATCH_JOB_ID to the job's own environment on every call, and leaves the exit code out.
 """
 
 from __future__ import annotations

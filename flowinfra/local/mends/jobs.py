@@ -1,12 +1,13 @@
 """Batch jobs run as local processes.
 
-AWS: a job's container command is run on a compute environment of the job's queue; its attempts are
-repeated as the retry strategy says, each with its own log stream in `/aws/batch/job`; variables
-that Batch adds are listed in https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html.
-An array job has the state of its children
-(https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html): FAILED once all have ended and
-any has failed. moto: starts Docker containers (or with `batch_simple` none at all), ignores
-attempts, and an array job with a failed child never ends.
+AWS: a job's container command is run on a compute environment of the job's queue; its attempts are repeated
+as the retry strategy says, each with its own log stream in `/aws/batch/job`; variables that Batch adds are
+listed in https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html. An array job has the state
+of its children (https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html): FAILED once all have
+ended and any has failed.
+
+moto: starts Docker containers (or with `batch_simple` none at all), ignores attempts, and an array job with
+a failed child never ends.
 """
 
 from __future__ import annotations

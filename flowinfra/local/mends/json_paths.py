@@ -1,10 +1,11 @@
 """JSONPath as Step Functions evaluates it.
 
-AWS: `$.['a','b']` gives an object with these keys (Metaflow passes parameters on like that), and a
-path that names exactly one node, such as `$.[0].JobId`, gives its value
-(https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html: reference
-paths). moto: gives a list in both cases. It also builds a parser for every evaluation, which takes
-longer than the rest of a state.
+AWS: `$.['a','b']` gives an object with these keys (Metaflow passes parameters on like that), and a path
+that names exactly one node, such as `$.[0].JobId`, gives its value
+(https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html: reference paths).
+
+moto: gives a list in both cases. It also builds a parser for every evaluation, which takes longer than the
+rest of a state.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """A distributed map writes its results.
 
-AWS: the ResultWriter exports `manifest.json` and, beside it, `SUCCEEDED_0.json` with the output of
-each child execution
-(https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html). Metaflow's
-foreach joins of a distributed map read both. moto: writes a manifest that lists no result file.
+AWS: the ResultWriter exports `manifest.json` and, beside it, `SUCCEEDED_0.json` with the output of each
+child execution (https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html).
+Metaflow's foreach joins of a distributed map read both.
+
+moto: writes a manifest that lists no result file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """A failed branch or iteration fails its Parallel or Map with its own error.
 
-AWS: the error of a failed branch or iteration is that of the state that encloses it, whatever its
-name (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html). moto: a
-name of Step Functions' own, such as States.TaskFailed of a failed job, is refused as "custom error
+AWS: the error of a failed branch or iteration is that of the state that encloses it, whatever its name
+(https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html).
+
+moto: a name of Step Functions' own, such as States.TaskFailed of a failed job, is refused as "custom error
 name", and the enclosing state fails with States.Runtime and that as its cause.
 """
 

@@ -1,8 +1,9 @@
 """A definition in JSONata is refused.
 
-AWS: runs definitions with `QueryLanguage: JSONata`. Metaflow makes none. moto: takes them, and
-fails in the middle of an execution unless a JavaScript engine is installed. Not restored but said
-plainly: CreateStateMachine and UpdateStateMachine answer InvalidDefinition.
+AWS: runs definitions with `QueryLanguage: JSONata`. Metaflow makes none.
+
+moto: takes them, and fails in the middle of an execution unless a JavaScript engine is installed. Not
+restored but said plainly: CreateStateMachine and UpdateStateMachine answer InvalidDefinition.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """CreateStateMachine of a name that exists with another definition is an error.
 
-AWS: the call is idempotent for the same name, definition, type, logging, tracing and encryption;
-with other ones it raises StateMachineAlreadyExists
-(https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html).
-Metaflow's `create` relies on it: it updates when it gets that error, and takes the ARN out of its
-message. moto: returns the old state machine, so that a second deploy is silently lost.
+AWS: the call is idempotent for the same name, definition, type, logging, tracing and encryption; with other
+ones it raises StateMachineAlreadyExists
+(https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html). Metaflow's
+`create` relies on it: it updates when it gets that error, and takes the ARN out of its message.
+
+moto: returns the old state machine, so that a second deploy is silently lost.
 """
 
 from __future__ import annotations

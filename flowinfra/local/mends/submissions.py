@@ -1,10 +1,11 @@
 """SubmitJob takes the retry strategy, and only active job definitions.
 
-AWS: `retryStrategy` of SubmitJob overrides the job definition's; a job definition may be named by
-name (then its latest *active* revision is used), `name:revision` or ARN, and one that is INACTIVE
-is refused with ClientException
-(https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html; the message is as seen
-from AWS). moto: drops `retryStrategy`, and runs INACTIVE definitions.
+AWS: `retryStrategy` of SubmitJob overrides the job definition's; a job definition may be named by name
+(then its latest *active* revision is used), `name:revision` or ARN, and one that is INACTIVE is refused
+with ClientException (https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html; the message
+is as seen from AWS).
+
+moto: drops `retryStrategy`, and runs INACTIVE definitions.
 """
 
 from __future__ import annotations

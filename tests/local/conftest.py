@@ -1,0 +1,27 @@
+"""An embedded AWS in the test process: mends can be withdrawn, and what jobs did can be looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from flowinfra.local.server import Emulator, Settings
+from flowinfra.local.state import State
+from tests.local.support import Aws
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """One emulator for all tests of a worker: starting it takes seconds. Tests use names of their own."""
+    state = State(tmp_path_factory.mktemp("emulator") / "state")
+    state.clear()
+    environment = dict(os.environ)
+    emulator = Emulator(Settings(state=state, port=0, max_jobs=4, call_log=True))
+    try:
+        yield Aws(emulator.start(), state)
+    finally:
+        emulator.stop()
+        os.environ.clear()
+        os.environ.update(environment)
