@@ -1,0 +1,162 @@
+"""Preview and up with the real Pulumi engine, against a bare program that registers the very same resources.
+
+Both have an embedded AWS, a file backend and a project of their own; the bare program's resources are read from the
+state that flowinfra's left. What is compared is the same command of both, one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from bench.embedded import embedded_aws
+from bench.figures import Figure, Report, Table, Target, ratio
+from bench.floor import MANIFEST
+from bench.flows import BenchFlow, change_flow, write_flows
+from bench.manifest import manifest
+from bench.processes import Ran, run
+from flowinfra.local import identity, platform
+
+Say = Callable[[str], AbstractContextManager[object]]
+
+FLOOR_SHARE, MEMORY_MB = 1.25, 500.0
+STACK = "bench"
+_PROGRAM = "pulumi-language-python-exec"
+"""In the command line of the process that runs a Python program."""
+_LABELS = {
+    "preview": "first preview",
+    "up": "first up",
+    "noop-preview": "no-op preview",
+    "noop-up": "no-op up",
+    "change": "up, one flow changed",
+}
+
+
+@dataclass
+class Side:
+    """One of the two stacks that are compared."""
+
+    name: str
+    folder: Path
+    environment: Mapping[str, str]
+    runs: dict[str, list[Ran]] = field(default_factory=dict)
+
+    def pulumi(self, *arguments: str) -> Ran:
+        """Run the Pulumi CLI on this stack."""
+        command = ["pulumi", *arguments, "--stack", STACK, "--non-interactive"]
+        return run(command, self.environment, self.folder, weigh=_PROGRAM)
+
+    def measure(self, step: str, *arguments: str) -> None:
+        """Run and keep what it took under the name of the step."""
+        self.runs.setdefault(step, []).append(self.pulumi(*arguments))
+
+    def median(self, step: str) -> float | None:
+        """Seconds of a step."""
+        return statistics.median(ran.seconds for ran in self.runs[step]) if step in self.runs else None
+
+    def peak(self, step: str) -> float | None:
+        """MB, most that the program took in a step."""
+        return max((ran.peak for ran in self.runs.get(step, ()) if ran.peak is not None), default=None)
+
+
+def measure(report: Report, sizes: Sequence[int], folder: Path, say: Say) -> None:
+    """Add the tables and figures of previews and updates."""
+    for size in sorted(sizes):
+        ours, floor, resources = _compare(size, folder / f"deploy-{size}", say)
+        report.tables.append(_table(size, ours, floor, resources))
+        if size == max(sizes):
+            share = ratio(ours.median("noop-preview"), floor.median("noop-preview"))
+            name = f"no-op preview of {size} flows ÷ floor"
+            # a target for many flows: with few, what starting Python takes is most of it
+            report.figures.append(Figure(name, share, "x", Target(FLOOR_SHARE) if size >= 100 else None))
+            name = f"memory of the program, no-op preview of {size} flows"
+            report.figures.append(Figure(name, ours.peak("noop-preview"), "MB", Target(MEMORY_MB)))
+
+
+def _compare(size: int, folder: Path, say: Say) -> tuple[Side, Side, int]:
+    flows = write_flows(folder / "flows" / "flows", size)
+    with ExitStack() as stack:
+        with say(f"{size} flows: starting an embedded AWS for each side"):
+            environments = [stack.enter_context(embedded_aws(folder / name)) for name in ("aws", "aws-floor")]
+        ours = _flowinfra(folder / "flows", flows, {**environments[0], "FLOWINFRA_CACHE": str(folder / "cache")})
+        listed = folder / "manifest.json"
+        floor = _floor(folder / "floor", {**environments[1], MANIFEST: str(listed)})
+
+        def turns(step: str, *arguments: str, times: int = 1) -> None:
+            for _ in range(times):
+                for side in (ours, floor):
+                    with say(f"{size} flows: {_LABELS[step]}, {side.name}"):
+                        side.measure(step, *arguments)
+
+        # the floor's resources are known when ours are there, so these two steps cannot take turns
+        for side in (ours, floor):
+            side.pulumi("stack", "init")
+            for step, arguments in (("preview", ("preview",)), ("up", ("up", "--yes", "--skip-preview"))):
+                with say(f"{size} flows: {_LABELS[step]}, {side.name}"):
+                    side.measure(step, *arguments)
+            if side is ours:
+                resources = _write_manifest(ours, listed)
+        turns("noop-preview", "preview", "--expect-no-changes", times=3)
+        turns("noop-up", "up", "--yes", "--skip-preview", "--expect-no-changes")
+        change_flow(flows[0], 0)
+        with say(f"{size} flows: {_LABELS['change']}, {ours.name}"):
+            ours.measure("change", "up", "--yes", "--skip-preview")
+        _write_manifest(ours, listed)
+        with say(f"{size} flows: {_LABELS['change']}, {floor.name}"):
+            floor.measure("change", "up", "--yes", "--skip-preview")
+    return ours, floor, resources
+
+
+def _write_manifest(side: Side, file: Path) -> int:
+    """Write what the floor registers; the number of resources."""
+    made = manifest(json.loads(side.pulumi("stack", "export").output))
+    file.write_text(json.dumps(made), encoding="utf-8")
+    return len(made["resources"])
+
+
+def _flowinfra(folder: Path, flows: Sequence[BenchFlow], environment: Mapping[str, str]) -> Side:
+    """A project as a user's: configuration alone, and flowinfra's own program."""
+    config = {
+        "aws:region": identity.REGION,
+        "flowinfra:platform": {"bucket": platform.NAME, "queue": platform.NAME, "table": platform.NAME},
+        "flowinfra:flows": [{"flow": str(flow.file.relative_to(folder))} for flow in flows],
+    }
+    program = "from flowinfra.program.deploy import deploy\n\ndeploy()\n"
+    return _project("flowinfra", folder, program, config, environment)
+
+
+def _floor(folder: Path, environment: Mapping[str, str]) -> Side:
+    program = (Path(__file__).parent / "floor" / "__main__.py").read_text(encoding="utf-8")
+    return _project("floor", folder, program, {"aws:region": identity.REGION}, environment)
+
+
+def _project(
+    name: str, folder: Path, program: str, config: Mapping[str, object], environment: Mapping[str, str]
+) -> Side:
+    # one project name for both: it is part of what the resources are called
+    project = {"name": STACK, "runtime": "python", "main": "program", "stackConfigDir": "stacks"}
+    (folder / "program").mkdir(parents=True)
+    (folder / "program" / "__main__.py").write_text(program, encoding="utf-8")
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project), encoding="utf-8")
+    (folder / "stacks").mkdir()
+    (folder / "stacks" / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": dict(config)}), encoding="utf-8")
+    return Side(name, folder, environment)
+
+
+def _table(size: int, ours: Side, floor: Side, resources: int) -> Table:
+    rows: list[list[float | str | None]] = []
+    for step, label in _LABELS.items():
+        mine, bare = ours.median(step), floor.median(step)
+        rows.append([label, mine, bare, ratio(mine, bare), ours.peak(step), floor.peak(step)])
+    columns = ("", "flowinfra s", "floor s", "÷ floor", "flowinfra MB", "floor MB")
+    notes = [
+        f"{resources} resources; the first preview compiles all flows. `up` is without the preview before it.",
+        "MB: most memory of the Python program, without the engine and the provider.",
+    ]
+    return Table(f"Preview and up, {size} flows", columns, rows, notes if size == 1 else notes[:1])

@@ -1,0 +1,23 @@
+"""An embedded AWS of the benchmark's own, on a free port and in its own folder: the user's is never touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flowinfra.local import control
+from flowinfra.local.environment import environment
+from flowinfra.local.state import State
+
+
+@contextmanager
+def embedded_aws(folder: Path) -> Iterator[dict[str, str]]:
+    """Start one below `folder`; the variables with which commands reach it, and nothing else. Stopped at the end."""
+    state = State(folder)
+    instance, _ = control.start(state, control.Options(port=0))
+    try:
+        yield environment(instance, state, os.environ)
+    finally:
+        control.stop(state)
