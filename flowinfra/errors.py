@@ -3,6 +3,7 @@
     FlowInfraError            base; `str(error)` is what the user reads
       CompileError            a flow that cannot be compiled (Metaflow's own words, with file and line)
         UnsupportedMetaflowError  a Metaflow whose internals do not fit what we record
+        LockError               @conda or @pypi packages that are not locked, not as locked, or could not be solved
       BundleError             a CompiledFlow file that is truncated, altered or of a newer schema
       BindError               an identity value that breaks its grammar, or a limit of the target
       ConfigError             stack configuration or component arguments that do not fit
@@ -30,6 +31,10 @@ class UnsupportedMetaflowError(CompileError):
 
 
 class BundleError(FlowInfraError):
+class LockError(CompileError):
+    """The packages of a flow's @conda or @pypi steps are not locked as the flow asks for them."""
+
+
     """A CompiledFlow file could not be read or is not what it says."""
 
 

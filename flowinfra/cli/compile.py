@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import click
 from pydantic import ValidationError
 
+from flowinfra.cli import values
+from flowinfra.cli.values import PAIR
 from flowinfra.compiler import CompileRequest, compile_flow, unreviewed_files, write_bundle
 from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import Json, Shape
-
-PAIR = (str, str)
+from flowinfra.model.compiled import Shape
 
 
 @click.command("compile", short_help="compile a flow to data", epilog="Docs: docs/compile.md")
@@ -40,6 +39,7 @@ PAIR = (str, str)
 @click.option("--compute", type=click.Choice(["EC2", "FARGATE"]), default="EC2", show_default=True)
 @click.option("--metadata", type=click.Choice(["local", "service"]), default="local", show_default=True)
 @click.option("--environment", type=click.Choice(["local", "conda", "pypi"]), default="local", show_default=True)
+@click.option("--lock", type=click.Path(path_type=Path), help="Lock of @conda/@pypi packages, if not FLOW.lock.json.")
 @click.option("--image", help="Default container image.")
 @click.option("--python", help="Interpreter with the flow's dependencies.")
 @click.option("--package-suffixes", default="", help="Further file endings to package, comma-separated.")
@@ -57,6 +57,7 @@ def command(
     env: tuple[str, ...],
     settings: tuple[str, ...],
     python: str | None,
+    lock: Path | None,
     **shape: object,
 ) -> None:
     r"""Compile FLOW to data: what Metaflow would send to the cloud, without sending it.
@@ -74,10 +75,10 @@ def command(
         options = Shape.model_validate(
             {
                 **shape,
-                "configs": _values(configs),
-                "parameters": _values(parameters),
+                "configs": values.json_values(configs),
+                "parameters": values.json_values(parameters),
                 "package_suffixes": tuple(filter(None, package_suffixes.split(","))),
-                "settings": dict(_assignment(item, "--setting") for item in settings),
+                "settings": values.settings(settings),
                 "extra": metaflow_options,
             }
         )
@@ -88,8 +89,9 @@ def command(
         target=target,
         shape=options,
         config_files={name: Path(path) for name, path in config_files},
-        env=dict(_assignment(item, "--env", os.environ.get(item)) for item in env),
+        env=values.variables(env),
         python=python,
+        lock=lock,
     )
     compiled = compile_flow(request)
     for path in unreviewed_files(compiled, flow):
@@ -99,23 +101,3 @@ def command(
     else:
         write_bundle(compiled, output)
         click.echo(f"{output}: {compiled.flow.name}, {len(compiled.flow.steps)} steps, digest {compiled.digest[:12]}")
-
-
-def _values(pairs: tuple[tuple[str, str], ...]) -> dict[str, Json]:
-    """Name → JSON value; text that is no JSON is taken as a string."""
-    values: dict[str, Json] = {}
-    for name, text in pairs:
-        try:
-            values[name] = json.loads(text)
-        except ValueError:
-            values[name] = text
-    return values
-
-
-def _assignment(text: str, option: str, inherited: str | None = None) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if equals:
-        return name, value
-    if inherited is None:
-        raise CompileError(f"{option} {text}: give NAME=VALUE" + (", or set it" if option == "--env" else ""))
-    return name, inherited

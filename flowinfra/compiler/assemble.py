@@ -58,6 +58,7 @@ def assemble(
     folder: Path,
     selection: Selection,
     git: Mapping[str, str],
+    packages: Mapping[str, DatastoreObject],
 ) -> Assembled:
     """Build the CompiledFlow of a recording.
 
@@ -67,6 +68,7 @@ def assemble(
         folder: where the child left the bytes of objects.
         selection: `package:` of the flow.
         git: provenance to put into the package; empty for none.
+        packages: objects of the flow's locked environments; their bytes are in the cache.
     """
     python = answer["python"]
     calls: list[Mapping[str, Any]] = answer["calls"]
@@ -143,7 +145,7 @@ def assemble(
         shape=recorded_shape(request, python),
         flow=flow,
         package=CodePackage(object=package.digest, files=package.files, metaflow=package.metaflow),
-        objects=dict(sorted(objects.items())),
+        objects=dict(sorted({**objects, **packages}.items())),
         placeholders={},
         step_functions=StepFunctionsTarget(
             state_machine=machine["name"],

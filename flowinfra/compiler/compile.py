@@ -12,10 +12,11 @@ from typing import Any
 
 from flowinfra.compiler import package, process, store
 from flowinfra.compiler.assemble import assemble
+from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json
 
 Progress = Callable[[CompileRequest, bool], None]
 """Called when a flow is compiled, with True if it came from the cache."""
@@ -26,6 +27,7 @@ def compile_flow(request: CompileRequest) -> CompiledFlow:
 
     Raises:
         CompileError: Metaflow refuses the flow, or the request does not fit it.
+        LockError: it has @conda or @pypi packages that are not locked.
         Problems: several things are wrong with the request itself.
     """
     compiled, _ = _compile(request, store.Reads())
@@ -96,6 +98,7 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
     flow = request.flow.resolve()
     git = provenance(flow.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
+    lock = lock_for(request)
     key = store.entry_key(
         {
             "flow": str(flow),
@@ -105,6 +108,7 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
             "env": dict(request.env),
             "python": [python, os.path.realpath(python)],
             "git": git,
+            "lock": lock.to_json() if lock else None,
         }
     )
     found = store.find(key, reads)
@@ -112,10 +116,14 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
         return CompiledFlow.model_validate_json(found), True
     selection = _selection(request)
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
-        answer = process.record(request, Path(folder))
-        made = assemble(request, answer.data, answer.folder, selection, git)
+        answer = process.record(request, Path(folder), lock)
+        packages: dict[str, DatastoreObject] = {}
+        if answer.data["environments"] is not None:
+            check_lock(request, lock, answer.data)
+            packages = environment_objects(lock, used_environments(answer.data)) if lock else {}
+        made = assemble(request, answer.data, answer.folder, selection, git, packages)
     files, folders = _inputs(answer.data, selection, reads)
-    store.remember(key, files, folders, made.flow.to_json().encode(), made.blobs)
+    store.remember(key, files, folders, made.flow.to_json().encode(), made.blobs, [p.sha256 for p in packages.values()])
     return made.flow, False
 
 

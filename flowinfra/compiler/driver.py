@@ -240,9 +240,9 @@ class Seams:
         ("metaflow.user_decorators.mutable_step", "MutableStep"),
     )
 
-    @classmethod
-    def check(cls) -> None:
-        for module, name in cls.REQUIRED:
+    @staticmethod
+    def check(required: Iterable[tuple[str, str]]) -> None:
+        for module, name in required:
             try:
                 found = importlib.import_module(module)
                 for part in name.split("."):
@@ -260,12 +260,13 @@ class Session:
         self.flow: dict[str, Any] | None = None
         self.token_prefix: str | None = None
         self.evaluated: dict[str, Any] | None = None
+        self.environments: Any = None
 
     def install(self) -> None:
         """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
         import boto3  # noqa: F401  (Metaflow imports it late; here its byte code may still be cached)
 
-        Seams.check()
+        Seams.check(Seams.REQUIRED)
         parameters = internals("metaflow.parameters")
         flow_spec = internals("metaflow.flowspec").FlowSpec
         step_functions = internals("metaflow.plugins.aws.step_functions.step_functions")
@@ -314,7 +315,8 @@ class Session:
             if request["mode"] == "evaluate":
                 session.evaluated = evaluate(obj.flow, parameters)
                 raise SystemExit(0)
-            refuse_personal_branch()
+            if request["mode"] != "lock":
+                refuse_personal_branch()
             made = original_make(obj, *args, **kwargs)
             # decorators get their attributes from the platform while the flow is made
             session.flow = describe_flow(obj.flow, obj.graph)
@@ -333,6 +335,42 @@ class Session:
         internals("metaflow.metaflow_version").call_git_describe = lambda *_args, **_kwargs: None
         if importlib.util.find_spec("metaflow.metaflow_git"):
             internals("metaflow.metaflow_git").get_repository_info = lambda path: {}
+
+    def install_environments(self, watch: Watch, captured: Output, terminal: Any) -> None:
+        """Put in place what @conda and @pypi need; a lock may use network and programs, and talks, while it solves."""
+        module = beside("driver_environments")
+        Seams.check(module.SEAMS)
+
+        def unwatched(solve: Callable[[], None]) -> None:
+            watch.active, captured.shown = False, terminal
+            try:
+                solve()
+            finally:
+                watch.active, captured.shown = True, None
+
+        self.environments = module.Environments(
+            self.request["environments"],
+            self.recording.out,
+            refuse,
+            unwatched,
+            lambda line: print(line, file=captured),
+        )
+        self.environments.install()
+
+
+def refuse(kind: str, message: str) -> NoReturn:
+    raise Refusal(kind, message)
+
+
+def beside(name: str) -> Any:
+    """A module of this folder, under a name that no module of the flow has."""
+    file = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
+    spec = importlib.util.spec_from_file_location("_flowinfra_" + name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def internals(module: str) -> Any:
@@ -652,10 +690,22 @@ def run(session: Session, flow_file: str, folder: str) -> Any:
     return code
 
 
+class Output(io.StringIO):
+    """Captured output; what is written while `shown` is set is also shown there as it comes."""
+
+    shown: Any = None
+
+    def write(self, text: str) -> int:
+        if self.shown is not None:
+            self.shown.write(text)
+            self.shown.flush()
+        return super().write(text)
+
+
 def main() -> None:
     request = json.load(sys.stdin)
     out = request["out"]
-    captured = io.StringIO()
+    captured = Output()
     real_stdout, real_stderr = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = captured
     # urllib3 binds a socket at import to learn whether there is IPv6
@@ -677,6 +727,8 @@ def main() -> None:
     error = None
     try:
         session.install()
+        if request["environments"] is not None:
+            session.install_environments(watch, captured, real_stderr)
         # a .pyc is trusted by time stamp and size: the flow's own modules are always read from source
         sys.dont_write_bytecode = True
         watch.writable = os.path.join(os.path.realpath(out), "")
@@ -704,6 +756,7 @@ def main() -> None:
         "flow": session.flow,
         "token_prefix": session.token_prefix,
         "evaluated": session.evaluated,
+        "environments": session.environments and session.environments.answer(),
         "calls": session.recording.calls,
         "objects": session.recording.objects,
         "files": {path: digest(path) for path in sorted(watch.files)},

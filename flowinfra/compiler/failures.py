@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from flowinfra.compiler.request import CompileRequest
-from flowinfra.errors import CompileError, UnsupportedMetaflowError
+from flowinfra.errors import CompileError, LockError, UnsupportedMetaflowError
+from flowinfra.model.lock import redact
 
 _HERMETIC = {
     "network": "A compile uses no network: values from outside are declared in `env`, or read in a step.",
@@ -42,7 +43,16 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return CompileError(f"{label}: {_DETAILED[kind](json.loads(message))}")
     if kind == "metaflow-exit":
         return CompileError(f"{label}: {_last_words(message)}")
+    if kind == "micromamba":
+        return LockError(f"{label}: {_no_micromamba(json.loads(message))}")
+    if kind == "solve":
+        return LockError(f"{label}: its environments could not be solved. {redact(_clean(message))}")
     where = _place(request, error)
+    if kind == "metaflow" and error["headline"] == "Incompatible environment":
+        return CompileError(
+            f"{where}: {_clean(message)}: give `environment: pypi` (on the command line --environment pypi), "
+            f"and lock the packages once with `flowinfra lock {label}`"
+        )
     if kind == "metaflow":
         return CompileError(f"{where}: {error['headline']}: {_clean(message)}")
     if kind == "syntax":
@@ -62,6 +72,17 @@ def _unknown(kind: str, detail: Mapping[str, Any]) -> str:
     hint = f"; did you mean {near[0]!r}?" if near else ""
     known = ", ".join(detail["known"]) or "none"
     return f"{kind}s: the flow has no {kind} {detail['name']!r}{hint} (it has: {known})"
+
+
+def _no_micromamba(detail: Mapping[str, Any]) -> str:
+    """Metaflow found no micromamba, and could not download one."""
+    hosts = " and ".join(url.split("{")[0].rstrip("/") for url in detail["urls"])
+    reason = _clean(detail["reason"]).splitlines() or ["no reason given"]
+    return (
+        f"there is no micromamba here, with which Metaflow solves, and Metaflow could not download it from {hosts} "
+        f"({reason[-1]}). Put micromamba on PATH or name it in METAFLOW_PATH_TO_MICROMAMBA; solving itself needs the "
+        "network, too. Nothing was written"
+    )
 
 
 _DETAILED = {

@@ -20,6 +20,7 @@ from flowinfra.compiler.failures import explain
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import MARK
+from flowinfra.model.lock import Lock
 
 DRIVER = Path(__file__).with_name("driver.py")
 TIME_LIMIT = 600
@@ -34,14 +35,47 @@ class Answer:
     folder: Path
 
 
-def record(request: CompileRequest, folder: Path) -> Answer:
-    """Run Metaflow's command against recorders; `folder` is an empty one of the caller's."""
-    return _run(request, folder, "compile", requests.settings(request), {})
+def record(request: CompileRequest, folder: Path, lock: Lock | None = None) -> Answer:
+    """Run Metaflow's command against recorders; `folder` is an empty one of the caller's.
+
+    `lock` is what a flow with @conda or @pypi has its environments from; without one the answer tells what it lacks.
+    """
+    return _run(request, folder, "compile", requests.settings(request), {}, environments(request, lock))
+
+
+def solve(
+    request: CompileRequest, folder: Path, lock: Lock | None, explicit: bool, variables: Mapping[str, str]
+) -> Answer:
+    """Run Metaflow up to its solving of environments, with network; its lines go to standard error as they come.
+
+    Args:
+        request: the flow.
+        folder: an empty one, on a file system with room for the packages.
+        lock: what need not be solved again.
+        explicit: solve for a flow that declares no packages of its own, too.
+        variables: the solver's environment; the flow's module does not see it.
+    """
+    task = {**(environments(request, lock) or {}), "solve": True, "explicit": explicit, "variables": dict(variables)}
+    return _run(request, folder, "lock", {**requests.settings(request), "METAFLOW_USER": "flowinfra"}, {}, task)
+
+
+def environments(request: CompileRequest, lock: Lock | None) -> dict[str, Any] | None:
+    """What the child is told of the environments that are locked; None for a flow that has none."""
+    if request.shape.environment == "local":
+        return None
+    return {
+        "solve": False,
+        "explicit": True,
+        "python": lock.python if lock else None,
+        "manifest": lock.manifest() if lock else {},
+        "variables": {},
+    }
 
 
 def evaluate(request: CompileRequest, folder: Path, user: str, declared: Mapping[str, str]) -> Answer:
     """Evaluate the flow's function defaults as `user`, with the variables that the deployment declares."""
-    return _run(request, folder, "evaluate", {**requests.settings(request), "METAFLOW_USER": user}, declared)
+    settings = {**requests.settings(request), "METAFLOW_USER": user}
+    return _run(request, folder, "evaluate", settings, declared, environments(request, None))
 
 
 def _run(
@@ -50,6 +84,7 @@ def _run(
     mode: str,
     settings: Mapping[str, str],
     declared: Mapping[str, str],
+    environments: Mapping[str, Any] | None,
 ) -> Answer:
     home = folder / "home"
     home.mkdir()
@@ -66,7 +101,10 @@ def _run(
         "parameters": request.shape.parameters,
         "schedule": request.shape.schedule,
         "steps": request.shape.steps,
+        "environments": environments,
     }
+    # solving takes as long as it takes, and shows what it does
+    limit = None if mode == "lock" else TIME_LIMIT
     python = interpreter(request)
     try:
         done = subprocess.run(
@@ -74,11 +112,12 @@ def _run(
             input=json.dumps(task),
             env={**_base_environment(home), **settings, **request.env, **declared},
             cwd=home,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=None if mode == "lock" else subprocess.PIPE,
             text=True,
             encoding="utf-8",
             errors="replace",
-            timeout=TIME_LIMIT,
+            timeout=limit,
         )
     except subprocess.TimeoutExpired:
         raise CompileError(
@@ -88,7 +127,7 @@ def _run(
         raise CompileError(f"{request.label}: cannot run the interpreter {python}: {error.strerror}") from error
     report = folder / "answer.json"
     if not report.is_file():
-        words = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
+        words = ((done.stderr or "").strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
         raise CompileError(f"{request.label}: {python} ended without an answer: {words[-1]}")
     answer = json.loads(report.read_text(encoding="utf-8"))
     if answer["error"]:

@@ -16,6 +16,7 @@ TARGETS = ("step-functions",)
 
 IDENTITY_SETTINGS = {
     "METAFLOW_DATASTORE_SYSROOT_S3": "bucket and prefix",
+    "METAFLOW_CONDA_PACKAGE_S3ROOT": "bucket and prefix",
     "METAFLOW_BATCH_JOB_QUEUE": "queue",
     "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": "job_role",
     "METAFLOW_ECS_FARGATE_EXECUTION_ROLE": "execution_role",
@@ -64,6 +65,7 @@ class CompileRequest:
         config_files: Config name → file whose text is given in place of the Config's own default.
         env: variables that the flow's module may read; nothing else of the environment reaches it.
         python: interpreter with the flow's dependencies; None for the one that runs flowinfra.
+        lock: lock of the flow's @conda and @pypi packages; None for `<flow>.lock.json` beside the flow.
     """
 
     flow: Path
@@ -72,6 +74,7 @@ class CompileRequest:
     config_files: Mapping[str, Path] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
+    lock: Path | None = None
 
     @property
     def label(self) -> str:

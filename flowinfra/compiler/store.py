@@ -44,6 +44,14 @@ def put_blob(sha256: str, stored: bytes) -> None:
         write_atomically(path, stored)
 
 
+def adopt_blob(sha256: str, file: Path) -> None:
+    """Move a file of this file system into the cache, under the digest of its content, which the caller took."""
+    path = blob_path(sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file.chmod(0o644)
+    file.replace(path)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that a reader sees all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,8 +144,9 @@ def remember(
     folders: Iterable[str],
     result: bytes,
     blobs: Mapping[str, bytes],
+    kept: Iterable[str] = (),
 ) -> None:
-    """Store a result with what it was made from."""
+    """Store a result with what it was made from; `kept` are further blobs that it needs and that are there already."""
     for sha256, stored in blobs.items():
         put_blob(sha256, stored)
     digest = hashlib.sha256(result).hexdigest()
@@ -147,7 +156,7 @@ def remember(
         "files": dict(files),
         "folders": {path: reads.folder(path) for path in folders},
         "result": digest,
-        "blobs": list(blobs),
+        "blobs": [*blobs, *kept],
     }
     path = cache_root() / "entries" / f"{key}.json"
     try:

@@ -174,7 +174,8 @@ class DatastoreObject(Model):
     """An object that the flow's tasks read from the datastore."""
 
     key: str
-    """Key below the datastore's root: `<flow>/data/<first two>/<digest>`, or `data/<flow>/<digest>` (IncludeFile)."""
+    """Key below the datastore's root: `<flow>/data/<first two>/<digest>`, `data/<flow>/<digest>` (IncludeFile), or
+    `conda/<host>/<path>` (a package of a locked environment)."""
     sha256: str
     """Of the content before compression: compressors differ from machine to machine, the content does not."""
     size: int
@@ -297,7 +298,10 @@ class CompiledFlow(Model):
     flow: Flow
     package: CodePackage
     objects: dict[str, DatastoreObject]
-    """Metaflow's digest (sha1 of the content, hex) → object; the bytes travel beside, in a bundle or the cache."""
+    """Metaflow's digest (sha1 of the content, hex) → object; the bytes travel beside, in a bundle or the cache.
+
+    Packages of environments, which Metaflow keeps by address, have a digest of key and content.
+    """
     placeholders: dict[str, Placeholder]
     """`flowinfra--bucket` and so on → grammar and sites."""
     step_functions: StepFunctionsTarget
