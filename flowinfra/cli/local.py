@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from flowinfra.errors import FlowInfraError, LocalError, ToolError
-from flowinfra.local import control, logs, run, watch
+from flowinfra.local import control, logs, pulumi_stack, run, watch
 from flowinfra.local.environment import environment
 from flowinfra.local.progress import Progress
 from flowinfra.local.state import Instance, State, default_state
@@ -131,8 +131,10 @@ def execute(words: tuple[str, ...]) -> None:
     """
     state = default_state()
     variables = environment(control.require(state), state, os.environ)
-    sys.stdout.flush()
     try:
+        if made := pulumi_stack.ensure(words, Path.cwd(), state, variables):
+            click.echo(f"Made stack {made!r} in the embedded AWS's own Pulumi backend.", err=True)
+        sys.stdout.flush()
         # in this process's place: signals and the exit code are the command's own
         os.execvpe(words[0], words, variables)  # noqa: S606
     except OSError as error:
