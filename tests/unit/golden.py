@@ -1,0 +1,60 @@
+"""Golden files: a CompiledFlow as indented JSON, with what depends on the installed Metaflow and Python taken out.
+
+Taken out are, and nothing else:
+
+    <metaflow>         Metaflow's version
+    <metaflow-code>    digest of Metaflow's own files in the code package
+    <python>           minor of the compiling interpreter, which is also in the default image's name
+    <package>          digests and size of the code package, which holds Metaflow's files (the user's are listed apart)
+    <command-STEP>     digests of a command that was moved to the datastore, which names package and image
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flowinfra.model.compiled import CompiledFlow
+from tests.unit.constructs import TESTS
+
+GOLDEN = TESTS / "golden"
+
+
+def golden_path(construct: str) -> Path:
+    return GOLDEN / construct / "step-functions.json"
+
+
+def render(compiled: CompiledFlow) -> str:
+    """The text of a golden file."""
+    names = {compiled.package.object: "<package>"}
+    for digest, entry in compiled.objects.items():
+        if entry.kind == "command":
+            names[digest] = f"<command-{_step_of(entry.text or '')}>"
+    for digest in list(names):
+        names[compiled.objects[digest].sha256] = names[digest]
+    text = json.dumps(json.loads(compiled.to_json()), indent=1, ensure_ascii=False)
+    for digest, name in names.items():
+        text = text.replace(f"/{digest[:2]}/{digest}", f"/../{name}").replace(digest, name)
+    minor = compiled.shape.python
+    for found, name in {
+        compiled.package.metaflow: "<metaflow-code>",
+        f"python:{minor}": "python:<python>",
+        f'"python": "{minor}"': '"python": "<python>"',
+        f'\\"python_version\\":\\"{minor}\\"': '\\"python_version\\":\\"<python>\\"',
+        f'"metaflow": "{compiled.metaflow}"': '"metaflow": "<metaflow>"',
+        f'"metaflow.version": "{compiled.metaflow}"': '"metaflow.version": "<metaflow>"',
+        f'\\"metaflow_version\\":\\"{compiled.metaflow}\\"': '\\"metaflow_version\\":\\"<metaflow>\\"',
+    }.items():
+        text = text.replace(found, name)
+    data: dict[str, Any] = json.loads(text)
+    data["objects"]["<package>"]["size"] = "<package>"
+    for placeholder in data["placeholders"].values():
+        placeholder["sites"].sort()  # those of objects come in the order of the digests that were taken out
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _step_of(command: str) -> str:
+    """The step that a command runs."""
+    words = command.split()
+    return words[max(index for index, word in enumerate(words) if word == "step") + 1]

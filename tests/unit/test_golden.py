@@ -1,0 +1,90 @@
+"""Every construct compiles to what its golden file says, and to a definition that AWS's own grammar takes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from flowinfra.compiler import compile_flow
+from tests.unit.constructs import CONSTRUCTS, Construct
+from tests.unit.golden import GOLDEN, golden_path, render
+
+NAMES = [construct.name for construct in CONSTRUCTS]
+
+
+@pytest.mark.parametrize("construct", CONSTRUCTS, ids=NAMES)
+def test_compiles_to_its_golden_file(construct: Construct, request: pytest.FixtureRequest) -> None:
+    text = render(compile_flow(construct.request()))
+    path = golden_path(construct.name)
+    if request.config.getoption("--update-golden"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), "`make golden` renews the file if the change is meant"
+
+
+@pytest.fixture
+def finished(request: pytest.FixtureRequest) -> None:
+    """For tests of the golden files themselves: while they are being written there is nothing to test."""
+    if request.config.getoption("--update-golden"):
+        pytest.skip("golden files are being written")
+
+
+@pytest.mark.usefixtures("finished")
+def test_every_golden_file_has_a_construct() -> None:
+    assert sorted(path.name for path in GOLDEN.iterdir()) == sorted(NAMES)
+
+
+@pytest.mark.usefixtures("finished")
+def test_golden_files_are_free_of_the_machine_that_wrote_them() -> None:
+    for path in GOLDEN.rglob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert "/tests/" not in text
+        assert "/usr/" not in text
+        assert "/home/" not in text
+
+
+def judge(definitions: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """What cfn-lint has to say of state machines' definitions, by their names; those without a fault are left out."""
+    template = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": {
+            name: {
+                "Type": "AWS::StepFunctions::StateMachine",
+                "Properties": {"RoleArn": "arn:aws:iam::123456789012:role/states", "Definition": definition},
+            }
+            for name, definition in definitions.items()
+        },
+    }
+    found: dict[str, list[str]] = {}
+    for match in lint(json.dumps(template), regions=["us-east-1"], config=ManualArgs(mandatory_checks=["E3601"])):
+        assert match.rule.id == "E3601", match
+        assert match.path is not None
+        found.setdefault(str(match.path[1]), []).append(match.message)
+    return found
+
+
+def definition_of(construct: str) -> dict[str, Any]:
+    golden = json.loads(golden_path(construct).read_text(encoding="utf-8"))
+    definition: dict[str, Any] = golden["step_functions"]["definition"]
+    return definition
+
+
+@pytest.mark.usefixtures("finished")
+def test_definitions_follow_the_states_language() -> None:
+    definitions = {construct.name.replace("_", ""): definition_of(construct.name) for construct in CONSTRUCTS}
+    # cfn-lint's grammar knows the partition `aws` only
+    definitions["partition"] = json.loads(json.dumps(definitions["partition"]).replace("aws-us-gov", "aws"))
+    assert judge(definitions) == {}
+
+
+def test_judge_refuses_what_is_wrong() -> None:
+    spoilt = {name: definition_of("foreach") for name in ("start", "type", "next", "number")}
+    spoilt["start"]["StartAt"] = "nowhere"
+    spoilt["type"]["States"]["start"]["Type"] = "Tusk"
+    spoilt["next"]["States"]["start"].pop("Next")
+    spoilt["number"]["States"]["*work"]["MaxConcurrency"] = "many"
+    assert judge(spoilt).keys() == spoilt.keys()
