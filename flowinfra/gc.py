@@ -99,6 +99,10 @@ class _References:
     def name(self, leftover: Leftover) -> bool:
         if leftover.kind == "job-definition":
             return any(f'"{leftover.name}"' in text for text in self.definitions)
+        if leftover.kind == "environment":
+            # named inside code packages only: needed as long as anything is deployed to this datastore
+            root = leftover.name.partition("/conda/")[0]
+            return any(f"{root}/" in text for text in self.definitions)
         return leftover.name.rsplit("/", 1)[-1] in self.digests
 
 
@@ -114,18 +118,20 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
         revisions, homes = _job_definitions(session, scope)
         references = _references(states)
         homes.update(home for root in scope.datastores for home in _homes(s3, root))
-        objects = {home: _objects(s3, home, scope) for home in sorted(homes)}
-        for command in (found for each in objects.values() for found in each):
+        parts = [part for home in sorted(homes) for part in _parts(home)]
+        parts += [_Part(f"{root}/conda", tuple(sorted(homes))) for root in sorted({_root(home) for home in homes})]
+        objects = [(part, found) for part in parts for found in _objects(s3, part.folder, scope)]
+        for _, found in objects:
             # a deployed command names the package that it unpacks
-            if command.kind == "command" and references.name(command):
-                references.digests.update(_DIGEST.findall(_content(s3, command)))
+            if found.kind == "command" and references.name(found):
+                references.digests.update(_DIGEST.findall(_content(s3, found)))
         gone = [revision for revision in revisions if not references.name(revision)]
         kept: list[Leftover] = []
-        for home, found in objects.items():
-            unused = [each for each in found if not references.name(each)]
-            resumable = not scope.with_packages and bool(unused) and _has_runs(s3, home)
-            for each in unused:
-                (kept if resumable and each.kind in FOR_RESUME else gone).append(each)
+        runs = {home: not scope.with_packages and _has_runs(s3, home) for home in homes}
+        for part, found in objects:
+            if not references.name(found):
+                resumable = found.kind in FOR_RESUME and any(runs[home] for home in part.homes)
+                (kept if resumable else gone).append(found)
     return Collection(tuple(gone), tuple(kept))
 
 
@@ -187,16 +193,33 @@ def _homes(s3: S3Client, root: str) -> Iterator[str]:
             yield f"s3://{bucket}/{entry['Prefix'].rstrip('/')}"
 
 
-def _objects(s3: S3Client, home: str, scope: Scope) -> list[Leftover]:
-    """The stack's objects of one flow: by checksum from the listing, then by their tags."""
-    bucket, prefix = _split(home)
-    root, _, flow = prefix.rpartition("/")
-    listed: list[tuple[str, int]] = []
-    for folder in (f"{root}/{flow}/data/", f"{root}/data/{flow}/"):
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder):
-            for entry in page.get("Contents", []):
-                if _CHECKSUM in entry.get("ChecksumAlgorithm", []):
-                    listed.append((entry["Key"], entry["Size"]))
+@dataclass(frozen=True)
+class _Part:
+    """A folder of a datastore with objects of deploys."""
+
+    folder: str
+    homes: tuple[str, ...]
+    """The flows whose runs may need them."""
+
+
+def _parts(home: str) -> list[_Part]:
+    root, _, flow = home.rpartition("/")
+    return [_Part(f"{home}/data", (home,)), _Part(f"{root}/data/{flow}", (home,))]
+
+
+def _root(home: str) -> str:
+    return home.rpartition("/")[0]
+
+
+def _objects(s3: S3Client, folder: str, scope: Scope) -> list[Leftover]:
+    """The stack's objects in a folder: by checksum from the listing, then by their tags."""
+    bucket, prefix = _split(folder)
+    listed = [
+        (entry["Key"], entry["Size"])
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+        for entry in page.get("Contents", [])
+        if _CHECKSUM in entry.get("ChecksumAlgorithm", [])
+    ]
 
     def tagged(entry: tuple[str, int]) -> Leftover | None:
         key, size = entry

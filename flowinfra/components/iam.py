@@ -39,7 +39,12 @@ def states_policy(compiled: CompiledFlow, site: Site, names: Names) -> Policy:
         _allow(
             "SubmitJobs",
             ["batch:SubmitJob"],
-            [site.arn("batch", f"job-definition/{names.prefix}-*"), *_queues(compiled, site)],
+            # a job's own ARN too: IAM asks for all three
+            [
+                site.arn("batch", f"job-definition/{names.prefix}-*"),
+                site.arn("batch", "job/*"),
+                *_queues(compiled, site),
+            ],
         ),
         _allow("StopJobs", ["batch:TerminateJob"], [site.arn("batch", "job/*")]),
         # DescribeJobs knows no resources.

@@ -1,0 +1,123 @@
+"""What people read: component inputs, names, outputs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from flowinfra.components import outputs
+from flowinfra.components.inputs import EVALUATED, describe, plain
+from flowinfra.components.names import Names
+from flowinfra.components.plan import same_name_problems
+from tests.unit.components.compiled import compiled
+
+
+def test_a_step_reads_as_a_person_would_say_it() -> None:
+    described = describe(compiled("overrides"), {})
+    assert described["steps"]["plain"] | {"next": 0, "kind": 0, "image": 0} == {
+        "kind": 0,
+        "next": 0,
+        "image": 0,
+        "cpu": 2,
+        "memory": 1024,
+        "gpu": 1,
+        "retries": 2,
+        "timeout": 600,
+        "environment": {"A": "b"},
+    }
+    assert described["parameters"]["alpha"]["default"] == 1
+
+
+def test_whole_numbers_are_whole() -> None:
+    text = json.dumps(describe(compiled("overrides"), {"more": 100.0}))
+    assert ".0" not in text.replace(compiled("overrides").metaflow, "")
+    assert plain({"a": (1.0, 2.5)}) == {"a": [1, 2.5]}
+
+
+def test_a_deploy_time_value_is_never_a_difference() -> None:
+    described = describe(compiled("parameters"), {})["parameters"]
+    assert described["computed"] == {"type": "str", "default": EVALUATED}
+    assert described["wanted"] == {"type": "int", "required": True}
+    assert described["flag"] == {"type": "bool", "default": False}
+
+
+def test_what_is_not_set_is_not_shown() -> None:
+    described = describe(compiled("linear"), {"aws_tags": {}, "service_url": None})
+    assert not {"namespace", "workflow_timeout", "compress", "configs", "aws_tags", "service_url"} & set(described)
+
+
+def test_source_files_carry_their_digests() -> None:
+    flow = compiled("linear")
+    assert describe(flow, {})["source"] == {path: entry.sha256[:12] for path, entry in flow.package.files.items()}
+
+
+def test_tokens_look_like_metaflows_and_are_each_stacks_own() -> None:
+    dev, prod = Names("app", "dev", "Flow"), Names("app", "prod", "Flow")
+    assert dev.token("flow").startswith("flow-0-")
+    assert dev.token("flow").rsplit("-", 1)[1].isalpha()
+    assert dev.token("flow") != prod.token("flow")
+    assert dev.token("flow") == Names("app", "dev", "Flow").token("flow")
+
+
+def test_names_that_read_alike_are_kept_apart() -> None:
+    assert Names("a-b", "c", "F").prefix != Names("a", "b-c", "F").prefix
+    assert Names("a", "b", "x.y").prefix != Names("a", "b", "x-y").prefix
+
+
+def test_our_tags_win() -> None:
+    tags = Names("app", "dev", "Flow").tags({"flowinfra:stack": "other", "team": "ml"})
+    assert tags == {
+        "team": "ml",
+        "flowinfra:project": "app",
+        "flowinfra:stack": "dev",
+        "flowinfra:flow": "Flow",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("linear", "python flow.py step-functions trigger"),
+        ("name", "python flow.py step-functions --name nightly_line trigger"),
+        ("project_branch", "python flow.py --branch main step-functions trigger"),
+        ("project_production_branch", "python flow.py --branch canary --production step-functions trigger"),
+    ],
+)
+def test_the_trigger_command_names_the_same_deployment(name: str, command: str) -> None:
+    assert outputs.trigger_command(compiled(name)) == command
+
+
+def test_the_authorize_command() -> None:
+    assert outputs.authorize_command(compiled("linear"), "t-0-abc") == (
+        "python flow.py step-functions create --authorize t-0-abc"
+    )
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "host"),
+    [
+        ("aws", "eu-west-1", "eu-west-1.console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_console_link(partition: str, region: str, host: str) -> None:
+    url = outputs.console_url(partition, region, "arn:sm")
+    assert url == f"https://{host}/states/home?region={region}#/statemachines/view/arn:sm"
+
+
+def test_the_laptops_configuration_holds_only_what_there_is() -> None:
+    config = outputs.metaflow_config({"bucket": "b", "prefix": "p", "queue": "q", "table": None})
+    assert config == {
+        "METAFLOW_DEFAULT_DATASTORE": "s3",
+        "METAFLOW_DATASTORE_SYSROOT_S3": "s3://b/p",
+        "METAFLOW_DATATOOLS_S3ROOT": "s3://b/p/data",
+        "METAFLOW_BATCH_JOB_QUEUE": "q",
+        "METAFLOW_DEFAULT_METADATA": "local",
+    }
+
+
+def test_two_flows_of_one_name_are_named_both() -> None:
+    (problem,) = same_name_problems({"a.py": "Flow", "b.py": "Flow", "c.py": "Other"})
+    assert str(problem).startswith("a.py and b.py are both the state machine 'Flow'; give one of them another `name`")

@@ -1,0 +1,216 @@
+"""Policies: least privilege, derived from the compiled flow, and right in the eyes of a linter."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flowinfra.components import iam
+from flowinfra.components.names import Names
+from flowinfra.components.plan import EXECUTION
+from flowinfra.model.compiled import CompiledFlow
+from tests.unit.components.compiled import SITE, compiled, plan, site
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from parliament import analyze_policy_string
+
+FLOWS = ["linear", "foreach", "distributed_map", "log_history", "secrets", "batch_tags", "overrides", "project_branch"]
+ACCEPTED = {"RESOURCE_EFFECTIVELY_STAR"}
+"""Actions that know no resources are granted on `*`, which the linter notes."""
+
+
+def names(flow: CompiledFlow) -> Names:
+    return Names("app", "dev", flow.step_functions.state_machine)
+
+
+def statements(policy: iam.Policy) -> dict[str, dict[str, Any]]:
+    return {statement["Sid"]: statement for statement in policy["Statement"]}
+
+
+def states(name: str) -> dict[str, dict[str, Any]]:
+    flow = compiled(name)
+    return statements(iam.states_policy(flow, SITE, names(flow)))
+
+
+def jobs(name: str, **changes: Any) -> dict[str, dict[str, Any]]:
+    return statements(iam.jobs_policy(compiled(name), site(**changes)))
+
+
+@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_the_linter_finds_nothing(name: str, partition: str) -> None:
+    flow, where = compiled(name), site(partition=partition, service_auth_secret=SECRET)
+    policies = [
+        iam.states_policy(flow, where, names(flow)),
+        iam.jobs_policy(flow, where),
+        iam.events_policy(flow, where),
+        iam.execution_policy(where),
+    ]
+    for policy in policies:
+        found = analyze_policy_string(json.dumps(policy).replace(f"arn:{partition}:", "arn:aws:")).findings
+        assert [finding for finding in found if finding.issue not in ACCEPTED and not _express(finding)] == []
+
+
+def _express(finding: Any) -> bool:
+    """The linter wants DescribeExecution for express executions too, which a distributed map of Metaflow's is not."""
+    return finding.issue == "RESOURCE_MISMATCH" and all(
+        ":express:" in each["required_format"] for each in finding.detail
+    )
+
+
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:service-key-AbCdEf"
+
+
+def test_step_functions_submits_only_the_flows_own_jobs() -> None:
+    granted = states("linear")
+    prefix = names(compiled("linear")).prefix
+    assert granted["SubmitJobs"]["Resource"] == [
+        f"arn:aws:batch:us-east-1:123456789012:job-definition/{prefix}-*",
+        "arn:aws:batch:us-east-1:123456789012:job-queue/jobs",
+        "arn:aws:batch:us-east-1:123456789012:job/*",
+    ]
+    assert set(granted) == {"SubmitJobs", "StopJobs", "FollowJobs", "HearOfJobs"}
+
+
+def test_the_prefix_covers_every_step_that_was_or_will_be() -> None:
+    flow = compiled("split")
+    own = names(flow)
+    assert all(own.job(step).startswith(f"{own.prefix}-") for step in [*flow.flow.steps, "x" * 128])
+
+
+def test_a_steps_own_queue_is_granted() -> None:
+    assert "arn:aws:batch:us-east-1:123456789012:job-queue/big" in states("overrides")["SubmitJobs"]["Resource"]
+
+
+def test_a_queue_may_be_an_arn() -> None:
+    flow = compiled("linear")
+    queue = "arn:aws:batch:eu-west-1:123456789012:job-queue/q"
+    granted = statements(iam.states_policy(flow, replace(SITE, queue=queue), names(flow)))
+    assert queue in granted["SubmitJobs"]["Resource"]
+
+
+def test_only_a_foreach_may_touch_the_table() -> None:
+    table = ["arn:aws:dynamodb:us-east-1:123456789012:table/foreach-table"]
+    assert "ReadForeach" not in states("linear")
+    assert "Foreach" not in jobs("linear")
+    assert states("foreach")["ReadForeach"] | {"Sid": 0} == {
+        "Sid": 0,
+        "Effect": "Allow",
+        "Action": ["dynamodb:GetItem"],
+        "Resource": table,
+    }
+    assert jobs("foreach")["Foreach"]["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    assert jobs("foreach")["Foreach"]["Resource"] == table
+
+
+def test_a_distributed_map_may_start_itself_and_write_its_results() -> None:
+    granted = states("distributed_map")
+    machine = compiled("distributed_map").step_functions.state_machine
+    assert granted["StartMapRuns"]["Resource"] == [f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"]
+    assert granted["MapResults"]["Resource"] == ["arn:aws:s3:::bkt/metaflow/sfn_distributed_map_output/*"]
+    definition = json.dumps(compiled("distributed_map").step_functions.definition)
+    assert f'"Prefix": "flowinfra--prefix/{iam.MAP_OUTPUT}' in definition
+
+
+def test_log_delivery_only_where_history_is_logged() -> None:
+    assert "DeliverLogs" in states("log_history")
+    assert "DeliverLogs" not in states("linear")
+
+
+def test_tagged_jobs_need_leave_to_tag() -> None:
+    document = compiled("foreach").model_dump(mode="json")
+    inner = next(
+        state["Iterator"]["States"]
+        for state in document["step_functions"]["definition"]["States"].values()
+        if state["Type"] == "Map"
+    )
+    next(iter(inner.values()))["Parameters"]["Tags"] = {"team": "ml"}
+    flow = CompiledFlow.model_validate(document)
+    granted = statements(iam.states_policy(flow, SITE, names(flow)))
+    assert granted["TagJobs"]["Action"] == ["batch:TagResource"]
+    assert "TagJobs" not in states("foreach")
+
+
+def test_tasks_reach_their_own_flows_objects_only() -> None:
+    granted = jobs("linear")
+    name = compiled("linear").flow.name
+    assert granted["Datastore"]["Resource"] == [
+        f"arn:aws:s3:::bkt/metaflow/{name}/*",
+        f"arn:aws:s3:::bkt/metaflow/data/{name}/*",
+        f"arn:aws:s3:::bkt/metaflow/mf.cards/{name}/*",
+    ]
+    assert all("Delete" not in action for statement in granted.values() for action in statement["Action"])
+
+
+def test_every_object_of_the_flow_is_readable() -> None:
+    for name in ("linear", "include_file", "compress"):
+        flow = compiled(name)
+        allowed = [arn.removesuffix("*") for arn in jobs(name)["Datastore"]["Resource"]]
+        for entry in flow.objects.values():
+            assert any(f"arn:aws:s3:::bkt/metaflow/{entry.key}".startswith(start) for start in allowed)
+
+
+def test_exactly_the_secrets_that_are_named() -> None:
+    assert jobs("secrets")["Secrets"] | {"Sid": 0} == {
+        "Sid": 0,
+        "Effect": "Allow",
+        "Action": ["secretsmanager:GetSecretValue"],
+        "Resource": [
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:api-key-??????",
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:database-login-??????",
+        ],
+    }
+    assert "Secrets" not in jobs("linear")
+
+
+def with_sources(*sources: str) -> CompiledFlow:
+    flow = compiled("linear")
+    steps = {**flow.flow.steps, "start": flow.flow.steps["start"].model_copy(update={"secrets": sources})}
+    return flow.model_copy(update={"flow": flow.flow.model_copy(update={"steps": steps})})
+
+
+def test_secrets_by_arn_by_backend_and_of_other_clouds() -> None:
+    flow = with_sources(
+        SECRET, "aws-secrets-manager.db", "gcp-secret-manager.x", "inline", f"aws-secrets-manager.{SECRET}"
+    )
+    assert iam.secret_arns(flow, SITE) == [
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-??????",
+        SECRET,
+        f"{SECRET}-??????",
+    ]
+
+
+def test_roles_are_for_this_account_only() -> None:
+    policy = iam.trust_policy("states.amazonaws.com", "123456789012")
+    assert policy["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+def test_the_execution_role_reads_the_service_key_and_nothing_else() -> None:
+    granted = statements(iam.execution_policy(site(service_auth_secret=SECRET)))
+    assert granted["ServiceKey"]["Resource"] == [SECRET]
+    assert "ServiceKey" not in statements(iam.execution_policy(SITE))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "kinds"),
+    [
+        ("linear", {}, ("states", "jobs")),
+        ("schedule_daily", {}, ("states", "jobs", "events")),
+        ("schedule_daily", {"events_role": "arn:x"}, ("states", "jobs")),
+        ("fargate", {}, ("states", "jobs", "execution")),
+        ("metadata_service", {"service_auth_secret": SECRET}, ("states", "jobs", "execution")),
+        ("fargate", {"job_role": "arn:x", "states_role": "arn:x", "execution_role": "arn:x"}, ()),
+    ],
+)
+def test_roles_of_the_flows_own(name: str, changes: dict[str, str], kinds: tuple[str, ...]) -> None:
+    assert plan(name).role_kinds(site(**changes)) == kinds
+
+
+def test_a_role_of_the_platform_is_used() -> None:
+    arn = "arn:aws:iam::123456789012:role/shared"
+    assert plan("fargate").role_arn(EXECUTION, site(execution_role=arn)) == arn
