@@ -8,6 +8,7 @@
       BindError               an identity value that breaks its grammar, or a limit of the target
       ConfigError             stack configuration or component arguments that do not fit
       LocalError              the embedded AWS: not running, port taken, wrong endpoint
+      PreviewError            a file that is no preview of Pulumi, or sources that a report cannot read
       ToolError               a program that we need (pulumi, git, python) is missing or failed
 
 A command ends with exit code 1 for any of them and prints no traceback. `Problems` carries several at once.
@@ -30,11 +31,11 @@ class UnsupportedMetaflowError(CompileError):
     """The installed Metaflow does something that the recorder does not know."""
 
 
-class BundleError(FlowInfraError):
 class LockError(CompileError):
     """The packages of a flow's @conda or @pypi steps are not locked as the flow asks for them."""
 
 
+class BundleError(FlowInfraError):
     """A CompiledFlow file could not be read or is not what it says."""
 
 
@@ -48,6 +49,10 @@ class ConfigError(FlowInfraError):
 
 class LocalError(FlowInfraError):
     """The embedded AWS cannot do what was asked."""
+
+
+class PreviewError(FlowInfraError):
+    """What a report is made of cannot be read."""
 
 
 class ToolError(FlowInfraError):
