@@ -7,6 +7,7 @@ containers or network.
     server        the emulator's process: moto on a loopback port, mended, with what is below
     mends         what moto gets wrong, one file each
     runner        a Batch job's attempt as a local process
+    bytecode      where jobs share compiled Python
     calls         who called what (IAM tests evaluate our policies against it)
     schedules     fires EventBridge rules, when asked to
     console       what `status`, `run` and `logs` ask the emulator, beside AWS's own API

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from flowinfra.local.bytecode import outermost
+
 SHARED_FILE = "/tmp/step_command.sh"  # noqa: S108  (Metaflow's own choice, see above)
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL; AWS Batch waits 30."""
@@ -183,8 +185,7 @@ def _prepare(attempt: Attempt, isolation: Isolation) -> tuple[list[str], dict[st
 
 def _below_tmp(paths: Sequence[Path]) -> list[Path]:
     """Those of `paths` that a private /tmp would hide, without those inside another one."""
-    hidden = sorted({path for path in paths if path.is_relative_to("/tmp") and path.exists()})  # noqa: S108
-    return [path for path in hidden if not any(path != other and path.is_relative_to(other) for other in hidden)]
+    return outermost(path for path in paths if path.is_relative_to("/tmp") and path.exists())  # noqa: S108
 
 
 def end_leftovers(jobs: Path) -> None:

@@ -31,7 +31,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from flowinfra.errors import LocalError
-from flowinfra.local import identity, mends, platform, runner, wiring
+from flowinfra.local import bytecode, identity, mends, platform, runner, wiring
 from flowinfra.local.calls import Application, CallLog
 from flowinfra.local.console import Console
 from flowinfra.local.gate import Gate
@@ -108,7 +108,8 @@ class Emulator:
                 python=settings.python,
                 isolation=runner.detect_isolation(),
                 slots=threading.Semaphore(settings.max_jobs),
-                visible=(settings.state.root, *_interpreter_folders(settings.python)),
+                interpreter=_interpreter_folders(settings.python),
+                bytecode=bytecode.shared_folder(),
             )
         )
         self._thread.start()
@@ -168,7 +169,7 @@ def _interpreter_folders(python: str) -> tuple[Path, ...]:
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LocalError(f"The jobs' interpreter {python} does not run: {done.stderr.strip()}")
-    return tuple(Path(line) for line in done.stdout.splitlines())
+    return tuple(path for path in map(Path, done.stdout.splitlines()) if path.is_dir())
 
 
 def _end_jobs() -> None:

@@ -25,8 +25,15 @@ class Wiring:
     isolation: Isolation
     slots: threading.Semaphore
     """As many as jobs may run at once."""
-    visible: tuple[Path, ...]
-    """Folders that a job must see: the state's, the interpreter's."""
+    interpreter: tuple[Path, ...]
+    """Folders of the jobs' interpreter and its packages."""
+    bytecode: Path
+    """Byte code of these (see `bytecode`)."""
+
+    @property
+    def visible(self) -> tuple[Path, ...]:
+        """Folders that a job must see."""
+        return (self.state.root, self.bytecode, *self.interpreter)
 
 
 _current: list[Wiring] = []

@@ -1,13 +1,14 @@
 """An execution is described as it is and was.
 
-AWS: DescribeExecution and ListExecutions give `output` as JSON text and `stopDate` for every execution that has ended; StopExecution
-takes `error` and `cause` and answers with the stop date; DescribeStateMachineForExecution gives the
-definition that the execution began with
+AWS: DescribeExecution and ListExecutions give `output` as JSON text and `stopDate` for every execution that
+has ended; StopExecution takes `error` and `cause` and answers with the stop date;
+DescribeStateMachineForExecution gives the definition that the execution began with
 (https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html).
 `flowinfra gc` needs that last one to know what running executions refer to.
 
-moto: gives an output that is a string without its quotes, leaves the date out for executions that timed out, drops error and cause, fails if an execution is
-stopped before its thread runs, and describes the state machine as it is now.
+moto: gives an output that is a string without its quotes, leaves the date out for executions that timed
+out, drops error and cause, fails if an execution is stopped before its thread runs, and describes the state
+machine as it is now.
 """
 
 from __future__ import annotations

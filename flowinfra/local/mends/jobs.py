@@ -22,7 +22,7 @@ from moto.batch.utils import JobStatus
 from moto.core.utils import unix_time_millis
 
 from flowinfra.errors import LocalError
-from flowinfra.local import identity, job_secrets, runner, wiring
+from flowinfra.local import bytecode, identity, job_secrets, runner, wiring
 from flowinfra.local.mends.mend import Mend, patch
 from flowinfra.local.retry_strategy import Ended, RetryStrategy
 
@@ -173,10 +173,9 @@ def _environment(job: Any, number: int) -> dict[str, str]:
         "METAFLOW_S3_WORKER_COUNT": "2",
     }
     if here.isolation is not runner.Isolation.NONE:
-        # by code package, because all of its files have one modification time: an edit of the same
-        # size would meet stale byte code
         package = own.get("METAFLOW_CODE_SHA") or "none"
-        environment["PYTHONPYCACHEPREFIX"] = str(here.state.bytecode / package)
+        tree = bytecode.tree(here.state.bytecode, package, here.interpreter, here.bytecode)
+        environment["PYTHONPYCACHEPREFIX"] = str(tree)
     if "index" in (job.array_properties or {}):
         environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_properties["index"])
     environment |= own
