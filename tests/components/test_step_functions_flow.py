@@ -1,0 +1,297 @@
+"""What a flow is made of: exactly which resources, and how they are wired."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pulumi
+import pytest
+
+from flowinfra import Platform, StepFunctionsFlow
+from flowinfra.components.limits import submissions
+from flowinfra.components.platform import PlatformSettings
+from flowinfra.model.compiled import MARK
+from tests.components.mocked import ACCOUNT, REVISION, Program, outputs, run
+from tests.unit.components.compiled import compiled
+
+SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:key-AbCdEf"
+
+
+def platform(**changes: Any) -> PlatformSettings:
+    given = {"bucket": "bkt", "queue": "jobs", "table": "tbl", "region": "us-east-1", "account": ACCOUNT}
+    return Platform.existing(**{**given, **changes})
+
+
+def deploy(name: str, settings: dict[str, Any] | None = None, **args: Any) -> Program:
+    shape = compiled(name).shape
+    settings = {"compute": shape.compute, "partition": shape.partition, "name_prefix": shape.name_prefix} | (
+        settings or {}
+    )
+    return run(
+        lambda: StepFunctionsFlow("flow", {"flow": compiled(name), "platform": platform(**settings), **args}) and None
+    )
+
+
+def kinds(program: Program) -> dict[str, int]:
+    return dict(Counter(item.type.rsplit(":", 1)[-1] for item in program.resources))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "more"),
+    [
+        ("linear", {}, {}),
+        ("schedule_daily", {}, {"Role": 3, "RolePolicy": 3, "EventRule": 1, "EventTarget": 1}),
+        ("include_file", {}, {"BucketObjectv2": 3}),
+        ("log_history", {}, {"LogGroup": 1}),
+        ("fargate", {}, {"Role": 3, "RolePolicy": 3}),
+        ("project_branch", {}, {"StateMachine": 0, "Resource": 1}),
+        (
+            "linear",
+            {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j", "states_role": f"arn:aws:iam::{ACCOUNT}:role/s"},
+            {"Role": 0, "RolePolicy": 0},
+        ),
+        ("linear", {"job_policies": ["arn:aws:iam::aws:policy/A", "arn:x/B"]}, {"RolePolicyAttachment": 2}),
+    ],
+)
+def test_exactly_what_is_needed(name: str, settings: dict[str, Any], more: dict[str, int]) -> None:
+    expected = {
+        "StepFunctionsFlow": 1,
+        "StateMachine": 1,
+        "JobDefinition": len(compiled(name).flow.steps),
+        "Role": 2,
+        "RolePolicy": 2,
+        "BucketObjectv2": 1,
+    } | more
+    assert kinds(deploy(name, settings)) == {kind: count for kind, count in expected.items() if count}
+
+
+def test_children_are_named_after_the_component() -> None:
+    program = deploy("schedule_daily")
+    assert all(item.name.startswith("flow") for item in program.resources)
+    assert len({item.name for item in program.resources}) == len(program.resources)
+
+
+def test_the_definition_pins_the_revisions() -> None:
+    program = deploy("split")
+    definition = json.loads(program.one("StateMachine")["definition"])
+    names = {item["name"] for item in program.of("JobDefinition").values()}
+    assert {job["JobDefinition"] for job in submissions(definition)} == {f"{name}:{REVISION}" for name in names}
+    assert MARK not in json.dumps(definition)
+
+
+def test_job_definitions_outlive_a_deploy() -> None:
+    for inputs in deploy("linear").of("JobDefinition").values():
+        assert inputs["deregisterOnNewRevision"] is False
+        assert inputs["propagateTags"] is True
+
+
+def test_everything_that_takes_tags_has_them() -> None:
+    program = deploy("schedule_daily", aws_tags={"team": "ml"})
+    untagged = {"StepFunctionsFlow", "RolePolicy", "EventTarget"}
+    for item in program.resources:
+        if item.type.rsplit(":", 1)[-1] not in untagged:
+            assert (
+                item.inputs["tags"].items()
+                >= {
+                    "team": "ml",
+                    "flowinfra:project": "app",
+                    "flowinfra:stack": "dev",
+                    "flowinfra:flow": compiled("schedule_daily").step_functions.state_machine,
+                }.items()
+            )
+
+
+def test_tags_that_gc_goes_by() -> None:
+    program = deploy("linear")
+    assert {inputs["tags"]["flowinfra:kind"] for inputs in program.of("BucketObjectv2").values()} == {"package"}
+    for inputs in program.of("JobDefinition").values():
+        assert inputs["tags"]["flowinfra:datastore"] == f"s3://bkt/metaflow/{compiled('linear').flow.name}"
+
+
+def test_objects_are_where_tasks_look_for_them() -> None:
+    program = deploy("include_file")
+    keys = {inputs["key"] for inputs in program.of("BucketObjectv2").values()}
+    assert keys == {f"metaflow/{entry.key}" for entry in compiled("include_file").objects.values()}
+    definition = program.one("StateMachine")["definition"]
+    assert all(key in definition for key in keys)
+
+
+def test_compressed_commands_are_objects_with_the_identity_in_them() -> None:
+    program = deploy("compress")
+    definition = program.one("StateMachine")["definition"]
+    commands = [inputs for inputs in program.of("BucketObjectv2").values() if "content" in inputs]
+    assert len(commands) == len(compiled("compress").flow.steps)
+    for inputs in commands:
+        assert "s3://bkt/metaflow" in inputs["content"]
+        assert MARK not in inputs["content"]
+        assert inputs["key"] in definition
+
+
+def test_the_schedule() -> None:
+    program = deploy("schedule_daily")
+    rule, target = program.one("EventRule"), program.one("EventTarget")
+    assert (rule["scheduleExpression"], rule["state"]) == ("cron(0 0 * * ? *)", "ENABLED")
+    assert target["rule"] == rule["name"]
+    assert target["arn"].endswith(f"stateMachine:{rule['name']}")
+    assert json.loads(target["input"]) == {"Parameters": "{}"}
+    assert deploy("schedule_daily", schedule={"enabled": False}).one("EventRule")["state"] == "DISABLED"
+
+
+def test_a_name_with_dots_goes_through_cloud_control() -> None:
+    program = deploy("project_branch")
+    resource = program.one("Resource")
+    state = json.loads(resource["desiredState"])
+    assert resource["typeName"] == "AWS::StepFunctions::StateMachine"
+    assert state["StateMachineName"] == compiled("project_branch").step_functions.state_machine
+    assert "." in state["StateMachineName"]
+    assert {tag["Key"] for tag in state["Tags"]} == {"flowinfra:project", "flowinfra:stack", "flowinfra:flow"}
+    assert MARK not in state["DefinitionString"]
+
+
+def test_logging_goes_to_the_flows_own_group() -> None:
+    program = deploy("log_history")
+    group = program.one("LogGroup")
+    logging = program.one("StateMachine")["loggingConfiguration"]
+    assert group["retentionInDays"] == 90
+    assert logging["logDestination"] == f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group['name']}:*"
+
+
+def test_the_metadata_services_key_is_a_reference() -> None:
+    program = deploy("metadata_service", {"service_url": "https://meta.example", "service_auth_secret": SECRET})
+    for inputs in program.of("JobDefinition").values():
+        container = json.loads(inputs["containerProperties"])
+        assert container["secrets"] == [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": SECRET}]
+        assert container["executionRoleArn"].endswith("-execution")
+    assert "https://meta.example" in program.one("StateMachine")["definition"]
+    assert len(program.of("Role")) == 3
+
+
+def test_roles_and_what_uses_them() -> None:
+    program = deploy("schedule_daily", {"permissions_boundary": "arn:aws:iam::1:policy/b"})
+    roles = {name: inputs["name"] for name, inputs in program.of("Role").items()}
+    assert program.one("StateMachine")["roleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{roles['flow-states-role']}"
+    assert program.one("EventTarget")["roleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{roles['flow-events-role']}"
+    container = json.loads(program.of("JobDefinition")["flow-job-start"]["containerProperties"])
+    assert container["jobRoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{roles['flow-jobs-role']}"
+    assert all(inputs["permissionsBoundary"] == "arn:aws:iam::1:policy/b" for inputs in program.of("Role").values())
+
+
+def test_a_queue_of_the_flows_own() -> None:
+    program = deploy("linear", queue="big")
+    jobs = submissions(json.loads(program.one("StateMachine")["definition"]))
+    assert {job["JobQueue"] for job in jobs} == {"big"}
+    assert program.one("StepFunctionsFlow")["queue"] == "big"
+
+
+def test_the_inputs_are_the_flow() -> None:
+    inputs = deploy("schedule_daily").one("StepFunctionsFlow")
+    flow = compiled("schedule_daily")
+    assert set(inputs["steps"]) == set(flow.flow.steps)
+    assert inputs["schedule"] == {"cron": "0 0 * * ? *", "enabled": True}
+    assert inputs["datastore"] == "s3://bkt/metaflow"
+    assert inputs["package"] == flow.package.object[:12]
+
+
+def test_what_an_output_is_made_of_may_be_unknown_until_later() -> None:
+    """A platform of the same program: values are Outputs, and everything comes out alike."""
+
+    def later(value: str) -> pulumi.Output[str]:
+        return pulumi.Output.from_input(value)
+
+    eager = deploy("foreach")
+    lazy = deploy("foreach", {"bucket": later("bkt"), "queue": later("jobs"), "table": later("tbl")})
+    for kind in ("StateMachine", "JobDefinition", "RolePolicy", "BucketObjectv2", "StepFunctionsFlow"):
+        assert {name: {**item, "source": 0} for name, item in lazy.of(kind).items()} == {
+            name: {**item, "source": 0} for name, item in eager.of(kind).items()
+        }
+
+
+def test_outputs() -> None:
+    def make() -> pulumi.Output[Any]:
+        flow = StepFunctionsFlow("flow", {"flow": compiled("schedule_daily"), "platform": platform()})
+        return pulumi.Output.all(
+            flow.arn, flow.state_machine, flow.namespace, flow.authorize, flow.trigger, flow.metaflow_config
+        )
+
+    arn, name, namespace, authorize, trigger, config = outputs(make)
+    token = namespace.removeprefix("production:")
+    assert arn == f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:{name}"
+    assert authorize == f"python flow.py step-functions create --authorize {token}"
+    assert trigger == "python flow.py step-functions trigger"
+    assert config["METAFLOW_DATASTORE_SYSROOT_S3"] == "s3://bkt/metaflow"
+    assert config["METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE"].endswith("-events")
+
+
+def test_deploy_time_values_are_stashed_and_bound() -> None:
+    program = deploy("parameters", deploy_time={"computed": "it's $(id)", "typed": 7})
+    assert json.loads(program.one("Stash")["input"]) == {"computed": "it's $(id)", "typed": 7}
+    start = json.loads(program.one("StateMachine")["definition"])["States"]["start"]["Parameters"]
+    (text,) = [
+        entry["Value"]
+        for entry in start["ContainerOverrides"]["Environment"]
+        if entry["Name"] == "METAFLOW_DEFAULT_PARAMETERS"
+    ]
+    assert json.loads(text)["computed"] == "it's $(id)"
+    assert json.loads(text)["typed"] == 7
+    assert program.one("StepFunctionsFlow")["parameters"]["computed"]["default"] == "evaluated at deploy time"
+
+
+# what is refused, before anything is made
+
+
+def refused(make: Any, match: str) -> None:
+    made: list[Program] = []
+    with pytest.raises(pulumi.RunError, match=match):
+        made.append(run(make))
+
+
+def test_two_flows_of_one_name() -> None:
+    def make() -> None:
+        for name in ("first", "second"):
+            StepFunctionsFlow(name, {"flow": compiled("linear"), "platform": platform()})
+
+    refused(make, "first and second are both the state machine 'LinearFlow'; give one of them another `name`")
+
+
+def test_the_same_flow_in_another_program_is_fine() -> None:
+    deploy("linear")
+    deploy("linear")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "args", "match"),
+    [
+        ("linear", {"bucket": "a b"}, {}, "bucket is 'a b'"),
+        ("linear", {"queue": "$(id)"}, {}, "queue is '\\$\\(id\\)'"),
+        ("foreach", {"table": None}, {}, "the flow needs table, which the platform does not have"),
+        ("linear", {}, {"schedle": 1}, "flow: schedle: unknown key 'schedle'"),
+        ("linear", {}, {"with": ["retry"]}, "compile it again"),
+        ("parameters", {}, {}, "parameter 'computed' is evaluated at deploy time, but has no value"),
+        ("linear", {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j"}, {"job_policies": ["arn:x"]}, "the platform brings"),
+        ("linear", {}, {"aws_tags": {"aws:x": "y"}}, "aws_tags has the key 'aws:x'"),
+        ("linear", {"compute": "FARGATE"}, {}, "compute = 'EC2', this stack asks for compute = 'FARGATE'"),
+    ],
+)
+def test_bad_input(name: str, settings: dict[str, Any], args: dict[str, Any], match: str) -> None:
+    with pytest.raises(pulumi.RunError, match=match):
+        deploy(name, settings, **args)
+
+
+def test_a_platform_must_be_given() -> None:
+    refused(
+        lambda: StepFunctionsFlow("flow", {"flow": compiled("linear"), "platform": {"bucket": "b"}}),  # type: ignore[typeddict-item]
+        "platform is .*; give Platform.existing",
+    )
+
+
+def test_nothing_is_made_of_a_flow_with_problems() -> None:
+    program = Program()
+
+    def make() -> None:
+        with pytest.raises(pulumi.RunError):
+            StepFunctionsFlow("flow", {"flow": compiled("linear"), "platform": platform(bucket="a b")})
+
+    program = run(make)
+    assert program.resources == []

@@ -1,0 +1,117 @@
+"""A flow's configuration → the compiler's request, and flows that were compiled elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowinfra.components.options import PlatformShape, compile_request, requested_shape, shape_problems
+from flowinfra.model.compiled import Shape
+from flowinfra.model.stack import FlowConfig, parse_flow
+from tests.unit.components.compiled import compiled
+
+PLATFORM = PlatformShape()
+
+
+def flow(**values: Any) -> FlowConfig:
+    return parse_flow({"flow": "flows/a.py", **values}, "flow")
+
+
+def test_nothing_said_is_the_default_shape() -> None:
+    assert requested_shape(flow(), PLATFORM) == Shape()
+
+
+def test_every_option_arrives() -> None:
+    shape = requested_shape(
+        flow(
+            **{"with": ["retry"]},
+            tags={"team": "ml", "a": "b"},
+            namespace="n",
+            branch="b",
+            production=True,
+            configs={"file": "c.json", "value": {"x": 1}},
+            parameters={"alpha": 1},
+            schedule={"cron": "0 3 * * ? *", "enabled": False},
+            max_workers=3,
+            workflow_timeout=60,
+            distributed_map=True,
+            compress=True,
+            log_history=True,
+            environment="pypi",
+            package={"root": "..", "include": ["i"], "exclude": ["e"], "suffixes": [".sql"]},
+            settings={"METAFLOW_X": "1"},
+            image="img",
+            name="other",
+            steps={"train": {"memory": 8192}, "end": {}},
+            batch_tags={"t": "v"},
+        ),
+        PlatformShape("FARGATE", "aws-cn", "service", "staging"),
+    )
+    assert shape == Shape(
+        compute="FARGATE",
+        partition="aws-cn",
+        metadata="service",
+        name_prefix="staging",
+        environment="pypi",
+        image="img",
+        name="other",
+        decospecs=("retry",),
+        tags=("a:b", "team:ml"),
+        namespace="n",
+        branch="b",
+        production=True,
+        configs={"value": {"x": 1}},
+        parameters={"alpha": 1},
+        steps={"train": {"memory": 8192}},
+        schedule="0 3 * * ? *",
+        max_workers=3,
+        workflow_timeout=60,
+        distributed_map=True,
+        compress=True,
+        log_history=True,
+        batch_tags={"t": "v"},
+        package_root="..",
+        package_include=("i",),
+        package_exclude=("e",),
+        package_suffixes=(".sql",),
+        settings={"METAFLOW_X": "1"},
+    )
+
+
+def test_paths_are_from_the_projects_folder() -> None:
+    config = flow(configs={"c": "conf/c.json", "v": 1}, python="envs/torch/bin/python", env={"A": "b"})
+    request = compile_request(config, PLATFORM, Path("/project"))
+    assert request.flow == Path("/project/flows/a.py")
+    assert request.config_files == {"c": Path("/project/conf/c.json")}
+    assert request.python == "/project/envs/torch/bin/python"
+    assert request.env == {"A": "b"}
+    assert compile_request(flow(python="python3.12"), PLATFORM, Path("/project")).python == "python3.12"
+
+
+def test_a_compiled_flow_that_is_what_the_stack_asks_for() -> None:
+    made = compiled("tags")
+    assert shape_problems(made, flow(), PLATFORM, "f") == []
+    assert shape_problems(made, flow(tags=["nightly", "team:risk"]), PLATFORM, "f") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "platform", "text"),
+    [
+        ({"with": ["retry"]}, PLATFORM, "made with with = (), this stack asks for with = ('retry',)"),
+        ({"max_workers": 7}, PLATFORM, "made with max_workers = 100, this stack asks for max_workers = 7"),
+        ({}, PlatformShape("FARGATE"), "made with compute = 'EC2', this stack asks for compute = 'FARGATE'"),
+        ({}, PlatformShape(name_prefix="dev"), "made with name_prefix = None, this stack asks for name_prefix = 'dev'"),
+        ({"configs": {"c": 1}}, PLATFORM, "configs and env belong to the compile"),
+    ],
+)
+def test_a_compiled_flow_that_is_not(options: dict[str, Any], platform: PlatformShape, text: str) -> None:
+    (problem,) = shape_problems(compiled("linear"), flow(**options), platform, "nightly.flow")
+    assert str(problem).startswith("nightly.flow: ")
+    assert text in str(problem)
+
+
+def test_a_prefix_of_the_bundle_that_the_stack_lacks_is_told() -> None:
+    (problem,) = shape_problems(compiled("name_prefix"), flow(), PLATFORM, "f")
+    assert "name_prefix = 'staging', this stack asks for name_prefix = None" in str(problem)

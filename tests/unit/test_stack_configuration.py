@@ -1,0 +1,173 @@
+"""Stack configuration: errors that name file, key, what was found and what is allowed, all at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowinfra.errors import ConfigError, Problems
+from flowinfra.model.stack import parse_flow, parse_stack
+from flowinfra.program.configuration import StackFile, read_stack, stack_file
+
+FILE = "stacks/Pulumi.dev.yaml"
+PLATFORM = {"bucket": "bkt", "queue": "jobs"}
+
+
+def problems(**values: Any) -> list[str]:
+    with pytest.raises(Problems) as raised:
+        parse_stack({"platform": PLATFORM, **values}, FILE)
+    assert all(isinstance(error, ConfigError) for error in raised.value.errors)
+    return [str(error) for error in raised.value.errors]
+
+
+def test_the_least_that_is_needed() -> None:
+    stack = parse_stack({"platform": PLATFORM, "flows": [{"flow": "a.py"}]}, FILE)
+    assert stack.platform.prefix == "metaflow"
+    assert stack.flows[0].target == "step-functions"
+    assert stack.flows[0].schedule.enabled
+
+
+@pytest.mark.parametrize(
+    ("flow", "message"),
+    [
+        ({"schedle": {}}, "flowinfra:flows[0].schedle: unknown key 'schedle' (did you mean 'schedule'?), allowed: "),
+        ({"target": "argo"}, "flowinfra:flows[0].target: found 'argo', allowed: 'step-functions'"),
+        ({"with": "retry"}, "flowinfra:flows[0].with: found 'retry', allowed: list"),
+        ({"steps": {"train": {"memory": "4G"}}}, "flowinfra:flows[0].steps.train.memory: found '4G', allowed: integer"),
+        (
+            {"steps": {"train": {"memory": 0}}},
+            "flowinfra:flows[0].steps.train.memory: found 0, allowed: greater than 0",
+        ),
+        (
+            {"steps": {"t": {"mem": 1}}},
+            "flows[0].steps.t.mem: unknown key 'mem' (did you mean 'memory'?), allowed: cpu,",
+        ),
+        ({"schedule": {"enabled": "no"}}, "flowinfra:flows[0].schedule.enabled: found 'no', allowed: boolean"),
+        ({"production": 1}, "flowinfra:flows[0].production: found 1, allowed: boolean"),
+        ({"max_workers": 0}, "flowinfra:flows[0].max_workers: found 0, allowed: greater than 0"),
+        ({"env": {"A": 1}}, "flowinfra:flows[0].env.A: found 1, allowed: string"),
+    ],
+)
+def test_a_mistake_in_a_flow(flow: dict[str, Any], message: str) -> None:
+    found = problems(flows=[{"flow": "a.py", **flow}])
+    assert found[0].startswith(f"{FILE}: ")
+    assert message in found[0]
+    assert len(found) == 1
+
+
+def test_a_flow_without_a_file() -> None:
+    assert problems(flows=[{"name": "x"}]) == [f"{FILE}: flowinfra:flows[0].flow: is missing"]
+
+
+def test_mistakes_are_told_all_at_once() -> None:
+    found = problems(flos=[], flows=[{"flow": "a.py", "target": "x"}, {"schedle": 1}], name_prefix="")
+    assert len(found) == 5
+    assert "did you mean 'flows'?" in found[0]
+
+
+@pytest.mark.parametrize("key", ["bucket", "queue"])
+def test_a_platform_without_what_it_needs(key: str) -> None:
+    platform = {name: value for name, value in PLATFORM.items() if name != key}
+    (message,) = problems(platform=platform)
+    assert message.startswith(f"{FILE}: flowinfra:platform.{key}: is missing; give the {key} that is there already")
+
+
+def test_no_platform_at_all() -> None:
+    with pytest.raises(Problems, match=r"flowinfra:platform: is missing"):
+        parse_stack({}, FILE)
+
+
+def test_create_and_adopt_are_not_mixed() -> None:
+    (message,) = problems(platform={"create": {}, "bucket": "b"})
+    assert "flowinfra:platform.bucket: found 'b', but `create` makes one; give one of both" in message
+
+
+def test_a_platform_to_create() -> None:
+    assert parse_stack({"platform": {"create": {"max_vcpus": 4}}}, FILE).platform.create is not None
+    assert "instance_profile: is missing" in problems(platform={"create": {"compute": "EC2"}})[0]
+
+
+def test_the_services_key_needs_the_service() -> None:
+    assert "given without `service_url`" in problems(platform={**PLATFORM, "service_auth_secret": "arn:x"})[0]
+
+
+def test_defaults_are_taken_where_a_flow_says_nothing() -> None:
+    stack = parse_stack(
+        {
+            "platform": PLATFORM,
+            "defaults": {"with": ["retry"], "tags": {"team": "ml"}, "env": {"A": "1"}, "max_workers": 5},
+            "flows": [
+                {"flow": "a.py"},
+                {"flow": "b.py", "with": [], "tags": {"own": "x"}, "env": {"A": "2", "B": "3"}, "max_workers": 6},
+            ],
+        },
+        FILE,
+    )
+    first, second = stack.flows
+    assert (first.with_, first.tags, first.env, first.max_workers) == (["retry"], {"team": "ml"}, {"A": "1"}, 5)
+    assert second.with_ == []
+    assert second.tags == {"team": "ml", "own": "x"}
+    assert second.env == {"A": "2", "B": "3"}
+    assert second.max_workers == 6
+
+
+def test_defaults_are_checked_too() -> None:
+    assert "flowinfra:defaults.flow: unknown key 'flow'" in problems(defaults={"flow": "x"})[0]
+
+
+def test_a_components_arguments_are_checked_alike() -> None:
+    with pytest.raises(Problems, match=r"my-flow: schedle: unknown key 'schedle' \(did you mean 'schedule'\?\)"):
+        parse_flow({"flow": "a.py", "schedle": 1}, "my-flow")
+
+
+# what the engine hands over
+
+
+def project(folder: Path, stack: str = "config: {}\n") -> StackFile:
+    (folder / "Pulumi.yaml").write_text("name: app\nruntime: python\nstackConfigDir: stacks\n")
+    (folder / "stacks").mkdir()
+    (folder / "stacks" / "Pulumi.dev.yaml").write_text(stack)
+    return stack_file(folder, "dev")
+
+
+def test_the_stacks_file_is_named(tmp_path: Path) -> None:
+    assert project(tmp_path).label == FILE
+
+
+def test_values_arrive_as_text(tmp_path: Path) -> None:
+    config = {
+        "flowinfra:platform": json.dumps(PLATFORM),
+        "flowinfra:name_prefix": "123",
+        "flowinfra:flows": json.dumps([{"flow": "a.py"}]),
+        "aws:region": "us-east-1",
+    }
+    stack = read_stack(config, [], project(tmp_path))
+    assert stack.name_prefix == "123"
+    assert [flow.flow for flow in stack.flows] == ["a.py"]
+
+
+def test_what_is_no_structure_is_told(tmp_path: Path) -> None:
+    config = {"flowinfra:platform": json.dumps(PLATFORM), "flowinfra:flows": "a.py"}
+    with pytest.raises(Problems, match=r"flowinfra:flows: found 'a.py', allowed: list"):
+        read_stack(config, [], project(tmp_path))
+
+
+def test_a_secret_is_refused_where_it_stands(tmp_path: Path) -> None:
+    file = project(
+        tmp_path,
+        "config:\n  flowinfra:flows:\n    - flow: a.py\n      configs:\n        c:\n          key: {secure: abc}\n",
+    )
+    with pytest.raises(Problems) as raised:
+        read_stack({"flowinfra:flows": "[]"}, ["flowinfra:flows", "other:key"], file)
+    (message,) = [str(error) for error in raised.value.errors]
+    assert message.startswith(f"{FILE}: flowinfra:flows[0].configs.c.key: is a secret, which would be readable")
+    assert "Secrets Manager" in message
+    assert "abc" not in message
+
+
+def test_a_secret_elsewhere_is_refused_too(tmp_path: Path) -> None:
+    with pytest.raises(Problems, match="flowinfra:platform: is a secret"):
+        read_stack({}, ["flowinfra:platform"], project(tmp_path))
