@@ -1,0 +1,244 @@
+"""What is collected: only this stack's, only what no definition names, and nothing that a run may need again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto import mock_aws
+
+from flowinfra.cli import main
+from flowinfra.errors import ConfigError, ToolError
+from flowinfra.gc import Collection, Scope, collect, remove
+
+ROLE = "arn:aws:iam::123456789012:role/states"
+HOME = "s3://bkt/metaflow/Flow"
+SCOPE = Scope("app", "dev")
+
+
+class Account:
+    """An account with one flow of stack `app/dev`."""
+
+    def __init__(self) -> None:
+        self.batch: Any = boto3.client("batch")
+        self.s3: Any = boto3.client("s3")
+        self.states: Any = boto3.client("stepfunctions")
+        self.s3.create_bucket(Bucket="bkt")
+
+    def job(self, name: str, stack: str = "dev", image: str = "python:3.11", project: str = "app") -> str:
+        made = self.batch.register_job_definition(
+            jobDefinitionName=name,
+            type="container",
+            containerProperties={"image": image, "vcpus": 1, "memory": 128},
+            tags={**tags(stack, project), "flowinfra:datastore": HOME},
+        )
+        return f"{name}:{made['revision']}"
+
+    def untagged_job(self, name: str) -> None:
+        self.batch.register_job_definition(
+            jobDefinitionName=name, type="container", containerProperties={"image": "i", "vcpus": 1, "memory": 128}
+        )
+
+    def put(self, key: str, kind: str = "package", stack: str = "dev", body: bytes = b"x", ours: bool = True) -> str:
+        more = {"ChecksumAlgorithm": "SHA256"} if ours else {}
+        text = "&".join(f"{name}={value}" for name, value in {**tags(stack), "flowinfra:kind": kind}.items())
+        self.s3.put_object(Bucket="bkt", Key=f"metaflow/{key}", Body=body, Tagging=text, **more)
+        return f"s3://bkt/metaflow/{key}"
+
+    def machine(self, name: str, *names: str) -> str:
+        arn: str = self.states.create_state_machine(name=name, definition=definition(*names), roleArn=ROLE)[
+            "stateMachineArn"
+        ]
+        return arn
+
+
+def tags(stack: str = "dev", project: str = "app") -> dict[str, str]:
+    return {"flowinfra:project": project, "flowinfra:stack": stack, "flowinfra:flow": "Flow"}
+
+
+def definition(*names: str) -> str:
+    """A definition as Metaflow's are, that names things."""
+    states = {"start": {"Type": "Pass", "End": True, "Parameters": {"metaflow.owner": "flowinfra", "uses": names}}}
+    return json.dumps({"StartAt": "start", "States": states})
+
+
+def digest(letter: str) -> str:
+    return letter * 40
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        yield Account()
+
+
+def names(found: Collection) -> set[str]:
+    return {leftover.name for leftover in found.remove}
+
+
+def test_job_definitions_that_nothing_names(account: Account) -> None:
+    old, new = account.job("app-step"), account.job("app-step", image="python:3.12")
+    gone = account.job("app-removed")
+    account.machine("Flow", new)
+    assert (old, new) == ("app-step:1", "app-step:2")
+    assert names(collect(SCOPE)) == {old, gone}
+
+
+def test_a_name_that_only_begins_alike_is_no_reference(account: Account) -> None:
+    first = account.job("step")
+    account.machine("Flow", f"{first}0", f"x-{first}")
+    assert names(collect(SCOPE)) == {first}
+
+
+def test_other_stacks_and_what_is_not_ours_stay(account: Account) -> None:
+    account.job("prod-step", stack="prod")
+    account.job("other-step", project="other")
+    account.untagged_job("metaflow_abc")
+    mine = account.job("mine")
+    account.put(f"Flow/data/aa/{digest('a')}", stack="prod")
+    assert names(collect(SCOPE)) == {mine}
+
+
+def test_a_running_execution_keeps_what_it_began_with(account: Account) -> None:
+    old, new = account.job("step"), account.job("step", image="b")
+    package = account.put(f"Flow/data/aa/{digest('a')}")
+    arn = account.machine("Flow", old, package)
+    execution = account.states.start_execution(stateMachineArn=arn)["executionArn"]
+    account.states.update_state_machine(stateMachineArn=arn, definition=definition(new))
+    session = boto3.Session()
+    # moto tells the machine's present definition for an execution; AWS, and this, the one that it began with
+    session.events.register(
+        "before-call.sfn.DescribeStateMachineForExecution",
+        lambda **_: (SimpleNamespace(status_code=200), {"definition": definition(old, package)}),
+    )
+    assert names(collect(SCOPE, session)) == set()
+    account.states.stop_execution(executionArn=execution)
+    assert names(collect(SCOPE, session)) == {old, package}
+
+
+def test_objects_that_nothing_names(account: Account) -> None:
+    old, new = account.put(f"Flow/data/aa/{digest('a')}"), account.put(f"Flow/data/bb/{digest('b')}")
+    file = account.put(f"data/Flow/{digest('c')}", "include-file")
+    account.machine("Flow", account.job("step"), new)
+    assert names(collect(SCOPE)) == {old, file}
+
+
+def test_artifacts_are_not_looked_at(account: Account) -> None:
+    account.job("step")
+    account.put(f"Flow/data/aa/{digest('a')}", ours=False)
+    assert names(collect(SCOPE)) == {"step:1"}
+
+
+def test_what_another_stacks_definition_names_stays(account: Account) -> None:
+    account.job("step")
+    shared = account.put(f"Flow/data/aa/{digest('a')}")
+    account.machine("prod-Flow", shared)
+    assert names(collect(SCOPE)) == {"step:1"}
+
+
+def test_a_deployed_command_keeps_its_package(account: Account) -> None:
+    account.job("step")
+    package = account.put(f"Flow/data/aa/{digest('a')}")
+    command = account.put(f"Flow/data/bb/{digest('b')}", "command", body=f"get {package}".encode())
+    account.machine("Flow", command)
+    assert names(collect(SCOPE)) == {"step:1"}
+
+
+def test_what_runs_need_to_be_resumed_stays_unless_asked(account: Account) -> None:
+    job = account.job("step")
+    package = account.put(f"Flow/data/aa/{digest('a')}")
+    command = account.put(f"Flow/data/bb/{digest('b')}", "command")
+    account.put("Flow/sfn-1/start/1/0.task_begin", ours=False)
+    found = collect(SCOPE)
+    assert names(found) == {job, command}
+    assert [leftover.name for leftover in found.kept] == [package]
+    assert names(collect(Scope("app", "dev", with_packages=True))) == {job, command, package}
+
+
+def test_packages_of_environments_stay_while_anything_is_deployed(account: Account) -> None:
+    job = account.job("step")
+    environment = account.put("conda/host/pkg.conda", "environment")
+    arn = account.machine("Flow", job, "s3://bkt/metaflow/Flow")
+    assert names(collect(SCOPE)) == set()
+    account.states.delete_state_machine(stateMachineArn=arn)
+    assert names(collect(SCOPE)) == {job, environment}
+
+
+def test_a_datastore_is_looked_through_where_no_job_definition_is_left(account: Account) -> None:
+    package = account.put(f"Flow/data/aa/{digest('a')}")
+    assert names(collect(SCOPE)) == set()
+    assert names(collect(Scope("app", "dev", ("s3://bkt/metaflow",)))) == {package}
+
+
+def test_removing(account: Account) -> None:
+    account.job("step")
+    account.put(f"Flow/data/aa/{digest('a')}")
+    found = collect(SCOPE)
+    assert list(remove(found.remove)) == list(found.remove)
+    assert collect(Scope("app", "dev", ("s3://bkt/metaflow",))) == Collection(())
+    assert account.s3.list_objects_v2(Bucket="bkt")["KeyCount"] == 0
+
+
+def test_a_datastore_must_be_one(account: Account) -> None:
+    with pytest.raises(ConfigError, match=r"'bkt' is no datastore, allowed: s3://BUCKET/PREFIX"):
+        collect(Scope("app", "dev", ("bkt",)))
+
+
+def test_aws_refusing_is_one_message(account: Account) -> None:
+    with pytest.raises(ToolError, match=r"AWS refused: .*NoSuchBucket"):
+        collect(Scope("app", "dev", ("s3://missing/metaflow",)))
+
+
+# the command
+
+
+def gc(*words: str, answer: str | None = None) -> Any:
+    return CliRunner().invoke(main, ["gc", *words], input=answer)
+
+
+def test_the_command_shows_and_asks(account: Account) -> None:
+    account.job("step")
+    declined = gc("dev", "--project", "app", answer="n\n")
+    assert declined.exit_code == 3
+    assert "step:1" in declined.output
+    assert "Nothing was removed." in declined.output
+    done = gc("dev", "--project", "app", answer="y\n")
+    assert done.exit_code == 0
+    assert "Removed 1 job-definition." in done.output
+    again = gc("dev", "--project", "app")
+    assert (again.exit_code, again.output) == (0, "Nothing to remove for app/dev.\n")
+
+
+def test_the_command_for_programs(account: Account) -> None:
+    account.job("step")
+    shown = gc("org/app/dev", "--project", "app", "--json")
+    assert shown.exit_code == 3
+    assert json.loads(shown.output)["removed"] == []
+    done = gc("org/app/dev", "--project", "app", "--json", "--yes")
+    assert done.exit_code == 0
+    assert json.loads(done.output)["removed"] == ["step:1"]
+
+
+def test_project_and_datastore_of_the_folder(account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = account.put(f"Flow/data/aa/{digest('a')}")
+    (tmp_path / "Pulumi.yaml").write_text("name: app\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  flowinfra:platform: {bucket: bkt}\n")
+    monkeypatch.chdir(tmp_path)
+    assert [item["name"] for item in json.loads(gc("dev", "--json").output)["remove"]] == [package]
+
+
+def test_a_folder_without_a_project(account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = gc("dev")
+    assert result.exit_code == 1
+    assert "name the stack's Pulumi project with --project" in result.output
