@@ -177,6 +177,9 @@ def _to_api(resources: State | None) -> dict[str, Any] | None:
         return None
     found = {_API_NAMES.get(name, name): value for name, value in resources.items()}
     found["type"] = found["type"].upper()
+    if not found["type"].startswith("FARGATE"):
+        # As upstream: the API asks for it, the schema does not.
+        found.setdefault("minvCpus", 0)
     return found
 
 

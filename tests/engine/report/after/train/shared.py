@@ -1,0 +1,3 @@
+"""What several flows use."""
+
+REGIONS = ["eu", "us"]

@@ -1,0 +1,224 @@
+"""The life of a configuration-driven stack: the real engine, the root project's program, the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.conftest import Cloud
+from tests.engine.project import Project, flow_source
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def project(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    monkeypatch.setenv("PATH", cloud.environment["PATH"])
+    project = Project(cloud, tmp_path / "project", f"t{uuid.uuid4().hex[:8]}")
+    yield project
+    if (project.folder / ".made").exists():
+        project.pulumi("cancel", "--yes")
+        project.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def pins(project: Project, machine: str) -> dict[str, str]:
+    """Step → `name:revision` in the deployed definition."""
+    definition = json.loads(project.machines()[machine]["definition"])
+    return {name: state["Parameters"]["JobDefinition"] for name, state in definition["States"].items()}
+
+
+def unique(project: Project, name: str) -> str:
+    """A flow's name of this test's own: the tests of a worker share a datastore."""
+    return f"{name}{project.name}"
+
+
+def test_a_second_preview_is_empty_also_for_somebody_else_elsewhere(project: Project, tmp_path: Path) -> None:
+    name = unique(project, "Same")
+    project.write("flows/a/flow.py", flow_source(name, "train", header="@schedule(daily=True)"))
+    project.write(
+        "flows/b/flow.py", "from metaflow import project\n" + flow_source("Shop", header="@project(name='p')")
+    )
+    project.configure({"flow": "flows/a/flow.py"}, {"flow": "flows/b/flow.py", "branch": "x"})
+    project.up()
+    assert set(project.machines()) == {name, "p.test.x.Shop"}
+    project.pulumi("preview", "--expect-no-changes")
+    other = project.clone(tmp_path / "elsewhere" / "project")
+    other.pulumi("preview", "--expect-no-changes")
+    other.up()
+    assert pins(project, name) == {step: pin for step, pin in pins(project, name).items() if pin.endswith(":1")}
+
+
+def test_a_change_reads_in_the_flows_own_words(project: Project) -> None:
+    name = unique(project, "Words")
+    project.write("flow.py", flow_source(name, "train"))
+    project.configure({"flow": "flow.py"})
+    project.up()
+    project.configure({"flow": "flow.py", "steps": {"train": {"memory": 8192}}, "schedule": {"cron": "0 3 * * ? *"}})
+    component = project.preview()[f"{project.name}_{name}"]
+    old, new = component["oldState"]["inputs"], component["newState"]["inputs"]
+    assert (old["steps"]["train"]["memory"], new["steps"]["train"]["memory"]) == (4096, 8192)
+    assert new["schedule"] == {"cron": "0 3 * * ? *", "enabled": True}
+    changed = {step["op"] for step in project.preview().values()}
+    assert changed == {"update", "create"}
+    text = project.pulumi("preview", "--diff")
+    assert "memory: 4096 => 8192" in text
+
+
+def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(project: Project) -> None:
+    name = unique(project, "Keep")
+    project.write("flow.py", flow_source(name, "prepare", "train", header="@schedule(daily=True)"))
+    project.configure({"flow": "flow.py"})
+    project.up()
+    assert project.job_definitions() == {step: [1] for step in ("start", "prepare", "train", "end")}
+    assert len(project.rules()) == 1
+    first_package = set(project.objects(name))
+
+    # another image: new revisions, the old ones stay; a step less: its job definition stays; no schedule: no rule
+    project.write("flow.py", flow_source(name, "train"))
+    project.configure({"flow": "flow.py", "image": "python:3.12"})
+    project.up()
+    assert project.job_definitions() == {"start": [1, 2], "prepare": [1], "train": [1, 2], "end": [1, 2]}
+    assert {pin.rsplit(":", 1)[1] for pin in pins(project, name).values()} == {"2"}
+    assert project.rules() == []
+    assert first_package < set(project.objects(name))
+    project.pulumi("preview", "--expect-no-changes")
+
+    shown = project.flowinfra("gc", "test", "--json")
+    assert {item["kind"] for item in shown["remove"]} == {"job-definition", "package"}
+    assert len(shown["remove"]) == 5
+    project.flowinfra("gc", "test", "--json", "--yes")
+    assert project.job_definitions() == {"start": [2], "train": [2], "end": [2]}
+    assert first_package.isdisjoint(project.objects(name))
+    project.pulumi("preview", "--refresh", "--expect-no-changes")
+
+    project.pulumi("destroy", "--yes", "--skip-preview")
+    assert (project.machines(), project.roles(), project.rules()) == ({}, [], [])
+    assert project.job_definitions() == {"start": [2], "train": [2], "end": [2]}
+    removed = project.flowinfra("gc", "test", "--json", "--yes")
+    assert len(removed["removed"]) == 4
+    assert project.job_definitions() == {}
+    assert project.objects(name) == []
+
+
+def test_a_running_execution_keeps_its_job_definitions_from_gc(project: Project) -> None:
+    name = unique(project, "Busy")
+    project.write("flow.py", flow_source(name, body="import time; time.sleep(600)"))
+    project.configure({"flow": "flow.py"})
+    project.up()
+    states = project.cloud.client("stepfunctions")
+    machine = project.machines()[name]["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine, input='{"Parameters": "{}"}')["executionArn"]
+    try:
+        project.configure({"flow": "flow.py", "image": "python:3.12"})
+        project.up()
+        assert project.flowinfra("gc", "test", "--json", "--with-packages")["remove"] == []
+    finally:
+        states.stop_execution(executionArn=execution)
+    names = {item["name"].rsplit(":", 1)[1] for item in project.flowinfra("gc", "test", "--json")["remove"]}
+    assert names == {"1"}
+
+
+def test_an_up_that_is_killed_converges_when_it_runs_again(project: Project) -> None:
+    name = unique(project, "Killed")
+    project.write("flow.py", flow_source(name, "train"))
+    project.configure({"flow": "flow.py"})
+    project.pulumi("stack", "init", "--stack", "test")
+    (project.folder / ".made").touch()
+    running = project.start("up", "--yes", "--skip-preview")
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "JobDefinition" in line and "created" in line:
+            break
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    running.stdout.close()
+    project.pulumi("cancel", "--yes")
+    project.up()
+    assert set(project.machines()) == {name}
+    project.pulumi("preview", "--expect-no-changes")
+
+
+def test_a_value_that_is_evaluated_at_deploy_time_is_no_change_until_the_flow_changes(project: Project) -> None:
+    name = unique(project, "Clock")
+    source = flow_source(name).replace(
+        "    @step\n    def start",
+        "    seen = Parameter('seen', default=lambda context: context.user_name)\n    @step\n    def start",
+    )
+    project.write("flow.py", source)
+    project.configure({"flow": "flow.py"})
+
+    def seen() -> Any:
+        start = json.loads(project.machines()[name]["definition"])["States"]["start"]
+        variables = start["Parameters"]["ContainerOverrides"]["Environment"]
+        (text,) = [item["Value"] for item in variables if item["Name"] == "METAFLOW_DEFAULT_PARAMETERS"]
+        return json.loads(text)["seen"]
+
+    project.variables = {"FLOWINFRA_USER": "ann"}
+    project.up()
+    assert seen() == "ann"
+    project.variables = {"FLOWINFRA_USER": "bob"}
+    project.pulumi("preview", "--expect-no-changes")
+    project.up()
+    assert seen() == "ann"
+    project.write("flow.py", source.replace("pass", "print('changed')"))
+    project.up()
+    assert seen() == "bob"
+
+
+def test_every_problem_is_told_at_once_without_a_traceback_and_nothing_is_touched(project: Project) -> None:
+    project.write("good.py", flow_source(unique(project, "Good")))
+    project.write("twin.py", flow_source(unique(project, "Good")))
+    project.write("broken.py", "import does_not_exist\n")
+    project.configure({"flow": "good.py"}, {"flow": "broken.py"}, {"flow": "missing.py"})
+    project.pulumi("stack", "init", "--stack", "test")
+    (project.folder / ".made").touch()
+    printed = project.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "2 problems in this stack" in printed
+    assert "does_not_exist" in printed
+    assert "missing.py" in printed
+    assert "Traceback" not in printed
+    project.configure({"flow": "good.py"}, {"flow": "twin.py"}, {"flow": "good.py", "target": "step-function"})
+    printed = project.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "flowinfra:flows[2].target: found 'step-function', allowed: 'step-functions'" in printed
+    project.configure({"flow": "good.py"}, {"flow": "twin.py"})
+    printed = project.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "flows[0] (good.py) and flows[1] (twin.py) are both the state machine" in printed
+    project.configure({"flow": "good.py"}, platform={"bucket": "My $(id)", "queue": "a b"})
+    printed = project.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "bucket is 'My $(id)'" in printed
+    assert "queue is 'a b'" in printed
+    assert "Traceback" not in printed
+    assert (project.machines(), project.roles(), project.job_definitions()) == ({}, [], {})
+
+
+def test_a_secret_in_the_configuration_is_refused(project: Project) -> None:
+    project.write("flow.py", flow_source(unique(project, "Secret")))
+    project.configure({"flow": "flow.py"})
+    project.pulumi("stack", "init", "--stack", "test")
+    (project.folder / ".made").touch()
+    project.pulumi("config", "set", "--secret", "--path", "flowinfra:flows[0].configs.key", "hunter2")
+    printed = project.pulumi("preview", fails=True)
+    assert "stacks/Pulumi.test.yaml: flowinfra:flows[0].configs.key: is a secret" in printed
+    assert "hunter2" not in printed
+
+
+def test_a_platform_of_the_stacks_own(project: Project) -> None:
+    name = unique(project, "Own")
+    project.write("flow.py", flow_source(name))
+    project.configure({"flow": "flow.py"}, platform={"create": {}})
+    project.up()
+    definition = project.machines()[name]["definition"]
+    assert "s3://metaflow-test-platform-" in definition
+    project.pulumi("preview", "--expect-no-changes")
+    bucket = definition.split("s3://", 1)[1].split("/", 1)[0]
+    s3 = project.cloud.client("s3")
+    project.flowinfra("gc", "test", "--json")
+    for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=entry["Key"])
