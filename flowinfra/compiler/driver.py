@@ -295,6 +295,8 @@ class Session:
                 if session.flow is not None:
                     raise Refusal("two-flows", "it starts more than one flow")
                 session.flow = {}
+                # Metaflow packages the module of a flow's own decorators by this second name, which means this file
+                sys.modules["__mp_main__"] = sys.modules["__main__"]
                 apply_overrides(type(flow), request)
                 with parameters.flow_context(type(flow)):
                     # this import gives the command line the options of this very flow

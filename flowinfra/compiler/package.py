@@ -23,7 +23,8 @@ from flowinfra.model.compiled import SourceFile
 EPOCH = 1575360000
 """The modification time that Metaflow itself gives to every member."""
 METAFLOW_PREFIX = ".mf_"
-CODE_PREFIX = ".mf_code/"
+METAFLOW_CODE = (".mf_code/metaflow/", ".mf_code/metaflow_extensions/")
+"""Folders of code that is Metaflow's own; beside them lie modules with the user's own decorators."""
 KEPT_INFO = ("environment_type", "ext_info", "metaflow_version", "script", "use_r")
 
 
@@ -99,10 +100,10 @@ def repack(archive: bytes, selection: Selection, python: str, git: Mapping[str, 
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime, entry.mode = len(body), EPOCH, 0o755 if executable else 0o644
             packed.addfile(entry, io.BytesIO(body))
-            if not name.startswith(METAFLOW_PREFIX):
-                files[name] = SourceFile(sha256=hashlib.sha256(body).hexdigest(), size=len(body))
-            elif name.startswith(CODE_PREFIX):
+            if name.startswith(METAFLOW_CODE):
                 own.update(name.encode() + b"\0" + hashlib.sha256(body).digest())
+            elif name.startswith(".mf_code/") or not name.startswith(METAFLOW_PREFIX):
+                files[name] = SourceFile(sha256=hashlib.sha256(body).hexdigest(), size=len(body))
     return Package(out.getvalue(), files, own.hexdigest())
 
 
