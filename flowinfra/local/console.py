@@ -79,7 +79,8 @@ def execution(name: str) -> dict[str, Any] | None:
 
 def _progress(state_machine: str, execution: Any) -> Progress:
     environment = execution.exec_worker.env
-    sizes = map_sizes(environment.event_manager.get_event_history() if environment else [])
+    # not `get_event_history`, which copies all of it: this is asked several times a second
+    sizes = map_sizes(list(environment.event_manager._history_event_list) if environment else [])
     jobs = _jobs()
     tasks: dict[str, list[Task]] = {}
     for job_id, origin in tracking.jobs_of(execution.execution_arn):

@@ -12,6 +12,7 @@ from flowinfra.local import calls, platform
 from flowinfra.local.mends import (
     MENDS,
     clients,
+    execution_logs,
     execution_names,
     executions,
     integrations,
@@ -270,6 +271,33 @@ def test_a_running_execution_keeps_its_definition(aws: Aws) -> None:
     marker.touch()
     assert aws.ended(execution)["output"] == '"old"'
     assert aws.ended(aws.begin(arn))["output"] == '"new"'
+
+
+# execution_logs
+
+
+def test_history_goes_to_the_log_group(aws: Aws) -> None:
+    group = f"/states/{unique('history')}"
+    aws.logs.create_log_group(logGroupName=group)
+    arn = aws.deploy(machine(only={"Type": "Pass", "Result": 1, "End": True}))
+    destination = {"logGroupArn": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}:*"}
+    configuration = {
+        "level": "ALL",
+        "includeExecutionData": True,
+        "destinations": [{"cloudWatchLogsLogGroup": destination}],
+    }
+    aws.states.update_state_machine(stateMachineArn=arn, loggingConfiguration=configuration)
+
+    def logged(execution: str) -> list[str]:
+        aws.ended(execution)
+        events = aws.logs.filter_log_events(logGroupName=group)["events"]
+        messages = [json.loads(event["message"]) for event in events]
+        return [message["type"] for message in messages if message["execution_arn"] == execution]
+
+    expected = ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
+    assert logged(aws.begin(arn)) == expected
+    with execution_logs.MEND.withdrawn():
+        assert logged(aws.begin(arn)) == []
 
 
 # map_results

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from flowinfra.local.mends import (
     clients,
+    execution_logs,
     execution_names,
     executions,
     integrations,
@@ -26,6 +27,7 @@ MENDS: tuple[Mend, ...] = tuple(
     module.MEND
     for module in (
         clients,
+        execution_logs,
         execution_names,
         executions,
         integrations,
