@@ -75,11 +75,13 @@ class Provider:
         found: list[Problem] = []
         filled = sorted(self._fill(kind, names, old, new, found))
         self._fill_common(kind, new)
+        # What follows from other inputs is never the program's to say: an import hands it back.
         for name in [*filled, "tagsAll", "region"]:
-            if name in new and name not in news.fields:
+            if name in new and (name not in news.fields or name == "tagsAll"):
                 inputs.fields[name].CopyFrom(encode(new[name], secret=_derived_secret(kind, name, news)))
         inputs.fields[_DEFAULTS].CopyFrom(encode(filled))
-        found.extend(problems(kind.schema.properties, new))
+        given = {name: value for name, value in new.items() if name != "tagsAll"}
+        found.extend(problems(kind.schema.properties, given))
         if not found:
             found.extend(kind.problems(new, old))
         return inputs, found
