@@ -274,4 +274,5 @@ def _listed(noun: str, names: Iterable[str]) -> str:
 def _first(error: ValidationError) -> str:
     first: Json = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
+    what = str(first["msg"]).removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what
