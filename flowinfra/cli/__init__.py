@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "compile": "compile a flow: CompiledFlow as JSON, or a bundle",
     "lock": "solve @conda/@pypi environments and write the lock that compile uses",
     "why": "say which input made two compiled flows differ",
+    "report": "what a preview changes, in the flow's words: text, Markdown or HTML",
     "gc": "remove retained job definitions and objects that nothing refers to",
     "pull": "make runs visible to the Client API where there is no metadata service",
     "local": "the embedded AWS: start, stop, status, exec, run",

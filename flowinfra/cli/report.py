@@ -1,0 +1,115 @@
+"""`flowinfra report`: what a preview changes, in the flow's words."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO
+
+import click
+
+from flowinfra.errors import PreviewError
+from flowinfra.report import html, markdown
+from flowinfra.report.assemble import Report, assemble
+from flowinfra.report.preview import Preview, parse_preview, read_preview
+from flowinfra.report.sources import Folder, Place, Revision, Sources
+
+RISK, CHANGE = 3, 4
+"""Exit codes of `--fail-on`; 1 is an error, 2 a wrong use."""
+
+
+@click.command("report", epilog="Docs: docs/report.md")
+@click.argument("previews", nargs=-1, required=True, metavar="PREVIEW.json…", type=click.Path(path_type=Path))
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "html"]),
+    default="text",
+    show_default=True,
+    help="text for terminals, markdown for a pull request's comment, html for a file of its own.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write a file instead of stdout.")
+@click.option("--base", metavar="REVISION", help="Git revision with the old sources: source diffs are shown.")
+@click.option("--base-dir", type=click.Path(path_type=Path), help="Folder with the old sources, in place of --base.")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default="current folder",
+    help="Folder with the new sources, and of the repository of --base.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["risk", "change"]),
+    help=f"Exit code {RISK} if there is a risk; with `change`, {CHANGE} if anything else changes.",
+)
+def command(
+    previews: tuple[Path, ...],
+    form: str,
+    output: Path | None,
+    base: str | None,
+    base_dir: Path | None,
+    source: Path,
+    fail_on: str | None,
+) -> None:
+    r"""Say what `pulumi preview --json` means for each flow: one file per stack, `-` for stdin.
+
+    \b
+      pulumi preview -s staging --json > staging.json
+      flowinfra report staging.json
+      flowinfra report staging.json prod.json -f markdown -o comment.md --base origin/main
+
+    Ends with 0, 1 after an error (also: a preview that failed), or as `--fail-on` says.
+    """
+    if base is not None and base_dir is not None:
+        raise click.UsageError("--base and --base-dir exclude each other: give a git revision, or a folder")
+    sources = Sources(_old(source, base, base_dir), Folder(source) if base or base_dir else None)
+    report = assemble(map(_read, previews), sources)
+    if output is None:
+        _write(report, form, _stdout(form))
+    else:
+        try:
+            with output.open("w", encoding="utf-8", newline="\n") as file:
+                _write(report, form, file)
+        except OSError as error:
+            raise PreviewError(f"{output}: cannot be written ({error.strerror}); give another -o") from None
+    sys.exit(_exit_code(report, fail_on))
+
+
+def _read(path: Path) -> Preview:
+    if str(path) == "-":
+        return parse_preview(sys.stdin.buffer.read(), "stdin")
+    return read_preview(path)
+
+
+def _old(source: Path, base: str | None, base_dir: Path | None) -> Place | None:
+    if base_dir is not None:
+        return Folder(base_dir)
+    return Revision(source, base) if base is not None else None
+
+
+def _write(report: Report, form: str, out: IO[str]) -> None:
+    if form == "text":
+        # imported when needed: rich is for terminals only
+        from flowinfra.report import text
+
+        text.render(report, out)
+    else:
+        out.write(markdown.render(report) if form == "markdown" else html.render(report))
+    out.flush()
+
+
+def _stdout(form: str) -> IO[str]:
+    """Standard output. Pipes of Windows are not UTF-8, but what reads a comment or a page is."""
+    if form == "text" and sys.stdout.isatty():
+        return sys.stdout
+    return click.get_text_stream("stdout", encoding="utf-8", errors="replace")
+
+
+def _exit_code(report: Report, fail_on: str | None) -> int:
+    if report.failed:
+        return 1
+    if fail_on and report.risks:
+        return RISK
+    return CHANGE if fail_on == "change" and report.changes else 0

@@ -1,0 +1,359 @@
+"""A flow's old and new inputs → what changes, in the flow's words. Pure.
+
+The inputs are those of a flow's component (`flowinfra.components.inputs.describe`). Keys that are not known here, of an
+older or newer version, are told by their path: nothing that differs is left out, apart from digests that only follow
+from something that is told (the code package's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from flowinfra.report import clean
+from flowinfra.report.change import Change, Delta, FileChange
+from flowinfra.report.cron import frequency
+from flowinfra.report.steps import in_order, mapping, renames, strings
+from flowinfra.report.words import count
+
+Json = Any
+
+OFF = "off"
+
+
+@dataclass(frozen=True)
+class Field:
+    """How a known input is told."""
+
+    what: str
+    unit: str = ""
+    absent: str = "none"
+    """What no value means."""
+    text: bool = False
+    """Its values are always text."""
+
+
+_STEP_FIELDS = {
+    "kind": Field("kind"),
+    "image": Field("image"),
+    "queue": Field("queue", absent="the platform's"),
+    "cpu": Field("cpu"),
+    "memory": Field("memory", "MB"),
+    "gpu": Field("gpu", absent="0"),
+    "shared_memory": Field("shared memory", "MB"),
+    "max_swap": Field("swap", "MB"),
+    "ephemeral_storage": Field("ephemeral storage", "GiB"),
+    "tmpfs_size": Field("tmpfs", "MB"),
+    "retries": Field("retries", absent="0"),
+    "attempts": Field("attempts", absent="retries + 1"),
+    "timeout": Field("timeout", "s", absent="5 days"),
+}
+_PARAMETER_FIELDS = {
+    "type": Field("type"),
+    "default": Field("default"),
+    "required": Field("required", absent="no"),
+}
+_FLOW_FIELDS = {
+    "flow": Field("flow class"),
+    "name": Field("name"),
+    "file": Field("file"),
+    "target": Field("target"),
+    "namespace": Field("namespace", absent="the production token's"),
+    "max_workers": Field("max workers"),
+    "workflow_timeout": Field("run timeout", "s"),
+    "distributed_map": Field("distributed map", absent=OFF),
+    "compress": Field("compressed commands", absent=OFF),
+    "log_history": Field("execution history log", absent=OFF),
+    "metaflow": Field("Metaflow"),
+    "python": Field("Python"),
+    "datastore": Field("datastore"),
+    "queue": Field("job queue"),
+    "table": Field("foreach table"),
+    "service_url": Field("metadata service"),
+    "compute": Field("compute"),
+}
+_YES = {OFF: "on", "no": "yes"}
+"""What `true` is called, by what its absence is called."""
+_MEMBERS = {"tags": "tag", "job_policies": "managed policy", "secrets": "secret"}
+_MAPPINGS = {
+    "configs": "config",
+    "aws_tags": "AWS tag",
+    "project": "project",
+    "decorators": "decorator",
+    "environment": "environment",
+}
+_TEXTS = {"environment", "AWS tag"}
+_KINDS_BY_NEXT = {"start", "linear", "split"}
+"""Kinds of a step that follow from how many steps are next."""
+_TOLD_APART = {"steps", "parameters", "schedule", "source", "package", "metaflow_files"}
+
+
+def compare(old: Mapping[str, Json], new: Mapping[str, Json]) -> Delta:
+    """What differs between two versions of a flow's inputs."""
+    renamed = renames(mapping(old, "steps"), mapping(new, "steps"))
+    files = tuple(_file_changes(mapping(old, "source"), mapping(new, "source")))
+    found = [
+        *_step_changes(old, new, renamed),
+        *_parameter_changes(old, new),
+        *_schedule_change(old.get("schedule"), new.get("schedule")),
+        *_inputs(_without(old, _TOLD_APART), _without(new, _TOLD_APART), _FLOW_FIELDS),
+    ]
+    if old.get("metaflow_files") != new.get("metaflow_files") and old.get("metaflow") == new.get("metaflow"):
+        found.append(_field(Field("Metaflow's own files"), old.get("metaflow_files"), new.get("metaflow_files")))
+    return Delta(tuple(found), files, renamed, bool(files) or old.get("package") != new.get("package"))
+
+
+def introduce(inputs: Mapping[str, Json], kind: Literal["added", "removed"]) -> tuple[Change, ...]:
+    """What a flow that is new (`added`) or leaves (`removed`) consists of."""
+    found: list[Change] = []
+    steps = mapping(inputs, "steps")
+    if steps:
+        listed = ", ".join(clean.name(step) for step in in_order(steps))
+        found.append(_one_sided(kind, listed, Change(kind, count(len(steps), "step"))))
+    for parameter, entry in mapping(inputs, "parameters").items():
+        found.append(_one_sided(kind, _parameter(entry), Change(kind, "parameter", (clean.name(parameter),))))
+    cron = cron_of(inputs.get("schedule"))
+    if cron is not None:
+        found.append(_one_sided(kind, cron, Change(kind, "schedule", note=frequency(cron) or "")))
+    return tuple(found)
+
+
+def cron_of(schedule: Json) -> str | None:
+    """When a schedule fires; None if it is off or there is none."""
+    if schedule is None or (isinstance(schedule, dict) and schedule.get("enabled", True) is False):
+        return None
+    if not isinstance(schedule, dict):
+        return clean.show(schedule)
+    timezone = schedule.get("timezone")
+    return clean.show(schedule.get("cron")) + (f" {clean.show(timezone)}" if timezone else "")
+
+
+def _step_changes(old: Mapping[str, Json], new: Mapping[str, Json], renamed: Mapping[str, str]) -> Iterator[Change]:
+    before, after = mapping(old, "steps"), mapping(new, "steps")
+    if not before and not after:
+        yield from _unknown("steps", old.get("steps"), new.get("steps"))
+        return
+    for step in in_order(before):
+        if step in renamed:
+            yield Change("renamed", "step", (clean.name(step),), after=clean.name(renamed[step]))
+        elif step not in after:
+            yield Change("removed", "step", (clean.name(step),))
+    back = {now: then for then, now in renamed.items()}
+    shared: list[Change] = []
+    for step in in_order(after):
+        entry, origin = after[step], back.get(step, step)
+        if origin in before:
+            shared += _of("step", step, _one_step(before[origin], entry, renamed))
+        else:
+            yield _one_sided("added", _step_summary(entry), Change("added", "step", (clean.name(step),)))
+    yield from _together(shared, {clean.name(step) for step in after})
+
+
+def _one_step(old: Json, new: Json, renamed: Mapping[str, str]) -> Iterator[Change]:
+    """What differs in one step."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        yield from _unknown("", old, new)
+        return
+    skipped = {"next"}
+    follows = [renamed.get(step, step) for step in strings(old, "next")]
+    if follows != strings(new, "next"):
+        yield _field(Field("next"), follows, strings(new, "next"))
+        if {old.get("kind"), new.get("kind")} <= _KINDS_BY_NEXT:
+            skipped.add("kind")
+    if old.get("retries") != new.get("retries") or ("catch" in mapping(old, "decorators")) != (
+        "catch" in mapping(new, "decorators")
+    ):
+        skipped.add("attempts")  # follows from what is told
+    yield from _inputs(_without(old, skipped), _without(new, skipped), _STEP_FIELDS)
+
+
+def _together(changes: list[Change], steps: set[str]) -> Iterator[Change]:
+    """The same change of several steps is one line."""
+    groups: dict[Change, list[str]] = {}
+    for change in changes:
+        groups.setdefault(replace(change, names=()), []).extend(change.names)
+    for change, owners in groups.items():
+        yield replace(change, names=tuple(owners), everywhere=len(owners) > 1 and set(owners) == steps)
+
+
+def _parameter_changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Change]:
+    before, after = mapping(old, "parameters"), mapping(new, "parameters")
+    if not before and not after:
+        yield from _unknown("parameters", old.get("parameters"), new.get("parameters"))
+    for name in _union(before, after):
+        owner = (clean.name(name),)
+        if name not in after:
+            yield _one_sided("removed", _parameter(before[name]), Change("removed", "parameter", owner))
+        elif name not in before:
+            yield _one_sided("added", _parameter(after[name]), Change("added", "parameter", owner))
+        elif isinstance(before[name], dict) and isinstance(after[name], dict):
+            yield from _of("parameter", name, _inputs(before[name], after[name], _PARAMETER_FIELDS))
+        else:
+            yield from _of("parameter", name, _unknown("", before[name], after[name]))
+
+
+def _schedule_change(old: Json, new: Json) -> Iterator[Change]:
+    before, after = cron_of(old), cron_of(new)
+    if before != after:
+        one, other = clean.pair(before or OFF, after or OFF)
+        yield Change("changed", "schedule", before=one, after=other, note=_pace(before, after))
+    elif isinstance(old, dict) and isinstance(new, dict):
+        if old.get("cron") != new.get("cron"):
+            yield replace(_field(Field("schedule"), old.get("cron"), new.get("cron")), note="it is off")
+    elif old != new:
+        yield from _unknown("schedule", old, new)
+
+
+def _pace(before: str | None, after: str | None) -> str:
+    """How often the schedule ran and runs; empty where that is not known."""
+    was, will = (frequency(cron) if cron else None for cron in (before, after))
+    if was and will:
+        return f"{was} → {will}" if was != will else f"{was}, as before"
+    return will or (f"was {was}" if was else "")
+
+
+def _inputs(old: Mapping[str, Json], new: Mapping[str, Json], fields: Mapping[str, Field]) -> Iterator[Change]:
+    """What differs between two mappings of inputs, by what is known of their keys."""
+    for key in sorted(_union(old, new), key=lambda key: list(fields).index(key) if key in fields else len(fields)):
+        before, after = old.get(key), new.get(key)
+        if before == after:
+            continue
+        if key in fields:
+            yield _field(fields[key], before, after)
+        elif key in _MEMBERS and _is_none_or(list, before, after):
+            yield from _members(_MEMBERS[key], before or [], after or [])
+        elif key in _MAPPINGS and _is_none_or(dict, before, after):
+            yield from _entries(_MAPPINGS[key], before or {}, after or {})
+        else:
+            yield from _unknown(key, before, after)
+
+
+def _members(word: str, old: list[Json], new: list[Json]) -> Iterator[Change]:
+    """Lists whose order says nothing."""
+    for item in old:
+        if item not in new:
+            yield Change("removed", word, (_short(_value(item)),))
+    for item in new:
+        if item not in old:
+            yield Change("added", word, (_short(_value(item)),))
+
+
+def _entries(word: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Change]:
+    """Mappings with names of the user's: what came, went and differs, by its path."""
+    for path, before, after in _leaves(old, new):
+        owner = (clean.name(("@" if word == "decorator" else "") + ".".join(path)),)
+        if before is None:
+            yield _one_sided("added", _entry(after), Change("added", word, owner))
+        elif after is None:
+            yield _one_sided("removed", _entry(before), Change("removed", word, owner))
+        else:
+            yield replace(_field(Field(word, text=word in _TEXTS), before, after), names=owner)
+
+
+def _entry(value: Json) -> str | None:
+    """A decorator without attributes is `true`, and has no value to tell."""
+    return None if value is True else _value(value)
+
+
+def _unknown(key: str, old: Json, new: Json) -> Iterator[Change]:
+    """Anything that differs, by its path."""
+    if old == new:
+        return
+    path = (key,) if key else ()
+    leaves = _leaves(old, new, path) if isinstance(old, dict) and isinstance(new, dict) else [(path, old, new)]
+    for where, before, after in leaves:
+        yield replace(_field(Field(""), before, after), names=(clean.name(".".join(where)),) if where else ())
+
+
+def _leaves(
+    old: Mapping[str, Json], new: Mapping[str, Json], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Json, Json]]:
+    for key in _union(old, new):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from _leaves(before, after, (*path, key))
+        elif before != after:
+            yield (*path, key), before, after
+
+
+def _field(known: Field, before: Json, after: Json) -> Change:
+    one, other = clean.pair(*(_value(value, known.absent, known.text) for value in (before, after)))
+    change = Change("changed", known.what, before=one, after=other, unit=known.unit)
+    # the unit stands with the number that it belongs to: `5 days → 1800 s`
+    if known.unit and before is None:
+        return replace(change, unit="", after=f"{other} {known.unit}")
+    if known.unit and after is None:
+        return replace(change, unit="", before=f"{one} {known.unit}")
+    return change
+
+
+def _of(subject: str, name: str, changes: Iterable[Change]) -> Iterator[Change]:
+    """Changes of one step or parameter: what was their subject is what changed of it."""
+    for change in changes:
+        yield replace(
+            change, subject=subject, names=(clean.name(name),), what=change.subject, key=", ".join(change.names)
+        )
+
+
+def _one_sided(kind: Literal["added", "removed"], value: str | None, change: Change) -> Change:
+    shown = None if value is None else _short(value)
+    return replace(change, after=shown) if kind == "added" else replace(change, before=shown)
+
+
+def _value(value: Json, absent: str = "none", text: bool = False) -> str:
+    """A value as it is told; `text`: it is always text, so it needs no quotes to say so."""
+    if value is None:
+        return absent
+    if value is True:
+        return _YES.get(absent, "true")
+    if value is False and absent in _YES:
+        return absent
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value) or absent
+    return value if text and isinstance(value, str) else clean.show(value)
+
+
+def _short(text: str) -> str:
+    return clean.cut(clean.visible(text), clean.VALUE)
+
+
+def _parameter(entry: Json) -> str:
+    if not isinstance(entry, dict):
+        return _value(entry)
+    default = [f"default {_value(entry['default'])}"] if "default" in entry else []
+    required = ["required"] if entry.get("required") else []
+    return ", ".join([str(entry.get("type", "of unknown type")), *default, *required])
+
+
+def _step_summary(entry: Json) -> str | None:
+    if not isinstance(entry, dict):
+        return None
+    told = [str(entry.get("kind", "step"))]
+    for key in ("cpu", "memory", "gpu", "image"):
+        if key in entry:
+            unit = _STEP_FIELDS[key].unit
+            told.append(f"{key} {_value(entry[key])}" + (f" {unit}" if unit else ""))
+    return ", ".join(told)
+
+
+def _file_changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[FileChange]:
+    for path in sorted({*old, *new}):
+        before, after = (str(side[path]) if path in side else None for side in (old, new))
+        if before != after:
+            yield FileChange(
+                "added" if before is None else "removed" if after is None else "changed", path, before, after
+            )
+
+
+def _without(entry: Mapping[str, Json], keys: set[str]) -> dict[str, Json]:
+    return {key: value for key, value in entry.items() if key not in keys}
+
+
+def _is_none_or(kind: type, *values: Json) -> bool:
+    return all(value is None or isinstance(value, kind) for value in values)
+
+
+def _union(old: Mapping[str, Json], new: Mapping[str, Json]) -> list[str]:
+    """Keys of both, in the new one's order."""
+    return list(dict.fromkeys([*new, *old]))

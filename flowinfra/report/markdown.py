@@ -1,0 +1,232 @@
+"""A report for a pull-request comment: always within its limit, the most important first, the rest folded or counted.
+
+Everything untrusted stands in a code span, a code block or `<code>`, where a forge reads neither markup nor mentions
+(`@user`, `#123`), nor Markdown: backslashes would not keep a mention from being one.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flowinfra.report import change, resources
+from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
+from flowinfra.report.graph import Graph, mermaid
+from flowinfra.report.words import Phrase, Span, count, names, phrase
+
+LIMIT = 65_536
+"""A comment's length in UTF-16 units, which the forges count no stricter than."""
+MARK = "<!-- flowinfra report -->"
+"""First line: by it a later run finds the comment to update."""
+
+_RESERVED = 600
+"""For the line that counts what was left out."""
+_LINES = 30
+"""Lines of one flow that are not folded."""
+_DIFF_LINES = 400
+"""Lines of one diff."""
+_GROUPS = 60
+"""Lines of one list of resources."""
+_ROWS = 20
+"""Stacks of one table."""
+_RUNS = re.compile("`+")
+
+# What goes in first while there is room.
+_HEAD, _RISK, _FLOW, _GRAPH, _FILES, _RESOURCES = range(6)
+_COUNTED = {_RISK: "risk", _FLOW: "flow", _GRAPH: "graph", _FILES: "source diff", _RESOURCES: "list of resources"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of the comment that is in it as a whole, or not."""
+
+    rank: int
+    text: str
+    owner: int | None = None
+    """Index of the block without which this one makes no sense."""
+
+
+def render(report: Report) -> str:
+    """The comment: fewer than `LIMIT` characters, whatever the report holds."""
+    blocks = _blocks(report)
+    kept = _fitting(blocks)
+    text = "\n".join(blocks[index].text for index in sorted(kept))
+    return f"{text}{_left_out(blocks, kept)}\n"
+
+
+def _fitting(blocks: Sequence[Block]) -> set[int]:
+    room = LIMIT - _RESERVED
+    kept: set[int] = set()
+    for index in sorted(range(len(blocks)), key=lambda index: (blocks[index].rank, index)):
+        block = blocks[index]
+        size = _length(block.text) + 1
+        if size <= room and (block.owner is None or block.owner in kept):
+            kept.add(index)
+            room -= size
+    return kept
+
+
+def _left_out(blocks: Sequence[Block], kept: set[int]) -> str:
+    missing = [block.rank for index, block in enumerate(blocks) if index not in kept]
+    told = [
+        count(missing.count(rank), word, "lists of resources" if rank == _RESOURCES else None)
+        for rank, word in _COUNTED.items()
+        if rank in missing
+    ]
+    if not missing:
+        return ""
+    return f"\n> **Left out, for the length of a comment:** {', '.join(told) or 'messages'}. `-f html` has all of it.\n"
+
+
+def _blocks(report: Report) -> list[Block]:
+    """All blocks in the order of the document."""
+    stacks = report.stacks
+    blocks = [Block(_HEAD, f"{MARK}\n{_title(report)}\n")]
+    blocks += [Block(_HEAD, _table(stacks[start : start + _ROWS])) for start in range(0, len(stacks), _ROWS)]
+    blocks += _risks(stacks)
+    for stack in stacks:
+        if len(stacks) > 1:
+            blocks.append(Block(_HEAD, f"## {_code(stack.stack)}\n"))
+        if stack.failed or stack.diagnostics:
+            blocks.append(Block(_HEAD, _diagnostics(stack)))
+        packages = [flow for flow in stack.flows if flow.kind == "package only" and not flow.risks]
+        for flow in stack.flows:
+            if flow not in packages:
+                owner = len(blocks)
+                blocks.append(Block(_FLOW, _flow(flow)))
+                blocks += [Block(_GRAPH, _graph(flow.graph, flow.kind == "changed"), owner)] if flow.graph else []
+                blocks += [Block(_RESOURCES, _resources(flow.resources), owner)] if flow.resources else []
+        if packages:
+            blocks.append(Block(_FLOW, _packages(packages)))
+        if stack.resources:
+            blocks.append(Block(_RESOURCES, "**Resources of no flow**\n\n" + _resources(stack.resources)))
+    if report.files:
+        blocks.append(Block(_HEAD, f"**{count(len(report.files), 'source file')}**\n"))
+        blocks += [Block(_FILES, _file(file)) for file in report.files]
+    return blocks
+
+
+def _title(report: Report) -> str:
+    changing = [stack for stack in report.stacks if stack.changes]
+    if report.failed:
+        return "# The preview failed"
+    if not changing:
+        return "# No change"
+    flows = sum(len(stack.flows) for stack in changing)
+    what = f"{count(flows, 'flow')} {'changes' if flows == 1 else 'change'}" if flows else "Resources change"
+    risks = f", {count(report.risks, 'risk')}" if report.risks else ""
+    return f"# {what} in {_line(phrase(*names(stack.stack for stack in changing)))}{risks}"
+
+
+def _table(reports: Iterable[StackReport]) -> str:
+    lines = ["| stack | flows | resources | risks |", "|---|---|---|---|"]
+    for report in reports:
+        risks = f"**{len(report.all_risks)}**" if report.all_risks else "none"
+        stack = _code(report.stack).replace("|", "\\|")
+        flows = "preview failed" if report.failed else report.flows_in_words()
+        lines.append(f"| {stack} | {flows} | {report.resources_in_words()} | {risks} |")
+    return "\n".join(lines) + "\n"
+
+
+def _risks(stacks: Sequence[StackReport]) -> list[Block]:
+    found: list[Block] = []
+    for stack in stacks:
+        for flow, risk in stack.all_risks:
+            who = [text for text in (stack.stack if len(stacks) > 1 else "", flow) if text]
+            told = f"{' '.join(map(_code, who))}: " if who else ""
+            found.append(Block(_RISK, f"> - {told}{_line(risk.line)}"))
+    return [Block(_HEAD, "> [!WARNING]\n> **Risks**\n>"), *found, Block(_HEAD, "")] if found else []
+
+
+def _diagnostics(report: StackReport) -> str:
+    told = "**The preview failed: what follows is not all there is.**\n\n" if report.failed else ""
+    messages = "\n".join(f"{each.severity}: {each.message}" for each in report.diagnostics)
+    return told + (_fenced(messages[:8_000], "") if messages else "")
+
+
+def _flow(flow: FlowReport) -> str:
+    words = change.fact if flow.kind in ("new", "removed") else change.words
+    told = [f"- {_line(words(each))}" for each in flow.changes]
+    if flow.files:
+        told.append(f"- {_line(_packaged(flow.files))}")
+    lines = [f"### {_code(flow.label)} {flow.kind}\n", *told[:_LINES]]
+    if folded := told[_LINES : 10 * _LINES]:
+        rest = len(told) - _LINES - len(folded)
+        folded += [f"- and {rest:,} more"] if rest else []
+        lines.append("\n" + _details(count(len(told) - _LINES, "more change"), "\n".join(folded)))
+    return "\n".join(lines) + "\n"
+
+
+def _packaged(files: Sequence[FileReport]) -> Phrase:
+    """Which files of a flow's package change."""
+    parts: list[Span | str] = []
+    for kind in ("changed", "added", "removed"):
+        if paths := [file.path for file in files if file.kind == kind]:
+            parts += ["; " if parts else "", *names(paths), f" {kind}"]
+    return phrase("package: ", *parts)
+
+
+def _packages(flows: Sequence[FlowReport]) -> str:
+    """Flows whose code package alone changes, those with the same files on one line."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for flow in flows:
+        groups.setdefault(tuple(file.path for file in flow.files), []).append(flow.label)
+    lines = [f"### Package only: {count(len(flows), 'flow')}\n"]
+    for files, owners in groups.items():
+        because = phrase(" (", *names(files), " changed)") if files else ()
+        lines.append(f"- {_line(phrase(*names(owners, most=20)))}{_line(because)}")
+    return "\n".join(lines) + "\n"
+
+
+def _graph(graph: Graph, unfolded: bool) -> str:
+    more = f"\n\n{count(graph.left_out, 'more step')} not drawn." if graph.left_out else ""
+    return _details("Graph", _fenced(mermaid(graph), "mermaid") + more, unfolded)
+
+
+def _file(file: FileReport) -> str:
+    if file.diff is None:
+        return f"- {_code(file.path)} {file.kind} ({_code(file.before or 'none')} → {_code(file.after or 'none')})\n"
+    lines = file.diff[:_DIFF_LINES]
+    more = f"\n\n{len(file.diff) - len(lines):,} more lines" if len(file.diff) > len(lines) else ""
+    summary = f"<code>{html.escape(file.path)}</code> {file.kind}"
+    return _details(summary, _fenced("\n".join(lines), "diff") + more)
+
+
+def _resources(found: Sequence[resources.ResourceChange]) -> str:
+    counts = {action: sum(each.action == action for each in found) for action in resources.ACTIONS}
+    summary = ", ".join(f"{number} {action}" for action, number in counts.items() if number)
+    groups = resources.grouped(found)
+    lines = [f"- {group.action} {_line(group.line)}" for group in groups[:_GROUPS]]
+    lines += [f"- and {len(groups) - _GROUPS:,} more"] if len(groups) > _GROUPS else []
+    return _details(f"Resources: {summary}", "\n".join(lines))
+
+
+def _details(summary: str, body: str, unfolded: bool = False) -> str:
+    return f"<details{' open' if unfolded else ''}><summary>{summary}</summary>\n\n{body}\n\n</details>\n"
+
+
+def _line(line: Phrase) -> str:
+    return "".join(span.text if span.role == "plain" else _code(span.text) for span in line)
+
+
+def _code(text: str) -> str:
+    """A code span that nothing in `text` can end."""
+    if not text:
+        return '`""`'
+    longest = max((len(run) for run in _RUNS.findall(text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if text[0] in " `" or text[-1] in " `" else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _fenced(text: str, language: str) -> str:
+    """A code block that nothing in `text` can end."""
+    longest = max((len(run) for run in _RUNS.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

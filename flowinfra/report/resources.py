@@ -1,0 +1,210 @@
+"""What Pulumi does to which resource, and which resources belong to which flow. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from flowinfra.report import clean
+from flowinfra.report.preview import STACK_TYPE, Preview, State, Step
+from flowinfra.report.words import Phrase, Span, names, phrase
+
+Json = Any
+Action = Literal["deleted", "replaced", "retained", "created", "updated", "imported"]
+
+ACTIONS: tuple[Action, ...] = ("deleted", "replaced", "retained", "created", "updated", "imported")
+"""What is shown first comes first."""
+
+STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+CLOUD_CONTROL = "aws:cloudcontrol/resource:Resource"
+JOB_DEFINITION = "aws:batch/jobDefinition:JobDefinition"
+DATASTORE_OBJECTS = ("aws:s3/bucketObjectv2:BucketObjectv2", "aws:s3/bucketObject:BucketObject")
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+MANAGED_POLICY = "aws:iam/policy:Policy"
+
+_NOUNS = {
+    STATE_MACHINE: "state machine",
+    JOB_DEFINITION: "job definition",
+    **dict.fromkeys(DATASTORE_OBJECTS, "datastore object"),
+    ROLE: "role",
+    ROLE_POLICY: "role policy",
+    ATTACHMENT: "role's managed policy",
+    MANAGED_POLICY: "managed policy",
+    "aws:cloudwatch/eventRule:EventRule": "schedule rule",
+    "aws:cloudwatch/eventTarget:EventTarget": "schedule target",
+    "aws:cloudwatch/logGroup:LogGroup": "log group",
+    "aws:s3/bucket:Bucket": "bucket",
+    "aws:s3/bucketV2:BucketV2": "bucket",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "bucket's access block",
+    "aws:dynamodb/table:Table": "table",
+    "aws:batch/jobQueue:JobQueue": "job queue",
+    "aws:batch/computeEnvironment:ComputeEnvironment": "compute environment",
+    "aws:ec2/securityGroup:SecurityGroup": "security group",
+    "aws:secretsmanager/secret:Secret": "secret",
+    "pulumi:index:Stash": "deploy-time parameters",
+}
+_FLOW_TYPE = re.compile(r"flowinfra:[a-z0-9-]+:\w*Flow")
+_OPS: dict[str, Action] = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "replace": "replaced",
+    "create-replacement": "replaced",
+    "delete-replaced": "replaced",
+    "import": "imported",
+    "import-replacement": "replaced",
+}
+"""All other operations (same, read, refresh, discard, …) leave the resource as it is."""
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """One resource that does not stay as it is."""
+
+    action: Action
+    noun: str
+    """Our word for its type; empty for a type that we do not know."""
+    type: str
+    """As Pulumi names it: untrusted, made printable; so are the two below."""
+    name: str
+    reasons: tuple[str, ...] = ()
+    """Properties that make it an update or a replacement."""
+    old_stays: bool = False
+    """Replaced, but the old one is retained."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Resources of one type to which the same happens."""
+
+    action: Action
+    line: Phrase
+    """Type, names and reasons: `job definition train-job-start (containerProperties)`."""
+
+
+@dataclass(frozen=True)
+class FlowPart:
+    """What a preview has of one flow."""
+
+    name: str
+    """The component's name in Pulumi."""
+    step: Step | None
+    """The component's own step; None where it stays as it is and the preview leaves it out."""
+    children: tuple[Step, ...]
+    """Its resources' steps."""
+
+    @property
+    def old(self) -> Mapping[str, Json] | None:
+        """The flow's inputs before, if it was there."""
+        return self.step.old.inputs if self.step and self.step.old else None
+
+    @property
+    def new(self) -> Mapping[str, Json] | None:
+        """The flow's inputs after, if it will be there."""
+        return self.step.new.inputs if self.step and self.step.new else None
+
+    @property
+    def op(self) -> str:
+        """What happens to the component."""
+        return self.step.op if self.step else "same"
+
+
+def split(preview: Preview) -> tuple[list[FlowPart], list[Step]]:
+    """The parts of a preview's flows, in its order, and the steps that belong to no flow."""
+    components: dict[str, Step | None] = {}
+    children: dict[str, list[Step]] = {}
+    others: list[Step] = []
+    for step in preview.steps:
+        if _FLOW_TYPE.fullmatch(step.urn.type):
+            components[step.urn.text] = step
+    for step in preview.steps:
+        if _FLOW_TYPE.fullmatch(step.urn.type):
+            continue
+        owner = _flow_above(step, components)
+        if owner is None:
+            others.append(step)
+        else:
+            components.setdefault(owner, None)
+            children.setdefault(owner, []).append(step)
+    # a component's name may hold `::`
+    return [
+        FlowPart(urn.split("::", 3)[-1], step, tuple(children.get(urn, ()))) for urn, step in components.items()
+    ], others
+
+
+def resource_changes(steps: Iterable[Step]) -> list[ResourceChange]:
+    """What happens to resources, the gravest first; components, providers and the stack itself are none."""
+    found: dict[str, ResourceChange] = {}
+    for step in steps:
+        action = _OPS.get(step.op)
+        known = found.get(step.urn.text)
+        if action is None or not step.state.custom or _is_machinery(step.urn.type):
+            continue
+        if known and known.action == "replaced":
+            continue  # a replacement's single steps, which --show-replacement-steps adds
+        old = step.old or State({})
+        retained = old.retained and action in ("deleted", "replaced")
+        if action == "deleted" and retained:
+            action = "retained"
+        found[step.urn.text] = ResourceChange(
+            action,
+            noun(step),
+            clean.name(step.urn.type),
+            clean.name(step.urn.name),
+            tuple(clean.name(reason) for reason in step.reasons),
+            retained and action == "replaced",
+        )
+    return sorted(
+        found.values(), key=lambda change: (ACTIONS.index(change.action), change.noun, change.type, change.name)
+    )
+
+
+def noun(step: Step) -> str:
+    """Our word for a resource's type; empty for one that we do not know."""
+    return "state machine" if is_state_machine(step) else _NOUNS.get(step.urn.type, "")
+
+
+def is_state_machine(step: Step) -> bool:
+    """A state machine, also one that is made by way of Cloud Control for its name's dots."""
+    if step.urn.type == STATE_MACHINE:
+        return True
+    return step.urn.type == CLOUD_CONTROL and step.state.inputs.get("typeName") == "AWS::StepFunctions::StateMachine"
+
+
+def grouped(changes: Iterable[ResourceChange]) -> list[Group]:
+    """Lines for a list of resources, in its order."""
+    groups: dict[ResourceChange, list[str]] = {}
+    for change in changes:
+        groups.setdefault(replace(change, name=""), []).append(change.name)
+    return [Group(change.action, _line(change, owners)) for change, owners in groups.items()]
+
+
+def _flow_above(step: Step, components: Mapping[str, Step | None]) -> str | None:
+    """URN of the flow that a resource belongs to."""
+    parent = step.state.parent
+    if parent is None or parent in components:
+        return parent
+    # the flow's own step is left out of a preview where it stays as it is; its URN tells its type
+    parts = parent.split("::", 3)
+    return parent if len(parts) == 4 and _FLOW_TYPE.fullmatch(parts[2].rsplit("$", 1)[-1]) else None
+
+
+def _line(change: ResourceChange, owners: list[str]) -> Phrase:
+    kind: Span | str = _plural(change.noun) if len(owners) > 1 else change.noun
+    reasons: list[Span | str] = [" (", *names(change.reasons), ")"] if change.reasons else []
+    staying = "; the old one stays" if change.old_stays else ""
+    return phrase(kind or Span(change.type, "name"), " ", *names(owners), *reasons, staying)
+
+
+def _plural(noun: str) -> str:
+    if not noun or noun.endswith("parameters"):
+        return noun
+    return noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+
+
+def _is_machinery(kind: str) -> bool:
+    return kind == STACK_TYPE or kind.startswith("pulumi:providers:")
