@@ -139,6 +139,9 @@ def assemble(
     }
     rule = _schedule_rule(calls)
     flow = _flow(request, answer, definition, rule, _rename(answer["flow"], renamed))
+    start = definition["States"][definition["StartAt"]]["Parameters"]["ContainerOverrides"]["Command"]
+    if not any(map(mends.quotes_parameters, [*start, *(entry.text or "" for entry in objects.values())])):
+        raise ValueError("its start step takes parameters in another way")
     compiled = CompiledFlow(
         metaflow=answer["metaflow"],
         target="step-functions",

@@ -12,6 +12,7 @@ from typing import Any
 
 from flowinfra.compiler import package, process, store
 from flowinfra.compiler.assemble import assemble
+from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
@@ -121,7 +122,11 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
         if answer.data["environments"] is not None:
             check_lock(request, lock, answer.data)
             packages = environment_objects(lock, used_environments(answer.data)) if lock else {}
-        made = assemble(request, answer.data, answer.folder, selection, git, packages)
+        try:
+            made = assemble(request, answer.data, answer.folder, selection, git, packages)
+        except (LookupError, TypeError, ValueError) as error:
+            what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
+            raise unfit(request, answer.data["metaflow"], what) from error
     files, folders = _inputs(answer.data, selection, reads)
     store.remember(key, files, folders, made.flow.to_json().encode(), made.blobs, [p.sha256 for p in packages.values()])
     return made.flow, False

@@ -24,10 +24,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     kind, message, label = error["kind"], error["message"], request.label
     if kind in ("seam", "unknown-call"):
         what = "lacks" if kind == "seam" else "makes an AWS call that flowinfra does not know:"
-        return UnsupportedMetaflowError(
-            f"{label}: Metaflow {metaflow} {what} {message}; use a version that this flowinfra supports "
-            "(see README) or a newer flowinfra"
-        )
+        return unfit(request, metaflow, f"{what} {message}")
     if kind == "not-a-flow":
         return CompileError(f"{label}: {message}; the file must end with `if __name__ == '__main__': MyFlow()`")
     if kind == "project-branch":
@@ -58,6 +55,14 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     if kind == "syntax":
         return CompileError(f"{where}: syntax error: {message}")
     return CompileError(f"{where}: {message}")
+
+
+def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaflowError:
+    """The error for a Metaflow that does something else than what we build on."""
+    return UnsupportedMetaflowError(
+        f"{request.label}: Metaflow {metaflow} {what}; use a version that this flowinfra supports (see README) "
+        "or a newer flowinfra"
+    )
 
 
 def _place(request: CompileRequest, error: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ _EXPORT = re.compile(
     r"python -m metaflow\.plugins\.aws\.step_functions\.set_batch_environment parameters (?P<file>[a-z]{10}) "
     r"&& \. `pwd`/(?P=file)"
 )
+_LEFT = re.compile(r"set_batch_environment (?!parent_tasks parent_tasks\.sh )")
 _PARENTS = re.compile(r"set_batch_environment parent_tasks (?P<file>[a-z]{10}) && \. `pwd`/(?P=file)")
 
 # One line of Python for the task's shell: no single quote, backslash or $ may stand in it.
@@ -23,8 +24,8 @@ _QUOTED_EXPORT = (
     'p=json.loads(e.get("METAFLOW_DEFAULT_PARAMETERS","{}"));'
     'p.update(json.loads(e.get("METAFLOW_PARAMETERS","{}")));'
     'open("parameters.sh","w",encoding="utf-8").writelines('
-    '"export METAFLOW_INIT_%s=%s;"%(k.upper().replace("-","_"),'
-    "shlex.quote(v if isinstance(v,str) else json.dumps(v))) for k,v in p.items())"
+    '"export METAFLOW_INIT_%s=%s;"%(n,shlex.quote(v if isinstance(v,str) else json.dumps(v))) '
+    'for k,v in p.items() for n in [k.upper().replace("-","_")] if n.isascii() and ("_"+n).isidentifier())'
     "' && . `pwd`/parameters.sh"
 )
 
@@ -33,7 +34,8 @@ def quote_parameters(command: str) -> str:
     r"""Parameters reach the task as they were given.
 
     Metaflow writes `export NAME=<json>` to a file that the shell sources: `$(id)`, `$HOME` and backticks in a value are
-    executed, and non-ASCII characters arrive as `\\uXXXX`. The same export is written here with shell quoting.
+    executed, and non-ASCII characters arrive as `\\uXXXX`. The same export is written here with shell quoting; a name
+    in the trigger's input that is no variable's, which the shell would execute too, is left out.
     """
     return _EXPORT.sub(lambda _: _QUOTED_EXPORT, command)
 
@@ -62,8 +64,19 @@ def _plain_version(entry: dict[str, str], python: str) -> dict[str, str]:
 
 
 def mend_command(command: str) -> str:
-    """All mends of a step's command."""
-    return name_parent_tasks(quote_parameters(command))
+    """All mends of a step's command.
+
+    Raises ValueError where Metaflow writes one of these files in a way that the mends do not fit.
+    """
+    mended = name_parent_tasks(quote_parameters(command))
+    if _LEFT.search(mended):
+        raise ValueError("its tasks export their parameters or parents in another way")
+    return mended
+
+
+def quotes_parameters(command: str) -> bool:
+    """True for the command of a start step whose parameters arrive quoted."""
+    return _QUOTED_EXPORT in command
 
 
 def mend_state(state: dict[str, Any], python: str) -> dict[str, Any]:

@@ -221,6 +221,7 @@ def _registered(job: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     """A job definition as it was given to the account: without what moto adds."""
     added = {"jobDefinitionName", "jobDefinitionArn", "revision", "status"}
     known = {key: value for key, value in job.items() if key in ours or (value and key not in added)}
-    container = job["containerProperties"]
     own = ours["containerProperties"]
-    return {**known, "containerProperties": {k: v for k, v in container.items() if k in own or v}}
+    container = {k: v for k, v in job["containerProperties"].items() if k in own or v}
+    container.pop("fargatePlatformConfiguration", None)  # the default
+    return {**known, "containerProperties": container}
