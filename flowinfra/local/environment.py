@@ -60,7 +60,8 @@ def _aws(instance: Instance, state: State) -> dict[str, str]:
 
 def _pulumi(state: State) -> dict[str, str]:
     return {
-        "PULUMI_BACKEND_URL": state.pulumi_backend.as_uri(),
+        # without side files, which are not written atomically: a killed engine would leave one that no command can read
+        "PULUMI_BACKEND_URL": f"{state.pulumi_backend.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_HOME": str(state.pulumi_home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
