@@ -346,7 +346,8 @@ def _schedule(making: _Making, machine: pulumi.Resource, enabled: bool) -> None:
         schedule_expression=schedule.expression,
         state="ENABLED" if enabled else "DISABLED",
         tags=plan.tags,
-        opts=making.child,
+        # AWS takes a rule of this name for an update of the one that is there: made once the machine was not refused
+        opts=making.options(depends_on=[machine]),
     )
     aws.cloudwatch.EventTarget(
         f"{making.name}-schedule-target",
