@@ -339,7 +339,7 @@ GRAMMARS: dict[str, str] = {
     "region": r"[a-z]{2}(-[a-z]+)+-[0-9]",
     "owner": _WORD,
     "token": _WORD,
-    "service-url": r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_.~-]+)*/?",
+    "service-url": r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_.-]+)*/?",
     "job-role": _ROLE,
     "execution-role": _ROLE,
     "job-definition": r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}:[0-9]+",
