@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
-from typing import IO
 
 import click
 
 from flowinfra.errors import PreviewError
-from flowinfra.report import html, markdown
+from flowinfra.report import html, markdown, text
 from flowinfra.report.assemble import Report, assemble
 from flowinfra.report.preview import Preview, parse_preview, read_preview
 from flowinfra.report.sources import Folder, Place, Revision, Sources
@@ -66,14 +66,16 @@ def command(
         raise click.UsageError("--base and --base-dir exclude each other: give a git revision, or a folder")
     sources = Sources(_old(source, base, base_dir), Folder(source) if base or base_dir else None)
     report = assemble(map(_read, previews), sources)
-    if output is None:
-        _write(report, form, _stdout(form))
-    else:
+    if output is not None:
         try:
-            with output.open("w", encoding="utf-8", newline="\n") as file:
-                _write(report, form, file)
+            output.write_bytes(_document(report, form))
         except OSError as error:
             raise PreviewError(f"{output}: cannot be written ({error.strerror}); give another -o") from None
+    elif form == "text" and sys.stdout.isatty():
+        text.render(report, sys.stdout)
+    else:
+        # as bytes: pipes of Windows are not UTF-8, but what reads a comment or a page is
+        click.echo(_document(report, form), nl=False)
     sys.exit(_exit_code(report, fail_on))
 
 
@@ -89,22 +91,14 @@ def _old(source: Path, base: str | None, base_dir: Path | None) -> Place | None:
     return Revision(source, base) if base is not None else None
 
 
-def _write(report: Report, form: str, out: IO[str]) -> None:
-    if form == "text":
-        # imported when needed: rich is for terminals only
-        from flowinfra.report import text
-
-        text.render(report, out)
-    else:
-        out.write(markdown.render(report) if form == "markdown" else html.render(report))
-    out.flush()
-
-
-def _stdout(form: str) -> IO[str]:
-    """Standard output. Pipes of Windows are not UTF-8, but what reads a comment or a page is."""
-    if form == "text" and sys.stdout.isatty():
-        return sys.stdout
-    return click.get_text_stream("stdout", encoding="utf-8", errors="replace")
+def _document(report: Report, form: str) -> bytes:
+    if form == "markdown":
+        return markdown.render(report).encode()
+    if form == "html":
+        return html.render(report).encode()
+    out = io.StringIO()
+    text.render(report, out)
+    return out.getvalue().encode()
 
 
 def _exit_code(report: Report, fail_on: str | None) -> int:

@@ -14,7 +14,8 @@ from flowinfra.report.changes import compare, introduce
 from flowinfra.report.graph import Graph, merged, unmarked
 from flowinfra.report.preview import Diagnostic, Preview
 from flowinfra.report.resources import ACTIONS, FlowPart, ResourceChange, resource_changes, split
-from flowinfra.report.risks import Risk, flow_risks, other_risks
+from flowinfra.report.risk import Risk
+from flowinfra.report.risks import flow_risks, other_risks
 from flowinfra.report.sources import Sources
 from flowinfra.report.steps import mapping
 from flowinfra.report.words import count
@@ -90,6 +91,14 @@ class StackReport:
         found = [(flow.label, risk) for flow in self.flows for risk in flow.risks]
         found += [("", risk) for risk in self.risks]
         return tuple(sorted(found, key=lambda each: each[1].rank))
+
+    @property
+    def risk_lines(self) -> tuple[tuple[tuple[str, ...], Risk], ...]:
+        """The same risk of several flows once: flows (none for none) and risk, the gravest first."""
+        groups: dict[Risk, list[str]] = {}
+        for label, risk in self.all_risks:
+            groups.setdefault(risk, []).append(label)
+        return tuple((tuple(label for label in labels if label), risk) for risk, labels in groups.items())
 
     @property
     def all_resources(self) -> tuple[ResourceChange, ...]:

@@ -233,10 +233,10 @@ def _members(word: str, old: list[Json], new: list[Json]) -> Iterator[Change]:
     """Lists whose order says nothing."""
     for item in old:
         if item not in new:
-            yield Change("removed", word, (_short(_value(item)),))
+            yield Change("removed", word, (clean.short(_value(item)),))
     for item in new:
         if item not in old:
-            yield Change("added", word, (_short(_value(item)),))
+            yield Change("added", word, (clean.short(_value(item)),))
 
 
 def _entries(word: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Change]:
@@ -297,7 +297,7 @@ def _of(subject: str, name: str, changes: Iterable[Change]) -> Iterator[Change]:
 
 
 def _one_sided(kind: Literal["added", "removed"], value: str | None, change: Change) -> Change:
-    shown = None if value is None else _short(value)
+    shown = None if value is None else clean.short(value)
     return replace(change, after=shown) if kind == "added" else replace(change, before=shown)
 
 
@@ -312,10 +312,6 @@ def _value(value: Json, absent: str = "none", text: bool = False) -> str:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value) or absent
     return value if text and isinstance(value, str) else clean.show(value)
-
-
-def _short(text: str) -> str:
-    return clean.cut(clean.visible(text), clean.VALUE)
 
 
 def _parameter(entry: Json) -> str:

@@ -41,6 +41,11 @@ def cut(text: str, limit: int) -> str:
     return f"{text[:limit]}… ({len(text):,} characters)"
 
 
+def short(text: str) -> str:
+    """A value as a report shows it."""
+    return cut(visible(text), VALUE)
+
+
 def name(text: str) -> str:
     """A name as a report shows it."""
     return cut(visible(text), NAME)

@@ -10,6 +10,7 @@ import re
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import cache, lru_cache
 
 _MONTHS = dict(
     zip(("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), range(1, 13), strict=True)
@@ -17,9 +18,9 @@ _MONTHS = dict(
 _DAYS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7}
 _FIRST, _END = date(2024, 1, 1), date(2028, 1, 1)
 """Four years with a leap day: the calendar's shape repeats closely enough."""
-_LENGTH = (_END - _FIRST).days
 
 
+@lru_cache(maxsize=4096)
 def runs_per_day(expression: str) -> float | None:
     """Average number of runs a day; None where the expression is not one that we read."""
     fields = expression.upper().split()
@@ -31,12 +32,8 @@ def runs_per_day(expression: str) -> float | None:
         fires = _day_rule(fields[2], fields[4])
     except ValueError:
         return None
-    days = 0
-    day = _FIRST
-    while day < _END:
-        days += day.month in months and fires(day)
-        day += timedelta(days=1)
-    return days * len(minutes) * len(hours) / _LENGTH
+    days = sum(day.month in months and fires(day) for day in _calendar())
+    return days * len(minutes) * len(hours) / len(_calendar())
 
 
 def frequency(expression: str) -> str | None:
@@ -51,6 +48,11 @@ def frequency(expression: str) -> str | None:
         if times > 0.97 or period == "year":
             return _times(times, period)
     raise AssertionError("unreachable: a year ends the loop")
+
+
+@cache
+def _calendar() -> tuple[date, ...]:
+    return tuple(_FIRST + timedelta(days=number) for number in range((_END - _FIRST).days))
 
 
 def _times(times: float, period: str) -> str:

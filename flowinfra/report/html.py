@@ -94,11 +94,12 @@ def _diagnostics(stack: StackReport) -> str:
 
 def _risks(stack: StackReport) -> str:
     items = [
-        f"<li>{f'<b>{escape(flow)}</b>: ' if flow else ''}{_line(risk.line)}</li>" for flow, risk in stack.all_risks
+        f"<li>{_line(phrase(*names(owners), ': ' if owners else ''))}{_line(risk.line)}</li>"
+        for owners, risk in stack.risk_lines
     ]
     if not items:
         return ""
-    return f'<div class="risks"><h3>{count(len(items), "risk")}</h3><ul>{"".join(items)}</ul></div>'
+    return f'<div class="risks"><h3>{count(len(stack.all_risks), "risk")}</h3><ul>{"".join(items)}</ul></div>'
 
 
 def _flow(flow: FlowReport, anchor: str) -> str:

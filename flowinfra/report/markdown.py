@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flowinfra.report import change, resources
@@ -23,6 +23,7 @@ MARK = "<!-- flowinfra report -->"
 
 _RESERVED = 600
 """For the line that counts what was left out."""
+_RISKS_ROOM = 24_000
 _LINES = 30
 """Lines of one flow that are not folded."""
 _DIFF_LINES = 400
@@ -35,7 +36,12 @@ _RUNS = re.compile("`+")
 
 # What goes in first while there is room.
 _HEAD, _RISK, _FLOW, _GRAPH, _FILES, _RESOURCES = range(6)
-_COUNTED = {_RISK: "risk", _FLOW: "flow", _GRAPH: "graph", _FILES: "source diff", _RESOURCES: "list of resources"}
+_COUNTED = {
+    _FLOW: ("flow's changes", "flows' changes"),
+    _GRAPH: ("graph", "graphs"),
+    _FILES: ("source file", "source files"),
+    _RESOURCES: ("list of resources", "lists of resources"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,35 +52,38 @@ class Block:
     text: str
     owner: int | None = None
     """Index of the block without which this one makes no sense."""
+    short: str = ""
+    """In place of `text` where that does not fit; empty for nothing."""
 
 
 def render(report: Report) -> str:
     """The comment: fewer than `LIMIT` characters, whatever the report holds."""
     blocks = _blocks(report)
-    kept = _fitting(blocks)
-    text = "\n".join(blocks[index].text for index in sorted(kept))
-    return f"{text}{_left_out(blocks, kept)}\n"
+    shown = _fitting(blocks)
+    text = "\n".join(shown[index] for index in sorted(shown))
+    return f"{text}{_left_out(blocks, shown)}\n"
 
 
-def _fitting(blocks: Sequence[Block]) -> set[int]:
+def _fitting(blocks: Sequence[Block]) -> dict[int, str]:
+    """Index of a block → what is shown of it: by rank, and of one rank first the short forms of all."""
     room = LIMIT - _RESERVED
-    kept: set[int] = set()
-    for index in sorted(range(len(blocks)), key=lambda index: (blocks[index].rank, index)):
-        block = blocks[index]
-        size = _length(block.text) + 1
-        if size <= room and (block.owner is None or block.owner in kept):
-            kept.add(index)
-            room -= size
-    return kept
+    shown: dict[int, str] = {}
+    for rank in sorted({block.rank for block in blocks}):
+        ranked = [(index, block) for index, block in enumerate(blocks) if block.rank == rank]
+        for form in ("short", "text"):
+            for index, block in ranked:
+                text: str = getattr(block, form)
+                size = _length(text) + 1 - (_length(shown[index]) + 1 if index in shown else 0)
+                whole = block.owner is None or shown.get(block.owner) == blocks[block.owner].text
+                if (text or form == "text") and size <= room and whole:
+                    shown[index] = text
+                    room -= size
+    return shown
 
 
-def _left_out(blocks: Sequence[Block], kept: set[int]) -> str:
-    missing = [block.rank for index, block in enumerate(blocks) if index not in kept]
-    told = [
-        count(missing.count(rank), word, "lists of resources" if rank == _RESOURCES else None)
-        for rank, word in _COUNTED.items()
-        if rank in missing
-    ]
+def _left_out(blocks: Sequence[Block], shown: Mapping[int, str]) -> str:
+    missing = [block.rank for index, block in enumerate(blocks) if shown.get(index) != block.text]
+    told = [count(missing.count(rank), *words) for rank, words in _COUNTED.items() if rank in missing]
     if not missing:
         return ""
     return f"\n> **Left out, for the length of a comment:** {', '.join(told) or 'messages'}. `-f html` has all of it.\n"
@@ -91,21 +100,24 @@ def _blocks(report: Report) -> list[Block]:
             blocks.append(Block(_HEAD, f"## {_code(stack.stack)}\n"))
         if stack.failed or stack.diagnostics:
             blocks.append(Block(_HEAD, _diagnostics(stack)))
-        packages = [flow for flow in stack.flows if flow.kind == "package only" and not flow.risks]
+        packages = [flow for flow in stack.flows if _only_package(flow)]
         for flow in stack.flows:
-            if flow not in packages:
+            if not _only_package(flow):
                 owner = len(blocks)
-                blocks.append(Block(_FLOW, _flow(flow)))
+                blocks.append(Block(_FLOW, _flow(flow), short=_flow_in_short(flow)))
                 blocks += [Block(_GRAPH, _graph(flow.graph, flow.kind == "changed"), owner)] if flow.graph else []
                 blocks += [Block(_RESOURCES, _resources(flow.resources), owner)] if flow.resources else []
         if packages:
             blocks.append(Block(_FLOW, _packages(packages)))
         if stack.resources:
             blocks.append(Block(_RESOURCES, "**Resources of no flow**\n\n" + _resources(stack.resources)))
-    if report.files:
-        blocks.append(Block(_HEAD, f"**{count(len(report.files), 'source file')}**\n"))
-        blocks += [Block(_FILES, _file(file)) for file in report.files]
+    blocks += [Block(_FILES, _file(file)) for file in report.files]
     return blocks
+
+
+def _only_package(flow: FlowReport) -> bool:
+    """Such flows are told together."""
+    return flow.kind == "package only" and not flow.risks
 
 
 def _title(report: Report) -> str:
@@ -131,13 +143,24 @@ def _table(reports: Iterable[StackReport]) -> str:
 
 
 def _risks(stacks: Sequence[StackReport]) -> list[Block]:
-    found: list[Block] = []
+    """The risks, as many as leave room for the flows; the others by their kind."""
+    lines: list[str] = []
+    room = _RISKS_ROOM
+    rest: dict[str, int] = {}
     for stack in stacks:
-        for flow, risk in stack.all_risks:
-            who = [text for text in (stack.stack if len(stacks) > 1 else "", flow) if text]
-            told = f"{' '.join(map(_code, who))}: " if who else ""
-            found.append(Block(_RISK, f"> - {told}{_line(risk.line)}"))
-    return [Block(_HEAD, "> [!WARNING]\n> **Risks**\n>"), *found, Block(_HEAD, "")] if found else []
+        for owners, risk in stack.risk_lines:
+            where: list[Span | str] = [Span(stack.stack, "name"), " " if owners else ""] if len(stacks) > 1 else []
+            who = phrase(*where, *names(owners), ": " if where or owners else "")
+            line = f"> - {_line(who)}{_line(risk.line)}"
+            room -= _length(line) + 1
+            if room > 0:
+                lines.append(line)
+            else:
+                rest[risk.kind] = rest.get(risk.kind, 0) + max(1, len(owners))
+    if rest:
+        counted = ", ".join(f"{number:,} {kind}" for kind, number in rest.items())
+        lines.append(f"> - and {sum(rest.values()):,} more: {counted}")
+    return [Block(_RISK, "\n".join(["> [!WARNING]", "> **Risks**", ">", *lines, ""]))] if lines else []
 
 
 def _diagnostics(report: StackReport) -> str:
@@ -157,6 +180,12 @@ def _flow(flow: FlowReport) -> str:
         folded += [f"- and {rest:,} more"] if rest else []
         lines.append("\n" + _details(count(len(told) - _LINES, "more change"), "\n".join(folded)))
     return "\n".join(lines) + "\n"
+
+
+def _flow_in_short(flow: FlowReport) -> str:
+    told = [count(len(flow.changes), "change")] if flow.changes else []
+    told += [count(len(flow.risks), "risk")] if flow.risks else []
+    return f"### {_code(flow.label)} {flow.kind}\n\n{', '.join(told)}\n"
 
 
 def _packaged(files: Sequence[FileReport]) -> Phrase:
@@ -187,10 +216,11 @@ def _graph(graph: Graph, unfolded: bool) -> str:
 
 def _file(file: FileReport) -> str:
     if file.diff is None:
-        return f"- {_code(file.path)} {file.kind} ({_code(file.before or 'none')} → {_code(file.after or 'none')})\n"
+        hashes = f"{_code(file.before or 'none')} → {_code(file.after or 'none')}"
+        return f"- source file {_code(file.path)} {file.kind} ({hashes})\n"
     lines = file.diff[:_DIFF_LINES]
     more = f"\n\n{len(file.diff) - len(lines):,} more lines" if len(file.diff) > len(lines) else ""
-    summary = f"<code>{html.escape(file.path)}</code> {file.kind}"
+    summary = f"Source file <code>{html.escape(file.path)}</code> {file.kind}"
     return _details(summary, _fenced("\n".join(lines), "diff") + more)
 
 

@@ -38,6 +38,10 @@ class Grants:
     """Deny statements, as canonical JSON."""
 
 
+NOTHING = Grants(frozenset())
+"""A policy that allows nothing."""
+
+
 def grants(policy: Json) -> Grants | None:
     """The grants of a policy document (JSON text or object); None where it is not known or is none."""
     if isinstance(policy, str):

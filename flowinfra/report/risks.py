@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flowinfra.report import clean
 from flowinfra.report.change import Delta
 from flowinfra.report.changes import OFF, cron_of
 from flowinfra.report.cron import frequency, runs_per_day
-from flowinfra.report.policies import Grant, beyond, grants
 from flowinfra.report.preview import SECRET, UNKNOWN, State, Step
 from flowinfra.report.resources import (
-    ATTACHMENT,
     CLOUD_CONTROL,
     DATASTORE_OBJECTS,
     JOB_DEFINITION,
-    MANAGED_POLICY,
-    ROLE,
-    ROLE_POLICY,
     FlowPart,
     is_state_machine,
     noun,
 )
+from flowinfra.report.risk import Risk
+from flowinfra.report.roles import role_risks
 from flowinfra.report.steps import in_order, mapping, strings
-from flowinfra.report.words import Phrase, Span, count, names, phrase
+from flowinfra.report.words import Span, names, phrase
 
 Json = Any
 
@@ -39,28 +35,6 @@ NEAR = 0.8
 """Part of the limit from which on it is told."""
 STEP_TIMEOUT = 5 * 24 * 3600
 """Seconds: Metaflow's default for a step."""
-
-KINDS = {
-    "state-machine-deleted": "a state machine leaves: its executions' history is lost",
-    "state-machine-replaced": "a state machine is replaced: its executions' history is lost",
-    "data-deleted": "a bucket, table, queue or log group is deleted or replaced, with what it holds",
-    "in-use-deleted": "a job definition or datastore object is deleted that running executions may refer to",
-    "schedule-removed": "a schedule is removed or turned off",
-    "schedule-more-frequent": "a schedule fires more often, or one is turned on",
-    "parameter-removed": "a parameter is removed",
-    "parameter-type": "a parameter's type changes",
-    "parameter-required": "a parameter has to be given from now on",
-    "role-widened": "a role may do more",
-    "role-narrowed": "a role may do less, running executions included",
-    "retries-removed": "a step is tried fewer times",
-    "timeout-shortened": "a step or the run has less time",
-    "definition-size": "the definition is near AWS's limit",
-    "datastore-changed": "runs write to another datastore",
-    "queue-changed": "tasks go to another job queue",
-    "secret-given-up": "a secret is no longer readable, for running executions either",
-    "table-given-up": "the foreach table is no longer used, or another one is",
-}
-"""Every kind of risk, the gravest first."""
 
 _HOLD_DATA = {
     "aws:s3/bucket:Bucket": "what it holds is lost",
@@ -72,20 +46,6 @@ _HOLD_DATA = {
     "aws:secretsmanager/secret:Secret": "its value is lost",
 }
 _LEAVING = ("delete", "replace", "create-replacement", "delete-replaced", "import-replacement")
-
-
-@dataclass(frozen=True)
-class Risk:
-    """Something to look at twice."""
-
-    kind: str
-    """A key of `KINDS`."""
-    line: Phrase
-
-    @property
-    def rank(self) -> int:
-        """0 for the gravest."""
-        return list(KINDS).index(self.kind)
 
 
 def flow_risks(part: FlowPart, delta: Delta) -> list[Risk]:
@@ -100,7 +60,7 @@ def flow_risks(part: FlowPart, delta: Delta) -> list[Risk]:
         found += _places(part.old, part.new)
         found += _given_up(part.old, part.new)
     if part.old is None or part.new is not None:
-        found += _roles(part.children, told_apart=part.old is not None)
+        found += role_risks(part.children, part.name, given_up=part.old is not None)
     return _sorted(found)
 
 
@@ -112,7 +72,7 @@ def other_risks(steps: Iterable[Step]) -> list[Risk]:
         for step in listed
         if is_state_machine(step) and step.op == "delete" and not _retained(step)
     ]
-    return _sorted([*machines, *_data(listed), *_roles(listed, told_apart=False)])
+    return _sorted([*machines, *_data(listed), *role_risks(listed)])
 
 
 _HISTORY = "running executions end at their next state, and the history of all is lost"
@@ -131,7 +91,7 @@ def _state_machine(part: FlowPart) -> Iterator[Risk]:
 
 def _why(step: Step) -> list[Span | str]:
     """` (name a → b)`."""
-    old, new = (_told_inputs(state) for state in (step.old, step.new))
+    old, new = (_machine(state) for state in (step.old, step.new))
     differing = [key for key in (*step.reasons, "name", "type") if old.get(key) != new.get(key)]
     if not differing:
         return [" (", *names(map(clean.name, step.reasons)), ")"] if step.reasons else []
@@ -140,16 +100,17 @@ def _why(step: Step) -> list[Span | str]:
     return [" (", Span(clean.name(key), "name"), " ", Span(one, "before"), " → ", Span(other, "after"), ")"]
 
 
-def _told_inputs(state: State | None) -> Mapping[str, Json]:
-    """A state machine's inputs, of Cloud Control's JSON too."""
+def _machine(state: State | None) -> Mapping[str, Json]:
+    """A state machine's inputs; those in Cloud Control's JSON by the names that `aws.sfn.StateMachine` has."""
     inputs = state.inputs if state else {}
     if "desiredState" not in inputs:
         return inputs
-    desired = _json(inputs["desiredState"])
-    return {
-        "name": mapping({"": desired}, "").get("StateMachineName"),
-        "type": mapping({"": desired}, "").get("StateMachineType"),
-    }
+    try:
+        desired = json.loads(inputs["desiredState"])
+    except (TypeError, ValueError):
+        return {}
+    keys = {"name": "StateMachineName", "type": "StateMachineType", "definition": "DefinitionString"}
+    return {name: desired.get(key) for name, key in keys.items()} if isinstance(desired, dict) else {}
 
 
 def _gone(step: Step) -> bool:
@@ -160,30 +121,32 @@ def _gone(step: Step) -> bool:
         return True
     if step.urn.type != CLOUD_CONTROL or step.op != "update":
         return False
-    old, new = (_told_inputs(state) for state in (step.old, step.new))
-    return bool(old.get("name") and new.get("name")) and old != new
+    old, new = (_machine(state) for state in (step.old, step.new))
+    return any(old.get(key) and new.get(key) and old[key] != new[key] for key in ("name", "type"))
 
 
 def _retained(step: Step) -> bool:
     return bool(step.old and step.old.retained)
 
 
-def _in_use(steps: Iterable[Step]) -> Iterator[Risk]:
+def _in_use(steps: Iterable[Step]) -> Iterable[Risk]:
+    found: dict[str, Risk] = {}
     for step in steps:
         refers = step.urn.type == JOB_DEFINITION or step.urn.type in DATASTORE_OBJECTS
         if refers and step.op in ("delete", "replace", "delete-replaced") and not _retained(step):
             line = phrase(noun(step), " ", _name(step), " is deleted: running executions that refer to it fail")
-            yield Risk("in-use-deleted", line)
+            found[step.urn.text] = Risk("in-use-deleted", line)
+    return found.values()
 
 
-def _data(steps: Iterable[Step]) -> Iterator[Risk]:
-    seen: set[str] = set()
+def _data(steps: Iterable[Step]) -> Iterable[Risk]:
+    found: dict[str, Risk] = {}
     for step in steps:
         lost = _HOLD_DATA.get(step.urn.type)
-        if lost and step.op in _LEAVING and not _retained(step) and step.urn.text not in seen:
-            seen.add(step.urn.text)
+        if lost and step.op in _LEAVING and not _retained(step):
             how = "deleted" if step.op == "delete" else "replaced"
-            yield Risk("data-deleted", phrase(noun(step), " ", _name(step), f" is {how}: {lost}"))
+            found[step.urn.text] = Risk("data-deleted", phrase(noun(step), " ", _name(step), f" is {how}: {lost}"))
+    return found.values()
 
 
 def _definition_size(part: FlowPart) -> Iterator[Risk]:
@@ -200,10 +163,7 @@ def _definition_size(part: FlowPart) -> Iterator[Risk]:
 
 def _definition(state: State | None) -> str | None:
     """A state machine's definition, where it is known."""
-    inputs = state.inputs if state else {}
-    text = inputs.get("definition")
-    if "desiredState" in inputs:
-        text = mapping({"": _json(inputs["desiredState"])}, "").get("DefinitionString")
+    text = _machine(state).get("definition")
     return text if isinstance(text, str) and text not in (UNKNOWN, SECRET) else None
 
 
@@ -239,9 +199,8 @@ def _parameters(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Ri
     for parameter, entry in after.items():
         if _required(entry) and not _required(before.get(parameter)):
             name = Span(clean.name(parameter), "name")
-            yield Risk(
-                "parameter-required", phrase("parameter ", name, " is required from now on; callers may not give it")
-            )
+            line = phrase("parameter ", name, " is required from now on; callers may not give it")
+            yield Risk("parameter-required", line)
 
 
 def _required(entry: Json) -> bool:
@@ -249,11 +208,11 @@ def _required(entry: Json) -> bool:
 
 
 def _steps(old: Mapping[str, Json], new: Mapping[str, Json], renamed: Mapping[str, str]) -> Iterator[Risk]:
-    after = mapping(new, "steps")
-    shortened: dict[tuple[str, str], list[str]] = {}
+    before, after = mapping(old, "steps"), mapping(new, "steps")
+    # what was and what will be → the steps of which it is so
     fewer: dict[tuple[str, str], list[str]] = {}
+    shortened: dict[tuple[str, str], list[str]] = {}
     queues: dict[tuple[str, str], list[str]] = {}
-    before = mapping(old, "steps")
     for name in in_order(before):
         entry, step = before[name], renamed.get(name, name)
         changed = after.get(step)
@@ -280,19 +239,19 @@ def _steps(old: Mapping[str, Json], new: Mapping[str, Json], renamed: Mapping[st
 
 def _places(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
     for key, kind, what, effect in (
-        ("datastore", "datastore-changed", "the datastore", "earlier runs stay in the old one, for `resume` too"),
+        ("datastore", "datastore-changed", "the datastore", "earlier runs stay in the old one, for resume too"),
         ("queue", "queue-changed", "the job queue", "tasks that wait stay in the old one"),
     ):
         if key in old and old[key] != new.get(key):
             was, will = _both(old, new, key, "none")
-            line = phrase(f"{what} ", Span(was, "before"), " → ", Span(will, "after"), f": {effect.replace('`', '')}")
+            line = phrase(f"{what} ", Span(was, "before"), " → ", Span(will, "after"), f": {effect}")
             yield Risk(kind, line)
 
 
 def _given_up(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
     before, after = _secrets(old), _secrets(new)
     for secret in sorted(before - after):
-        name = Span(clean.cut(clean.visible(secret), clean.VALUE), "name")
+        name = Span(clean.short(secret), "name")
         yield Risk("secret-given-up", phrase("secret ", name, " is given up: running executions lose it"))
     if "table" in old and old["table"] != new.get("table"):
         was, will = _both(old, new, "table", "none")
@@ -302,96 +261,6 @@ def _given_up(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk
 
 def _secrets(inputs: Mapping[str, Json]) -> set[str]:
     return {secret for step in mapping(inputs, "steps").values() for secret in strings(step, "secrets")}
-
-
-def _roles(steps: Iterable[Step], told_apart: bool) -> Iterator[Risk]:
-    """What roles that stay may do more or less; `told_apart`: lost secrets and tables are told as such."""
-    listed = list(steps)
-    fresh = {_text(step.new, "name") for step in listed if step.urn.type == ROLE and step.op != "update" and step.new}
-    for step in listed:
-        kind = step.urn.type
-        if kind == ROLE and step.op == "update":
-            yield from _compared(step, "assumeRolePolicy", " may be assumed by more: ", told_apart)
-            yield from _boundary(step)
-            yield from _attached(step, set(strings(step.state.inputs, "managedPolicyArns")), _old_arns(step))
-        elif kind == MANAGED_POLICY and step.op in ("update", "replace"):
-            yield from _compared(step, "policy", _MAY, told_apart)
-        elif kind == ROLE_POLICY and _text(step.state, "role") not in {*fresh, UNKNOWN}:
-            if step.op == "create":
-                yield from _granted(step)
-            elif step.op in ("update", "replace"):
-                yield from _compared(step, "policy", _MAY, told_apart)
-        elif (
-            kind == ATTACHMENT
-            and step.op in ("create", "replace")
-            and _text(step.state, "role") not in {*fresh, UNKNOWN}
-        ):
-            yield from _attached(step, {_text(step.new, "policyArn")}, set())
-
-
-_MAY = " may do more: "
-
-
-def _compared(step: Step, key: str, more: str, told_apart: bool) -> Iterator[Risk]:
-    old, new = ((state.inputs if state else {}).get(key) for state in (step.old, step.new))
-    if old == new:
-        return
-    before, after = grants(old), grants(new)
-    who: list[Span | str] = [noun(step), " ", _name(step)]
-    if before is None or after is None:
-        yield Risk("role-widened", phrase(*who, " changes to what is known only after up"))
-        return
-    if added := beyond(after, before):
-        yield Risk("role-widened", phrase(*who, more, *_listed(added)))
-    lost = [grant for grant in beyond(before, after) if not (told_apart and _told_as_given_up(grant))]
-    if lost:
-        yield Risk("role-narrowed", phrase(*who, " may do less, for running executions too: ", *_listed(lost)))
-
-
-def _told_as_given_up(grant: Grant) -> bool:
-    return grant.action.startswith(("secretsmanager:", "dynamodb:"))
-
-
-def _granted(step: Step) -> Iterator[Risk]:
-    found = grants(step.state.inputs.get("policy"))
-    rights = (
-        _listed(sorted(found.allowed, key=lambda each: (each.resource, each.action))) if found else ["not known yet"]
-    )
-    yield Risk("role-widened", phrase("a further policy ", _name(step), " on a role that is there: ", *rights))
-
-
-def _attached(step: Step, after: set[str], before: set[str]) -> Iterator[Risk]:
-    if added := sorted(after - before):
-        line = phrase(noun(step), " ", _name(step), " gets a further managed policy: ", *names(map(clean.name, added)))
-        yield Risk("role-widened", line)
-
-
-def _old_arns(step: Step) -> set[str]:
-    return set(strings(step.old.inputs, "managedPolicyArns")) if step.old else set()
-
-
-def _boundary(step: Step) -> Iterator[Risk]:
-    old, new = (_text(state, "permissionsBoundary") for state in (step.old, step.new))
-    if old and old != new:
-        one, other = clean.pair(old, new or "none")
-        line = phrase("role ", _name(step), ": permissions boundary ", Span(one, "before"), " → ", Span(other, "after"))
-        yield Risk("role-widened", line)
-
-
-def _listed(found: Iterable[Grant], most: int = 4) -> list[Span | str]:
-    """`s3:GetObject on arn:…; … and 3 more`, the actions of one resource together."""
-    by_resource: dict[tuple[str, str], list[str]] = {}
-    for grant in found:
-        by_resource.setdefault((grant.resource, grant.condition), []).append(grant.action)
-    parts: list[Span | str] = []
-    for index, ((resource, condition), actions) in enumerate(by_resource.items()):
-        if index == most:
-            parts.append(f" and on {count(len(by_resource) - most, 'more')}".replace("mores", "more"))
-            break
-        parts += ["; " if index else "", *names([_short(action) for action in actions], most=6)]
-        parts += [" on ", Span(_short(resource), "name")] if resource else []
-        parts += [" if ", Span(_short(condition), "name")] if condition else []
-    return parts
 
 
 def _sorted(found: Iterable[Risk]) -> list[Risk]:
@@ -415,21 +284,5 @@ def _name(step: Step) -> Span:
     return Span(clean.name(step.urn.name), "name")
 
 
-def _text(state: State | None, key: str) -> str:
-    value = (state.inputs if state else {}).get(key)
-    return value if isinstance(value, str) else ""
-
-
 def _span(value: Json, role: Any) -> Span:
-    return Span(_short("none" if value is None else clean.show(value)), role)
-
-
-def _short(text: str) -> str:
-    return clean.cut(clean.visible(text), clean.VALUE)
-
-
-def _json(text: Json) -> Json:
-    try:
-        return json.loads(text)
-    except (TypeError, ValueError):
-        return None
+    return Span(clean.short("none" if value is None else clean.show(value)), role)

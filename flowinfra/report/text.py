@@ -10,7 +10,7 @@ from rich.text import Text
 
 from flowinfra.report import change, resources
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
-from flowinfra.report.words import Phrase, count
+from flowinfra.report.words import Phrase, count, names, phrase
 
 _ROLES = {"plain": "", "name": "bold", "before": "red", "after": "green"}
 _MARKS = {
@@ -89,8 +89,8 @@ def _stack(page: _Page, stack: StackReport) -> None:
     if stack.all_risks:
         page.gap()
         page.line(1, ("Risks", "bold red"))
-    for owner, risk in stack.all_risks:
-        page.line(2, ("! ", "red"), (f"{owner}: " if owner else "", "bold"), _text(risk.line))
+    for owners, risk in stack.risk_lines:
+        page.line(2, ("! ", "red"), _text(phrase(*names(owners), ": " if owners else "")), _text(risk.line))
     for flow in stack.flows:
         page.gap()
         _flow(page, flow)

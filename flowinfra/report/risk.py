@@ -1,0 +1,43 @@
+"""A risk as data, and every kind that there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowinfra.report.words import Phrase
+
+KINDS = {
+    "state-machine-deleted": "a state machine leaves: its executions' history is lost",
+    "state-machine-replaced": "a state machine is replaced: its executions' history is lost",
+    "data-deleted": "a bucket, table, queue or log group is deleted or replaced, with what it holds",
+    "in-use-deleted": "a job definition or datastore object is deleted that running executions may refer to",
+    "schedule-removed": "a schedule is removed or turned off",
+    "schedule-more-frequent": "a schedule fires more often, or one is turned on",
+    "parameter-removed": "a parameter is removed",
+    "parameter-type": "a parameter's type changes",
+    "parameter-required": "a parameter has to be given from now on",
+    "role-widened": "a role may do more",
+    "role-narrowed": "a role may do less, running executions included",
+    "retries-removed": "a step is tried fewer times",
+    "timeout-shortened": "a step or the run has less time",
+    "definition-size": "the definition is near AWS's limit",
+    "datastore-changed": "runs write to another datastore",
+    "queue-changed": "tasks go to another job queue",
+    "secret-given-up": "a secret is no longer readable, for running executions either",
+    "table-given-up": "the foreach table is no longer used, or another one is",
+}
+"""Every kind of risk, the gravest first."""
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Something to look at twice."""
+
+    kind: str
+    """A key of `KINDS`."""
+    line: Phrase
+
+    @property
+    def rank(self) -> int:
+        """0 for the gravest."""
+        return list(KINDS).index(self.kind)
