@@ -77,7 +77,7 @@ def bind(compiled: CompiledFlow, identity: Mapping[str, str], parameters: Mappin
     ]
     if problems:
         raise Problems(problems)
-    document = compiled.model_dump(mode="json")
+    document = compiled.model_dump(mode="json", include={"step_functions", "objects"})
     pattern = _pattern(identity)
     for site in sorted({site for entry in compiled.placeholders.values() for site in entry.sites}):
         holder, key = _resolve(document, site)
@@ -150,14 +150,14 @@ def _stray_problems(compiled: CompiledFlow) -> Iterator[BindError]:
     sites = {site for entry in compiled.placeholders.values() for site in entry.sites}
     known = _pattern(name.removeprefix(MARK) for name in compiled.placeholders)
     target = compiled.step_functions
-    texts = _texts(target.definition, "/step_functions/definition")
+    texts = _marked(target.definition, "/step_functions/definition")
     jobs = (
         found
         for step, job in target.job_definitions.items()
-        for found in _texts(job.properties, f"/step_functions/job_definitions/{_escape(step)}/properties")
+        for found in _marked(job.properties, f"/step_functions/job_definitions/{_escape(step)}/properties")
     )
     commands = (
-        (f"/objects/{digest}/text", entry.text) for digest, entry in compiled.objects.items() if entry.text is not None
+        found for digest, entry in compiled.objects.items() for found in _marked(entry.text, f"/objects/{digest}/text")
     )
     deploy_time = _pattern(PARAMETER + name for name in deploy_time_parameters(compiled))
     for pointer, text in (*texts, *jobs, *commands):
@@ -215,16 +215,17 @@ def _set_parameters(definition: dict[str, Json], parameters: Mapping[str, Json])
             variable["Value"] = canonical_json(defaults)
 
 
-def _texts(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
-    """Every string below `value` with its RFC 6901 pointer."""
+def _marked(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
+    """Every string below `value` that holds a placeholder, with its RFC 6901 pointer."""
     if isinstance(value, str):
-        yield pointer, value
+        if MARK in value:
+            yield pointer, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _texts(item, f"{pointer}/{_escape(key)}")
+            yield from _marked(item, f"{pointer}/{_escape(key)}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _texts(item, f"{pointer}/{index}")
+            yield from _marked(item, f"{pointer}/{index}")
 
 
 def _escape(key: str) -> str:

@@ -19,7 +19,6 @@ RULE_NAME = 64
 CONTAINER_OVERRIDES_CHARACTERS = 8_192
 JOB_DEFINITION_BYTES = 24 * 1024
 SUBMIT_JOB_BYTES = 30 * 1024
-ROLE_NAME = 64
 INLINE_POLICY_CHARACTERS = 10_240
 TAGS = 50
 OBJECT_TAGS = 10
@@ -57,17 +56,14 @@ def flow_problems(compiled: CompiledFlow, bound: Bound) -> Iterator[BindError]:
             )
 
 
-def role_problems(who: str, name: str, policy: Mapping[str, Any] | None) -> Iterator[BindError]:
-    """What IAM would refuse of a role and its inline policy."""
-    if len(name) > ROLE_NAME:
-        yield BindError(f"{who}: role name {name!r} has {len(name)} characters, allowed are {ROLE_NAME}")
-    if policy is None:
-        return
+def policy_problems(who: str, kind: str, policy: Mapping[str, Any]) -> Iterator[BindError]:
+    """What IAM would refuse of a role's inline policy; `kind`: what the role is for."""
     size = len("".join(canonical_json(policy).split()))
     if size > INLINE_POLICY_CHARACTERS:
         yield BindError(
-            f"{who}: the policy of role {name!r} has {size:,} characters, allowed are {INLINE_POLICY_CHARACTERS:,}; "
-            "name fewer secrets or queues in the flow, or give the platform a role of your own"
+            f"{who}: the policy of the role for {kind} has {size:,} characters, "
+            f"allowed are {INLINE_POLICY_CHARACTERS:,}; name fewer secrets or queues in the flow, "
+            "or give the platform a role of your own"
         )
 
 

@@ -16,7 +16,7 @@ DATASTORE_TAG = "flowinfra:datastore"
 KIND_TAG = "flowinfra:kind"
 """On datastore objects: package, include-file, command or environment."""
 
-_JOB_PREFIX, _ROLE = 80, 64
+_JOB_PREFIX, _ROLE_PREFIX = 80, 38
 _DIGEST = 8
 
 
@@ -42,15 +42,21 @@ class Names:
         digest = short_digest(step)
         return f"{name[: 128 - 1 - len(digest)]}-{digest}"
 
-    def role(self, kind: str) -> str:
-        """Name of a role, at most 64 characters."""
-        room = _ROLE - _DIGEST - len(kind) - 2
-        return f"{self._readable[:room]}-{self._digest}-{kind}"
+    def role_prefix(self, kind: str) -> str:
+        """Begins a role's name, at most 38 characters; the provider adds what makes it unique.
+
+        A made-up name lets a deploy that was killed while it made the role run again: IAM refuses a second role of one
+        name.
+        """
+        return f"{self._readable[: _ROLE_PREFIX - len(kind) - 2]}-{kind}-"
 
     @property
-    def log_group(self) -> str:
-        """Log group of the execution history, below the prefix for which AWS needs no resource policy per group."""
-        return f"/aws/vendedlogs/states/{self.prefix}"
+    def log_group_prefix(self) -> str:
+        """Begins the name of the log group of the execution history, which the provider makes unique.
+
+        Below /aws/vendedlogs AWS needs no resource policy per group.
+        """
+        return f"/aws/vendedlogs/states/{self.prefix}-"
 
     def token(self, token_prefix: str) -> str:
         """Production token of this stack's own: `<token prefix>-0-<letters>`, as Metaflow's look."""

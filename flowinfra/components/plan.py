@@ -33,7 +33,8 @@ _JOB_DEFINITION_KEYS = {"type", "containerProperties", "platformCapabilities", "
 class Role:
     """A role of the flow's own."""
 
-    name: str
+    prefix: str
+    """Begins its name."""
     trust: iam.Policy
     policy: iam.Policy
 
@@ -94,17 +95,7 @@ class FlowPlan:
             EVENTS: lambda: iam.events_policy(self.compiled, site),
             EXECUTION: lambda: iam.execution_policy(site),
         }
-        return Role(self.names.role(kind), iam.trust_policy(_SERVICES[kind], site.account), policies[kind]())
-
-    def role_arn(self, kind: str, site: Site) -> str:
-        """ARN of a role, the platform's or the flow's own."""
-        given = {
-            STATES: site.states_role,
-            JOBS: site.job_role,
-            EVENTS: site.events_role,
-            EXECUTION: site.execution_role,
-        }
-        return given[kind] or site.role_arn(self.names.role(kind))
+        return Role(self.names.role_prefix(kind), iam.trust_policy(_SERVICES[kind], site.account), policies[kind]())
 
     def bound(self, site: Site, revisions: Mapping[str, int] | None = None) -> Bound:
         """The flow with the stack's identity; a step without a revision gets the stand-in.
@@ -124,7 +115,7 @@ class FlowPlan:
             return properties
         container = {
             **properties["containerProperties"],
-            "executionRoleArn": self.role_arn(EXECUTION, site),
+            "executionRoleArn": site.execution_role or site.role_to_be,
             "secrets": [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": site.service_auth_secret}],
         }
         return {**properties, "containerProperties": container}
@@ -194,4 +185,4 @@ def _unknown_job_keys(who: str, jobs: Mapping[str, Mapping[str, Json]]) -> Itera
 def _role_problems(plan: FlowPlan, site: Site) -> Iterator[BindError]:
     for kind in plan.role_kinds(site):
         role = plan.role(kind, site)
-        yield from limits.role_problems(plan.name, role.name, role.policy)
+        yield from limits.policy_problems(plan.name, kind, role.policy)

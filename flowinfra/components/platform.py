@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 import pulumi
 import pulumi_aws as aws
 
-from flowinfra.components.names import PROJECT_TAG, STACK_TAG, short_digest
+from flowinfra.components.names import PROJECT_TAG, STACK_TAG
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.site import Site
 from flowinfra.errors import ConfigError, FlowInfraError
@@ -141,8 +140,8 @@ class Platform(pulumi.ComponentResource):
         }
         region, account = args.get("region") or _region(), args.get("account") or _account()
         own = pulumi.ResourceOptions(parent=self)
-        physical = _physical(name, account, region)
-        bucket = aws.s3.Bucket(f"{name}-datastore", bucket=physical, tags=tags, opts=own)
+        # physical names are the provider's to make up: a deploy that was killed can then run again
+        bucket = aws.s3.Bucket(f"{name}-datastore", tags=tags, opts=own)
         aws.s3.BucketPublicAccessBlock(
             f"{name}-datastore-private",
             bucket=bucket.bucket,
@@ -154,7 +153,6 @@ class Platform(pulumi.ComponentResource):
         )
         table = aws.dynamodb.Table(
             f"{name}-foreach",
-            name=physical,
             billing_mode="PAY_PER_REQUEST",
             hash_key="pathspec",
             attributes=[{"name": "pathspec", "type": "S"}],
@@ -164,7 +162,6 @@ class Platform(pulumi.ComponentResource):
         )
         environment = aws.batch.ComputeEnvironment(
             f"{name}-compute",
-            name=physical,
             type="MANAGED",
             compute_resources=_compute_resources(name, args, compute, tags, own),
             tags=tags,
@@ -172,7 +169,6 @@ class Platform(pulumi.ComponentResource):
         )
         queue = aws.batch.JobQueue(
             f"{name}-queue",
-            name=physical,
             state="ENABLED",
             priority=1,
             compute_environment_orders=[{"order": 1, "compute_environment": environment.arn}],
@@ -303,13 +299,6 @@ def _compute_resources(
         resources.min_vcpus = 0
         resources.allocation_strategy = "BEST_FIT_PROGRESSIVE"
     return resources
-
-
-def _physical(name: str, account: str, region: str) -> str:
-    """One name for bucket, table, compute environment and queue: known at preview, and unique as buckets must be."""
-    digest = short_digest(f"{pulumi.get_project()}/{pulumi.get_stack()}/{name}/{account}/{region}")
-    readable = re.sub(r"[^a-z0-9-]+", "-", f"metaflow-{pulumi.get_stack()}-{name}".lower())[:40].strip("-")
-    return f"{readable}-{digest}"
 
 
 def _pending(value: Any) -> bool:

@@ -21,7 +21,7 @@ class Site:
     """Name or ARN."""
     table: str | None = None
     job_role: str | None = None
-    """ARN of a role to use in place of one of the flow's own; likewise below."""
+    """ARN of a role; None before the flow's own is made. Likewise below."""
     states_role: str | None = None
     events_role: str | None = None
     execution_role: str | None = None
@@ -33,9 +33,10 @@ class Site:
         """ARN in this partition and account, and in this region unless told otherwise."""
         return f"arn:{self.partition}:{service}:{region or self.region}:{self.account}:{resource}"
 
-    def role_arn(self, name: str) -> str:
-        """ARN of a role of this account."""
-        return f"arn:{self.partition}:iam::{self.account}:role/{name}"
+    @property
+    def role_to_be(self) -> str:
+        """Stands for the ARN of a role that is not made yet; as long as one can be, to check limits with."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{'x' * 64}"
 
     def state_machine_arn(self, name: str) -> str:
         """ARN of a state machine."""
@@ -67,7 +68,7 @@ def identity(compiled: CompiledFlow, site: Site, names: Names) -> dict[str, str]
         "owner": OWNER,
         "token": names.token(compiled.flow.token_prefix),
         "service-url": site.service_url,
-        "job-role": site.job_role or site.role_arn(names.role("jobs")),
-        "execution-role": site.execution_role or site.role_arn(names.role("execution")),
+        "job-role": site.job_role or site.role_to_be,
+        "execution-role": site.execution_role or site.role_to_be,
     }
     return {name: value for name, value in values.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 from weakref import WeakKeyDictionary
@@ -19,15 +19,7 @@ from flowinfra.compiler import blob_path
 from flowinfra.components import limits, outputs
 from flowinfra.components.binding import Command
 from flowinfra.components.inputs import SHORT, describe
-from flowinfra.components.plan import (
-    EVENTS,
-    EXECUTION,
-    JOBS,
-    STATES,
-    FlowPlan,
-    cloud_control_state,
-    same_name,
-)
+from flowinfra.components.plan import EVENTS, EXECUTION, JOBS, STATES, FlowPlan, cloud_control_state, same_name
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Deployment, PreparedFlow, prepare
 from flowinfra.components.site import Site
@@ -118,16 +110,19 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, settings, pulumi.ResourceOptions(parent=self))
 
-        granted = [each for kind in plan.role_kinds(settings.site()) for each in _role(making, kind)]
-        objects = _objects(making)
-        jobs = _job_definitions(making)
-        machine = _state_machine(making, _definition(making, jobs), [*granted, *objects])
+        roles, granted = _roles(making)
+        # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
+        binding = replace(making, settings=replace(settings, job_role=roles[JOBS], execution_role=roles.get(EXECUTION)))
+        objects = _objects(binding)
+        jobs = _job_definitions(binding)
+        machine = _state_machine(making, _definition(binding, jobs), roles[STATES], [*granted, *objects])
         if plan.compiled.step_functions.schedule is not None:
-            _schedule(making, machine, prepared.schedule_enabled)
+            _schedule(making, machine, roles[EVENTS], prepared.schedule_enabled)
+        deployed = replace(binding.settings, states_role=roles[STATES], events_role=roles.get(EVENTS))
 
-        def told(make: Callable[[Site], T]) -> pulumi.Output[T]:
+        def told(make: Callable[[Site], T], known: PlatformSettings = settings) -> pulumi.Output[T]:
             # waits for the machine, so that an output never speaks of what is not there
-            return pulumi.Output.all(machine.urn, making.on_site(make)).apply(lambda found: found[1])
+            return pulumi.Output.all(machine.urn, known.on_site(make)).apply(lambda found: found[1])
 
         self.arn = told(lambda site: site.state_machine_arn(plan.name))
         self.state_machine = told(lambda site: plan.name)
@@ -137,7 +132,9 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         self.console_url = told(
             lambda site: outputs.console_url(site.partition, site.region, site.state_machine_arn(plan.name))
         )
-        self.metaflow_config = told(lambda site: _metaflow_config(plan, settings, site))
+        self.metaflow_config = told(
+            lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix}), deployed
+        )
         self.register_outputs(
             {
                 "arn": self.arn,
@@ -169,35 +166,53 @@ class _Making:
         return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
 
 
-def _role(making: _Making, kind: str) -> list[pulumi.Resource]:
-    """A role of the flow's own and its policies; what uses the role waits for them."""
-    plan, name = making.plan, f"{making.name}-{kind}-role"
-    role = aws.iam.Role(
-        name,
-        name=plan.names.role(kind),
+def _roles(making: _Making) -> tuple[dict[str, pulumi.Input[str]], list[pulumi.Resource]]:
+    """ARN of the role of each kind that there is, and what whoever uses them waits for."""
+    settings = making.settings
+    given = {
+        STATES: settings.states_role,
+        JOBS: settings.job_role,
+        EVENTS: settings.events_role,
+        EXECUTION: settings.execution_role,
+    }
+    roles = {kind: arn for kind, arn in given.items() if arn is not None}
+    granted: list[pulumi.Resource] = []
+    for kind in making.plan.role_kinds(settings.site()):
+        role = _role(making, kind)
+        roles[kind] = role.arn
+        granted += [role, *_policies(making, kind, role)]
+    return roles, granted
+
+
+def _role(making: _Making, kind: str) -> aws.iam.Role:
+    plan = making.plan
+    return aws.iam.Role(
+        f"{making.name}-{kind}-role",
+        name_prefix=plan.names.role_prefix(kind),
         description=f"Metaflow flow {plan.name}: {kind}",
         assume_role_policy=making.on_site(lambda site: canonical_json(plan.role(kind, site).trust)),
         permissions_boundary=making.settings.permissions_boundary,
         tags=plan.tags,
         opts=making.child,
     )
-    policies: list[pulumi.Resource] = [
-        aws.iam.RolePolicy(
-            f"{name}-policy",
-            name="flow",
-            role=role.name,
-            policy=making.on_site(lambda site: canonical_json(plan.role(kind, site).policy)),
-            opts=making.child,
+
+
+def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Resource]:
+    plan, name = making.plan, f"{making.name}-{kind}-role"
+    inline = aws.iam.RolePolicy(
+        f"{name}-policy",
+        name="flow",
+        role=role.name,
+        policy=making.on_site(lambda site: canonical_json(plan.role(kind, site).policy)),
+        opts=making.child,
+    )
+    attached = [
+        aws.iam.RolePolicyAttachment(
+            f"{name}-{arn.rsplit('/', 1)[-1]}", role=role.name, policy_arn=arn, opts=making.child
         )
+        for arn in (plan.job_policies if kind == JOBS else ())
     ]
-    if kind == JOBS:
-        policies += [
-            aws.iam.RolePolicyAttachment(
-                f"{name}-{arn.rsplit('/', 1)[-1]}", role=role.name, policy_arn=arn, opts=making.child
-            )
-            for arn in plan.job_policies
-        ]
-    return [role, *policies]
+    return [inline, *attached]
 
 
 def _objects(making: _Making) -> list[pulumi.Resource]:
@@ -299,13 +314,14 @@ def _parameters(making: _Making) -> pulumi.Input[str]:
 
 
 def _state_machine(
-    making: _Making, definition: pulumi.Output[str], needs: Sequence[pulumi.Resource]
+    making: _Making,
+    definition: pulumi.Output[str],
+    role: pulumi.Input[str],
+    needs: Sequence[pulumi.Resource],
 ) -> pulumi.Resource:
     plan, name = making.plan, f"{making.name}-state-machine"
-    role = making.on_site(lambda site: plan.role_arn(STATES, site))
-    log_group = _log_group(making) if plan.compiled.step_functions.log_history else None
-    logs = making.on_site(lambda site: site.arn("logs", f"log-group:{plan.names.log_group}:*")) if log_group else None
-    options = making.options(depends_on=[*needs, *([log_group] if log_group else [])])
+    logs = pulumi.Output.concat(_log_group(making).arn, ":*") if plan.compiled.step_functions.log_history else None
+    options = making.options(depends_on=needs)
     if "." not in plan.name:
         return aws.sfn.StateMachine(
             name,
@@ -328,14 +344,14 @@ def _state_machine(
 def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:
     return aws.cloudwatch.LogGroup(
         f"{making.name}-history",
-        name=making.plan.names.log_group,
+        name_prefix=making.plan.names.log_group_prefix,
         retention_in_days=making.settings.log_retention_days,
         tags=making.plan.tags,
         opts=making.child,
     )
 
 
-def _schedule(making: _Making, machine: pulumi.Resource, enabled: bool) -> None:
+def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str], enabled: bool) -> None:
     plan = making.plan
     schedule = plan.compiled.step_functions.schedule
     assert schedule is not None
@@ -354,7 +370,7 @@ def _schedule(making: _Making, machine: pulumi.Resource, enabled: bool) -> None:
         rule=rule.name,
         target_id=schedule.name,
         arn=making.on_site(lambda site: site.state_machine_arn(plan.name)),
-        role_arn=making.on_site(lambda site: plan.role_arn(EVENTS, site)),
+        role_arn=role,
         input=schedule.input,
         opts=making.options(depends_on=[machine]),
     )
@@ -376,26 +392,6 @@ def _shown(prepared: PreparedFlow) -> dict[str, Any]:
             "aws_tags": dict(plan.aws_tags),
             "job_policies": list(plan.job_policies),
         },
-    )
-
-
-def _metaflow_config(plan: FlowPlan, settings: PlatformSettings, site: Site) -> dict[str, str]:
-    scheduled = plan.compiled.step_functions.schedule is not None
-    return outputs.metaflow_config(
-        {
-            "bucket": site.bucket,
-            "prefix": site.prefix,
-            "queue": site.queue,
-            "table": site.table,
-            "job_role": plan.role_arn(JOBS, site),
-            "states_role": plan.role_arn(STATES, site),
-            "events_role": plan.role_arn(EVENTS, site) if scheduled else site.events_role,
-            "execution_role": plan.role_arn(EXECUTION, site)
-            if plan.needs_execution_role(site)
-            else site.execution_role,
-            "service_url": site.service_url,
-            "name_prefix": settings.name_prefix,
-        }
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pulumi
@@ -168,7 +168,7 @@ def _existing(stack: StackConfig) -> PlatformSettings:
 def _created(stack: StackConfig) -> PlatformSettings:
     platform = stack.platform
     assert platform.create is not None
-    return Platform("platform", _platform_args(platform, stack.name_prefix)).settings
+    return Platform("metaflow", _platform_args(platform, stack.name_prefix)).settings
 
 
 def _platform_args(platform: PlatformConfig, name_prefix: str | None) -> PlatformArgs:
@@ -229,22 +229,7 @@ def _export(deployed: Mapping[str, StepFunctionsFlow], settings: PlatformSetting
     )
     pulumi.export(
         "metaflow_config",
-        settings.on_site(
-            lambda site: outputs.metaflow_config(
-                {
-                    "bucket": site.bucket,
-                    "prefix": site.prefix,
-                    "queue": site.queue,
-                    "table": site.table,
-                    "job_role": site.job_role,
-                    "states_role": site.states_role,
-                    "events_role": site.events_role,
-                    "execution_role": site.execution_role,
-                    "service_url": site.service_url,
-                    "name_prefix": settings.name_prefix,
-                }
-            )
-        ),
+        settings.on_site(lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})),
     )
     if commit := provenance(root).get("commit_sha"):
         pulumi.export("commit", commit)

@@ -15,6 +15,11 @@ ACCOUNT = "123456789012"
 REVISION = 7
 
 
+def role_arn(name: str) -> str:
+    """ARN of a role of the account."""
+    return f"arn:aws:iam::{ACCOUNT}:role/{name}"
+
+
 @dataclass
 class Registered:
     """One resource."""
@@ -53,7 +58,12 @@ class _Mocks(mocks.Mocks):
             state["revision"] = REVISION
         if args.typ.endswith(":Stash"):
             state["output"] = args.inputs["input"]
-        if args.typ.endswith((":ComputeEnvironment", ":SecurityGroup")):
+        if args.typ.endswith(":Role"):
+            state |= {"name": f"{args.inputs['namePrefix']}1", "arn": role_arn(f"{args.inputs['namePrefix']}1")}
+        for kind, key in ((":Bucket", "bucket"), (":Table", "name"), (":JobQueue", "name")):
+            if args.typ.endswith(kind):
+                state[key] = f"{args.name}-1"
+        if args.typ.endswith((":ComputeEnvironment", ":LogGroup")):
             state["arn"] = f"arn:aws:test:us-east-1:{ACCOUNT}:{args.name}"
         return f"{args.name}-id", state
 

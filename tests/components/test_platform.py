@@ -64,13 +64,10 @@ def test_ec2() -> None:
         make({"compute": "EC2"})
 
 
-def test_names_are_known_at_preview_and_of_this_stack() -> None:
+def test_names_are_the_providers_to_make_up() -> None:
     program = make()
-    names = {program.one(kind).get("name") or program.one(kind)["bucket"] for kind in ("Bucket", "Table", "JobQueue")}
-    (name,) = names
-    assert name.startswith("metaflow-dev-platform-")
-    assert len(name) <= 63
-    assert program.one("Bucket")["tags"] == {"flowinfra:project": "app", "flowinfra:stack": "dev"}
+    assert all("name" not in program.one(kind) for kind in ("Table", "JobQueue", "ComputeEnvironment"))
+    assert program.one("Bucket") == {"tags": {"flowinfra:project": "app", "flowinfra:stack": "dev"}}
 
 
 def test_a_flow_runs_on_it() -> None:
@@ -81,5 +78,6 @@ def test_a_flow_runs_on_it() -> None:
         return StepFunctionsFlow("flow", {"flow": flow, "platform": platform}).metaflow_config
 
     config = outputs(program)
-    assert config["METAFLOW_BATCH_JOB_QUEUE"].startswith("metaflow-dev-platform-")
-    assert config["METAFLOW_ECS_FARGATE_EXECUTION_ROLE"].endswith("-execution")
+    assert config["METAFLOW_BATCH_JOB_QUEUE"] == "platform-queue-1"
+    assert config["METAFLOW_DATASTORE_SYSROOT_S3"] == "s3://platform-datastore-1/metaflow"
+    assert config["METAFLOW_ECS_FARGATE_EXECUTION_ROLE"].endswith("-execution-1")

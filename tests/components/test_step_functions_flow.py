@@ -13,7 +13,7 @@ from flowinfra import Platform, StepFunctionsFlow
 from flowinfra.components.limits import submissions
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.model.compiled import MARK
-from tests.components.mocked import ACCOUNT, REVISION, Program, outputs, run
+from tests.components.mocked import ACCOUNT, REVISION, Program, outputs, role_arn, run
 from tests.unit.components.compiled import compiled
 
 SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:key-AbCdEf"
@@ -153,9 +153,10 @@ def test_a_name_with_dots_goes_through_cloud_control() -> None:
 def test_logging_goes_to_the_flows_own_group() -> None:
     program = deploy("log_history")
     group = program.one("LogGroup")
+    assert group["namePrefix"].startswith("/aws/vendedlogs/states/app-dev-")
     logging = program.one("StateMachine")["loggingConfiguration"]
     assert group["retentionInDays"] == 90
-    assert logging["logDestination"] == f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group['name']}:*"
+    assert logging["logDestination"] == f"arn:aws:test:us-east-1:{ACCOUNT}:flow-history:*"
 
 
 def test_the_metadata_services_key_is_a_reference() -> None:
@@ -163,18 +164,17 @@ def test_the_metadata_services_key_is_a_reference() -> None:
     for inputs in program.of("JobDefinition").values():
         container = json.loads(inputs["containerProperties"])
         assert container["secrets"] == [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": SECRET}]
-        assert container["executionRoleArn"].endswith("-execution")
+        assert container["executionRoleArn"] == role_arn("app-dev-LinearFlow-execution-1")
     assert "https://meta.example" in program.one("StateMachine")["definition"]
     assert len(program.of("Role")) == 3
 
 
 def test_roles_and_what_uses_them() -> None:
     program = deploy("schedule_daily", {"permissions_boundary": "arn:aws:iam::1:policy/b"})
-    roles = {name: inputs["name"] for name, inputs in program.of("Role").items()}
-    assert program.one("StateMachine")["roleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{roles['flow-states-role']}"
-    assert program.one("EventTarget")["roleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{roles['flow-events-role']}"
+    assert program.one("StateMachine")["roleArn"] == role_arn("app-dev-ScheduleFlow-states-1")
+    assert program.one("EventTarget")["roleArn"] == role_arn("app-dev-ScheduleFlow-events-1")
     container = json.loads(program.of("JobDefinition")["flow-job-start"]["containerProperties"])
-    assert container["jobRoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/{roles['flow-jobs-role']}"
+    assert container["jobRoleArn"] == role_arn("app-dev-ScheduleFlow-jobs-1")
     assert all(inputs["permissionsBoundary"] == "arn:aws:iam::1:policy/b" for inputs in program.of("Role").values())
 
 
@@ -221,7 +221,7 @@ def test_outputs() -> None:
     assert authorize == f"python flow.py step-functions create --authorize {token}"
     assert trigger == "python flow.py step-functions trigger"
     assert config["METAFLOW_DATASTORE_SYSROOT_S3"] == "s3://bkt/metaflow"
-    assert config["METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE"].endswith("-events")
+    assert config["METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE"].endswith("-events-1")
 
 
 def test_deploy_time_values_are_stashed_and_bound() -> None:

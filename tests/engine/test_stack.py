@@ -215,7 +215,7 @@ def test_a_platform_of_the_stacks_own(project: Project) -> None:
     project.configure({"flow": "flow.py"}, platform={"create": {}})
     project.up()
     definition = project.machines()[name]["definition"]
-    assert "s3://metaflow-test-platform-" in definition
+    assert "s3://metaflow-datastore-" in definition
     project.pulumi("preview", "--expect-no-changes")
     bucket = definition.split("s3://", 1)[1].split("/", 1)[0]
     s3 = project.cloud.client("s3")

@@ -11,7 +11,6 @@ import pytest
 
 from flowinfra.components import iam
 from flowinfra.components.names import Names
-from flowinfra.components.plan import EXECUTION
 from flowinfra.components.site import Site
 from flowinfra.model.compiled import CompiledFlow
 from tests.unit.components.compiled import SITE, compiled, plan, site
@@ -220,8 +219,3 @@ def test_the_execution_role_reads_the_service_key_and_nothing_else() -> None:
 )
 def test_roles_of_the_flows_own(name: str, changes: dict[str, str], kinds: tuple[str, ...]) -> None:
     assert plan(name).role_kinds(site(**changes)) == kinds
-
-
-def test_a_role_of_the_platform_is_used() -> None:
-    arn = "arn:aws:iam::123456789012:role/shared"
-    assert plan("fargate").role_arn(EXECUTION, site(execution_role=arn)) == arn

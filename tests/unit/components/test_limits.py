@@ -96,7 +96,7 @@ def test_policy_size() -> None:
     steps = {name: flow.flow.steps["end"].model_copy(update={"queue": name, "next": ()}) for name in sorted(many)}
     flow = flow.model_copy(update={"flow": flow.flow.model_copy(update={"steps": {**flow.flow.steps, **steps}})})
     (message,) = messages(flow)
-    assert "the policy of role" in message
+    assert "the policy of the role for states" in message
     assert "allowed are 10,240" in message
 
 
@@ -123,8 +123,8 @@ def test_ordinary_tags_are_fine() -> None:
 def test_names_are_within_their_limits_however_long_the_parts() -> None:
     names = replace(plan("linear").names, project="p" * 100, stack="s" * 100, flow="f" * 80)
     assert len(names.job("x" * 128)) <= 128
-    assert all(len(names.role(kind)) <= 64 for kind in ("states", "jobs", "events", "execution"))
-    assert len(names.log_group) <= 512
+    assert all(len(names.role_prefix(kind)) <= 38 for kind in ("states", "jobs", "events", "execution"))
+    assert len(names.log_group_prefix) <= 486
 
 
 def test_every_problem_is_told_at_once() -> None:
