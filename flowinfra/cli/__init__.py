@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flowinfra", prog_name="flowinfra")
 def main() -> None:
-    r"""Make Metaflow flows part of declarative infrastructure.
+    """Make Metaflow flows part of declarative infrastructure.
 
     \b
     Try it on this machine, without an account:

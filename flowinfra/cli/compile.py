@@ -60,7 +60,7 @@ def command(
     lock: Path | None,
     **shape: object,
 ) -> None:
-    r"""Compile FLOW to data: what Metaflow would send to the cloud, without sending it.
+    """Compile FLOW to data: what Metaflow would send to the cloud, without sending it.
 
     Prints the CompiledFlow as JSON, or writes a bundle with everything that a deployment needs. The result is the same
     on every machine; no network is used and no credentials are read. Options of Metaflow's own `create` that have no

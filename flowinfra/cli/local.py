@@ -123,7 +123,7 @@ def status(as_json: bool) -> None:
 @command.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("words", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(words: tuple[str, ...]) -> None:
-    r"""Run a command against it: Pulumi, Metaflow's own commands, a script.
+    """Run a command against it: Pulumi, Metaflow's own commands, a script.
 
     \b
       flowinfra local exec -- pulumi up -s local

@@ -42,17 +42,18 @@ def command(
     upgrade: bool,
     fetch: bool,
 ) -> None:
-    r"""Solve the @conda and @pypi environments of FLOW, and write the lock that compile uses.
+    """Solve the @conda and @pypi environments of FLOW, and write the lock that compile uses.
 
     Needs the network, and micromamba, which Metaflow solves with. Commit the lock beside the flow: whoever compiles
     deploys the very packages that were locked, and nothing is solved again. Options that change what the steps ask
     for are given as they are to compile.
 
     \b
-      flowinfra lock flow.py                          solve, and write flow.lock.json
+      flowinfra lock flow.py              solve, and write flow.lock.json
       flowinfra compile flow.py --environment pypi    uses it
-      flowinfra lock flow.py --upgrade                newer versions of everything
-      flowinfra lock flow.py --fetch                  on another machine, such as CI: the packages themselves
+      flowinfra lock flow.py --upgrade    newer versions of everything
+      flowinfra lock flow.py --fetch      on another machine, such as CI:
+                                          the packages themselves
     """
     shape = {
         "environment": environment or "pypi",

@@ -10,7 +10,7 @@ from flowinfra.pull import pull
 @click.command("pull")
 @click.argument("what", metavar="FLOW[/RUN]")
 def command(what: str) -> None:
-    r"""Make runs visible to Metaflow's Client API where there is no metadata service.
+    """Make runs visible to Metaflow's Client API where there is no metadata service.
 
     Pulls one run, or all runs of a flow that Step Functions made, from the datastore of Metaflow's
     configuration into the `.metaflow` folder that Metaflow uses here. For the embedded AWS:

@@ -53,7 +53,7 @@ def command(
     source: Path,
     fail_on: str | None,
 ) -> None:
-    r"""Say what `pulumi preview --json` means for each flow: one file per stack, `-` for stdin.
+    """Say what `pulumi preview --json` means for each flow: one file per stack, `-` for stdin.
 
     \b
       pulumi preview -s staging --json > staging.json

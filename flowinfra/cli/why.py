@@ -17,7 +17,7 @@ from flowinfra.why import causes
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Causes as JSON.")
 def command(old: Path, new: Path, as_json: bool) -> None:
-    r"""Say which input made two compiled flows differ: a file, an option, a Config, Metaflow's version, a setting.
+    """Say which input made two compiled flows differ: a file, an option, a Config, Metaflow's version, a setting.
 
     OLD and NEW are bundles (`flowinfra compile -o NAME.flow`) or the JSON that `flowinfra compile` prints.
 
