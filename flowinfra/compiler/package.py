@@ -108,8 +108,8 @@ def repack(archive: bytes, selection: Selection, python: str, git: Mapping[str, 
 
 
 def compress(content: bytes) -> bytes:
-    """Gzip without a time stamp."""
-    return gzip.compress(content, compresslevel=6, mtime=0)
+    """Gzip without a time stamp, at Metaflow's own level: a higher one takes twice as long for 11% less."""
+    return gzip.compress(content, compresslevel=3, mtime=0)
 
 
 def _info(body: bytes, python: str, git: Mapping[str, str]) -> bytes:
