@@ -121,13 +121,13 @@ def _write_manifest(side: Side, file: Path) -> int:
 
 
 def _flowinfra(folder: Path, flows: Sequence[BenchFlow], environment: Mapping[str, str]) -> Side:
-    """A project as a user's: configuration alone, and flowinfra's own program."""
+    """A project as a user's: configuration alone, and the root project's own program."""
     config = {
         "aws:region": identity.REGION,
         "flowinfra:platform": {"bucket": platform.NAME, "queue": platform.NAME, "table": platform.NAME},
         "flowinfra:flows": [{"flow": str(flow.file.relative_to(folder))} for flow in flows],
     }
-    program = "from flowinfra.program.deploy import deploy\n\ndeploy()\n"
+    program = "import runpy\n\nrunpy.run_module('flowinfra.program', run_name='__main__')\n"
     return _project("flowinfra", folder, program, config, environment)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from flowinfra.local import control
 from flowinfra.local.environment import environment
 from flowinfra.local.state import State
+
+_BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 
 @contextmanager
@@ -18,6 +20,11 @@ def embedded_aws(folder: Path) -> Iterator[dict[str, str]]:
     state = State(folder)
     instance, _ = control.start(state, control.Options(port=0))
     try:
-        yield environment(instance, state, os.environ)
+        yield environment(instance, state, usual_environment())
     finally:
         control.stop(state)
+
+
+def usual_environment() -> Mapping[str, str]:
+    """The shell's variables, except those that keep Python from caching byte code: importing would be measured then."""
+    return {name: value for name, value in os.environ.items() if name not in _BYTECODE}
