@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -23,18 +24,30 @@ FLOW = "flow.json"
 
 
 def write_bundle(compiled: CompiledFlow, path: Path) -> None:
-    """Write the bundle of a flow that was compiled here (its objects are in the compile cache)."""
+    """Write the bundle of a flow that was compiled here (its objects are in the compile cache).
+
+    Raises:
+        BundleError: an object is not there, or the file cannot be written; a file that was there is as it was.
+    """
     text = compiled.to_json().encode()
     members = {FLOW: text, "digest": hashlib.sha256(text).hexdigest().encode()}
     for entry in _with_blobs(compiled):
-        members[f"blobs/{entry.sha256}"] = store.blob_path(entry.sha256).read_bytes()
+        try:
+            members[f"blobs/{entry.sha256}"] = store.blob_path(entry.sha256).read_bytes()
+        except OSError:
+            raise BundleError(
+                f"{compiled.flow.name}: object {entry.key} is not in the compile cache; compile it again here"
+            ) from None
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
             info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             info.external_attr = 0o644 << 16
             archive.writestr(info, members[name])
-    store.write_atomically(path, out.getvalue())
+    try:
+        store.write_atomically(path, out.getvalue())
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def read_bundle(path: Path) -> CompiledFlow:
@@ -48,7 +61,7 @@ def read_bundle(path: Path) -> CompiledFlow:
             members = {name: archive.read(name) for name in archive.namelist()}
     except FileNotFoundError:
         raise BundleError(f"{path}: does not exist") from None
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise BundleError(
             f"{path}: is no CompiledFlow bundle, or it is truncated ({error}); compile it again"
         ) from None
@@ -57,17 +70,20 @@ def read_bundle(path: Path) -> CompiledFlow:
     if hashlib.sha256(members[FLOW]).hexdigest().encode() != members["digest"]:
         raise BundleError(f"{path}: {FLOW} was changed after it was compiled; compile it again")
     compiled = parse_compiled(members[FLOW], str(path))
+    verified: dict[str, bytes] = {}
     for entry in _with_blobs(compiled):
         stored = members.get(f"blobs/{entry.sha256}")
         if stored is None:
             raise BundleError(f"{path}: object {entry.key} is missing; compile it again")
         try:
             content = gzip.decompress(stored) if entry.gzip else stored
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise BundleError(f"{path}: object {entry.key} is damaged ({error}); compile it again") from None
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise BundleError(f"{path}: object {entry.key} does not have the digest that it is named by")
-        store.put_blob(entry.sha256, stored)
+        verified[entry.sha256] = stored
+    for sha256, stored in verified.items():
+        store.put_blob(sha256, stored)
     return compiled
 
 

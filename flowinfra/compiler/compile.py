@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -116,6 +117,7 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
     if found is not None:
         return CompiledFlow.model_validate_json(found), True
     selection = _selection(request)
+    began = time.time_ns()
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
         answer = process.record(request, Path(folder), lock)
         packages: dict[str, DatastoreObject] = {}
@@ -128,7 +130,11 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
             what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
             raise unfit(request, answer.data["metaflow"], what) from error
     files, folders = _inputs(answer.data, selection, reads)
-    store.remember(key, files, folders, made.flow.to_json().encode(), made.blobs, [p.sha256 for p in packages.values()])
+    for sha256, stored in made.blobs.items():
+        store.put_blob(sha256, stored)
+    if not store.Reads.changed_since([*files, *folders], began):
+        blobs = [*made.blobs, *(package.sha256 for package in packages.values())]
+        store.remember(key, files, folders, made.flow.to_json().encode(), blobs)
     return made.flow, False
 
 

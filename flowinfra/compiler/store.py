@@ -19,6 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from flowinfra.errors import ToolError
+
 VARIANTS = 8
 """Entries kept per request, so that switching between branches stays fast."""
 
@@ -38,10 +40,14 @@ def blob_path(sha256: str) -> Path:
 
 
 def put_blob(sha256: str, stored: bytes) -> None:
-    """Keep bytes under the digest of their content; a blob that is there already is left alone."""
+    """Keep bytes under the digest of their content; a blob that is there but damaged is replaced."""
     path = blob_path(sha256)
-    if not path.exists():
-        write_atomically(path, stored)
+    try:
+        if path.read_bytes() == stored:
+            return
+    except OSError:
+        pass
+    _write(path, stored)
 
 
 def adopt_blob(sha256: str, file: Path) -> None:
@@ -50,6 +56,17 @@ def adopt_blob(sha256: str, file: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     file.chmod(0o644)
     file.replace(path)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file of the cache."""
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise ToolError(
+            f"the compile cache {cache_root()} cannot be written ({error.strerror}); "
+            "set FLOWINFRA_CACHE to a folder that can"
+        ) from None
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -109,6 +126,17 @@ class Reads:
             self._folders[path] = hashlib.sha256("\0".join(names).encode()).hexdigest()
         return self._folders[path]
 
+    @staticmethod
+    def changed_since(paths: Iterable[str], nanoseconds: int) -> bool:
+        """True if a file or folder was written since that time: what was read of it may be what it was before."""
+        for path in paths:
+            try:
+                if Path(path).stat().st_mtime_ns >= nanoseconds:
+                    return True
+            except OSError:
+                continue
+        return False
+
     def unchanged(self, variant: Mapping[str, Any]) -> bool:
         """True while files and folders of an entry's variant are as they were."""
         return all(self.folder(path) == digest for path, digest in variant["folders"].items()) and all(
@@ -122,20 +150,32 @@ def _seen(name: str) -> bool:
 
 def find(key: str, reads: Reads) -> bytes | None:
     """The stored result of a request if what it read is unchanged and all its blobs are there."""
+    # a cache that was damaged is a cache without the entry
+    for variant in _variants(key):
+        try:
+            if reads.unchanged(variant) and all(_size(name) == size for name, size in variant["blobs"].items()):
+                result = blob_path(variant["result"]).read_bytes()
+                if hashlib.sha256(result).hexdigest() == variant["result"]:
+                    return result
+        except (OSError, LookupError, TypeError, AttributeError):
+            continue
+    return None
+
+
+def _variants(key: str) -> list[Any]:
     try:
         variants = json.loads((cache_root() / "entries" / f"{key}.json").read_bytes())
     except (OSError, ValueError):
-        return None
-    for variant in variants:
-        blobs = [blob_path(name) for name in variant["blobs"]]
-        if reads.unchanged(variant) and all(path.exists() for path in blobs):
-            try:
-                result = blob_path(variant["result"]).read_bytes()
-            except OSError:
-                return None
-            # a cache that was damaged is a cache without the entry
-            return result if hashlib.sha256(result).hexdigest() == variant["result"] else None
-    return None
+        return []
+    return variants if isinstance(variants, list) else []
+
+
+def _size(sha256: str) -> int:
+    """Bytes of a stored blob; -1 if it is not there."""
+    try:
+        return blob_path(sha256).stat().st_size
+    except OSError:
+        return -1
 
 
 def remember(
@@ -143,12 +183,9 @@ def remember(
     files: Mapping[str, str | None],
     folders: Iterable[str],
     result: bytes,
-    blobs: Mapping[str, bytes],
-    kept: Iterable[str] = (),
+    blobs: Iterable[str],
 ) -> None:
-    """Store a result with what it was made from; `kept` are further blobs that it needs and that are there already."""
-    for sha256, stored in blobs.items():
-        put_blob(sha256, stored)
+    """Store a result with what it was made from, and the names of the blobs that it needs."""
     digest = hashlib.sha256(result).hexdigest()
     put_blob(digest, result)
     reads = Reads()
@@ -156,11 +193,8 @@ def remember(
         "files": dict(files),
         "folders": {path: reads.folder(path) for path in folders},
         "result": digest,
-        "blobs": [*blobs, *kept],
+        "blobs": {name: _size(name) for name in blobs},
     }
+    others = [old for old in _variants(key) if isinstance(old, dict) and old.get("files") != variant["files"]]
     path = cache_root() / "entries" / f"{key}.json"
-    try:
-        others = [old for old in json.loads(path.read_bytes()) if old["files"] != variant["files"]]
-    except (OSError, ValueError):
-        others = []
-    write_atomically(path, json.dumps([variant, *others[: VARIANTS - 1]]).encode())
+    _write(path, json.dumps([variant, *others[: VARIANTS - 1]]).encode())

@@ -1,0 +1,40 @@
+"""Small flows as text, for tests that write or spoil them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowinfra.compiler import CompileRequest
+from flowinfra.model.compiled import Shape
+
+STEPS = """
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+def source(body: str = STEPS, head: str = "", decorators: str = "", name: str = "SmallFlow") -> str:
+    """The text of a flow's module."""
+    return (
+        f"from metaflow import *\n{head}\n\n{decorators}\nclass {name}(FlowSpec):\n{body}\n\n"
+        f'if __name__ == "__main__":\n    {name}()\n'
+    )
+
+
+def write_flow(folder: Path, text: str | None = None, **parts: str) -> Path:
+    """Write a flow's module into a folder of its own."""
+    path = folder / "flow.py"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(source(**parts) if text is None else text, encoding="utf-8")
+    return path
+
+
+def request(
+    flow: Path, env: dict[str, str] | None = None, python: str | None = None, **shape: object
+) -> CompileRequest:
+    return CompileRequest(flow=flow, shape=Shape.model_validate(shape), env=env or {}, python=python)
