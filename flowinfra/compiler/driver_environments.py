@@ -34,7 +34,7 @@ SEAMS = (
     ("metaflow.plugins.pypi.micromamba", "Micromamba.bin"),
     ("metaflow.plugins.pypi.utils", "MICROMAMBA_URL"),
     ("metaflow.plugins.pypi.utils", "MICROMAMBA_MIRROR_URL"),
-    ("metaflow.plugins.datastores.local_storage", "LocalStorage.SYSROOT_VAR"),
+    ("metaflow.plugins.datastores.local_storage", "LocalStorage.get_datastore_root_from_config"),
 )
 """Where we stand in Metaflow: module and name. Checked like `Seams` of the driver."""
 
@@ -83,7 +83,9 @@ class Environments:
         conda_decorator: Any = importlib.import_module("metaflow.plugins.pypi.conda_decorator")
         local_storage: Any = importlib.import_module("metaflow.plugins.datastores.local_storage")
         # else Metaflow makes a `.metaflow` folder beside the flow
-        local_storage.LocalStorage.SYSROOT_VAR = str(self.out)
+        local_storage.LocalStorage.get_datastore_root_from_config = staticmethod(
+            lambda *_args, **_kwargs: str(self.out)
+        )
         environment_class = module.CondaEnvironment
         environment_class.get_environment_manifest_path = lambda _environment: str(self.manifest_file)
         self._fix_python(conda_decorator.CondaStepDecorator)

@@ -148,7 +148,9 @@ def interpreter(request: CompileRequest) -> str:
     found = shutil.which(request.python)
     if found is None:
         raise CompileError(f"{request.label}: python: {request.python} is no program that can be run")
-    return found
+    # the child runs in a folder of its own; the path is made absolute but not resolved, for a virtual environment is
+    # known by its own path
+    return str(Path(found).absolute())
 
 
 def _base_environment(home: Path) -> dict[str, str]:
