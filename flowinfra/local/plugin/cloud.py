@@ -6,7 +6,8 @@ boto3 is imported with the first call: a preview that finds nothing to do never 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -164,3 +165,19 @@ def explained(doing: str) -> Iterator[None]:
         ) from error
     except BotoCoreError as error:
         raise CloudError(f"{doing}: {error}") from error
+
+
+PATIENCE = 30.0
+"""Seconds for which a delete waits for others. Upstream waits for minutes, for an AWS that is far away."""
+
+
+def once_possible(action: Callable[[], None], *, code: str, message: str = "") -> None:
+    """Try again while AWS refuses because of something that is being deleted at the same time."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return action()
+        except CloudError as error:
+            if error.code != code or message not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)

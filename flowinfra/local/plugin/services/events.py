@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from flowinfra.local.plugin.checks import arn, between, is_json, length, one_of, restricted
-from flowinfra.local.plugin.cloud import CloudError, Scope, explained
+from flowinfra.local.plugin.cloud import CloudError, Scope, explained, once_possible
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.resource import Created, Resource, State, made, pairs, present, tag_changes, unpair
 from flowinfra.local.plugin.schema import Problem, Schema, block, flag, strings, text, whole
@@ -70,9 +70,9 @@ class EventRule(Resource):
     def create(self, aws: Scope, new: State) -> Created:
         """PutRule."""
         name = new.get("name") or unique(new["namePrefix"])
-        self._put(aws, name, new, "creating")
-        identifier = _rule_id(new["eventBusName"], name)
-        return Created(identifier, made(self.read(aws, identifier, {}), new))
+        arn_of_rule = self._put(aws, name, new, "creating")
+        found = {"arn": arn_of_rule, "name": name, **_enabled(new)}
+        return Created(_rule_id(new["eventBusName"], name), made(found, new))
 
     def read(self, aws: Scope, identifier: str, old: State) -> dict[str, Any] | None:
         """DescribeRule."""
@@ -111,26 +111,26 @@ class EventRule(Resource):
                 client.untag_resource(ResourceARN=old["arn"], TagKeys=to_remove)
             if to_set:
                 client.tag_resource(ResourceARN=old["arn"], Tags=pairs(to_set))
-        state = new.get("state") or ("ENABLED" if new.get("isEnabled", True) else "DISABLED")
-        return {"state": state, "isEnabled": state != "DISABLED"}
+        return _enabled(new)
 
     def delete(self, aws: Scope, identifier: str, old: State) -> None:
-        """DeleteRule; AWS refuses while it has targets."""
+        """DeleteRule, once it has no targets: the program may not say that they belong to it."""
         bus, name = _parse(identifier, 2)
-        try:
+
+        def remove() -> None:
             with explained(f"deleting EventBridge Rule ({identifier})"):
                 aws.client("events").delete_rule(Name=name, EventBusName=bus, Force=bool(old.get("forceDestroy")))
+
+        try:
+            once_possible(remove, code="ValidationException", message="Rule can't be deleted since it has targets")
         except CloudError as error:
             if not error.means_absent():
                 raise
 
     @staticmethod
-    def _put(aws: Scope, name: str, new: State, doing: str) -> None:
-        state = new.get("state")
-        if state is None and new.get("isEnabled") is not None:
-            state = "ENABLED" if new["isEnabled"] else "DISABLED"
+    def _put(aws: Scope, name: str, new: State, doing: str) -> str:
         with explained(f"{doing} EventBridge Rule ({name})"):
-            aws.client("events").put_rule(
+            answer = aws.client("events").put_rule(
                 **present(
                     Name=name,
                     EventBusName=new["eventBusName"],
@@ -138,10 +138,17 @@ class EventRule(Resource):
                     EventPattern=new.get("eventPattern"),
                     RoleArn=new.get("roleArn"),
                     ScheduleExpression=new.get("scheduleExpression"),
-                    State=state,
+                    # A PutRule without a state would enable a rule: so does upstream.
+                    State=_enabled(new)["state"],
                     Tags=pairs(new["tagsAll"]),
                 )
             )
+        return str(answer["RuleArn"])
+
+
+def _enabled(new: State) -> dict[str, Any]:
+    state = new.get("state") or ("ENABLED" if new.get("isEnabled", True) else "DISABLED")
+    return {"state": state, "isEnabled": state != "DISABLED"}
 
 
 class EventTarget(Resource):

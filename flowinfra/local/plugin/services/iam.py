@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from flowinfra.local.plugin import checks
 from flowinfra.local.plugin.checks import arn, between, is_json, length, matches
-from flowinfra.local.plugin.cloud import CloudError, PartialError, Scope, explained
+from flowinfra.local.plugin.cloud import CloudError, PartialError, Scope, explained, once_possible
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.policies import same_policy
 from flowinfra.local.plugin.resource import Created, Resource, State, pairs, present, tag_changes, unpair
@@ -158,25 +158,31 @@ class Role(Resource):
         return {}
 
     def delete(self, aws: Scope, identifier: str, old: State) -> None:
-        """DeleteRole; what the role itself manages goes with it, what others attached is for AWS to refuse."""
+        """DeleteRole, with what it manages itself, once it has no other policies (upstream waits as well)."""
         client = aws.client("iam")
-        force = bool(old.get("forceDetachPolicies"))
-        try:
+
+        def remove() -> None:
             with explained(f"deleting IAM Role ({identifier})"):
-                for profile in client.list_instance_profiles_for_role(RoleName=identifier)["InstanceProfiles"]:
-                    client.remove_role_from_instance_profile(
-                        InstanceProfileName=profile["InstanceProfileName"], RoleName=identifier
-                    )
-                if force or old.get("managedPolicyArns"):
-                    for policy in client.list_attached_role_policies(RoleName=identifier)["AttachedPolicies"]:
-                        client.detach_role_policy(RoleName=identifier, PolicyArn=policy["PolicyArn"])
-                if force or old.get("inlinePolicies"):
-                    for name in client.list_role_policies(RoleName=identifier)["PolicyNames"]:
-                        client.delete_role_policy(RoleName=identifier, PolicyName=name)
+                self._release(client, identifier, old)
                 client.delete_role(RoleName=identifier)
+
+        try:
+            once_possible(remove, code="DeleteConflict")
         except CloudError as error:
             if not error.means_absent():
                 raise
+
+    @staticmethod
+    def _release(client: Any, role: str, old: State) -> None:
+        force = bool(old.get("forceDetachPolicies"))
+        for profile in client.list_instance_profiles_for_role(RoleName=role)["InstanceProfiles"]:
+            client.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=role)
+        if force or old.get("managedPolicyArns"):
+            for policy in client.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+                client.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
+        if force or old.get("inlinePolicies"):
+            for name in client.list_role_policies(RoleName=role)["PolicyNames"]:
+                client.delete_role_policy(RoleName=role, PolicyName=name)
 
     @staticmethod
     def _policy(client: Any, role: str, name: str) -> Any:

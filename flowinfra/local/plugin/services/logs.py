@@ -53,29 +53,36 @@ class LogGroup(Resource):
                 )
             )
         try:
-            self._retain(client, name, new)
-            return Created(name, made(self.read(aws, name, {}), new))
+            if new.get("retentionInDays"):
+                self._retain(client, name, new)
+            return Created(name, made(self._describe(client, name), new))
         except CloudError as error:
             raise PartialError(str(error), name, {"name": name}) from error
 
     def read(self, aws: Scope, identifier: str, old: State) -> dict[str, Any] | None:
         """DescribeLogGroups."""
         client = aws.client("logs")
-        with explained(f"reading CloudWatch Logs Log Group ({identifier})"):
-            pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=identifier)
+        found = self._describe(client, identifier)
+        if found is None:
+            return None
+        with explained(f"listing the tags of CloudWatch Logs Log Group ({identifier})"):
+            tags = client.list_tags_for_resource(resourceArn=found["arn"]).get("tags", {})
+        return {**found, "tagsAll": tags}
+
+    @staticmethod
+    def _describe(client: Any, name: str) -> dict[str, Any] | None:
+        with explained(f"reading CloudWatch Logs Log Group ({name})"):
+            pages = client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
             groups = (group for page in pages for group in page["logGroups"])
-            found = next((group for group in groups if group["logGroupName"] == identifier), None)
-            if found is None:
-                return None
-            bare = found["arn"].removesuffix(":*")
-            tags = client.list_tags_for_resource(resourceArn=bare).get("tags", {})
+            found = next((group for group in groups if group["logGroupName"] == name), None)
+        if found is None:
+            return None
         return {
-            "arn": bare,
+            "arn": found["arn"].removesuffix(":*"),
             "kmsKeyId": found.get("kmsKeyId"),
             "logGroupClass": found.get("logGroupClass"),
             "name": found["logGroupName"],
             "retentionInDays": found.get("retentionInDays", 0),
-            "tagsAll": tags,
         }
 
     def update(self, aws: Scope, identifier: str, old: State, new: State, changed: Collection[str]) -> dict[str, Any]:

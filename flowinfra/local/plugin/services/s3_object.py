@@ -97,23 +97,27 @@ class BucketObjectv2(Resource):
     def create(self, aws: Scope, new: State) -> Created:
         """PutObject."""
         self._upload(aws, new)
-        identifier = f"{new['bucket']}/{new['key']}"
-        return Created(identifier, made(self.read(aws, identifier, new), new))
+        return Created(f"{new['bucket']}/{new['key']}", made(self._head(aws, new["bucket"], new["key"]), new))
 
     def read(self, aws: Scope, identifier: str, old: State) -> dict[str, Any] | None:
         """HeadObject and tags."""
         bucket, _, key = identifier.removeprefix("s3://").partition("/")
         if not key:
             raise CloudError(f'id "{identifier}" should be in the format <bucket>/<key> or s3://<bucket>/<key>')
-        client = aws.client("s3")
         try:
-            with explained(f"reading S3 Object ({identifier})"):
-                head = client.head_object(Bucket=bucket, Key=_clean(key))
-                tags = client.get_object_tagging(Bucket=bucket, Key=_clean(key))["TagSet"]
+            found = self._head(aws, bucket, key)
+            with explained(f"listing the tags of S3 Object ({identifier})"):
+                tags = aws.client("s3").get_object_tagging(Bucket=bucket, Key=_clean(key))["TagSet"]
         except CloudError as error:
             if error.means_absent("NoSuchBucket", "NoSuchKey"):
                 return None
             raise
+        return {**found, "tagsAll": unpair(tags)}
+
+    @staticmethod
+    def _head(aws: Scope, bucket: str, key: str) -> dict[str, Any]:
+        with explained(f"reading S3 Object ({bucket}/{key})"):
+            head = aws.client("s3").head_object(Bucket=bucket, Key=_clean(key))
         return {
             **{name: head.get(header) for name, header in _HEADERS.items()},
             "arn": f"arn:{aws.partition}:s3:::{bucket}/{key}",
@@ -121,7 +125,6 @@ class BucketObjectv2(Resource):
             "etag": head["ETag"].strip('"'),
             "key": key,
             "storageClass": head.get("StorageClass", "STANDARD"),
-            "tagsAll": unpair(tags),
             "versionId": head.get("VersionId"),
         }
 
@@ -129,12 +132,13 @@ class BucketObjectv2(Resource):
         """PutObject again, or tags alone."""
         if set(changed) - _NOT_CONTENT:
             self._upload(aws, new)
-        elif "tagsAll" in changed:
+            return made(self._head(aws, new["bucket"], new["key"]), new)
+        if "tagsAll" in changed:
             with explained(f"updating the tags of S3 Object ({identifier})"):
                 aws.client("s3").put_object_tagging(
                     Bucket=new["bucket"], Key=_clean(new["key"]), Tagging={"TagSet": pairs(new["tagsAll"])}
                 )
-        return made(self.read(aws, identifier, new), new)
+        return {}
 
     def delete(self, aws: Scope, identifier: str, old: State) -> None:
         """DeleteObject, all its versions where there are versions."""

@@ -81,20 +81,29 @@ class StateMachine(Resource):
                 tags=pairs(new["tagsAll"], "key", "value"),
                 **_configuration(new),
             )
-        outputs = self.read(aws, answer["stateMachineArn"], answer)
-        return Created(answer["stateMachineArn"], made(outputs, new))
+        identifier = answer["stateMachineArn"]
+        found = self._describe(client, identifier)
+        version = present(stateMachineVersionArn=answer.get("stateMachineVersionArn"))
+        return Created(identifier, {**made(found, new), **version})
 
     def read(self, aws: Scope, identifier: str, old: State) -> dict[str, Any] | None:
         """DescribeStateMachine."""
         client = aws.client("stepfunctions")
         try:
-            with explained(f"reading Step Functions State Machine ({identifier})"):
-                found = client.describe_state_machine(stateMachineArn=identifier)
+            found = self._describe(client, identifier)
+            with explained(f"listing the tags of Step Functions State Machine ({identifier})"):
                 tags = client.list_tags_for_resource(resourceArn=identifier)["tags"]
         except CloudError as error:
             if error.means_absent("StateMachineDoesNotExist"):
                 return None
             raise
+        version = old.get("stateMachineVersionArn")
+        return {**found, "stateMachineVersionArn": version, "tagsAll": unpair(tags, "key", "value")}
+
+    @staticmethod
+    def _describe(client: Any, identifier: str) -> dict[str, Any]:
+        with explained(f"reading Step Functions State Machine ({identifier})"):
+            found = client.describe_state_machine(stateMachineArn=identifier)
         return {
             "arn": found["stateMachineArn"],
             "creationDate": found["creationDate"].isoformat(),
@@ -105,9 +114,7 @@ class StateMachine(Resource):
             "name": found["name"],
             "revisionId": found.get("revisionId"),
             "roleArn": found["roleArn"],
-            "stateMachineVersionArn": old.get("stateMachineVersionArn"),
             "status": found.get("status"),
-            "tagsAll": unpair(tags, "key", "value"),
             "tracingConfiguration": {"enabled": bool(found.get("tracingConfiguration", {}).get("enabled"))},
             "type": found["type"],
         }
