@@ -41,6 +41,10 @@ def manifest(state: Mapping[str, Any]) -> dict[str, Any]:
 def _entry(resource: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     inputs = resource.get("inputs", {})
     given = {name: inputs[name] for name in resource.get("propertyDependencies", {}) if name in inputs}
+    # a name that the provider made up is given, so that what refers to it holds for the floor too
+    if "namePrefix" in given or ("name" in inputs and "name" not in given):
+        given.pop("namePrefix", None)
+        given["name"] = resource.get("outputs", inputs)["name"]
     files = {name: value["path"] for name, value in given.items() if isinstance(value, dict) and _SIGNATURE in value}
     # urn:pulumi:<stack>::<project>::<parents$type>::<name>
     provider = resource.get("provider", "").split("::")

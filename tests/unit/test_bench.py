@@ -116,8 +116,9 @@ def test_the_floor_registers_what_the_state_holds() -> None:
             "custom": True,
             "parent": flow,
             "provider": f"{provider}::id",
-            "inputs": {"__defaults": ["path"], "name": "flow-role", "path": "/"},
-            "propertyDependencies": {"name": []},
+            "inputs": {"__defaults": ["path"], "namePrefix": "flow-", "path": "/"},
+            "outputs": {"name": "flow-role"},
+            "propertyDependencies": {"namePrefix": []},
         },
         {
             "urn": package,
