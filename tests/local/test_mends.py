@@ -24,6 +24,7 @@ from flowinfra.local.mends import (
     nested_errors,
     query_languages,
     redeploys,
+    service_roles,
     submissions,
 )
 from tests.local.support import Aws, job_state, machine, unique, wait_for
@@ -422,3 +423,27 @@ def test_describing_a_job_changes_nothing(aws: Aws) -> None:
     with job_details.MEND.withdrawn():
         aws.job(job_id)
         assert "exitCode" not in aws.job(job_id)["container"]
+
+
+# service_roles
+
+
+def test_a_compute_environment_takes_the_service_linked_role(aws: Aws) -> None:
+    (queue,) = aws.batch.describe_job_queues(jobQueues=[platform.FARGATE_QUEUE])["jobQueues"]
+    environment = queue["computeEnvironmentOrder"][0]["computeEnvironment"]
+    (there,) = aws.batch.describe_compute_environments(computeEnvironments=[environment])["computeEnvironments"]
+
+    def create() -> str:
+        name = unique("compute")
+        aws.batch.create_compute_environment(
+            computeEnvironmentName=name,
+            type="MANAGED",
+            computeResources=there["computeResources"],
+        )
+        found = aws.batch.describe_compute_environments(computeEnvironments=[name])
+        return str(found["computeEnvironments"][0]["serviceRole"])
+
+    roles = {create() for _ in range(2)}
+    assert {role.rpartition("/")[2] for role in roles} == {"AWSServiceRoleForBatch"}
+    with service_roles.MEND.withdrawn(), pytest.raises(ClientError, match="ServiceRole is required"):
+        create()

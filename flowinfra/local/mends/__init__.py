@@ -19,6 +19,7 @@ from flowinfra.local.mends import (
     nested_errors,
     query_languages,
     redeploys,
+    service_roles,
     submissions,
 )
 from flowinfra.local.mends.mend import Mend
@@ -40,6 +41,7 @@ MENDS: tuple[Mend, ...] = tuple(
         nested_errors,
         query_languages,
         redeploys,
+        service_roles,
         submissions,
     )
 )
