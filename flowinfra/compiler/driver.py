@@ -678,6 +678,20 @@ def failure(error: BaseException) -> dict[str, Any]:
     }
 
 
+def read_own_modules_from_source() -> None:
+    """A .pyc is trusted by time stamp and size, which an edit may leave as they were: only libraries may use theirs."""
+    sys.dont_write_bytecode = True
+    importing = internals("importlib._bootstrap_external")
+    original, installed = importing.cache_from_source, tuple(os.path.join(folder, "") for folder in libraries)
+
+    def cache_from_source(path: str, *args: Any, **kwargs: Any) -> Any:
+        if not os.path.realpath(path).startswith(installed):
+            raise NotImplementedError  # what an interpreter without byte code says
+        return original(path, *args, **kwargs)
+
+    importing.cache_from_source = cache_from_source
+
+
 def run(session: Session, flow_file: str, folder: str) -> Any:
     """Run the flow's file as Metaflow's user would, from its own folder."""
     os.chdir(folder)
@@ -731,8 +745,7 @@ def main() -> None:
         session.install()
         if request["environments"] is not None:
             session.install_environments(watch, captured, real_stderr)
-        # a .pyc is trusted by time stamp and size: the flow's own modules are always read from source
-        sys.dont_write_bytecode = True
+        read_own_modules_from_source(libraries)
         watch.writable = os.path.join(os.path.realpath(out), "")
         random.seed(0)
         code = run(session, request["flow"], request["folder"])
