@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
 
-KEYS = ("platform", "name_prefix", "defaults", "flows")
+KEYS = ("platform", "name_prefix", "defaults", "flows", "mirrors")
 """Keys of the `flowinfra:` namespace."""
 
 
@@ -168,6 +168,7 @@ class StackConfig(Config):
     name_prefix: str | None = Field(default=None, min_length=1)
     defaults: FlowDefaults = FlowDefaults()
     flows: list[FlowConfig] = []
+    """With `mirrors: STACK`, the flows of that stack, and here what differs."""
 
 
 def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
@@ -188,7 +189,7 @@ def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
         raise Problems(problems)
     defaults = stack.defaults.model_dump(by_alias=True, exclude_unset=True)
     flows = [
-        FlowConfig.model_validate(_merged(defaults, flow.model_dump(by_alias=True, exclude_unset=True)))
+        FlowConfig.model_validate(merged(defaults, flow.model_dump(by_alias=True, exclude_unset=True)))
         for flow in stack.flows
     ]
     return stack.model_copy(update={"flows": flows})
@@ -222,14 +223,13 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
         yield "platform.service_auth_secret: is given without `service_url`"
 
 
-def _merged(defaults: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
-    merged = dict(defaults)
+def merged(defaults: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
+    """`defaults` with what `own` says: mappings are merged, all else is replaced."""
+    result = dict(defaults)
     for key, value in own.items():
-        before = merged.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            value = {**before, **value}
-        merged[key] = value
-    return merged
+        before = result.get(key)
+        result[key] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return result
 
 
 def _messages(error: ValidationError, root: str, model: type[Config]) -> list[str]:

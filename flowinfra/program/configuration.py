@@ -13,9 +13,10 @@ import yaml
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
 from flowinfra.model.stack import StackConfig, parse_stack
+from flowinfra.program.mirrors import MIRRORS, resolve
 
 NAMESPACE = "flowinfra:"
-_TEXT = {"name_prefix"}
+_TEXT = {"name_prefix", MIRRORS}
 """Keys whose value is text; all others are structures."""
 
 
@@ -26,6 +27,12 @@ class StackFile:
     path: Path
     label: str
     """The path as a person writes it, from the project's folder."""
+    stack: str
+
+    def of(self, stack: str) -> StackFile:
+        """The file of another stack of the project."""
+        name = f"Pulumi.{stack}.yaml"
+        return StackFile(self.path.with_name(name), str(Path(self.label).with_name(name)), stack)
 
 
 def stack_file(root: Path, stack: str) -> StackFile:
@@ -33,7 +40,7 @@ def stack_file(root: Path, stack: str) -> StackFile:
     project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8")) or {}
     folder = project.get("stackConfigDir") or "."
     label = Path(folder) / f"Pulumi.{stack}.yaml"
-    return StackFile(root / label, str(label))
+    return StackFile(root / label, str(label), stack)
 
 
 def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackFile) -> StackConfig:
@@ -54,7 +61,23 @@ def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackF
         if key.startswith(NAMESPACE):
             name = key.removeprefix(NAMESPACE)
             values[name] = value if name in _TEXT else _structure(value)
-    return parse_stack(values, file.label)
+    return parse_stack(resolve(values, file.stack, file.label, lambda other: stored(file.of(other))), file.label)
+
+
+def stored(file: StackFile) -> dict[str, Json]:
+    """What a stack's file has of our configuration, as it stands there.
+
+    Raises:
+        ConfigError: there is no such file, or it is no YAML.
+    """
+    try:
+        content = yaml.safe_load(file.path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no stack {file.stack!r}: {file.label} does not exist") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file.label} cannot be read: {error}") from None
+    config = (content or {}).get("config") or {}
+    return {key.removeprefix(NAMESPACE): value for key, value in config.items() if key.startswith(NAMESPACE)}
 
 
 def _structure(value: str) -> Json:
