@@ -260,6 +260,19 @@ def test_refresh_shows_what_others_changed_and_up_mends_it(stack: MakeStack, clo
     assert set(it.preview(program).values()) == {"same"}
 
 
+def test_a_made_up_name_stays_after_a_refresh(stack: MakeStack) -> None:
+    it = stack()
+
+    def program() -> None:
+        aws.iam.Role("role", name_prefix=f"{it.name}-", assume_role_policy=TRUST)
+        aws.cloudwatch.LogGroup("logs", name_prefix=f"{it.name}-")
+        aws.s3.Bucket("bucket", bucket_prefix=f"{it.name}-")
+
+    it.up(program)
+    it.refresh()
+    assert set(it.preview(program).values()) == {"same"}
+
+
 def test_what_replaces_and_what_does_not(stack: MakeStack, cloud: Cloud) -> None:
     it = stack()
     name = it.name

@@ -85,7 +85,7 @@ class ComputeEnvironment(Resource):
         {
             "computeResources": block(_RESOURCES, computed=True),
             "name": text(NAME, computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(_PREFIX, computed=True, replaces=True),
+            "namePrefix": text(_PREFIX, computed=True, replaces=True, unread=True),
             "serviceRole": text(arn, computed=True),
             "state": text(_STATE, default="ENABLED", same=_same_upper),
             "type": text(

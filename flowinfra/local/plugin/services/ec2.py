@@ -47,7 +47,7 @@ class SecurityGroup(Resource):
             "egress": _RULES,
             "ingress": _RULES,
             "name": text(length(0, 255), _NAME, computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(length(0, 229), _NAME, computed=True, replaces=True),
+            "namePrefix": text(length(0, 229), _NAME, computed=True, replaces=True, unread=True),
             "revokeRulesOnDelete": flag(default=False, unread=True),
             "vpcId": text(computed=True, replaces=True),
         },

@@ -47,7 +47,7 @@ class EventRule(Resource):
             "forceDestroy": flag(default=False, unread=True),
             "isEnabled": flag(computed=True, conflicts=("state",)),
             "name": text(_NAME, computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(_NAME, computed=True, replaces=True),
+            "namePrefix": text(_NAME, computed=True, replaces=True, unread=True),
             "roleArn": text(arn),
             "scheduleExpression": text(length(0, 256)),
             "state": text(

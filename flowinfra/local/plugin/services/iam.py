@@ -64,7 +64,7 @@ class Role(Resource):
             "managedPolicyArns": listing(text(arn), computed=True, unordered=True),
             "maxSessionDuration": whole(between(3600, 43200), default=3600),
             "name": text(length(1, 64), _CHARACTERS, computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(length(1, 38), _CHARACTERS, computed=True, replaces=True),
+            "namePrefix": text(length(1, 38), _CHARACTERS, computed=True, replaces=True, unread=True),
             "path": text(length(0, 512), default="/", replaces=True),
             "permissionsBoundary": text(arn),
         },
@@ -214,7 +214,7 @@ class RolePolicy(Resource):
         "IAM Role Policy",
         {
             "name": text(length(1, 128), _CHARACTERS, computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(length(1, 102), _CHARACTERS, computed=True, replaces=True),
+            "namePrefix": text(length(1, 102), _CHARACTERS, computed=True, replaces=True, unread=True),
             "policy": text(checks.policy(INLINE_POLICY_LIMIT), required=True, same=same_policy),
             "role": text(length(1, 128), _no_arn, required=True, replaces=True),
         },
@@ -316,7 +316,7 @@ class InstanceProfile(Resource):
         "IAM Instance Profile",
         {
             "name": text(length(1, 128), _CHARACTERS, computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(length(1, 102), _CHARACTERS, computed=True, replaces=True),
+            "namePrefix": text(length(1, 102), _CHARACTERS, computed=True, replaces=True, unread=True),
             "path": text(default="/", replaces=True),
             "role": text(),
         },

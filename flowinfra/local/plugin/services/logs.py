@@ -31,7 +31,7 @@ class LogGroup(Resource):
             "kmsKeyId": text(arn),
             "logGroupClass": text(one_of(["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"]), computed=True, replaces=True),
             "name": text(restricted(_NAME, 512), computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(restricted(_NAME, 486), computed=True, replaces=True),
+            "namePrefix": text(restricted(_NAME, 486), computed=True, replaces=True, unread=True),
             "retentionInDays": whole(one_of(_RETENTIONS), default=0),
             "skipDestroy": flag(default=False, unread=True),
         },

@@ -44,7 +44,7 @@ class Bucket(Resource):
         "S3 Bucket",
         {
             "bucket": text(bucket_name, computed=True, replaces=True, conflicts=("bucketPrefix",)),
-            "bucketPrefix": text(length(0, 37), computed=True, replaces=True),
+            "bucketPrefix": text(length(0, 37), computed=True, replaces=True, unread=True),
             "forceDestroy": flag(default=False, unread=True),
             "objectLockEnabled": flag(computed=True, replaces=True),
         },

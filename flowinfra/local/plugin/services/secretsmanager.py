@@ -29,7 +29,7 @@ class Secret(Resource):
             "description": text(length(0, 2048)),
             "kmsKeyId": text(),
             "name": text(length(1, 512), _NAME, computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(length(1, 486), _NAME, computed=True, replaces=True),
+            "namePrefix": text(length(1, 486), _NAME, computed=True, replaces=True, unread=True),
             "recoveryWindowInDays": whole(default=30, unread=True),
         },
         ("arn",),

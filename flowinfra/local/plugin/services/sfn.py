@@ -45,7 +45,7 @@ class StateMachine(Resource):
                 computed=True,
             ),
             "name": text(length(1, 80), _NAME, computed=True, replaces=True, conflicts=("namePrefix",)),
-            "namePrefix": text(length(1, 54), _NAME, computed=True, replaces=True),
+            "namePrefix": text(length(1, 54), _NAME, computed=True, replaces=True, unread=True),
             "publish": flag(default=False, unread=True),
             "roleArn": text(arn, required=True),
             "tracingConfiguration": block({"enabled": flag()}, computed=True),
