@@ -30,6 +30,25 @@ HELPERS = {"ldconfig", "gcc", "cc", "ld", "objdump", "uname", "file"}
 """Programs that the standard library itself starts to find shared libraries or name the platform."""
 
 
+CHANGES = {
+    "os.chmod": (0,),
+    "os.chown": (0,),
+    "os.link": (1,),
+    "os.mkdir": (0,),
+    "os.remove": (0,),
+    "os.rename": (0, 1),
+    "os.rmdir": (0,),
+    "os.setxattr": (0,),
+    "os.symlink": (1,),
+    "os.truncate": (0,),
+    "os.utime": (0,),
+    "shutil.rmtree": (0,),
+}
+"""Audit events that change what is on disk → places of the changed paths among their arguments."""
+NO_FOLDER = {"os.setxattr", "os.truncate", "shutil.rmtree"}
+"""Those whose last argument is not the open folder that a path is relative to (-1 for none)."""
+
+
 class Refusal(BaseException):
     """What must end the compile whatever Metaflow or the flow make of exceptions; `kind` tells the parent why."""
 
@@ -71,8 +90,16 @@ class Watch:
             name = os.path.basename(str(argv[0] if isinstance(argv, (list, tuple)) else argv).split()[0])
             if name not in HELPERS and os.path.basename(program) not in HELPERS:
                 self._refuse("program", f"it started a program ({_short(argv)})")
-        elif event == "os.system":
-            self._refuse("program", f"it started a program ({_short(args)})")
+        elif event in ("os.system", "os.fork", "os.forkpty"):
+            self._refuse("program", f"it started a program ({_short(args) or event})")
+        elif event in CHANGES:
+            # a path below an open folder (dir_fd) is part of a larger change, which has an event of its own
+            if event in NO_FOLDER or args[-1] == -1:
+                for path in (args[place] for place in CHANGES[event]):
+                    if isinstance(path, (str, bytes, os.PathLike)):
+                        self._written(path)
+        elif event == "sqlite3.connect" and self.writable and args[0] not in ("", ":memory:"):
+            self._refuse("write", f"it opened a database ({_short(args[0])})")
 
     def _note(self, where: set[str], path: Any) -> None:
         try:
@@ -678,7 +705,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     }
 
 
-def read_own_modules_from_source() -> None:
+def read_own_modules_from_source(libraries: list[str]) -> None:
     """A .pyc is trusted by time stamp and size, which an edit may leave as they were: only libraries may use theirs."""
     sys.dont_write_bytecode = True
     importing = internals("importlib._bootstrap_external")
