@@ -30,8 +30,8 @@ class Field:
     unit: str = ""
     absent: str = "none"
     """What no value means."""
-    text: bool = False
-    """Its values are always text."""
+    quoted: bool = False
+    """Its values are of any type: text that looks like another value is quoted."""
 
 
 _STEP_FIELDS = {
@@ -51,7 +51,7 @@ _STEP_FIELDS = {
 }
 _PARAMETER_FIELDS = {
     "type": Field("type"),
-    "default": Field("default"),
+    "default": Field("default", quoted=True),
     "required": Field("required", absent="no"),
 }
 _FLOW_FIELDS = {
@@ -84,6 +84,7 @@ _MAPPINGS = {
     "environment": "environment",
 }
 _TEXTS = {"environment", "AWS tag"}
+"""Mappings whose values are always text."""
 _KINDS_BY_NEXT = {"start", "linear", "split"}
 """Kinds of a step that follow from how many steps are next."""
 _TOLD_APART = {"steps", "parameters", "schedule", "source", "package", "metaflow_files"}
@@ -244,16 +245,16 @@ def _entries(word: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Ite
     for path, before, after in _leaves(old, new):
         owner = (clean.name(("@" if word == "decorator" else "") + ".".join(path)),)
         if before is None:
-            yield _one_sided("added", _entry(after), Change("added", word, owner))
+            yield _one_sided("added", _entry(word, after), Change("added", word, owner))
         elif after is None:
-            yield _one_sided("removed", _entry(before), Change("removed", word, owner))
+            yield _one_sided("removed", _entry(word, before), Change("removed", word, owner))
         else:
-            yield replace(_field(Field(word, text=word in _TEXTS), before, after), names=owner)
+            yield replace(_field(Field(word, quoted=word not in _TEXTS), before, after), names=owner)
 
 
-def _entry(value: Json) -> str | None:
+def _entry(word: str, value: Json) -> str | None:
     """A decorator without attributes is `true`, and has no value to tell."""
-    return None if value is True else _value(value)
+    return None if value is True and word == "decorator" else _value(value, quoted=word not in _TEXTS)
 
 
 def _unknown(key: str, old: Json, new: Json) -> Iterator[Change]:
@@ -263,7 +264,8 @@ def _unknown(key: str, old: Json, new: Json) -> Iterator[Change]:
     path = (key,) if key else ()
     leaves = _leaves(old, new, path) if isinstance(old, dict) and isinstance(new, dict) else [(path, old, new)]
     for where, before, after in leaves:
-        yield replace(_field(Field(""), before, after), names=(clean.name(".".join(where)),) if where else ())
+        owner = (clean.name(".".join(where)),) if where else ()
+        yield replace(_field(Field("", quoted=True), before, after), names=owner)
 
 
 def _leaves(
@@ -278,7 +280,7 @@ def _leaves(
 
 
 def _field(known: Field, before: Json, after: Json) -> Change:
-    one, other = clean.pair(*(_value(value, known.absent, known.text) for value in (before, after)))
+    one, other = clean.pair(*(_value(value, known.absent, known.quoted) for value in (before, after)))
     change = Change("changed", known.what, before=one, after=other, unit=known.unit)
     # the unit stands with the number that it belongs to: `5 days → 1800 s`
     if known.unit and before is None:
@@ -301,8 +303,8 @@ def _one_sided(kind: Literal["added", "removed"], value: str | None, change: Cha
     return replace(change, after=shown) if kind == "added" else replace(change, before=shown)
 
 
-def _value(value: Json, absent: str = "none", text: bool = False) -> str:
-    """A value as it is told; `text`: it is always text, so it needs no quotes to say so."""
+def _value(value: Json, absent: str = "none", quoted: bool = False) -> str:
+    """A value as it is told; `quoted`: text that looks like another value is in quotes."""
     if value is None:
         return absent
     if value is True:
@@ -311,13 +313,13 @@ def _value(value: Json, absent: str = "none", text: bool = False) -> str:
         return absent
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value) or absent
-    return value if text and isinstance(value, str) else clean.show(value)
+    return clean.show(value) if quoted or not isinstance(value, str) else value
 
 
 def _parameter(entry: Json) -> str:
     if not isinstance(entry, dict):
-        return _value(entry)
-    default = [f"default {_value(entry['default'])}"] if "default" in entry else []
+        return _value(entry, quoted=True)
+    default = [f"default {_value(entry['default'], quoted=True)}"] if "default" in entry else []
     required = ["required"] if entry.get("required") else []
     return ", ".join([str(entry.get("type", "of unknown type")), *default, *required])
 

@@ -45,9 +45,13 @@ def frequency(expression: str) -> str | None:
         return "never"
     for period, days in (("day", 1.0), ("week", 7.0), ("month", 365.25 / 12), ("year", 365.25)):
         times = rate * days
-        if times > 0.97 or period == "year":
+        if times > 1 - _EXACT or period == "year":
             return _times(times, period)
     raise AssertionError("unreachable: a year ends the loop")
+
+
+_EXACT = 0.005
+"""Part by which a number may be off the whole one that it is told as: four years are not a number of weeks."""
 
 
 @cache
@@ -57,7 +61,7 @@ def _calendar() -> tuple[date, ...]:
 
 def _times(times: float, period: str) -> str:
     near = round(times)
-    if near and abs(times - near) < 0.03 * near:
+    if near and abs(times - near) < _EXACT * near:
         return f"once a {period}" if near == 1 else f"{near:,} times a {period}"
     return f"about {times:.1f} times a {period}"
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flowinfra.report import change, resources
+from flowinfra.report import change, clean, resources
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
 from flowinfra.report.graph import Graph, mermaid
 from flowinfra.report.words import Phrase, Span, count, names, phrase
@@ -24,6 +24,9 @@ MARK = "<!-- flowinfra report -->"
 _RESERVED = 600
 """For the line that counts what was left out."""
 _RISKS_ROOM = 24_000
+"""Characters of all risks; the others are counted."""
+_MESSAGES_ROOM = 12_000
+"""Characters of the diagnostics of all stacks."""
 _LINES = 30
 """Lines of one flow that are not folded."""
 _DIFF_LINES = 400
@@ -35,8 +38,9 @@ _ROWS = 20
 _RUNS = re.compile("`+")
 
 # What goes in first while there is room.
-_HEAD, _RISK, _FLOW, _GRAPH, _FILES, _RESOURCES = range(6)
+_HEAD, _RISK, _MESSAGES, _TABLE, _FLOW, _GRAPH, _FILES, _RESOURCES = range(8)
 _COUNTED = {
+    _MESSAGES: ("stack's messages", "stacks' messages"),
     _FLOW: ("flow's changes", "flows' changes"),
     _GRAPH: ("graph", "graphs"),
     _FILES: ("source file", "source files"),
@@ -86,20 +90,21 @@ def _left_out(blocks: Sequence[Block], shown: Mapping[int, str]) -> str:
     told = [count(missing.count(rank), *words) for rank, words in _COUNTED.items() if rank in missing]
     if not missing:
         return ""
-    return f"\n> **Left out, for the length of a comment:** {', '.join(told) or 'messages'}. `-f html` has all of it.\n"
+    what = ", ".join(told) or "rows of the table"
+    return f"\n> **Left out, for the length of a comment:** {what}. `-f html` has all of it.\n"
 
 
 def _blocks(report: Report) -> list[Block]:
     """All blocks in the order of the document."""
     stacks = report.stacks
     blocks = [Block(_HEAD, f"{MARK}\n{_title(report)}\n")]
-    blocks += [Block(_HEAD, _table(stacks[start : start + _ROWS])) for start in range(0, len(stacks), _ROWS)]
+    blocks += [Block(_TABLE, _table(stacks[start : start + _ROWS])) for start in range(0, len(stacks), _ROWS)]
     blocks += _risks(stacks)
     for stack in stacks:
         if len(stacks) > 1:
             blocks.append(Block(_HEAD, f"## {_code(stack.stack)}\n"))
         if stack.failed or stack.diagnostics:
-            blocks.append(Block(_HEAD, _diagnostics(stack)))
+            blocks.append(Block(_MESSAGES, _diagnostics(stack, _MESSAGES_ROOM // len(stacks))))
         packages = [flow for flow in stack.flows if _only_package(flow)]
         for flow in stack.flows:
             if not _only_package(flow):
@@ -163,10 +168,10 @@ def _risks(stacks: Sequence[StackReport]) -> list[Block]:
     return [Block(_RISK, "\n".join(["> [!WARNING]", "> **Risks**", ">", *lines, ""]))] if lines else []
 
 
-def _diagnostics(report: StackReport) -> str:
-    told = "**The preview failed: what follows is not all there is.**\n\n" if report.failed else ""
-    messages = "\n".join(f"{each.severity}: {each.message}" for each in report.diagnostics)
-    return told + (_fenced(messages[:8_000], "") if messages else "")
+def _diagnostics(stack: StackReport, most: int) -> str:
+    told = "**The preview failed: what follows is not all there is.**\n\n" if stack.failed else ""
+    messages = "\n".join(f"{each.severity}: {each.message}" for each in stack.diagnostics)
+    return told + (_fenced(clean.cut(messages, most), "") if messages else "")
 
 
 def _flow(flow: FlowReport) -> str:

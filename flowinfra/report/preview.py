@@ -200,7 +200,9 @@ def _not_json(error: json.JSONDecodeError) -> str:
 
 
 def _list(document: Mapping[str, Json], key: str, source: str) -> list[Json]:
-    value = document.get(key) or []
+    value = document.get(key)
+    if value is None:
+        return []
     if not isinstance(value, list):
         raise PreviewError(f"{source}: {key} is {_kind(value)}, a preview of Pulumi has a list there")
     return value

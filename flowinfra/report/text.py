@@ -79,11 +79,10 @@ def _stack(page: _Page, stack: StackReport) -> None:
     page.line(
         0,
         (stack.stack, "bold"),
-        f"  flows: {stack.flows_in_words()}; resources: {stack.resources_in_words()}; ",
+        ("  preview failed, so far " if stack.failed else "  ", "bold red"),
+        f"flows: {stack.flows_in_words()}; resources: {stack.resources_in_words()}; ",
         (stack.risks_in_words(), "bold red" if stack.all_risks else ""),
     )
-    if stack.failed:
-        page.line(1, ("The preview failed: what follows is not all there is.", "bold red"))
     for each in stack.diagnostics:
         page.line(1, (f"{each.severity}: ", "red" if each.severity == "error" else "yellow"), each.message)
     if stack.all_risks:

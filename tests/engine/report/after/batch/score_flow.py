@@ -1,6 +1,5 @@
-from metaflow import FlowSpec, step
-
 import shared
+from metaflow import FlowSpec, step
 
 
 class ScoreFlow(FlowSpec):

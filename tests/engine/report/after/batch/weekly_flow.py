@@ -1,6 +1,5 @@
-from metaflow import FlowSpec, schedule, step
-
 import shared
+from metaflow import FlowSpec, schedule, step
 
 
 @schedule(weekly=True)

@@ -1,6 +1,5 @@
-from metaflow import FlowSpec, Parameter, card, environment, resources, retry, schedule, step, timeout
-
 import shared
+from metaflow import FlowSpec, Parameter, card, environment, resources, retry, schedule, step, timeout
 
 
 @schedule(hourly=True)

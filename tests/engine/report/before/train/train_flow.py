@@ -1,6 +1,5 @@
-from metaflow import FlowSpec, Parameter, environment, resources, retry, schedule, secrets, step, timeout
-
 import shared
+from metaflow import FlowSpec, Parameter, environment, resources, retry, schedule, secrets, step, timeout
 
 
 @schedule(daily=True)

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from flowinfra.report.risk import KINDS
+from flowinfra.report.risks import DEFINITION_CHARACTERS
+from tests.unit.report.previews import (
+    FLOW_TYPE,
+    TRAIN,
+    UNKNOWN,
+    changed,
+    flow_step,
+    resource,
+    risks,
+    stack,
+    update,
+)
+
+MACHINE = "aws:sfn/stateMachine:StateMachine"
+CLOUD_CONTROL = "aws:cloudcontrol/resource:Resource"
+JOB = "aws:batch/jobDefinition:JobDefinition"
+
+
+def kinds(*steps: dict[str, Any]) -> list[str]:
+    return [kind for kind, _ in risks(*steps)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "line"),
+    [
+        ({"schedule": None}, "schedule-removed", "the schedule 0 0 * * ? * (once a day) ends"),
+        ({"schedule.enabled": False}, "schedule-removed", "the schedule 0 0 * * ? * (once a day) ends"),
+        (
+            {"schedule.cron": "0/10 * * * ? *"},
+            "schedule-more-frequent",
+            "the schedule 0 0 * * ? * → 0/10 * * * ? * fires more often (once a day → 144 times a day)",
+        ),
+        (
+            {"schedule.cron": "rate(5 minutes)"},
+            "schedule-more-frequent",
+            "the schedule 0 0 * * ? * → rate(5 minutes) may fire more often (not a cron expression that we read)",
+        ),
+        ({"parameters.alpha": None}, "parameter-removed", "parameter alpha is removed; callers may still give it"),
+        ({"parameters.alpha.type": "int"}, "parameter-type", "parameter alpha: type float → int"),
+        (
+            {"parameters.beta": {"type": "int", "required": True}},
+            "parameter-required",
+            "parameter beta is required from now on; callers may not give it",
+        ),
+        ({"steps.a.retries": 1}, "retries-removed", "step a: retries 3 → 1"),
+        ({"steps.a.retries": None}, "retries-removed", "step a: retries 3 → 0"),
+        ({"steps.a.timeout": 60}, "timeout-shortened", "step a: timeout 5 days → 60 s"),
+        ({"workflow_timeout": 60}, "timeout-shortened", "the run's timeout none → 60 s"),
+        ({"steps.a.queue": "spot"}, "queue-changed", "step a: queue the platform's → spot"),
+        ({"queue": "other"}, "queue-changed", "the job queue jobs → other: tasks that wait stay in the old one"),
+        (
+            {"datastore": "s3://b/p"},
+            "datastore-changed",
+            "the datastore s3://bucket/metaflow → s3://b/p: earlier runs stay in the old one, for resume too",
+        ),
+        ({"table": None}, "table-given-up", "the foreach table foreach → none: running executions lose it"),
+    ],
+)
+def test_risk_of_a_change(changes: dict[str, Any], kind: str, line: str) -> None:
+    assert risks(update(changes)) == [(kind, line)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"schedule.cron": "0 0 ? * SUN *"},
+        {"parameters.alpha.default": 1},
+        {"parameters.beta": {"type": "int", "default": 1}},
+        {"steps.a.retries": 5},
+        {"steps.a.timeout": 600_000},
+        {"steps.a.memory": 1},
+        {"steps.b": None, "steps.start.next": ["a"]},
+        {"package": "e"},
+    ],
+)
+def test_no_risk(changes: dict[str, Any]) -> None:
+    assert risks(update(changes)) == []
+
+
+def test_the_same_of_several_steps_is_one_risk() -> None:
+    assert risks(update({"steps.a.timeout": 60, "steps.b.timeout": 60})) == [
+        ("timeout-shortened", "steps a, b: timeout 5 days → 60 s")
+    ]
+
+
+def test_schedule_that_is_turned_on() -> None:
+    base = changed(TRAIN, {"schedule.enabled": False})
+    assert risks(flow_step("update", base, TRAIN)) == [
+        ("schedule-more-frequent", "the schedule off → 0 0 * * ? * fires more often (once a day)")
+    ]
+
+
+def test_a_renamed_step_is_compared_with_what_it_was() -> None:
+    fit = changed(TRAIN["steps"]["a"], {"retries": None})
+    new = changed(TRAIN, {"steps.a": None, "steps.fit": fit, "steps.start.next": ["fit", "b"]})
+    assert risks(flow_step("update", TRAIN, new)) == [("retries-removed", "step fit: retries 3 → 0")]
+
+
+def test_secret_is_given_up_only_when_no_step_has_it() -> None:
+    base = changed(TRAIN, {"steps.a.secrets": ["db"], "steps.b.secrets": ["db"]})
+    assert risks(flow_step("update", base, changed(base, {"steps.a.secrets": None}))) == []
+    assert risks(flow_step("update", base, TRAIN)) == [
+        ("secret-given-up", "secret db is given up: running executions lose it")
+    ]
+
+
+def test_state_machine_is_replaced() -> None:
+    step = resource("replace", MACHINE, "m", {"name": "A"}, {"name": "B"}, reasons=("name",))
+    (risk,) = risks(update({"name": "B"}), step)
+    assert risk[0] == "state-machine-replaced"
+    assert risk[1].startswith("the state machine is replaced (name A → B): running executions end")
+
+
+def test_single_steps_of_a_replacement_are_one_risk() -> None:
+    steps = [
+        resource("create-replacement", MACHINE, "m", {"name": "A"}, {"name": "B"}),
+        resource("replace", MACHINE, "m", {"name": "A"}, {"name": "B"}),
+        resource("delete-replaced", MACHINE, "m", {"name": "A"}),
+    ]
+    assert kinds(update({"name": "B"}), *steps) == ["state-machine-replaced"]
+
+
+def test_cloud_control_cannot_rename_a_state_machine_in_place() -> None:
+    old, new = (
+        {"typeName": "AWS::StepFunctions::StateMachine", "desiredState": json.dumps({"StateMachineName": name})}
+        for name in ("a.b", "a.c")
+    )
+    (risk,) = risks(update({"name": "a.c"}), resource("update", CLOUD_CONTROL, "m", old, new))
+    assert "replaced (name a.b → a.c)" in risk[1]
+    assert kinds(update({"package": "e"}), resource("update", CLOUD_CONTROL, "m", old, old)) == []
+    assert (
+        kinds(update({"package": "e"}), resource("update", CLOUD_CONTROL, "m", old, {**new, "desiredState": UNKNOWN}))
+        == []
+    )
+
+
+def test_flow_that_leaves() -> None:
+    steps = [flow_step("delete", TRAIN), resource("delete", MACHINE, "m", {"name": "A"})]
+    assert kinds(*steps) == ["state-machine-deleted", "schedule-removed"]
+    assert kinds(steps[0]) == ["state-machine-deleted", "schedule-removed"]
+
+
+def test_retained_job_definitions_are_no_risk() -> None:
+    kept = resource("delete", JOB, "j", {}, retained=True)
+    lost = resource("delete", JOB, "k", {})
+    assert kinds(update({"package": "e"}), kept) == []
+    assert risks(update({"package": "e"}), lost) == [
+        ("in-use-deleted", "job definition k is deleted: running executions that refer to it fail")
+    ]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_definition_near_the_limit(known: bool) -> None:
+    big = "x" * (DEFINITION_CHARACTERS * 9 // 10)
+    step = resource("update", MACHINE, "m", {"definition": big}, {"definition": big if known else UNKNOWN})
+    ((kind, line),) = risks(update({"package": "e"}), step)
+    assert kind == "definition-size"
+    assert line.endswith("943,718 of 1,048,576 allowed characters (89 %)")
+    assert ("before this change" in line) is not known
+
+
+def test_definition_far_from_the_limit() -> None:
+    assert kinds(update({}), resource("update", MACHINE, "m", {"definition": "x"}, {"definition": "x" * 800_000})) == []
+
+
+@pytest.mark.parametrize("op", ["delete", "replace"])
+@pytest.mark.parametrize("kind", ["aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:batch/jobQueue:JobQueue"])
+def test_what_holds_data(kind: str, op: str) -> None:
+    step = resource(op, kind, "data", {}, {} if op == "replace" else None, parent=None)
+    assert kinds(step) == ["data-deleted"]
+
+
+def test_a_new_flow_has_no_risk() -> None:
+    required = changed(TRAIN, {"parameters.beta": {"type": "int", "required": True}})
+    assert risks(flow_step("create", None, required), resource("create", MACHINE, "m", None, {"name": "A"})) == []
+
+
+def test_gravest_first_and_every_kind_is_documented() -> None:
+    found = kinds(update({"steps.a.retries": 1, "parameters.alpha": None, "schedule": None}))
+    assert found == sorted(found, key=list(KINDS).index)
+    assert found == ["schedule-removed", "parameter-removed", "retries-removed"]
+
+
+def test_the_same_risk_of_two_flows_is_one_line() -> None:
+    steps = [flow_step("update", TRAIN, changed(TRAIN, {"queue": "x"}), name=name) for name in ("One", "Two")]
+    (line,) = stack(*steps).risk_lines
+    assert line[0] == ("TrainFlow (One)", "TrainFlow (Two)")
+    assert len(stack(*steps).all_risks) == 2
+
+
+def test_component_that_stays_and_resources_that_change() -> None:
+    (flow,) = stack(resource("update", JOB, "j", {}, {}, reasons=("tags",))).flows
+    assert (flow.kind, flow.name) == ("resources only", "TrainFlow")
+    assert FLOW_TYPE.endswith("StepFunctionsFlow")
