@@ -35,11 +35,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Reading:
-    """The answer to a read; an empty identifier says that the resource is gone."""
+    """The answer to a read; an empty identifier and no properties say that the resource is gone."""
 
     identifier: str = ""
-    properties: Struct = field(default_factory=Struct)
-    inputs: Struct = field(default_factory=Struct)
+    properties: Struct | None = None
+    inputs: Struct | None = None
 
 
 class PartialFailureError(Exception):

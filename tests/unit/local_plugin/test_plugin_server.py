@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,9 @@ class Thing(Resource):
         if new["name"] == "bug":
             raise ZeroDivisionError("of all things")
         raise PartialError("setting the second half: Throttled: too fast", "half", {"arn": "arn:half"})
+
+    def read(self, aws: Any, identifier: str, old: Any) -> dict[str, Any] | None:
+        return {"name": identifier, "arn": "arn:read"} if identifier == "there" else None
 
 
 @pytest.fixture
@@ -89,6 +93,19 @@ def test_a_resource_that_is_partly_made_is_handed_over(stub: Any) -> None:
     assert decode_struct(detail.properties) == {"name": "half", "arn": "arn:half"}
 
 
+def test_what_is_gone_has_neither_id_nor_properties(stub: Any) -> None:
+    answer = configured(stub).Read(provider_pb2.ReadRequest(urn=URN, id="gone"))
+    # An empty map of properties would let the engine import what is not there.
+    assert (answer.id, answer.HasField("properties")) == ("", False)
+
+
+def test_what_is_there_can_be_imported(stub: Any) -> None:
+    answer = configured(stub).Read(provider_pb2.ReadRequest(urn=URN, id="there"))
+    assert answer.id == "there"
+    assert decode_struct(answer.properties) == {"name": "there", "arn": "arn:read"}
+    assert decode_struct(answer.inputs) == {"name": "there", "__defaults": []}
+
+
 def test_configure_refuses_what_is_not_loopback(stub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://aws.example.com")
     with pytest.raises(grpc.RpcError, match="speaks only to the embedded AWS"):
@@ -123,8 +140,11 @@ def test_the_launcher(tmp_path: Path) -> None:
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                 info = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(Empty())
             assert info.version == version("pulumi-aws")
+            # How the engine ends a plugin; it waits for the end.
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
         finally:
-            process.terminate()
+            process.kill()
 
 
 def test_the_launcher_is_made_executable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
