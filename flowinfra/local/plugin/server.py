@@ -41,6 +41,9 @@ from flowinfra.local.plugin.schema import Change, Problem
 from flowinfra.local.plugin.wire import decode_struct
 
 _THREADS = 32
+_ENDING = {signal.SIGINT, signal.SIGTERM}
+_GRACE_SECONDS = 3
+"""For calls that are under way when the engine ends the plugin: less than the engine waits before it kills."""
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _NAMING_MODES = {
     provider_pb2.CheckRequest.AutonamingOptions.PROPOSE: "propose",
@@ -302,13 +305,15 @@ def main(arguments: list[str]) -> None:
     """Serve until the engine goes; prints the port, as the engine expects."""
     _forget_account()
     engine = next((argument for argument in arguments if not argument.startswith("-")), "")
+    # The engine ends a plugin by SIGINT and waits five seconds for it; Ctrl-C in a terminal does not come here, for the
+    # engine starts plugins in process groups of their own. Blocked before there are threads: only sigwait sees it then.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    # Ctrl-C reaches the whole process group; the engine first lets calls end and then ends the plugin itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    signal.sigwait(_ENDING)
+    server.stop(_GRACE_SECONDS).wait()
