@@ -1,0 +1,147 @@
+"""What an engine that was killed in the middle of a deploy had made, and had no time to note in the stack's state.
+
+Pulumi keeps such creations as pending operations, and makes each of them again in the next `up`. A flow's parts take
+that, for their names are made up or writing them again is no harm, but one: a state machine has Metaflow's name for
+the flow, and AWS refuses a second one. Its ARN follows from its inputs, so where it is there and carries the stack's
+tags, it is put into the state, and a refresh completes it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from flowinfra.components.names import FLOW_TAG, PROJECT_TAG, STACK_TAG
+from flowinfra.errors import ToolError
+
+_OWN = (PROJECT_TAG, STACK_TAG, FLOW_TAG)
+
+
+@dataclass(frozen=True)
+class Creation:
+    """The creation of a state machine that was under way."""
+
+    urn: str
+    arn: str
+    region: str
+    tags: Mapping[str, str]
+    """Tags that it is made with."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the stack."""
+        return self.urn.rpartition("::")[2]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What was done about the creations that were under way; names in the stack."""
+
+    adopted: tuple[str, ...]
+    """They were there: the state has them now, a refresh completes them."""
+    again: tuple[str, ...]
+    """The next `up` makes them (again)."""
+
+
+def recover(stack: str, folder: Path) -> Recovered:
+    """Mend the state of a stack in a Pulumi project's folder. Not to be run during a deploy of the stack.
+
+    Raises:
+        ToolError: Pulumi or AWS fails; the state is as it was.
+    """
+    state = json.loads(_pulumi(folder, "stack", "export", "--stack", stack))
+    deployment = state["deployment"]
+    made = {creation.urn: creation.arn for creation in creations(deployment) if _is_ours(creation)}
+    under_way = [operation["resource"]["urn"] for operation in _creating(deployment)]
+    if under_way:
+        mended = {**state, "deployment": adopt(deployment, made)}
+        _pulumi(folder, "stack", "import", "--stack", stack, stdin=json.dumps(mended))
+    names = {urn: urn.rpartition("::")[2] for urn in under_way}
+    return Recovered(
+        adopted=tuple(name for urn, name in names.items() if urn in made),
+        again=tuple(name for urn, name in names.items() if urn not in made),
+    )
+
+
+def creations(deployment: Mapping[str, Any]) -> Iterator[Creation]:
+    """State machines that were being made, in a stack's state."""
+    regions = {
+        f"{item['urn']}::{item['id']}": item.get("inputs", {}).get("region", "")
+        for item in deployment.get("resources", ())
+        if item["type"] == "pulumi:providers:aws"
+    }
+    for operation in _creating(deployment):
+        resource = operation["resource"]
+        if found := _machine(resource["type"], resource.get("inputs", {})):
+            name, role_arn, tags = found
+            _, partition, _, _, account, _ = role_arn.split(":", 5)
+            region = regions.get(resource.get("provider", ""), "")
+            arn = f"arn:{partition}:states:{region}:{account}:stateMachine:{name}"
+            yield Creation(resource["urn"], arn, region, tags)
+
+
+def adopt(deployment: Mapping[str, Any], made: Mapping[str, str]) -> dict[str, Any]:
+    """The state without pending creations, and with those of `made` (URN → id) among its resources."""
+    creating = list(_creating(deployment))
+    pending = [each for each in deployment.get("pending_operations", ()) if each not in creating]
+    adopted = [
+        {**each["resource"], "id": made[each["resource"]["urn"]], "outputs": each["resource"].get("inputs", {})}
+        for each in creating
+        if each["resource"]["urn"] in made
+    ]
+    kept = {key: value for key, value in deployment.items() if key != "pending_operations"}
+    mended = {**kept, "resources": [*deployment.get("resources", ()), *adopted]}
+    return {**mended, "pending_operations": pending} if pending else mended
+
+
+def _creating(deployment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Pending creations of what the state does not have."""
+    known = {item["urn"] for item in deployment.get("resources", ()) if not item.get("delete")}
+    for operation in deployment.get("pending_operations", ()):
+        if operation["type"] == "creating" and operation["resource"]["urn"] not in known:
+            yield operation
+
+
+def _machine(kind: str, inputs: Mapping[str, Any]) -> tuple[str, str, dict[str, str]] | None:
+    """Name, role's ARN and tags of a state machine; None for anything else."""
+    if kind == "aws:sfn/stateMachine:StateMachine":
+        return inputs["name"], inputs["roleArn"], inputs.get("tags", {})
+    if kind == "aws:cloudcontrol/resource:Resource" and inputs["typeName"] == "AWS::StepFunctions::StateMachine":
+        desired = json.loads(inputs["desiredState"])
+        tags = {tag["Key"]: tag["Value"] for tag in desired.get("Tags", ())}
+        return desired["StateMachineName"], desired["RoleArn"], tags
+    return None
+
+
+def _is_ours(creation: Creation) -> bool:
+    """Whether it is there and carries the tags that this stack gives it: another one's is not taken over."""
+    try:
+        client = boto3.Session(region_name=creation.region or None).client("stepfunctions")
+        tags = client.list_tags_for_resource(resourceArn=creation.arn)["tags"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ResourceNotFound", "StateMachineDoesNotExist"):
+            return False
+        raise ToolError(f"{creation.arn}: its tags cannot be read: {error}") from None
+    except BotoCoreError as error:
+        raise ToolError(f"{creation.arn}: its tags cannot be read: {error}") from None
+    found = {tag["key"]: tag["value"] for tag in tags}
+    return all(tag in found and found[tag] == creation.tags.get(tag) for tag in _OWN)
+
+
+def _pulumi(folder: Path, *words: str, stdin: str | None = None) -> str:
+    """Standard output of a command of Pulumi's."""
+    command = ["pulumi", *words, "--non-interactive"]
+    try:
+        done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ToolError("pulumi is not on PATH; install it: https://www.pulumi.com/docs/install") from None
+    if done.returncode != 0:
+        raise ToolError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout

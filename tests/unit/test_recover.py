@@ -1,0 +1,66 @@
+"""The state of a stack after a deploy that was killed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flowinfra.recover import adopt, creations
+
+PREFIX = "urn:pulumi:prod::shop::"
+PROVIDER = f"{PREFIX}pulumi:providers:aws::default"
+TAGS = {"flowinfra:project": "shop", "flowinfra:stack": "prod", "flowinfra:flow": "Flow"}
+ROLE = "arn:aws-cn:iam::123456789012:role/states"
+
+
+def operation(kind: str, name: str, inputs: dict[str, Any], what: str = "creating") -> dict[str, Any]:
+    resource = {"urn": f"{PREFIX}{kind}::{name}", "type": kind, "provider": f"{PROVIDER}::1", "inputs": inputs}
+    return {"type": what, "resource": resource}
+
+
+ARN = "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:"
+MACHINE = operation("aws:sfn/stateMachine:StateMachine", "machine", {"name": "Flow", "roleArn": ROLE, "tags": TAGS})
+OBJECT_CREATION = operation("aws:s3/bucketObjectv2:BucketObjectv2", "package", {"bucket": "b", "key": "k"})
+UPDATE = operation("aws:iam/role:Role", "other", {"name": "other"}, "updating")
+
+
+def state(*pending: dict[str, Any]) -> dict[str, Any]:
+    provider = {"urn": PROVIDER, "id": "1", "type": "pulumi:providers:aws", "inputs": {"region": "cn-north-1"}}
+    return {"resources": [provider], "pending_operations": list(pending), "metadata": {}}
+
+
+def test_a_state_machines_arn_follows_from_its_inputs() -> None:
+    desired = {
+        "StateMachineName": "fraud.prod.Flow",
+        "RoleArn": ROLE,
+        "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
+    }
+    inputs = {"typeName": "AWS::StepFunctions::StateMachine", "desiredState": json.dumps(desired)}
+    dotted = operation("aws:cloudcontrol/resource:Resource", "dotted", inputs)
+    found = {each.name: each for each in creations(state(OBJECT_CREATION, UPDATE, MACHINE, dotted))}
+    assert {name: each.arn for name, each in found.items()} == {
+        "machine": f"{ARN}Flow",
+        "dotted": f"{ARN}fraud.prod.Flow",
+    }
+    assert all(each.tags == TAGS and each.region == "cn-north-1" for each in found.values())
+
+
+def test_what_is_there_enters_the_state_and_the_rest_is_made_again() -> None:
+    before = state(MACHINE, OBJECT_CREATION, UPDATE)
+    after = adopt(before, {MACHINE["resource"]["urn"]: f"{ARN}Flow"})
+    assert after["resources"][:-1] == before["resources"]
+    assert after["resources"][-1]["id"] == f"{ARN}Flow"
+    assert after["resources"][-1]["inputs"] == after["resources"][-1]["outputs"]
+    assert after["pending_operations"] == [UPDATE]
+    assert after["metadata"] == {}
+
+
+def test_a_state_without_pending_creations_stays_as_it_is() -> None:
+    before = {"resources": [], "manifest": {}}
+    assert adopt(before, {}) == before
+
+
+def test_a_creation_that_the_state_has_is_not_under_way() -> None:
+    known = state(MACHINE)
+    known["resources"].append({**MACHINE["resource"], "id": f"{ARN}Flow"})
+    assert list(creations(known)) == []
