@@ -109,7 +109,9 @@ def _missing_project() -> str:
 
 
 def _table(found: Collection) -> Table:
-    table = Table("flow", "kind", "name", "size")
+    table = Table("flow", "kind")
+    table.add_column("name", overflow="fold")
+    table.add_column("size", justify="right")
     for leftover in found.remove:
         size = decimal(leftover.size) if leftover.kind != "job-definition" else ""
         table.add_row(leftover.flow, leftover.kind, leftover.name, size)
