@@ -87,7 +87,8 @@ def _run(
     environments: Mapping[str, Any] | None,
 ) -> Answer:
     home = folder / "home"
-    home.mkdir()
+    # Metaflow looks for .metaflow/config.json from the working folder upwards; here its search ends
+    (home / ".metaflow").mkdir(parents=True)
     flow = request.flow.resolve()
     task = {
         "mode": mode,
