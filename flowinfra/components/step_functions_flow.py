@@ -17,14 +17,13 @@ from typing_extensions import Required
 
 from flowinfra.compiler import blob_path
 from flowinfra.components import limits, outputs
-from flowinfra.components.binding import Command
 from flowinfra.components.inputs import SHORT, describe
 from flowinfra.components.plan import EVENTS, EXECUTION, JOBS, STATES, FlowPlan, cloud_control_state, same_name
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Deployment, PreparedFlow, prepare
 from flowinfra.components.site import Site
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, canonical_json
 
 T = TypeVar("T")
 _With = TypedDict("_With", {"with": Sequence[str]}, total=False)
@@ -113,27 +112,28 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         roles, granted = _roles(making)
         # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
         binding = replace(making, settings=replace(settings, job_role=roles[JOBS], execution_role=roles.get(EXECUTION)))
-        objects = _objects(binding)
+        objects = [*_files(making), *_commands(binding)]
         jobs = _job_definitions(binding)
         machine = _state_machine(making, _definition(binding, jobs), roles[STATES], [*granted, *objects])
         if plan.compiled.step_functions.schedule is not None:
             _schedule(making, machine, roles[EVENTS], prepared.schedule_enabled)
         deployed = replace(binding.settings, states_role=roles[STATES], events_role=roles.get(EVENTS))
 
-        def told(make: Callable[[Site], T], known: PlatformSettings = settings) -> pulumi.Output[T]:
+        def there(known: PlatformSettings) -> pulumi.Output[Site]:
             # waits for the machine, so that an output never speaks of what is not there
-            return pulumi.Output.all(machine.urn, known.on_site(make)).apply(lambda found: found[1])
+            return pulumi.Output.all(machine.urn, known.on_site(lambda site: site)).apply(lambda found: found[1])
 
-        self.arn = told(lambda site: site.state_machine_arn(plan.name))
-        self.state_machine = told(lambda site: plan.name)
-        self.namespace = told(lambda site: outputs.namespace(plan.token))
-        self.authorize = told(lambda site: outputs.authorize_command(plan.compiled, plan.token))
-        self.trigger = told(lambda site: outputs.trigger_command(plan.compiled))
-        self.console_url = told(
+        site = there(settings)
+        self.arn = site.apply(lambda site: site.state_machine_arn(plan.name))
+        self.state_machine = site.apply(lambda _: plan.name)
+        self.namespace = site.apply(lambda _: outputs.namespace(plan.token))
+        self.authorize = site.apply(lambda _: outputs.authorize_command(plan.compiled, plan.token))
+        self.trigger = site.apply(lambda _: outputs.trigger_command(plan.compiled))
+        self.console_url = site.apply(
             lambda site: outputs.console_url(site.partition, site.region, site.state_machine_arn(plan.name))
         )
-        self.metaflow_config = told(
-            lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix}), deployed
+        self.metaflow_config = there(deployed).apply(
+            lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})
         )
         self.register_outputs(
             {
@@ -215,36 +215,52 @@ def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Res
     return [inline, *attached]
 
 
-def _objects(making: _Making) -> list[pulumi.Resource]:
-    """What the tasks read from the datastore. A key is its content, so the path of a local file is no difference."""
-    plan, settings = making.plan, making.settings
-    bound = making.on_site(lambda site: plan.bound(site).commands)
-    made: list[pulumi.Resource] = []
-    for digest, entry in plan.compiled.objects.items():
-
-        def of(digest: str, get: Callable[[Command], str]) -> pulumi.Input[str]:
-            if isinstance(bound, pulumi.Output):
-                return bound.apply(lambda found: get(found[digest]))
-            return get(bound[digest])
-
-        text = entry.text is not None
-        made.append(
-            aws.s3.BucketObjectv2(
-                f"{making.name}-{entry.kind}-{digest[:SHORT]}",
-                bucket=settings.bucket,
-                key=of(digest, lambda found: f"{settings.prefix}/{found.key}")
-                if text
-                else f"{settings.prefix}/{entry.key}",
-                content=of(digest, lambda found: found.text) if text else None,
-                source=None if text else pulumi.FileAsset(str(blob_path(entry.sha256))),
-                metadata=entry.metadata or None,
-                # artifacts have another checksum, which lets `gc` find these among millions by listing
-                checksum_algorithm="SHA256",
-                tags=plan.object_tags(entry.kind),
-                opts=making.options(ignore_changes=["source"], retain_on_delete=True),
-            )
+def _files(making: _Making) -> list[pulumi.Resource]:
+    """Code package and files that the tasks read. A key is its content: the path of the local file is no difference."""
+    return [
+        aws.s3.BucketObjectv2(
+            _object_name(making, digest),
+            key=f"{making.settings.prefix}/{entry.key}",
+            source=pulumi.FileAsset(str(blob_path(entry.sha256))),
+            opts=making.options(ignore_changes=["source"], retain_on_delete=True),
+            **_object_arguments(making, entry),
         )
-    return made
+        for digest, entry in making.plan.compiled.objects.items()
+        if entry.text is None
+    ]
+
+
+def _commands(making: _Making) -> list[pulumi.Resource]:
+    """Commands of steps that are kept in the datastore (`compress`), with the stack's identity in them."""
+    plan, prefix = making.plan, making.settings.prefix
+    entries = {digest: entry for digest, entry in plan.compiled.objects.items() if entry.text is not None}
+    if not entries:
+        return []
+    bound = pulumi.Output.from_input(making.on_site(lambda site: plan.bound(site).commands))
+    return [
+        aws.s3.BucketObjectv2(
+            _object_name(making, digest),
+            key=pulumi.Output.concat(prefix, "/", bound[digest].key),
+            content=bound[digest].text,
+            opts=making.options(retain_on_delete=True),
+            **_object_arguments(making, entry),
+        )
+        for digest, entry in entries.items()
+    ]
+
+
+def _object_name(making: _Making, digest: str) -> str:
+    return f"{making.name}-{making.plan.compiled.objects[digest].kind}-{digest[:SHORT]}"
+
+
+def _object_arguments(making: _Making, entry: DatastoreObject) -> dict[str, Any]:
+    return {
+        "bucket": making.settings.bucket,
+        "metadata": entry.metadata or None,
+        # artifacts have another checksum, which lets `gc` find these among millions by listing
+        "checksum_algorithm": "SHA256",
+        "tags": making.plan.object_tags(entry.kind),
+    }
 
 
 def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:
@@ -257,18 +273,14 @@ def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:
         jobs = {step: plan.job_definition(bound, step, site) for step in recorded}
         return {step: canonical_json(job["containerProperties"]) for step, job in jobs.items()}
 
-    texts = making.on_site(containers)
+    texts = pulumi.Output.from_input(making.on_site(containers))
     tags = making.on_site(plan.job_tags)
-
-    def container(step: str) -> pulumi.Input[str]:
-        return texts.apply(lambda found: found[step]) if isinstance(texts, pulumi.Output) else texts[step]
-
     return {
         step: aws.batch.JobDefinition(
             f"{making.name}-job-{step}",
             name=plan.names.job(step),
             type="container",
-            container_properties=container(step),
+            container_properties=texts[step],
             platform_capabilities=recorded[step].properties.get("platformCapabilities"),
             propagate_tags=recorded[step].properties.get("propagateTags"),
             deregister_on_new_revision=False,
