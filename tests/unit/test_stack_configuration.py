@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from flowinfra.errors import ConfigError, Problems
-from flowinfra.model.stack import parse_flow, parse_stack
+from flowinfra.model.stack import (
+    CreatePlatform,
+    FlowConfig,
+    PackageConfig,
+    PlatformConfig,
+    StepConfig,
+    parse_flow,
+    parse_stack,
+)
 from flowinfra.program.configuration import StackFile, read_stack, stack_file
 
 FILE = "stacks/Pulumi.dev.yaml"
@@ -171,3 +179,13 @@ def test_a_secret_is_refused_where_it_stands(tmp_path: Path) -> None:
 def test_a_secret_elsewhere_is_refused_too(tmp_path: Path) -> None:
     with pytest.raises(Problems, match="flowinfra:platform: is a secret"):
         read_stack({}, ["flowinfra:platform"], project(tmp_path))
+
+
+# documentation
+
+
+def test_every_key_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "stacks.md").read_text()
+    for model in (FlowConfig, PlatformConfig, CreatePlatform, StepConfig, PackageConfig):
+        for name, field in model.model_fields.items():
+            assert f"`{field.alias or name}`" in text or f"`{field.alias or name}:" in text, name
