@@ -11,6 +11,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing with them")
+    parser.addoption("--update-pictures", action="store_true", help="write the pictures of the documentation")
 
 
 @pytest.fixture(scope="session", autouse=True)

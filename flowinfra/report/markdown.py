@@ -33,6 +33,8 @@ _DIFF_LINES = 400
 """Lines of one diff."""
 _GROUPS = 60
 """Lines of one list of resources."""
+_DIAGRAM = 45_000
+"""Characters of a diagram: Mermaid refuses 50,000."""
 _ROWS = 20
 """Stacks of one table."""
 _RUNS = re.compile("`+")
@@ -215,8 +217,11 @@ def _packages(flows: Sequence[FlowReport]) -> str:
 
 
 def _graph(graph: Graph, unfolded: bool) -> str:
+    diagram = mermaid(graph)
+    if len(diagram) > _DIAGRAM:
+        return _details("Graph", "Too large for Mermaid; `-f html` draws it.")
     more = f"\n\n{count(graph.left_out, 'more step')} not drawn." if graph.left_out else ""
-    return _details("Graph", _fenced(mermaid(graph), "mermaid") + more, unfolded)
+    return _details("Graph", _fenced(diagram, "mermaid") + more, unfolded)
 
 
 def _file(file: FileReport) -> str:
