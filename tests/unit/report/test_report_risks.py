@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,3 +201,9 @@ def test_component_that_stays_and_resources_that_change() -> None:
     (flow,) = stack(resource("update", JOB, "j", {}, {}, reasons=("tags",))).flows
     assert (flow.kind, flow.name) == ("resources only", "TrainFlow")
     assert FLOW_TYPE.endswith("StepFunctionsFlow")
+
+
+def test_documentation_names_every_kind() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "report.md").read_text(encoding="utf-8")
+    for kind, meaning in KINDS.items():
+        assert f"| `{kind}` | {meaning} |" in page
