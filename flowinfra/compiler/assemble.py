@@ -158,7 +158,7 @@ def assemble(
             log_history=machine["loggingConfiguration"]["level"] != "OFF",
         ),
     )
-    _refuse_marks(request, package)
+    _refuse_marks(request, answer["flow"], package)
     compiled = compiled.model_copy(update={"placeholders": placeholders(compiled, request.label)})
     return Assembled(compiled, blobs)
 
@@ -196,9 +196,17 @@ def _strings(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
             yield from _strings(item, f"{pointer}/{index}")
 
 
-def _refuse_marks(request: CompileRequest, package: Package) -> None:
+def _refuse_marks(request: CompileRequest, described: Mapping[str, Any], package: Package) -> None:
+    """The mark in the flow's own text would be bound like ours."""
     if MARK in json.dumps(sorted(package.files)):
         raise CompileError(f"{request.label}: a packaged file's name holds {MARK!r}; rename it")
+    given = {MARK + name for name in ("queue", "job-role", "execution-role")}
+    for pointer, text in _strings(dict(described), ""):
+        if text not in given:
+            raise CompileError(
+                f"{request.label}: {text!r} ({pointer[1:]}) holds {MARK!r}, which marks values that a stack binds; "
+                "choose another text"
+            )
 
 
 def _one(calls: list[Mapping[str, Any]], operation: str) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ Everything of Metaflow's that we lean on is in `Seams`; a Metaflow that lacks on
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import importlib.util
@@ -291,7 +292,11 @@ class Session:
 
     def install(self) -> None:
         """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
-        import boto3  # noqa: F401  (Metaflow imports it late; here its byte code may still be cached)
+        try:
+            import boto3  # noqa: F401  (Metaflow imports it late; here its byte code may still be cached)
+            import metaflow  # noqa: F401
+        except ModuleNotFoundError as missing:
+            raise Refusal("no-metaflow", str(missing.name)) from None
 
         Seams.check(Seams.REQUIRED)
         parameters = internals("metaflow.parameters")
@@ -319,8 +324,8 @@ class Session:
         def start(flow: Any, use_cli: bool = True) -> None:
             original_init(flow, use_cli=False)
             if use_cli:
-                if session.flow is not None:
-                    raise Refusal("two-flows", "it starts more than one flow")
+                refuse_second_flow(sys._getframe(1).f_globals)
+                refuse_what_the_flow_has_not(flow, request)
                 session.flow = {}
                 # Metaflow packages the module of a flow's own decorators by this second name, which means this file
                 sys.modules["__mp_main__"] = sys.modules["__main__"]
@@ -428,6 +433,34 @@ def evaluate(flow: Any, parameters: Any) -> dict[str, Any]:
         if isinstance(parameter.kwargs.get("default"), parameters.DeployTimeField)
         and not _is_include(parameter.kwargs["default"])
     }
+
+
+def refuse_second_flow(module: dict[str, Any]) -> None:
+    """Metaflow ends the process with the first flow that a file starts: another one would be left out in silence."""
+    flow_spec = internals("metaflow.flowspec").FlowSpec
+    with open(module["__file__"], encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    later = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", None) == "FlowSpec" for base in node.bases)
+    }
+    made = {name for name, value in module.items() if inspect.isclass(value) and issubclass(value, flow_spec)}
+    flows = called & (later | made)
+    if len(flows) > 1:
+        raise Refusal("two-flows", "it starts more than one flow: " + ", ".join(sorted(flows)))
+
+
+def refuse_what_the_flow_has_not(flow: Any, request: dict[str, Any]) -> None:
+    """Options that Metaflow knows only for flows with @project or a Config."""
+    if request["branch"] and "project" not in flow._flow_decorators:
+        raise Refusal("no-project", request["branch"])
+    parameter_type = internals("metaflow.parameters").Parameter
+    known = {p.name for _, p in _class_parameters(type(flow), parameter_type) if p.IS_CONFIG_PARAMETER}
+    for name in request["configs"]:
+        if name not in known:
+            raise Refusal("unknown-config", json.dumps({"name": name, "known": sorted(known)}))
 
 
 def apply_overrides(flow_class: Any, request: dict[str, Any]) -> None:
@@ -675,10 +708,10 @@ def plain(value: Any) -> Any:
 
 def failure(error: BaseException) -> dict[str, Any]:
     """What went wrong, as data: Metaflow's headline and words, with file and line where it gives them."""
-    from metaflow.exception import MetaflowException
-
     if isinstance(error, Refusal):
         return {"kind": error.kind, "message": error.message}
+    from metaflow.exception import MetaflowException
+
     if isinstance(error, MetaflowException):
         return {
             "kind": "metaflow",
@@ -789,11 +822,10 @@ def main() -> None:
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(5)
     watch.active = False
-    import metaflow
-
+    metaflow: Any = sys.modules.get("metaflow")
     answer = {
         "error": error,
-        "metaflow": metaflow.__version__,
+        "metaflow": metaflow.__version__ if metaflow else None,
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
         "flow": session.flow,
         "token_prefix": session.token_prefix,
@@ -804,7 +836,7 @@ def main() -> None:
         "files": {path: digest(path) for path in sorted(watch.files)},
         "folders": sorted(watch.folders),
         "libraries": libraries,
-        "version_file": os.path.join(os.path.dirname(metaflow.__file__), "version.py"),
+        "version_file": os.path.join(os.path.dirname(metaflow.__file__), "version.py") if metaflow else None,
         "output": captured.getvalue(),
     }
     with open(os.path.join(out, "answer.json"), "w", encoding="utf-8") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -25,6 +26,11 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     if kind in ("seam", "unknown-call"):
         what = "lacks" if kind == "seam" else "makes an AWS call that flowinfra does not know:"
         return unfit(request, metaflow, f"{what} {message}")
+    if kind == "no-metaflow":
+        return CompileError(
+            f"{label}: {request.python or sys.executable} has no module {message!r}; install metaflow and boto3 there, "
+            "beside what the flow imports"
+        )
     if kind == "not-a-flow":
         return CompileError(f"{label}: {message}; the file must end with `if __name__ == '__main__': MyFlow()`")
     if kind == "project-branch":
@@ -32,6 +38,8 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
             f"{label}: is part of @project(name={message!r}); give branch or production "
             "(it is never deployed to the branch of whoever runs the deployment)"
         )
+    if kind == "no-project":
+        return CompileError(f"{label}: {message} is given, but the flow has no @project")
     if kind == "two-flows":
         return CompileError(f"{label}: {message}; keep one flow per file")
     if kind in _HERMETIC:
@@ -45,6 +53,8 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     if kind == "solve":
         return LockError(f"{label}: its environments could not be solved. {redact(_clean(message))}")
     where = _place(request, error)
+    if _TRACEBACK in message:
+        where, message = _inner(request, where, message)
     if kind == "metaflow" and error["headline"] == "Incompatible environment":
         return CompileError(
             f"{where}: {_clean(message)}: give `environment: pypi` (on the command line --environment pypi), "
@@ -76,7 +86,7 @@ def _unknown(kind: str, detail: Mapping[str, Any]) -> str:
     near = get_close_matches(detail["name"], detail["known"], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     known = ", ".join(detail["known"]) or "none"
-    return f"{kind}s: the flow has no {kind} {detail['name']!r}{hint} (it has: {known})"
+    return f"{kind.lower()}s: the flow has no {kind} {detail['name']!r}{hint} (it has: {known})"
 
 
 def _no_micromamba(detail: Mapping[str, Any]) -> str:
@@ -91,6 +101,7 @@ def _no_micromamba(detail: Mapping[str, Any]) -> str:
 
 
 _DETAILED = {
+    "unknown-config": lambda detail: _unknown("Config", detail),
     "unknown-parameter": lambda detail: _unknown("parameter", detail),
     "unknown-step": lambda detail: _unknown("step", detail),
     "parameter-type": lambda detail: (
@@ -103,6 +114,17 @@ _DETAILED = {
 }
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+def _inner(request: CompileRequest, where: str, message: str) -> tuple[str, str]:
+    """Metaflow puts the traceback of a Parameter's own function into its words: its last line, and the user's line."""
+    words, _, trace = message.partition(_TRACEBACK)
+    lines = re.findall(rf'File "{re.escape(str(request.flow.resolve()))}", line ([0-9]+)', trace)
+    last = re.sub(r"^(\w+\.)+(?=\w+:)", "", trace.strip().splitlines()[-1])
+    return f"{request.label}:{lines[-1]}" if lines else where, f"{words.strip()} {last}"
 
 
 def _clean(text: str) -> str:

@@ -140,7 +140,9 @@ def _candidates(selection: Selection) -> list[tuple[Path, list[Path]]]:
     for glob in selection.include:
         found = sorted(path for path in selection.folder.glob(glob) if path.is_file())
         if not found:
-            raise CompileError(f"package.include: {glob!r} matches no file below {selection.folder.name}/")
+            raise CompileError(
+                f"{selection.folder / selection.flow_file}: package.include: {glob!r} matches no file below its folder"
+            )
         included += found
     candidates = [(selection.folder, included)]
     if selection.root is not None:

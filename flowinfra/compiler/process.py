@@ -99,6 +99,8 @@ def _run(
         "region": f"{MARK}region",
         "compute": request.shape.compute,
         "arguments": requests.arguments(request),
+        "branch": "production" if request.shape.production else "branch" if request.shape.branch else None,
+        "configs": list(requests.config_texts(request)),
         "parameters": request.shape.parameters,
         "schedule": request.shape.schedule,
         "steps": request.shape.steps,
