@@ -5,7 +5,8 @@ SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # Options for pytest, such as `make test PYTEST="-k golden -x"`. Two workers: a flow's tasks are processes of their own.
-PYTEST ?= -n 2
+# Tests that share a deployment stay together.
+PYTEST ?= -n 2 --dist loadgroup
 
 .PHONY: help setup demo test lint lock bench golden clean
 

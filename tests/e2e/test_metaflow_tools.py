@@ -102,12 +102,12 @@ def seen(
             "runs": runs(),
             "latest": Flow("ToolsFlow").latest_run.id,
             "successful": run.successful,
-            "tags": sorted(run.tags),
+            "tags": sorted(run.user_tags),
             "system_tags": sorted(run.system_tags),
             "tasks": {{step.id: [task.id for task in step] for step in run}},
             "log": run.end_task.stdout,
-            "triggered": {{name: run.data[name] for name in names}},
-            "by_hand": {{name: Run("ToolsFlow/{by_hand.run_id}").data[name] for name in names}},
+            "triggered": {{name: getattr(run.data, name) for name in names}},
+            "by_hand": {{name: getattr(Run("ToolsFlow/{by_hand.run_id}").data, name) for name in names}},
         }})
     """
     return ask(script, cloud.environment, folder)
@@ -139,7 +139,7 @@ def test_pulled_runs_are_in_the_namespace_of_the_deployment(
 def test_pulled_runs_have_tags_and_logs(seen: Any, outputs: Any) -> None:
     assert seen["successful"]
     assert seen["tags"] == ["team:ml"]
-    assert {outputs["flows"]["ToolsFlow"]["namespace"], "user:flowinfra"} <= set(seen["system_tags"])
+    assert {outputs["flows"]["ToolsFlow"]["namespace"], "runtime:step-functions"} <= set(seen["system_tags"])
     assert "alpha 0.5" in seen["log"]
 
 
