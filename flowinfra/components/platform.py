@@ -53,10 +53,15 @@ class PlatformSettings:
         """The identity with a stand-in for every value that is not known yet, to check limits with."""
         return Site(**{name: _plain(name, value) for name, value in self._identity().items()})
 
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Names of the values that are Outputs."""
+        return tuple(name for name, value in self._identity().items() if _pending(value))
+
     def on_site(self, make: Callable[[Site], T]) -> T | pulumi.Output[T]:
         """`make` of the identity: at once where all of it is known, so that a preview shows the result."""
         values = self._identity()
-        pending = {name: value for name, value in values.items() if _pending(value)}
+        pending = {name: values[name] for name in self.pending}
         if not pending:
             return make(Site(**values))
         known = {name: value for name, value in values.items() if name not in pending}

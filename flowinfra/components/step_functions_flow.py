@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 from weakref import WeakKeyDictionary
@@ -18,7 +19,7 @@ from typing_extensions import Required
 from flowinfra.compiler import blob_path
 from flowinfra.components import limits, outputs
 from flowinfra.components.inputs import SHORT, describe
-from flowinfra.components.plan import EVENTS, EXECUTION, JOBS, STATES, FlowPlan, cloud_control_state, same_name
+from flowinfra.components.plan import EVENTS, EXECUTION, JOBS, STATES, FlowPlan, check, cloud_control_state, same_name
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Deployment, PreparedFlow, prepare
 from flowinfra.components.site import Site
@@ -105,7 +106,7 @@ class StepFunctionsFlow(pulumi.ComponentResource):
             _claim(prepared.plan.name, name)
         except FlowInfraError as error:
             raise pulumi.RunError(str(error)) from None
-        plan, settings = prepared.plan, prepared.settings
+        plan, settings = prepared.plan, _checked(prepared)
         super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, settings, pulumi.ResourceOptions(parent=self))
 
@@ -164,6 +165,22 @@ class _Making:
     def options(self, **more: Any) -> pulumi.ResourceOptions:
         """A child's options."""
         return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
+
+
+def _checked(prepared: PreparedFlow) -> PlatformSettings:
+    """The platform with values that are Outputs checked before anything is made of them, at preview where known."""
+    plan, settings = prepared.plan, prepared.settings
+
+    def fit(site: Site) -> Site:
+        if problems := check(plan, site):
+            raise Problems(problems)
+        return site
+
+    if not settings.pending:
+        return settings
+    site = pulumi.Output.from_input(settings.on_site(fit))
+    values: dict[str, Any] = {name: site.apply(attrgetter(name)) for name in settings.pending}
+    return replace(settings, **values)
 
 
 def _roles(making: _Making) -> tuple[dict[str, pulumi.Input[str]], list[pulumi.Resource]]:
