@@ -51,11 +51,6 @@ class Site:
         """Metaflow's datastore root."""
         return f"s3://{self.bucket}/{self.prefix}"
 
-    @property
-    def queue_arn(self) -> str:
-        """ARN of the job queue."""
-        return self.queue if self.queue.startswith("arn:") else self.arn("batch", f"job-queue/{self.queue}")
-
 
 def identity(compiled: CompiledFlow, site: Site, names: Names) -> dict[str, str]:
     """Placeholder name → value, for all that is known before any job definition has a revision."""
