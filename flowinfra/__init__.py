@@ -1,6 +1,6 @@
 """Metaflow flows as declarative infrastructure.
 
-Compile a flow to data (`compile_flow`), and deploy it with Pulumi component resources (`StepFunctionsFlow`, `Platform`).
+Compile a flow to data (`compile_flow`) and deploy it with Pulumi component resources (`StepFunctionsFlow`, `Platform`).
 Names are imported when they are first used, so that compiling does not load Pulumi.
 """
 
