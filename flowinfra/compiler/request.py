@@ -213,6 +213,9 @@ def settings(request: CompileRequest) -> dict[str, str]:
         values["METAFLOW_SERVICE_VERSION_CHECK"] = ""
     if shape.image:
         values["METAFLOW_BATCH_CONTAINER_IMAGE"] = shape.image
+    if shape.batch_tags:
+        # Metaflow tags no job at all unless it is told to
+        values["METAFLOW_BATCH_EMIT_TAGS"] = "1"
     if shape.name_prefix:
         values["METAFLOW_SFN_STATE_MACHINE_PREFIX"] = shape.name_prefix
     return {**values, **shape.settings}

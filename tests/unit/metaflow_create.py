@@ -115,6 +115,8 @@ def create(account: Account, flow: Path, home: Path, options: list[str], env: di
         "EVENTS_SFN_ACCESS_IAM_ROLE": ACCOUNT + "events",
         "USER": IDENTITY["owner"],
         "HOME": str(home / "metaflow"),
+        # without it Metaflow takes --aws-batch-tag and tags nothing
+        "BATCH_EMIT_TAGS": "1" if "--aws-batch-tag" in options else "",
     }
     folder = shutil.copytree(flow.parent, home / "flow")
     done = subprocess.run(
