@@ -204,8 +204,8 @@ def _refuse_marks(request: CompileRequest, described: Mapping[str, Any], package
     for pointer, text in _strings(dict(described), ""):
         if text not in given:
             raise CompileError(
-                f"{request.label}: {text!r} ({pointer[1:]}) holds {MARK!r}, which marks values that a stack binds; "
-                "choose another text"
+                f"{request.label}: {pointer[1:]} ({text[:60]!r}) holds {MARK!r}, "
+                "which marks values that a stack binds; choose another text"
             )
 
 

@@ -173,12 +173,12 @@ FLOWS_TO_REFUSE = [
     Bad("config of bad JSON", r"<flow>.*c.*", source(body=f"    c = Config('c', default_value='{{'){STEPS}")),
     Bad(
         "reserved mark",
-        r"<flow>: 'flowinfra--surprise' \(parameters/p/default\) holds 'flowinfra--', which marks .*",
+        r"<flow>: parameters/p/default \('flowinfra--surprise'\) holds 'flowinfra--', which marks .*",
         source(body=f"    p = Parameter('p', default='flowinfra--surprise'){STEPS}"),
     ),
     Bad(
         "reserved identity",
-        r"<flow>: 'flowinfra--bucket' \(parameters/p/default\) holds .*",
+        r"<flow>: parameters/p/default \('flowinfra--bucket'\) holds .*",
         source(body=f"    p = Parameter('p', default='flowinfra--bucket'){STEPS}"),
     ),
     Bad(

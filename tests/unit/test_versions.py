@@ -1,0 +1,115 @@
+"""Each supported minor of Metaflow compiles to the same as the one that is locked, as far as it knows the construct.
+
+Each has a virtual environment of its own in the user's cache folder, made once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowinfra.compiler import compile_flow, mends
+from flowinfra.compiler.assemble import submitting_states
+from flowinfra.errors import CompileError
+from tests.unit.constructs import CONSTRUCTS
+from tests.unit.golden import golden_path, render
+from tests.unit.interpreters import ROOT
+
+LOCK = (ROOT / "requirements.lock").read_text()
+LOCKED: dict[str, str] = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK, re.MULTILINE))
+VERSIONS = {"2.17": "2.17.5", "2.18": "2.18.13", "2.19": LOCKED["metaflow"]}
+"""Newest patch of each minor that pyproject.toml admits."""
+
+NEWER = {"2.17": {"batch": "privileged", "compress": "--compress-state-machine"}, "2.18": {"batch": "privileged"}}
+"""Constructs that came with a later minor, with the word that Metaflow refuses."""
+
+SAMPLE = {
+    "batch",
+    "compress",
+    "config_value",
+    "fargate",
+    "include_file",
+    "inheritance",
+    "overrides",
+    "package_root",
+    "parameters",
+    "project_production",
+    "schedule_off_inherited",
+    "split_in_foreach",
+    "partition",
+    "user_decorators",
+    "with",
+}
+
+
+def python_with(metaflow: str) -> str:
+    """Interpreter of a virtual environment with exactly this Metaflow and the locked boto3."""
+    pins = [f"metaflow=={metaflow}", f"boto3=={LOCKED['boto3']}"]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowinfra" / "test-venvs"
+    minor = metaflow.rpartition(".")[0]
+    folder = cache / f"metaflow-{minor}-python-{sys.version_info[0]}.{sys.version_info[1]}"
+    stamp = folder / "complete"
+    if not stamp.exists() or stamp.read_text().split() != pins:
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins]
+        subprocess.run(pip, check=True, env={**os.environ, "PIP_USER": "0"})
+        stamp.write_text("\n".join(pins))
+    return str(folder / "bin" / "python")
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("minor", VERSIONS)
+def test_supported_minor(minor: str) -> None:
+    python = python_with(VERSIONS[minor])
+    for construct in (one for one in CONSTRUCTS if one.name in SAMPLE):
+        request = construct.request(python=python)
+        newer = NEWER.get(minor, {}).get(construct.name)
+        if newer:
+            with pytest.raises(CompileError, match=newer):
+                compile_flow(request)
+            continue
+        compiled = compile_flow(request)
+        assert compiled.metaflow == VERSIONS[minor]
+        golden = json.loads(golden_path(construct.name).read_text(encoding="utf-8"))
+        assert essence(json.loads(render(compiled))) == essence(golden), construct.name
+        if construct.name != "compress":
+            assert parameters_are_quoted(compiled.step_functions.definition)
+
+
+def essence(compiled: dict[str, Any]) -> dict[str, Any]:
+    """What no version of Metaflow may change: all but the words of commands and the variables of tasks."""
+    target = compiled["step_functions"]
+    return {
+        **{key: compiled[key] for key in ("flow", "shape", "package")},
+        "objects": {name: entry["kind"] for name, entry in compiled["objects"].items()},
+        "placeholders": sorted(compiled["placeholders"]),
+        "states": shape_of(target["definition"]),
+        **{key: value for key, value in target.items() if key != "definition"},
+    }
+
+
+def shape_of(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The states of a workflow with what they lead to and ask for."""
+    states = {}
+    for name, state in workflow["States"].items():
+        plain = {key: value for key, value in state.items() if key not in ("Branches", "Iterator", "ItemProcessor")}
+        if "ContainerOverrides" in plain.get("Parameters", {}):
+            asked = plain["Parameters"]["ContainerOverrides"]["ResourceRequirements"]
+            plain["Parameters"] = {**plain["Parameters"], "ContainerOverrides": asked}
+        inner = [*state.get("Branches", []), *(state[key] for key in ("Iterator", "ItemProcessor") if key in state)]
+        states[name] = (plain, [shape_of(workflow) for workflow in inner])
+    return states
+
+
+def parameters_are_quoted(definition: dict[str, Any]) -> bool:
+    [start] = [state for state in submitting_states(definition) if state is definition["States"]["start"]]
+    return any(map(mends.quotes_parameters, start["Parameters"]["ContainerOverrides"]["Command"]))
