@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,31 +37,31 @@ class Clone:
         return command(["pulumi", *words, "--non-interactive", "--color=never"], env, self.folder / cwd)
 
 
-@pytest.fixture(scope="module", params=[Path(), *PROGRAMS], ids=lambda path: path.name or "root")
-def deployed(request: pytest.FixtureRequest, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An example, deployed from a clone with no git; its folder in any clone."""
-    clone = Clone.make(tmp_path_factory.mktemp("clone"))
-    folder: Path = request.param
+@pytest.mark.parametrize("folder", [Path(), *PROGRAMS], ids=lambda path: path.name or "root")
+def test_another_preview_is_empty(cloud: Cloud, tmp_path: Path, folder: Path) -> None:
+    """Of an example that is deployed from a clone without git."""
+    clone = Clone.make(tmp_path / "clone")
     stacks = yaml.safe_load((clone.folder / folder / "Pulumi.yaml").read_text()).get("stackConfigDir", ".")
     file = clone.folder / folder / stacks / "Pulumi.local.yaml"
     before = file.read_bytes() if file.exists() else None
     clone.pulumi(cloud, "stack", "init", "local", cwd=folder).succeeded()
-    clone.pulumi(cloud, "up", "--yes", "--skip-preview", "-s", "local", cwd=folder).succeeded()
-    assert before == (file.read_bytes() if before else None), "deploying changed a tracked file"
-    yield folder
-    clone.pulumi(cloud, "destroy", "--yes", "--skip-preview", "-s", "local", cwd=folder).succeeded()
+    try:
+        clone.pulumi(cloud, "up", "--yes", "--skip-preview", "-s", "local", cwd=folder).succeeded()
+        assert before is None or file.read_bytes() == before, "deploying changed a tracked file"
+        again(cloud, Clone.make(tmp_path / "again"), folder)
+        elsewhere(cloud, Clone.make(tmp_path / "an other" / "clone"), folder, tmp_path)
+    finally:
+        clone.pulumi(cloud, "destroy", "--yes", "--skip-preview", "-s", "local", cwd=folder).succeeded()
 
 
-def test_again(cloud: Cloud, deployed: Path, tmp_path: Path) -> None:
+def again(cloud: Cloud, clone: Clone, folder: Path) -> None:
     """In another clone, and after a look at what is really there."""
-    clone = Clone.make(tmp_path)
     words = ("preview", "-s", "local", "--refresh", "--expect-no-changes", "--diff")
-    clone.pulumi(cloud, *words, cwd=deployed).succeeded()
+    clone.pulumi(cloud, *words, cwd=folder).succeeded()
 
 
-def test_elsewhere(cloud: Cloud, deployed: Path, tmp_path: Path) -> None:
-    """Another path, commit, user, home, day, time zone, locale, umask, compile cache and shell."""
-    clone = Clone.make(tmp_path / "an other" / "clone")
+def elsewhere(cloud: Cloud, clone: Clone, folder: Path, scratch: Path) -> None:
+    """At another path, commit and time, of another user, home, locale, umask, compile cache and shell."""
     git(clone.folder, "init", "--quiet")
     git(clone.folder, "add", "--all")
     git(clone.folder, "commit", "--quiet", "--message=Another commit")
@@ -70,8 +69,8 @@ def test_elsewhere(cloud: Cloud, deployed: Path, tmp_path: Path) -> None:
         path.chmod(0o600)
         os.utime(path, (1_000_000_000, 1_000_000_000))
     variables = {
-        **Person("somebody", tmp_path / "home").variables(cloud),
-        "FLOWINFRA_CACHE": str(tmp_path / "cache"),
+        **Person("somebody", scratch / "home").variables(cloud),
+        "FLOWINFRA_CACHE": str(scratch / "cache"),
         "TZ": "Pacific/Kiritimati",
         "LC_ALL": "POSIX",
         "LOGNAME": "somebody",
@@ -84,7 +83,7 @@ def test_elsewhere(cloud: Cloud, deployed: Path, tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         words = ("preview", "-s", "local", "--expect-no-changes", "--diff")
-        clone.pulumi(cloud, *words, cwd=deployed, **variables).succeeded()
+        clone.pulumi(cloud, *words, cwd=folder, **variables).succeeded()
     finally:
         os.umask(before)
 
