@@ -60,11 +60,13 @@ def command(
     chosen = sections or SECTIONS
     report = Report(machine=_machine())
     began = time.monotonic()
+    failure: Exception | None = None
     try:
         with tempfile.TemporaryDirectory(prefix="flowinfra-bench-") as folder:
             _measure(report, chosen, sizes, metaflow_sample, Path(folder))
     except (BenchError, FlowInfraError) as error:
-        raise click.ClickException(str(error)) from None
+        # what was measured before is shown all the same: it took its time
+        failure = error
     report.machine["minutes"] = round((time.monotonic() - began) / 60, 1)
     report.machine["load after"] = round(os.getloadavg()[0], 1)
     out = tables.console()
@@ -73,6 +75,8 @@ def command(
     tables.show_figures(out, report)
     if output is not None:
         output.write_text(json.dumps(report.to_data(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if failure is not None:
+        raise click.ClickException(str(failure))
     if check and report.missed:
         sys.exit(1)
 

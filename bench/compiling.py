@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.figures import Figure, Report, Table, Target, ratio
 from bench.flows import STEPS, BenchFlow, write_flows
-from bench.processes import Ran, run
+from bench.processes import BenchError, Ran, run
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.names import Names
 from flowinfra.components.plan import FlowPlan
@@ -32,6 +32,8 @@ Say = Callable[[str], AbstractContextManager[object]]
 COLD_SHARE, CACHED_MS, MANY_TIMES, SIZE_SHARE = 0.5, 15.0, 4.0, 0.6
 _CACHED_CALLS = 100
 """Calls that a cached compile is the median of, about."""
+_FILLS = 4
+"""Attempts to have all flows in the cache: what is written while it is compiled is not kept."""
 _REPEATS = 3
 """Measurements of one flow, of which the median counts."""
 
@@ -117,9 +119,7 @@ def _times(
     metaflow = _median(theirs)
     scale = count / len(run_really)
     with tempfile.TemporaryDirectory(dir=folder) as cache, say(f"{count} flows: flowinfra, cached"):
-        _ours(flows, environment, folder, cache)
-        cached, answer = _ours(flows, environment, folder, cache)
-        assert answer["cached"] == count
+        cached = _cached(flows, environment, folder, cache)
         _, repeated = _ours(flows, environment, folder, cache, repeat=max(1, _CACHED_CALLS // count))
     return CompileTimes(
         flows=count,
@@ -147,6 +147,18 @@ def _ours(
         ran = run([sys.executable, str(Path(__file__).with_name("compile_child.py"))], variables, folder, text=task)
     answer: dict[str, float] = json.loads(ran.output)
     return ran, answer
+
+
+def _cached(flows: Sequence[BenchFlow], environment: Mapping[str, str], folder: Path, cache: str) -> Ran:
+    """A process in which all flows come from the cache."""
+    for _ in range(_FILLS):
+        ran, answer = _ours(flows, environment, folder, cache)
+        if answer["cached"] == len(flows):
+            return ran
+    raise BenchError(
+        f"{len(flows) - answer['cached']:.0f} of {len(flows)} flows do not come from the cache: "
+        "files that a compile reads change meanwhile (packages being installed?); measure again when they do not"
+    )
 
 
 def _command(flow: BenchFlow, environment: Mapping[str, str], folder: Path) -> Ran:
