@@ -35,6 +35,7 @@ from flowinfra.model.compiled import (
     StepFunctionsTarget,
     rename_digests,
 )
+from flowinfra.model.sites import marked
 
 _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
 _PLACEHOLDER = re.compile(rf"{MARK}(job-definition-\w+|parameter-[\w-]+|{_IDENTITIES})")
@@ -166,7 +167,7 @@ def assemble(
 def placeholders(compiled: CompiledFlow, label: str) -> dict[str, Placeholder]:
     """Every placeholder in the compiled flow with the pointers of the strings that hold it."""
     sites: dict[str, list[str]] = {}
-    for pointer, text in _strings(compiled.model_dump(mode="json", exclude={"placeholders"}), ""):
+    for pointer, text in marked(compiled.model_dump(mode="json", exclude={"placeholders"})):
         names = _PLACEHOLDER.findall(text)
         if len(names) != text.count(MARK):
             raise CompileError(f"{label}: {MARK!r} stands in the compiled flow where no value is bound ({pointer})")
@@ -184,24 +185,12 @@ def _grammar(name: str) -> str:
     return GRAMMARS.get(name, ".*")
 
 
-def _strings(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        if MARK in value:
-            yield pointer, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _strings(item, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _strings(item, f"{pointer}/{index}")
-
-
 def _refuse_marks(request: CompileRequest, described: Mapping[str, Any], package: Package) -> None:
     """The mark in the flow's own text would be bound like ours."""
     if MARK in json.dumps(sorted(package.files)):
         raise CompileError(f"{request.label}: a packaged file's name holds {MARK!r}; rename it")
     given = {MARK + name for name in ("queue", "job-role", "execution-role")}
-    for pointer, text in _strings(dict(described), ""):
+    for pointer, text in marked(dict(described)):
         if text not in given:
             raise CompileError(
                 f"{request.label}: {pointer[1:]} ({text[:60]!r}) holds {MARK!r}, "

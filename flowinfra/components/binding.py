@@ -16,6 +16,7 @@ from typing import Any
 
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, Json, canonical_json, rename_digests
+from flowinfra.model.sites import escape, keys, marked
 
 JOB_DEFINITION = "job-definition-"
 """Begins the name of a placeholder for a step's job definition; the step's name follows."""
@@ -150,14 +151,14 @@ def _stray_problems(compiled: CompiledFlow) -> Iterator[BindError]:
     sites = {site for entry in compiled.placeholders.values() for site in entry.sites}
     known = _pattern(name.removeprefix(MARK) for name in compiled.placeholders)
     target = compiled.step_functions
-    texts = _marked(target.definition, "/step_functions/definition")
+    texts = marked(target.definition, "/step_functions/definition")
     jobs = (
         found
         for step, job in target.job_definitions.items()
-        for found in _marked(job.properties, f"/step_functions/job_definitions/{_escape(step)}/properties")
+        for found in marked(job.properties, f"/step_functions/job_definitions/{escape(step)}/properties")
     )
     commands = (
-        found for digest, entry in compiled.objects.items() for found in _marked(entry.text, f"/objects/{digest}/text")
+        found for digest, entry in compiled.objects.items() for found in marked(entry.text, f"/objects/{digest}/text")
     )
     deploy_time = _pattern(PARAMETER + name for name in deploy_time_parameters(compiled))
     for pointer, text in (*texts, *jobs, *commands):
@@ -215,31 +216,14 @@ def _set_parameters(definition: dict[str, Json], parameters: Mapping[str, Json])
             variable["Value"] = canonical_json(defaults)
 
 
-def _marked(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
-    """Every string below `value` that holds a placeholder, with its RFC 6901 pointer."""
-    if isinstance(value, str):
-        if MARK in value:
-            yield pointer, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _marked(item, f"{pointer}/{_escape(key)}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _marked(item, f"{pointer}/{index}")
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
-
-
 def _resolve(document: Json, pointer: str) -> tuple[Any, Any]:
     """The container and key of the string at `pointer`, so that it can be replaced."""
-    keys: list[Any] = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    *path, final = keys(pointer)
     holder = document
     try:
-        for key in keys[:-1]:
+        for key in path:
             holder = holder[int(key) if isinstance(holder, list) else key]
-        last = int(keys[-1]) if isinstance(holder, list) else keys[-1]
+        last = int(final) if isinstance(holder, list) else final
         if not isinstance(holder[last], str):
             raise TypeError
     except (KeyError, IndexError, TypeError, ValueError):
