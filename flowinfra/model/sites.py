@@ -8,7 +8,7 @@ from flowinfra.model.compiled import MARK, Json
 
 
 def marked(value: Json, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Every string below `value` that holds the mark of placeholders, with its pointer; `pointer` is that of `value`."""
+    """Every string below `value` that holds the mark of placeholders, with its pointer from that of `value`."""
     if isinstance(value, str):
         if MARK in value:
             yield pointer, value
