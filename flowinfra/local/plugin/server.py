@@ -308,6 +308,9 @@ def main(arguments: list[str]) -> None:
     # The engine ends a plugin by SIGINT and waits five seconds for it; Ctrl-C in a terminal does not come here, for the
     # engine starts plugins in process groups of their own. Blocked before there are threads: only sigwait sees it then.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    for ending in _ENDING:
+        # A shell starts what runs in its background with SIGINT ignored, and an ignored signal is never waited for.
+        signal.signal(ending, signal.SIG_DFL)
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
