@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -59,6 +60,8 @@ def command(
     """
     chosen = sections or SECTIONS
     report = Report(machine=_machine())
+    # in the background of a shell SIGINT is ignored, by children too: Pulumi ends plugins by it and waits 5 s in vain
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
     failure: Exception | None = None
     try:

@@ -309,7 +309,7 @@ def main(arguments: list[str]) -> None:
     # engine starts plugins in process groups of their own. Blocked before there are threads: only sigwait sees it then.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     for ending in _ENDING:
-        # A shell starts what runs in its background with SIGINT ignored, and an ignored signal is never waited for.
+        # A shell starts what runs in its background with SIGINT ignored, and an ignored signal may not reach sigwait.
         signal.signal(ending, signal.SIG_DFL)
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine), server)
