@@ -19,7 +19,7 @@ class ParameterFlow(FlowSpec):
     @step
     def train(self):
         self.slope = 0.0
-        for _ in range(200):
+        for _ in range(1000):
             gradient = sum(2 * x * (self.slope * x - y) for x, y in self.xy) / len(self.xy)
             self.slope -= self.alpha * gradient
         self.next(self.end)
