@@ -78,7 +78,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
-    with mock_aws():
+    # an emulator in the same process tells moto to execute state machines; here executions go on until stopped
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": False}}):
         yield Account()
 
 
