@@ -100,4 +100,4 @@ def command(
         click.echo(json.dumps(json.loads(compiled.to_json()), indent=2, ensure_ascii=False))
     else:
         write_bundle(compiled, output)
-        click.echo(f"{output}: {compiled.flow.name}, {len(compiled.flow.steps)} steps, digest {compiled.digest[:12]}")
+        click.echo(f"{output}: {compiled.flow.name}, {len(compiled.flow.steps)} steps, digest {compiled.digest}")

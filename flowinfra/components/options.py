@@ -26,7 +26,14 @@ class PlatformShape:
 
 
 def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> CompileRequest:
-    """What the compiler is asked for this flow; `root`: the folder that paths are relative to."""
+    """What the compiler is asked for this flow; `root`: the folder that paths are relative to.
+
+    Raises:
+        ConfigError: the flow has a key that only a compiled one may have.
+    """
+    for key in ("digest", "deploy_time"):
+        if getattr(flow, key):
+            raise ConfigError(f"{flow.flow}: {key} is for a flow that is compiled already; leave it out")
     return CompileRequest(
         flow=root / flow.flow,
         target=flow.target,
@@ -87,6 +94,13 @@ def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformS
                     f"{_told(name, asked)}; compile it again with that, or leave it out here"
                 )
             )
+    if flow.digest is not None and flow.digest != compiled.digest:
+        problems.append(
+            ConfigError(
+                f"{who}: the compiled flow has digest {compiled.digest}, this stack asks for {flow.digest}; "
+                "deploy the bundle that has it, or give the digest that `flowinfra compile -o` printed"
+            )
+        )
     if flow.configs or flow.env:
         problems.append(
             ConfigError(f"{who}: configs and env belong to the compile; the flow is compiled already, leave them out")

@@ -111,6 +111,10 @@ class FlowConfig(FlowDefaults):
     """The flow's file, or a bundle (`.flow`) that `flowinfra compile -o` wrote; from the project's folder."""
     name: str | None = Field(default=None, min_length=1)
     """State machine's name in place of the flow's."""
+    digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of a bundle: what `flowinfra compile -o` printed; a bundle with another one is refused."""
+    deploy_time: dict[str, Json] = {}
+    """Of a bundle: values of the parameters whose default is a function; a flow's file evaluates them itself."""
 
 
 class CreatePlatform(Config):

@@ -64,6 +64,20 @@ def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackF
     return parse_stack(resolve(values, file.stack, file.label, lambda other: stored(file.of(other))), file.label)
 
 
+def stored_stack(root: Path, stack: str) -> StackConfig:
+    """The configuration of a stack from its file alone: no engine, no state.
+
+    Raises:
+        ConfigError: there is no such stack, or its file cannot be read.
+        Problems: everything that is wrong with it.
+    """
+    file = stack_file(root, stack)
+    values = {f"{NAMESPACE}{key}": value for key, value in stored(file).items()}
+    secrets = [key for key, value in values.items() if any(_secure(value, key))]
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    return read_stack(texts, secrets, file)
+
+
 def stored(file: StackFile) -> dict[str, Json]:
     """What a stack's file has of our configuration, as it stands there.
 

@@ -102,7 +102,7 @@ def compiled_flows(configs: Sequence[FlowConfig], shape: PlatformShape, deployme
     if problems:
         raise Problems(problems)
     return [
-        StackFlow(config.flow, config, compiled[index], _deploy_time(requests.get(index), compiled[index]))
+        StackFlow(config.flow, config, compiled[index], _deploy_time(requests.get(index), compiled[index], config))
         for index, config in enumerate(enabled)
     ]
 
@@ -131,9 +131,9 @@ def _bundle(config: FlowConfig, shape: PlatformShape, root: Path) -> CompiledFlo
     return compiled
 
 
-def _deploy_time(request: CompileRequest | None, compiled: CompiledFlow) -> Mapping[str, Json]:
+def _deploy_time(request: CompileRequest | None, compiled: CompiledFlow, config: FlowConfig) -> Mapping[str, Json]:
     if request is None:
-        return {}
+        return config.deploy_time
     if untracked := unreviewed_files(compiled, request.flow):
         pulumi.log.warn(f"{request.label}: packaged, but not tracked by git: {', '.join(untracked)}")
     return deploy_time_values(request, compiled)

@@ -18,7 +18,7 @@ from flowinfra.model.stack import (
     parse_flow,
     parse_stack,
 )
-from flowinfra.program.configuration import StackFile, read_stack, stack_file
+from flowinfra.program.configuration import StackFile, read_stack, stack_file, stored_stack
 
 FILE = "stacks/Pulumi.dev.yaml"
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}
@@ -189,3 +189,18 @@ def test_every_key_is_documented() -> None:
     for model in (FlowConfig, PlatformConfig, CreatePlatform, StepConfig, PackageConfig):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in text or f"`{field.alias or name}:" in text, name
+
+
+def test_a_stack_from_its_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: p\nruntime: python\nstackConfigDir: stacks\n")
+    (tmp_path / "stacks").mkdir()
+    config = {"flowinfra:platform": PLATFORM, "flowinfra:name_prefix": "dev", "flowinfra:flows": [{"flow": "a.py"}]}
+    (tmp_path / FILE).write_text(json.dumps({"config": {"aws:region": "us-east-1", **config}}))
+    stack = stored_stack(tmp_path, "dev")
+    assert (stack.name_prefix, [flow.flow for flow in stack.flows]) == ("dev", ["a.py"])
+    with pytest.raises(ConfigError, match=r"there is no stack 'prod': stacks/Pulumi\.prod\.yaml does not exist"):
+        stored_stack(tmp_path, "prod")
+    config["flowinfra:flows"] = [{"flow": "a.py", "parameters": {"key": {"secure": "v1:abc"}}}]
+    (tmp_path / FILE).write_text(json.dumps({"config": config}))
+    with pytest.raises(Problems, match=r"flowinfra:flows\[0\]\.parameters\.key: is a secret"):
+        stored_stack(tmp_path, "dev")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowinfra.components.options import PlatformShape, compile_request, requested_shape, shape_problems
+from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import Shape
 from flowinfra.model.stack import FlowConfig, parse_flow
 from tests.unit.components.compiled import compiled
@@ -115,3 +116,17 @@ def test_a_compiled_flow_that_is_not(options: dict[str, Any], platform: Platform
 def test_a_prefix_of_the_bundle_that_the_stack_lacks_is_told() -> None:
     (problem,) = shape_problems(compiled("name_prefix"), flow(), PLATFORM, "f")
     assert "name_prefix = 'staging', this stack asks for name_prefix = None" in str(problem)
+
+
+def test_a_bundle_is_what_the_stack_names() -> None:
+    made = compiled("linear")
+    assert shape_problems(made, flow(digest=made.digest), PLATFORM, "nightly.flow") == []
+    (problem,) = shape_problems(made, flow(digest="0" * 64), PLATFORM, "nightly.flow")
+    assert f"nightly.flow: the compiled flow has digest {made.digest}, this stack asks for 000" in str(problem)
+
+
+@pytest.mark.parametrize("key", ["digest", "deploy_time"])
+def test_keys_of_a_bundle_are_none_of_a_file(key: str) -> None:
+    value = {"digest": "0" * 64, "deploy_time": {"computed": 1}}[key]
+    with pytest.raises(ConfigError, match=f"{key} is for a flow that is compiled already; leave it out"):
+        compile_request(flow(**{key: value}), PLATFORM, Path())
