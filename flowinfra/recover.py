@@ -9,7 +9,6 @@ tags, it is put into the state, and a refresh completes it.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flowinfra.components.names import FLOW_TAG, PROJECT_TAG, STACK_TAG
 from flowinfra.errors import ToolError
+from flowinfra.pulumi_command import pulumi
 
 _OWN = (PROJECT_TAG, STACK_TAG, FLOW_TAG)
 
@@ -56,13 +56,13 @@ def recover(stack: str, folder: Path) -> Recovered:
     Raises:
         ToolError: Pulumi or AWS fails; the state is as it was.
     """
-    state = json.loads(_pulumi(folder, "stack", "export", "--stack", stack))
+    state = json.loads(pulumi(folder, "stack", "export", "--stack", stack))
     deployment = state["deployment"]
     made = {creation.urn: creation.arn for creation in creations(deployment) if _is_ours(creation)}
     under_way = [operation["resource"]["urn"] for operation in _creating(deployment)]
     if under_way:
         mended = {**state, "deployment": adopt(deployment, made)}
-        _pulumi(folder, "stack", "import", "--stack", stack, stdin=json.dumps(mended))
+        pulumi(folder, "stack", "import", "--stack", stack, stdin=json.dumps(mended))
     names = {urn: urn.rpartition("::")[2] for urn in under_way}
     return Recovered(
         adopted=tuple(name for urn, name in names.items() if urn in made),
@@ -133,15 +133,3 @@ def _is_ours(creation: Creation) -> bool:
         raise ToolError(f"{creation.arn}: its tags cannot be read: {error}") from None
     found = {tag["key"]: tag["value"] for tag in tags}
     return all(tag in found and found[tag] == creation.tags.get(tag) for tag in _OWN)
-
-
-def _pulumi(folder: Path, *words: str, stdin: str | None = None) -> str:
-    """Standard output of a command of Pulumi's."""
-    command = ["pulumi", *words, "--non-interactive"]
-    try:
-        done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise ToolError("pulumi is not on PATH; install it: https://www.pulumi.com/docs/install") from None
-    if done.returncode != 0:
-        raise ToolError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout

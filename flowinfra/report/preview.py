@@ -237,23 +237,23 @@ def _state(entry: Json, where: str) -> State | None:
     inputs = entry.get("inputs")
     parent = entry.get("parent")
     return State(
-        _known(inputs) if isinstance(inputs, dict) else {},
+        known(inputs) if isinstance(inputs, dict) else {},
         parent if isinstance(parent, str) else None,
         entry.get("custom", True) is not False,
         entry.get("retainOnDelete") is True,
     )
 
 
-def _known(value: Json) -> Json:
-    """`value` with secrets and unknown values replaced."""
+def known(value: Json) -> Json:
+    """`value` with secrets and unknown values replaced by `SECRET` and `UNKNOWN`."""
     if isinstance(value, str):
         return UNKNOWN if value in _UNKNOWNS else value
     if isinstance(value, dict):
         if value.get(_SIGNATURE) == _SECRET_SIGNATURE:
             return SECRET
-        return {key: _known(item) for key, item in value.items()}
+        return {key: known(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_known(item) for item in value]
+        return [known(item) for item in value]
     return value
 
 

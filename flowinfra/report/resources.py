@@ -25,6 +25,9 @@ ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 MANAGED_POLICY = "aws:iam/policy:Policy"
+STASH = "pulumi:index:Stash"
+VERSION_RECORD = "-version"
+"""Ends the name of the stash that keeps who brought a flow's version: it follows from what is told."""
 
 _NOUNS = {
     STATE_MACHINE: "state machine",
@@ -45,9 +48,10 @@ _NOUNS = {
     "aws:batch/computeEnvironment:ComputeEnvironment": "compute environment",
     "aws:ec2/securityGroup:SecurityGroup": "security group",
     "aws:secretsmanager/secret:Secret": "secret",
-    "pulumi:index:Stash": "deploy-time parameters",
+    STASH: "deploy-time parameters",
 }
-_FLOW_TYPE = re.compile(r"flowinfra:[a-z0-9-]+:\w*Flow")
+FLOW_TYPE = re.compile(r"flowinfra:[a-z0-9-]+:\w*Flow")
+"""Types of the components that are flows, whatever they are deployed to."""
 _OPS: dict[str, Action] = {
     "create": "created",
     "update": "updated",
@@ -119,10 +123,10 @@ def split(preview: Preview) -> tuple[list[FlowPart], list[Step]]:
     children: dict[str, list[Step]] = {}
     others: list[Step] = []
     for step in preview.steps:
-        if _FLOW_TYPE.fullmatch(step.urn.type):
+        if FLOW_TYPE.fullmatch(step.urn.type):
             components[step.urn.text] = step
     for step in preview.steps:
-        if _FLOW_TYPE.fullmatch(step.urn.type):
+        if FLOW_TYPE.fullmatch(step.urn.type):
             continue
         owner = _flow_above(step, components)
         if owner is None:
@@ -142,7 +146,7 @@ def resource_changes(steps: Iterable[Step]) -> list[ResourceChange]:
     for step in steps:
         action = _OPS.get(step.op)
         known = found.get(step.urn.text)
-        if action is None or not step.state.custom or _is_machinery(step.urn.type):
+        if action is None or not step.state.custom or _is_machinery(step):
             continue
         if known and known.action == "replaced":
             continue  # a replacement's single steps, which --show-replacement-steps adds
@@ -190,7 +194,7 @@ def _flow_above(step: Step, components: Mapping[str, Step | None]) -> str | None
         return parent
     # the flow's own step is left out of a preview where it stays as it is; its URN tells its type
     parts = parent.split("::", 3)
-    return parent if len(parts) == 4 and _FLOW_TYPE.fullmatch(parts[2].rsplit("$", 1)[-1]) else None
+    return parent if len(parts) == 4 and FLOW_TYPE.fullmatch(parts[2].rsplit("$", 1)[-1]) else None
 
 
 def _line(change: ResourceChange, owners: list[str]) -> Phrase:
@@ -206,5 +210,8 @@ def _plural(noun: str) -> str:
     return noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
 
 
-def _is_machinery(kind: str) -> bool:
+def _is_machinery(step: Step) -> bool:
+    kind = step.urn.type
+    if kind == STASH:
+        return step.urn.name.endswith(VERSION_RECORD)
     return kind == STACK_TYPE or kind.startswith("pulumi:providers:")

@@ -1,0 +1,24 @@
+"""Pulumi's own command line, as the commands that read or mend a stack's state use it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from flowinfra.errors import ToolError
+
+
+def pulumi(folder: Path, *words: str, stdin: str | None = None) -> str:
+    """Standard output of a command of Pulumi's in a project's folder.
+
+    Raises:
+        ToolError: there is no Pulumi on PATH, or the command failed; with its own words.
+    """
+    command = ["pulumi", *words, "--non-interactive"]
+    try:
+        done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ToolError("pulumi is not on PATH; install it: https://www.pulumi.com/docs/install") from None
+    if done.returncode != 0:
+        raise ToolError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
