@@ -1,17 +1,23 @@
-"""Who deploys, when and from which branch: what callables of deploy-time parameters may ask for."""
+"""Who deploys, when, from which branch and commit: what deploy-time parameters may ask for, and outputs tell."""
 
 from __future__ import annotations
 
 import getpass
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from flowinfra.errors import ConfigError
 
-USER, BRANCH, NOW = "FLOWINFRA_USER", "FLOWINFRA_BRANCH", "FLOWINFRA_NOW"
+USER, BRANCH, NOW, COMMIT = "FLOWINFRA_USER", "FLOWINFRA_BRANCH", "FLOWINFRA_NOW", "FLOWINFRA_COMMIT"
 """Variables by which CI declares them, so that preview and `up` see the same."""
+
+NOBODY = "unknown"
+"""Who deploys where neither a variable nor the system says it (a container without users)."""
+
+_COMMIT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -21,21 +27,41 @@ class Deployer:
     user: str
     branch: str | None
     now: datetime
+    commit: str | None = None
+    """As CI declares it; None: that of the project's folder."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Deployer:
         """What CI declares, or else the person and moment of this `up`.
 
         Raises:
-            ConfigError: FLOWINFRA_NOW is no ISO 8601 time with a zone.
+            ConfigError: FLOWINFRA_NOW is no ISO 8601 time with a zone, or FLOWINFRA_COMMIT no commit.
         """
         environ = os.environ if environ is None else environ
         now = environ.get(NOW)
         return cls(
-            user=environ.get(USER) or getpass.getuser(),
+            user=environ.get(USER) or _login(),
             branch=environ.get(BRANCH) or None,
             now=_time(now) if now else datetime.now(timezone.utc),
+            commit=_commit(environ.get(COMMIT)),
         )
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # which of them depends on the Python and the system
+        return NOBODY
+
+
+def _commit(text: str | None) -> str | None:
+    if not text:
+        return None
+    if not _COMMIT.fullmatch(text):
+        raise ConfigError(
+            f"{COMMIT} is {text!r}, allowed: a commit or tag of letters, digits, `.`, `_`, `/` and `-`, at most 100"
+        )
+    return text
 
 
 def _time(text: str) -> datetime:

@@ -16,6 +16,9 @@ DATASTORE_TAG = "flowinfra:datastore"
 KIND_TAG = "flowinfra:kind"
 """On datastore objects: package, include-file, command or environment."""
 
+VERSION_RECORD = "-version"
+"""Ends the name, in Pulumi, of what keeps the commit and person that brought a flow's version."""
+
 _JOB_PREFIX, _ROLE_PREFIX = 80, 38
 _DIGEST = 8
 

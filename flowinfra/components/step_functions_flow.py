@@ -23,6 +23,7 @@ from flowinfra.components.plan import EVENTS, EXECUTION, JOBS, STATES, FlowPlan,
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Deployment, PreparedFlow, prepare
 from flowinfra.components.site import Site
+from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, canonical_json
 
@@ -94,6 +95,8 @@ class StepFunctionsFlow(pulumi.ComponentResource):
     console_url: pulumi.Output[str]
     metaflow_config: pulumi.Output[dict[str, str]]
     """METAFLOW_* settings with which a laptop reaches it; as JSON, a file that Metaflow takes."""
+    version: pulumi.Output[Version]
+    """What is deployed (`id`, `digest`, `package`, `metaflow`), and which commit and person brought it."""
 
     def __init__(self, name: str, args: StepFunctionsFlowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Deploy a flow.
@@ -102,7 +105,9 @@ class StepFunctionsFlow(pulumi.ComponentResource):
             pulumi.RunError: with every problem of the flow, its arguments and AWS's limits, before anything is made.
         """
         try:
-            prepared = prepare(name, args, Deployment(pulumi.get_project(), pulumi.get_stack(), project_root()))
+            deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
+            prepared = prepare(name, args, deployment)
+            by = origin(deployment.root)
             _claim(prepared.plan.name, name)
         except FlowInfraError as error:
             raise pulumi.RunError(str(error)) from None
@@ -136,6 +141,7 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         self.metaflow_config = there(deployed).apply(
             lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})
         )
+        self.version = deployed_version(name, plan.compiled, by, [machine], making.child)
         self.register_outputs(
             {
                 "arn": self.arn,
@@ -145,6 +151,7 @@ class StepFunctionsFlow(pulumi.ComponentResource):
                 "trigger": self.trigger,
                 "console_url": self.console_url,
                 "metaflow_config": self.metaflow_config,
+                "version": self.version,
             }
         )
 

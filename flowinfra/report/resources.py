@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from flowinfra.components.names import VERSION_RECORD
 from flowinfra.report import clean
 from flowinfra.report.preview import STACK_TYPE, Preview, State, Step
 from flowinfra.report.words import Phrase, Span, names, phrase
@@ -26,8 +27,6 @@ ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 MANAGED_POLICY = "aws:iam/policy:Policy"
 STASH = "pulumi:index:Stash"
-VERSION_RECORD = "-version"
-"""Ends the name of the stash that keeps who brought a flow's version: it follows from what is told."""
 
 _NOUNS = {
     STATE_MACHINE: "state machine",
@@ -212,6 +211,6 @@ def _plural(noun: str) -> str:
 
 def _is_machinery(step: Step) -> bool:
     kind = step.urn.type
-    if kind == STASH:
+    if kind == STASH:  # who brought a version follows from the version, and that is told
         return step.urn.name.endswith(VERSION_RECORD)
     return kind == STACK_TYPE or kind.startswith("pulumi:providers:")

@@ -63,6 +63,7 @@ def test_exactly_what_is_needed(name: str, settings: dict[str, Any], more: dict[
         "Role": 2,
         "RolePolicy": 2,
         "BucketObjectv2": 1,
+        "Stash": 1,
     } | more
     assert kinds(deploy(name, settings)) == {kind: count for kind, count in expected.items() if count}
 
@@ -89,7 +90,7 @@ def test_job_definitions_outlive_a_deploy() -> None:
 
 def test_everything_that_takes_tags_has_them() -> None:
     program = deploy("schedule_daily", aws_tags={"team": "ml"})
-    untagged = {"StepFunctionsFlow", "RolePolicy", "EventTarget"}
+    untagged = {"StepFunctionsFlow", "RolePolicy", "EventTarget", "Stash"}
     for item in program.resources:
         if item.type.rsplit(":", 1)[-1] not in untagged:
             assert (
@@ -226,7 +227,7 @@ def test_outputs() -> None:
 
 def test_deploy_time_values_are_stashed_and_bound() -> None:
     program = deploy("parameters", deploy_time={"computed": "it's $(id)", "typed": 7})
-    assert json.loads(program.one("Stash")["input"]) == {"computed": "it's $(id)", "typed": 7}
+    assert json.loads(program.of("Stash")["flow-parameters"]["input"]) == {"computed": "it's $(id)", "typed": 7}
     start = json.loads(program.one("StateMachine")["definition"])["States"]["start"]["Parameters"]
     (text,) = [
         entry["Value"]

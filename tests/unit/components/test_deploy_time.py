@@ -28,3 +28,22 @@ def test_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_time_needs_a_zone(text: str) -> None:
     with pytest.raises(ConfigError, match="FLOWINFRA_NOW is"):
         Deployer.from_environment({"FLOWINFRA_NOW": text})
+
+
+def test_a_commit_that_ci_declares() -> None:
+    assert Deployer.from_environment({"FLOWINFRA_COMMIT": "v1.2/rc-1"}).commit == "v1.2/rc-1"
+    assert Deployer.from_environment({"FLOWINFRA_COMMIT": ""}).commit is None
+
+
+@pytest.mark.parametrize("text", ["a b", "-x", "a\n", "x" * 101, "$(id)"])
+def test_what_is_no_commit(text: str) -> None:
+    with pytest.raises(ConfigError, match="FLOWINFRA_COMMIT is"):
+        Deployer.from_environment({"FLOWINFRA_COMMIT": text})
+
+
+def test_a_container_without_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", missing)
+    assert Deployer.from_environment({}).user == "unknown"

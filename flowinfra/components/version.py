@@ -1,0 +1,74 @@
+"""Which version of a flow is deployed: its digest, and the commit and person that brought it.
+
+Another commit or another person with the same flow is no difference: commit and person are those of the deploy that
+changed the flow, kept in the stack's state until the flow changes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.stash import Stash
+
+from flowinfra.compiler.provenance import provenance
+from flowinfra.components.deploy_time import Deployer
+from flowinfra.components.inputs import SHORT
+from flowinfra.components.names import VERSION_RECORD
+from flowinfra.model.compiled import CompiledFlow
+
+Version = Mapping[str, Any]
+"""`id` and `digest` of the compiled flow (short and full), `package` (digest of the code package), `metaflow`,
+`deployed_by`, and where they are known `commit` and `uncommitted_changes` (true)."""
+
+
+def origin(root: Path) -> dict[str, Any]:
+    """Commit and person of this deploy; `root` is the folder whose commit it is where CI declares none.
+
+    Raises:
+        ConfigError: what CI declares is wrong.
+    """
+    deployer = Deployer.from_environment()
+    if deployer.commit is not None:
+        return {"deployed_by": deployer.user, "commit": deployer.commit}
+    return {"deployed_by": deployer.user, **_checked_out(root)}
+
+
+def deployed_version(
+    name: str,
+    compiled: CompiledFlow,
+    by: Mapping[str, Any],
+    needs: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[Version]:
+    """The version that is deployed, once `needs` are.
+
+    Args:
+        name: the component's.
+        compiled: the flow.
+        by: `origin` of this deploy, which counts if the flow changed.
+        needs: what has to be deployed first.
+        opts: of a child of the component.
+    """
+    kept = pulumi.ResourceOptions(ignore_changes=["input"], replacement_trigger=compiled.digest, depends_on=list(needs))
+    brought = Stash(f"{name}{VERSION_RECORD}", input=dict(by), opts=pulumi.ResourceOptions.merge(opts, kept))
+    own = {
+        "id": compiled.digest[:SHORT],
+        "digest": compiled.digest,
+        "package": compiled.package.object,
+        "metaflow": compiled.metaflow,
+    }
+    return brought.output.apply(lambda found: {**own, **found})
+
+
+@cache
+def _checked_out(root: Path) -> dict[str, Any]:
+    """The commit that git has there; asked once for all flows of a program."""
+    git = provenance(root)
+    if "commit_sha" not in git:
+        return {}
+    uncommitted = {"uncommitted_changes": True} if git["has_uncommitted_changes"] == "true" else {}
+    return {"commit": git["commit_sha"], **uncommitted}
