@@ -9,7 +9,6 @@ from pathlib import Path
 import pulumi
 
 from flowinfra.compiler import CompileRequest, compile_flows, read_bundle, unreviewed_files
-from flowinfra.compiler.provenance import provenance
 from flowinfra.components import outputs
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
 from flowinfra.components.plan import same_name_problems
@@ -57,7 +56,7 @@ def deploy() -> None:
         raise pulumi.RunError(str(error)) from None
     settings = _created(stack) if stack.platform.create else _existing(stack)
     deployed = {flow.compiled.step_functions.state_machine: _component(flow, settings) for flow in flows}
-    _export(deployed, settings, root)
+    _export(deployed, settings)
 
 
 def platform_shape(stack: StackConfig) -> PlatformShape:
@@ -212,7 +211,7 @@ def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow
     return StepFunctionsFlow(flow.compiled.step_functions.state_machine, args)
 
 
-def _export(deployed: Mapping[str, StepFunctionsFlow], settings: PlatformSettings, root: Path) -> None:
+def _export(deployed: Mapping[str, StepFunctionsFlow], settings: PlatformSettings) -> None:
     pulumi.export(
         "flows",
         {
@@ -223,6 +222,7 @@ def _export(deployed: Mapping[str, StepFunctionsFlow], settings: PlatformSetting
                 "trigger": flow.trigger,
                 "console_url": flow.console_url,
                 "metaflow_config": flow.metaflow_config,
+                "version": flow.version,
             }
             for name, flow in deployed.items()
         },
@@ -231,5 +231,3 @@ def _export(deployed: Mapping[str, StepFunctionsFlow], settings: PlatformSetting
         "metaflow_config",
         settings.on_site(lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})),
     )
-    if commit := provenance(root).get("commit_sha"):
-        pulumi.export("commit", commit)
