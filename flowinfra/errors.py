@@ -9,6 +9,7 @@
       ConfigError             stack configuration or component arguments that do not fit
       LocalError              the embedded AWS: not running, port taken, wrong endpoint
       PreviewError            a file that is no preview of Pulumi, or sources that a report cannot read
+      StateError              a stack's state that cannot be read, or that holds nothing
       ToolError               a program that we need (pulumi, git, python) is missing or failed
 
 A command ends with exit code 1 for any of them and prints no traceback. `Problems` carries several at once.
@@ -53,6 +54,10 @@ class LocalError(FlowInfraError):
 
 class PreviewError(FlowInfraError):
     """What a report is made of cannot be read."""
+
+
+class StateError(FlowInfraError):
+    """What a stack has deployed cannot be told."""
 
 
 class ToolError(FlowInfraError):
