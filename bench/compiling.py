@@ -25,6 +25,7 @@ from flowinfra.components.names import Names
 from flowinfra.components.plan import FlowPlan
 from flowinfra.components.site import Site
 from flowinfra.local import identity, platform
+from flowinfra.model.compiled import StepFunctionsCompiled
 
 Say = Callable[[str], AbstractContextManager[object]]
 """Shows what is being measured while it is."""
@@ -91,7 +92,8 @@ def measure_size(report: Report, environment: Mapping[str, str], folder: Path, s
             table=platform.NAME,
             job_role=platform.role_arn(platform.JOB_ROLE),
         )
-        plan = FlowPlan(compiled, Names("bench", "local", compiled.step_functions.state_machine))
+        assert isinstance(compiled, StepFunctionsCompiled)
+        plan = FlowPlan(compiled, Names("bench", "local", compiled.name))
         ours = len(plan.bound(site, dict.fromkeys(compiled.flow.steps, 1)).definition_text)
     report.tables.append(
         Table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,15 +86,8 @@ def _files(compiled: CompiledFlow) -> dict[str, Json]:
 
 
 def _included(compiled: CompiledFlow) -> dict[str, Json]:
-    """Parameter → digest of the file that it includes, from the URL in the parameter's default."""
-    start = compiled.step_functions.definition["States"][compiled.flow.start]
-    variables = start["Parameters"]["ContainerOverrides"]["Environment"]
-    text = next((v["Value"] for v in variables if v["Name"] == "METAFLOW_DEFAULT_PARAMETERS"), "{}")
-    return {
-        name: json.loads(default)["url"].rsplit("/", 1)[-1][:SHORT]
-        for name, default in json.loads(text).items()
-        if compiled.flow.parameters[name].type == "file"
-    }
+    """Parameter → digest of the file that it includes."""
+    return {name: entry.included[:SHORT] for name, entry in compiled.flow.parameters.items() if entry.included}
 
 
 def _short(kind: str, values: Mapping[str, Any]) -> dict[str, Json]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import mends
+from flowinfra.compiler import step_functions
 from flowinfra.compiler.package import Package, Selection, compress, repack
+from flowinfra.compiler.recording import Reading, RecordedObject, Recording
 from flowinfra.compiler.request import CompileRequest, recorded_shape
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import (
@@ -23,26 +24,26 @@ from flowinfra.model.compiled import (
     DatastoreObject,
     Decorator,
     Flow,
-    JobDefinition,
     Json,
     Parameter,
     Placeholder,
     Project,
     Resources,
-    Schedule,
-    ScheduleRule,
     Step,
-    StepFunctionsTarget,
+    compiled_flow,
     rename_digests,
 )
 from flowinfra.model.sites import marked
 
 _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
 _PLACEHOLDER = re.compile(rf"{MARK}(job-definition-\w+|parameter-[\w-]+|{_IDENTITIES})")
-_BATCH_FIELDS = {"cpu", "gpu", "memory", "image", "queue"}
-"""Attributes of @batch that `Step` and `Resources` have fields for."""
-_READABLE = {"batch", "resources", "retry", "timeout", "environment", "secrets"}
-"""Step decorators that `Step` has fields for."""
+_READERS: Mapping[str, Callable[[Recording], Reading]] = {"step-functions": step_functions.read}
+"""Target → what reads its calls."""
+
+_COMPUTE_FIELDS = {"cpu", "gpu", "memory", "image", "queue"}
+"""Attributes of the compute decorator that `Step` and `Resources` have fields for."""
+_READABLE = {"resources", "retry", "timeout", "environment", "secrets"}
+"""Step decorators that `Step` has fields for, beside the compute decorator."""
 
 
 @dataclass(frozen=True)
@@ -72,92 +73,57 @@ def assemble(
         packages: objects of the flow's locked environments; their bytes are in the cache.
     """
     python = answer["python"]
-    calls: list[Mapping[str, Any]] = answer["calls"]
-    machine = _one(calls, "create_state_machine")
-    definition = json.loads(machine["definition"])
-    package_keys = _package_keys(definition)
+    recorded = [
+        RecordedObject(entry["key"], (folder / entry["file"]).read_bytes(), entry["metadata"])
+        for entry in answer["objects"]
+    ]
+    reading = _READERS[request.target](Recording(request, answer["calls"], python, recorded))
     objects: dict[str, DatastoreObject] = {}
     blobs: dict[str, bytes] = {}
     renamed: dict[str, str] = {}
     package: Package | None = None
 
-    def keep(recorded: Mapping[str, Any], content: bytes, kind: str) -> None:
+    def keep(entry: RecordedObject, content: bytes, kind: str) -> None:
         digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        old = recorded["key"].rsplit("/", 1)[-1]
-        entry = DatastoreObject(
-            key=rename_digests(recorded["key"].removeprefix(f"{MARK}prefix/"), {old: digest}),
+        old = entry.key.rsplit("/", 1)[-1]
+        kept = DatastoreObject(
+            key=rename_digests(entry.key.removeprefix(f"{MARK}prefix/"), {old: digest}),
             sha256=hashlib.sha256(content).hexdigest(),
             size=len(content),
             gzip=kind != "command",
-            metadata=recorded["metadata"],
+            metadata=entry.metadata,
             kind=kind,
             text=content.decode() if kind == "command" else None,
         )
         renamed[old] = digest
-        objects[digest] = entry
-        if entry.text is None:
-            blobs[entry.sha256] = compress(content)
+        objects[digest] = kept
+        if kept.text is None:
+            blobs[kept.sha256] = compress(content)
 
-    # commands name the package and files, so they come last, when the digests of those are known
-    commands = []
-    for recorded in answer["objects"]:
-        body = (folder / recorded["file"]).read_bytes()
-        if recorded["key"] in package_keys:
-            package = repack(body, selection, python, git)
-            keep(recorded, package.content, "package")
-        elif recorded["metadata"]:
-            commands.append((recorded, body.decode()))
-        else:
-            keep(recorded, gzip.decompress(body), "include-file")
+    for entry in recorded:
+        if entry.key in reading.package_keys:
+            package = repack(entry.body, selection, python, git)
+            keep(entry, package.content, "package")
+        elif entry.key not in reading.commands:
+            keep(entry, gzip.decompress(entry.body), "include-file")
     if package is None:
         raise CompileError(f"{request.label}: Metaflow saved no code package; this version is not supported")
-    for recorded, text in commands:
-        keep(
-            recorded,
-            rename_digests(mends.mend_command(text), renamed).encode(),
-            "command",
-        )
-    steps_of: dict[str, str] = {}
-
-    def mend(state: dict[str, Any]) -> dict[str, Any]:
-        parameters = state.get("Parameters", {})
-        if "JobDefinition" in parameters:
-            step = parameters["Parameters"]["metaflow.step_name"]
-            steps_of[parameters["JobDefinition"]] = step
-            state = {
-                **state,
-                "Parameters": {**parameters, "JobDefinition": f"{MARK}job-definition-{step}"},
-            }
-        return mends.mend_state(state, python)
-
-    definition = _rename(_map_states(definition, mend), renamed)
-    registered = [call["arguments"] for call in calls if call["operation"] == "register_job_definition"]
-    job_definitions = {
-        steps_of[f"{MARK}job-definition-{index}"]: JobDefinition(
-            properties={key: value for key, value in arguments.items() if key != "jobDefinitionName"}
-        )
-        for index, arguments in enumerate(registered)
-    }
-    rule = _schedule_rule(calls)
-    flow = _flow(request, answer, definition, rule, _rename(answer["flow"], renamed))
-    start = definition["States"][definition["StartAt"]]["Parameters"]["ContainerOverrides"]["Command"]
-    if not any(map(mends.quotes_parameters, [*start, *(entry.text or "" for entry in objects.values())])):
-        raise ValueError("its start step takes parameters in another way")
-    compiled = CompiledFlow(
-        metaflow=answer["metaflow"],
-        target="step-functions",
-        shape=recorded_shape(request, python),
-        flow=flow,
-        package=CodePackage(object=package.digest, files=package.files, metaflow=package.metaflow),
-        objects=dict(sorted({**objects, **packages}.items())),
-        placeholders={},
-        step_functions=StepFunctionsTarget(
-            state_machine=machine["name"],
-            definition=definition,
-            job_definitions={name: job_definitions[name] for name in flow.steps},
-            schedule=rule,
-            log_history=machine["loggingConfiguration"]["level"] != "OFF",
-        ),
+    # commands name the package and files, so they come last, when the digests of those are known
+    for entry in recorded:
+        if entry.key in reading.commands:
+            keep(entry, rename_digests(reading.commands[entry.key], renamed).encode(), "command")
+    flow = _flow(request, answer, reading, _rename(answer["flow"], renamed), _rename(answer["included"], renamed))
+    compiled = compiled_flow(
+        {
+            "metaflow": answer["metaflow"],
+            "target": request.target,
+            "shape": recorded_shape(request, python),
+            "flow": flow,
+            "package": CodePackage(object=package.digest, files=package.files, metaflow=package.metaflow),
+            "objects": dict(sorted({**objects, **packages}.items())),
+            "placeholders": {},
+            request.target.replace("-", "_"): _rename(reading.section, renamed),
+        }
     )
     _refuse_marks(request, answer["flow"], package)
     compiled = compiled.model_copy(update={"placeholders": placeholders(compiled, request.label)})
@@ -198,26 +164,6 @@ def _refuse_marks(request: CompileRequest, described: Mapping[str, Any], package
             )
 
 
-def _one(calls: list[Mapping[str, Any]], operation: str) -> Mapping[str, Any]:
-    found = [call["arguments"] for call in calls if call["operation"] == operation]
-    if len(found) != 1:
-        raise CompileError(
-            f"Metaflow made {len(found)} calls of {operation} where one is expected; this version is not supported"
-        )
-    arguments: Mapping[str, Any] = found[0]
-    return arguments
-
-
-def _package_keys(definition: Mapping[str, Any]) -> set[str]:
-    """Keys that the definition names as METAFLOW_CODE_URL."""
-    return {
-        entry["Value"].removeprefix(f"s3://{MARK}bucket/")
-        for state in submitting_states(definition)
-        for entry in state["Parameters"]["ContainerOverrides"]["Environment"]
-        if entry["Name"] == "METAFLOW_CODE_URL"
-    }
-
-
 def _rename(value: Any, renamed: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return rename_digests(value, renamed)
@@ -228,57 +174,13 @@ def _rename(value: Any, renamed: Mapping[str, str]) -> Any:
     return value
 
 
-def _map_states(workflow: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """Apply `change` to every state, inner workflows included."""
-    states = {}
-    for name, state in workflow["States"].items():
-        for nested in ("Iterator", "ItemProcessor"):
-            if nested in state:
-                state = {**state, nested: _map_states(state[nested], change)}
-        if "Branches" in state:
-            state = {
-                **state,
-                "Branches": [_map_states(branch, change) for branch in state["Branches"]],
-            }
-        states[name] = change(state)
-    return {**workflow, "States": states}
-
-
-def submitting_states(workflow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """All states that submit a Batch job, inner workflows included."""
-    for state in workflow["States"].values():
-        if "JobDefinition" in state.get("Parameters", {}):
-            yield state
-        for nested in ("Iterator", "ItemProcessor"):
-            if nested in state:
-                yield from submitting_states(state[nested])
-        for branch in state.get("Branches", ()):
-            yield from submitting_states(branch)
-
-
-def _schedule_rule(calls: list[Mapping[str, Any]]) -> ScheduleRule | None:
-    if not any(call["operation"] == "put_rule" for call in calls):
-        return None
-    rule, targets = _one(calls, "put_rule"), _one(calls, "put_targets")
-    return ScheduleRule(
-        name=rule["Name"],
-        expression=rule["ScheduleExpression"],
-        description=rule["Description"],
-        input=targets["Targets"][0]["Input"],
-    )
-
-
 def _flow(
     request: CompileRequest,
     answer: Mapping[str, Any],
-    definition: dict[str, Any],
-    rule: ScheduleRule | None,
+    reading: Reading,
     described: Mapping[str, Any],
+    included: Mapping[str, str],
 ) -> Flow:
-    submitted = {
-        state["Parameters"]["Parameters"]["metaflow.step_name"]: state["Parameters"]
-        for state in submitting_states(definition)
-    }
     shape = request.shape
     project = described["project"]
     others = [d for d in described["decorators"] if d["name"] not in ("schedule", "project")]
@@ -287,51 +189,52 @@ def _flow(
         doc=described["doc"],
         file=request.flow.name,
         parameters={
-            name: Parameter.model_validate(parameter) for name, parameter in sorted(described["parameters"].items())
+            name: Parameter.model_validate({**parameter, "included": included.get(name)})
+            for name, parameter in sorted(described["parameters"].items())
         },
         configs=described["configs"],
-        schedule=None if rule is None else Schedule(cron=rule.expression.removeprefix("cron(").removesuffix(")")),
+        schedule=reading.schedule,
         project=None if project is None else Project.model_validate(project),
         decorators=_decorators(others),
         start=described["start"],
-        steps={step["name"]: _step(step, submitted[step["name"]]) for step in described["steps"]},
+        steps={step["name"]: _step(step, reading) for step in described["steps"]},
         tags=shape.tags,
         namespace=shape.namespace,
         max_workers=shape.max_workers,
-        workflow_timeout=definition.get("TimeoutSeconds"),
+        workflow_timeout=reading.workflow_timeout,
         token_prefix=answer["token_prefix"],
     )
 
 
-def _step(step: Mapping[str, Any], submitted: Mapping[str, Any]) -> Step:
+def _step(step: Mapping[str, Any], reading: Reading) -> Step:
     decorators = {d["name"]: d for d in step["decorators"]}
-    batch = decorators["batch"]["attributes"]
-    timeout = submitted["Timeout"]["AttemptDurationSeconds"]
+    compute = decorators[reading.compute]["attributes"]
+    task = reading.tasks[step["name"]]
     return Step(
         kind=step["kind"],
         next=tuple(step["next"]),
         doc=step["doc"],
-        image=batch.get("image"),
-        queue=None if batch.get("queue") == f"{MARK}queue" else batch.get("queue"),
+        image=compute.get("image"),
+        queue=None if compute.get("queue") == f"{MARK}queue" else compute.get("queue"),
         resources=Resources(
-            cpu=float(batch["cpu"]),
-            memory=int(float(batch["memory"])),
-            gpu=int(float(batch.get("gpu") or 0)),
+            cpu=float(compute["cpu"]),
+            memory=int(float(compute["memory"])),
+            gpu=int(float(compute.get("gpu") or 0)),
             extra={
-                name: _number(batch[name])
-                for name in sorted(decorators["batch"]["own"])
-                if name not in _BATCH_FIELDS and batch[name] != {}
+                name: _number(compute[name])
+                for name in sorted(decorators[reading.compute]["own"])
+                if name not in _COMPUTE_FIELDS and compute[name] != {}
             },
         ),
         retries=int(decorators["retry"]["attributes"]["times"]) if "retry" in decorators else 0,
-        attempts=int(submitted["RetryStrategy"]["Attempts"]),
-        timeout=None if "timeout" not in decorators else int(timeout),
+        attempts=task.attempts,
+        timeout=None if "timeout" not in decorators else task.timeout,
         environment={
             str(key): str(value)
             for key, value in decorators.get("environment", {"attributes": {}})["attributes"].get("vars", {}).items()
         },
         secrets=tuple(_secret_names(decorators.get("secrets"))),
-        decorators=_decorators([d for d in step["decorators"] if d["name"] not in _READABLE]),
+        decorators=_decorators([d for d in step["decorators"] if d["name"] not in {*_READABLE, reading.compute}]),
     )
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from flowinfra.compiler import store
 from flowinfra.errors import BundleError
-from flowinfra.model.compiled import SCHEMA_VERSION, CompiledFlow, DatastoreObject
+from flowinfra.model.compiled import SCHEMA_VERSION, CompiledFlow, DatastoreObject, compiled_flow
 
 FLOW = "flow.json"
 
@@ -118,7 +118,7 @@ def parse_compiled(text: bytes, name: str) -> CompiledFlow:
             "use a newer flowinfra or compile again with this one"
         )
     try:
-        return CompiledFlow.model_validate(data)
+        return compiled_flow(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the top level"

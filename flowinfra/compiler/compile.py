@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -18,7 +19,7 @@ from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, u
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json
+from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, compiled_flow
 
 Progress = Callable[[CompileRequest, bool], None]
 """Called when a flow is compiled, with True if it came from the cache."""
@@ -115,7 +116,7 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
     )
     found = store.find(key, reads)
     if found is not None:
-        return CompiledFlow.model_validate_json(found), True
+        return compiled_flow(json.loads(found)), True
     selection = _selection(request)
     began = time.time_ns()
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:

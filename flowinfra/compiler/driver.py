@@ -186,70 +186,33 @@ class _Exceptions:
         return AbsentError
 
 
-class _Paginator:
-    def __init__(self, pages: list[Any]) -> None:
-        self.pages = pages
-
-    def paginate(self, **_arguments: Any) -> list[Any]:
-        return self.pages
-
-
 class Client:
-    """An AWS client that answers as an empty account would and writes down what it is told to create."""
+    """An AWS client that answers as an empty account would; what it has no answer for is refused."""
 
-    def __init__(self, service: str, recording: Recording, request: dict[str, Any]) -> None:
-        self._service, self._recording, self._request = service, recording, request
+    def __init__(self, service: str, recording: Recording, answers: dict[str, Any]) -> None:
+        self._service, self._recording, self._answers = service, recording, answers
         self.exceptions = _Exceptions()
-        self._client_config = type("Config", (), {"region_name": request["region"]})()
+        self._client_config = type("Config", (), {"region_name": MARK + "region"})()
 
     def __getattr__(self, operation: str) -> Any:
         if operation.startswith("_"):
             raise AttributeError(operation)
-        answer = getattr(type(self), f"on_{self._service}_{operation}", None)
+        answer = self._answers.get(f"{self._service}.{operation}")
         if answer is None:
             self._recording.unknown(self._service, operation)
-        return lambda *args, **arguments: answer(self, *args, **arguments)
+        return answer
 
-    def on_stepfunctions_get_paginator(self, operation: str) -> _Paginator:
-        if operation != "list_state_machines":
-            self._recording.unknown(self._service, operation)
-        return _Paginator([{"stateMachines": []}])
 
-    def on_stepfunctions_create_state_machine(self, **arguments: Any) -> Any:
-        self._recording.call(self._service, "create_state_machine", arguments)
-        return {"stateMachineArn": "arn:flowinfra:state-machine"}
+def datastore_answers(recording: Recording) -> dict[str, Any]:
+    """Operation → what an empty datastore answers."""
 
-    def on_events_put_rule(self, **arguments: Any) -> Any:
-        self._recording.call(self._service, "put_rule", arguments)
-        return {}
-
-    def on_events_put_targets(self, **arguments: Any) -> Any:
-        self._recording.call(self._service, "put_targets", arguments)
-        return {"FailedEntryCount": 0}
-
-    def on_events_disable_rule(self, **_arguments: Any) -> Any:
-        raise AbsentError
-
-    def on_batch_describe_job_queues(self, jobQueues: list[str]) -> Any:  # noqa: N803  (boto3's name)
-        return {"jobQueues": [{"computeEnvironmentOrder": [{"computeEnvironment": "any"}]} for _ in jobQueues]}
-
-    def on_batch_describe_compute_environments(self, computeEnvironments: list[str]) -> Any:  # noqa: N803
-        kind = self._request["compute"]
-        return {"computeEnvironments": [{"computeResources": {"type": kind}} for _ in computeEnvironments]}
-
-    def on_batch_describe_job_definitions(self, **_arguments: Any) -> Any:
-        return {"jobDefinitions": []}
-
-    def on_batch_register_job_definition(self, **arguments: Any) -> Any:
-        count = sum(call["operation"] == "register_job_definition" for call in self._recording.calls)
-        self._recording.call(self._service, "register_job_definition", arguments)
-        return {"jobDefinitionArn": f"{MARK}job-definition-{count}"}
-
-    def on_s3_head_object(self, **_arguments: Any) -> Any:
+    def head_object(**_arguments: Any) -> Any:
         raise _client_error("404", "HeadObject")
 
-    def on_s3_upload_fileobj(self, fileobj: Any, bucket: str, key: str, ExtraArgs: Any = None) -> None:  # noqa: N803
-        self._recording.save(bucket, key, fileobj.read(), (ExtraArgs or {}).get("Metadata", {}))
+    def upload_fileobj(fileobj: Any, bucket: str, key: str, ExtraArgs: Any = None) -> None:  # noqa: N803
+        recording.save(bucket, key, fileobj.read(), (ExtraArgs or {}).get("Metadata", {}))
+
+    return {"s3.head_object": head_object, "s3.upload_fileobj": upload_fileobj}
 
 
 class Seams:
@@ -258,9 +221,6 @@ class Seams:
     REQUIRED = (
         ("metaflow.flowspec", "FlowSpec.__init__"),
         ("metaflow.plugins.aws.aws_client", "cached_provider_class"),
-        ("metaflow.plugins.aws.step_functions.step_functions_cli", "make_flow"),
-        ("metaflow.plugins.aws.step_functions.step_functions_cli", "new_token"),
-        ("metaflow.plugins.aws.step_functions.step_functions", "deploy_time_eval"),
         ("metaflow.metaflow_version", "call_git_describe"),
         ("metaflow.includefile", "FilePathClass"),
         ("metaflow.parameters", "DeployTimeField"),
@@ -288,6 +248,7 @@ class Session:
         self.flow: dict[str, Any] | None = None
         self.token_prefix: str | None = None
         self.evaluated: dict[str, Any] | None = None
+        self.included: dict[str, str] = {}
         self.environments: Any = None
 
     def install(self) -> None:
@@ -298,14 +259,16 @@ class Session:
         except ModuleNotFoundError as missing:
             raise Refusal("no-metaflow", str(missing.name)) from None
 
+        target = beside("driver_" + self.request["target"].replace("-", "_"))
         Seams.check(Seams.REQUIRED)
+        Seams.check([(target.COMMAND, "make_flow"), (target.COMMAND, "new_token"), (target.MAKER, "deploy_time_eval")])
         parameters = internals("metaflow.parameters")
         flow_spec = internals("metaflow.flowspec").FlowSpec
-        step_functions = internals("metaflow.plugins.aws.step_functions.step_functions")
-        step_functions_cli = internals("metaflow.plugins.aws.step_functions.step_functions_cli")
+        command = internals(target.COMMAND)
 
         session = self
         recording, request = self.recording, self.request
+        answers = {**datastore_answers(recording), **target.answers(request, recording, AbsentError)}
 
         class Provider:
             name = "flowinfra"
@@ -314,7 +277,7 @@ class Session:
             def get_client(module: str, with_error: bool = False, **_arguments: Any) -> Any:
                 from botocore.exceptions import ClientError
 
-                client = Client(module, recording, request)
+                client = Client(module, recording, answers)
                 return (client, ClientError) if with_error else client
 
         internals("metaflow.plugins.aws.aws_client").cached_provider_class = Provider
@@ -342,7 +305,7 @@ class Session:
 
         flow_spec.__init__ = start
 
-        original_make = step_functions_cli.make_flow
+        original_make = command.make_flow
 
         def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
             session.flow = describe_flow(obj.flow, obj.graph)
@@ -356,19 +319,29 @@ class Session:
             session.flow = describe_flow(obj.flow, obj.graph)
             return made
 
-        step_functions_cli.make_flow = make
+        command.make_flow = make
 
         def token(prefix: str, _previous: str | None = None) -> str:
             session.token_prefix = prefix
             return MARK + "token"
 
-        step_functions_cli.new_token = token
-        step_functions.deploy_time_eval = lambda value: deferred(value, parameters.deploy_time_eval)
+        command.new_token = token
+        internals(target.MAKER).deploy_time_eval = lambda value: session.default(value, parameters.deploy_time_eval)
 
         # Metaflow asks git whether it is itself run from a checkout
         internals("metaflow.metaflow_version").call_git_describe = lambda *_args, **_kwargs: None
         if importlib.util.find_spec("metaflow.metaflow_git"):
             internals("metaflow.metaflow_git").get_repository_info = lambda path: {}
+
+    def default(self, value: Any, evaluate_now: Callable[[Any], Any]) -> Any:
+        """A parameter's default: a function becomes a placeholder, the file of an IncludeFile is read now."""
+        if not isinstance(value, internals("metaflow.parameters").DeployTimeField):
+            return evaluate_now(value)
+        if not _is_include(value):
+            return f"{MARK}parameter-{value.parameter_name}"
+        included = evaluate_now(value)
+        self.included[value.parameter_name] = json.loads(included)["url"].rsplit("/", 1)[-1]
+        return included
 
     def install_environments(self, watch: Watch, captured: Output, terminal: Any) -> None:
         """Put in place what @conda and @pypi need; a lock may use network and programs, and talks, while it solves."""
@@ -410,15 +383,6 @@ def beside(name: str) -> Any:
 def internals(module: str) -> Any:
     """A module of Metaflow's, as Any: what we use of it has no types that would hold."""
     return importlib.import_module(module)
-
-
-def deferred(value: Any, evaluate_now: Callable[[Any], Any]) -> Any:
-    """A function default becomes a placeholder; the path of an IncludeFile is read now."""
-    from metaflow.parameters import DeployTimeField
-
-    if isinstance(value, DeployTimeField) and not _is_include(value):
-        return f"{MARK}parameter-{value.parameter_name}"
-    return evaluate_now(value)
 
 
 def _is_include(field: Any) -> bool:
@@ -830,6 +794,7 @@ def main() -> None:
         "flow": session.flow,
         "token_prefix": session.token_prefix,
         "evaluated": session.evaluated,
+        "included": session.included,
         "environments": session.environments and session.environments.answer(),
         "calls": session.recording.calls,
         "objects": session.recording.objects,

@@ -19,7 +19,6 @@ from flowinfra.compiler import request as requests
 from flowinfra.compiler.failures import explain
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import MARK
 from flowinfra.model.lock import Lock
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -96,7 +95,7 @@ def _run(
         "folder": str(flow.parent),
         "search": [str(package_root(request))] if request.shape.package_root else [],
         "out": str(folder),
-        "region": f"{MARK}region",
+        "target": request.target,
         "compute": request.shape.compute,
         "arguments": requests.arguments(request),
         "branch": "production" if request.shape.production else "branch" if request.shape.branch else None,

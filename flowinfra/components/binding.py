@@ -7,16 +7,13 @@ placeholder outside its sites, is an error.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from flowinfra.errors import BindError, Problems
-from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, Json, canonical_json, rename_digests
-from flowinfra.model.sites import escape, keys, marked
+from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, Json
+from flowinfra.model.sites import keys, marked
 
 JOB_DEFINITION = "job-definition-"
 """Begins the name of a placeholder for a step's job definition; the step's name follows."""
@@ -40,55 +37,32 @@ GRAMMAR_WORDS: dict[str, str] = {
 """What the grammars allow, in words for a person."""
 
 
-@dataclass(frozen=True)
-class Command:
-    """A step's command that is an object of the datastore (`compress`)."""
+def filled(
+    compiled: CompiledFlow, identity: Mapping[str, str], parameters: Mapping[str, Json] | None = None
+) -> dict[str, Json]:
+    """The flow's target part and objects as JSON data, with `identity` (placeholder name without its mark → value) in.
 
-    key: str
-    """Below the datastore's root, by the digest of the bound text: stacks of one datastore do not share it."""
-    text: str
+    Args:
+        compiled: the flow.
+        identity: a value for each of `identity_names`.
+        parameters: values of the deploy-time parameters, which are checked here and put in by the target's own binding.
 
-
-@dataclass(frozen=True)
-class Bound:
-    """A compiled flow with a stack's identity in it."""
-
-    definition: dict[str, Json]
-    """Amazon States Language."""
-    job_definitions: dict[str, dict[str, Json]]
-    """Step → arguments of RegisterJobDefinition, without its name."""
-    commands: dict[str, Command] = field(default_factory=dict)
-    """Digest in the CompiledFlow → command that is kept in the datastore."""
-
-    @property
-    def definition_text(self) -> str:
-        """The definition as it is deployed: canonical JSON, so that equal definitions are equal text."""
-        return canonical_json(self.definition)
-
-
-def bind(compiled: CompiledFlow, identity: Mapping[str, str], parameters: Mapping[str, Json] | None = None) -> Bound:
-    """Put `identity` (placeholder name without its mark → value) and deploy-time `parameters` into the flow.
-
-    Raises `Problems` with every value that is missing or breaks its grammar, and every stray placeholder.
+    Raises:
+        Problems: every value that is missing or breaks its grammar, and every stray placeholder.
     """
+    document: dict[str, Json] = compiled.model_dump(mode="json", include={compiled.section, "objects"})
     problems = [
         *_value_problems(compiled, identity),
         *_parameter_problems(compiled, parameters or {}),
-        *_stray_problems(compiled),
+        *_stray_problems(compiled, document),
     ]
     if problems:
         raise Problems(problems)
-    document = compiled.model_dump(mode="json", include={"step_functions", "objects"})
     pattern = _pattern(identity)
     for site in sorted({site for entry in compiled.placeholders.values() for site in entry.sites}):
         holder, key = _resolve(document, site)
         holder[key] = pattern.sub(lambda found: identity[found.group(1)], holder[key])
-    target = document["step_functions"]
-    commands, renamed = _commands(document["objects"])
-    definition = _renamed(target["definition"], renamed)
-    _set_parameters(definition, parameters or {})
-    jobs = {step: job["properties"] for step, job in target["job_definitions"].items()}
-    return Bound(definition, jobs, commands)
+    return document
 
 
 def identity_names(compiled: CompiledFlow) -> set[str]:
@@ -116,7 +90,7 @@ def value_problem(name: str, value: str) -> str | None:
 
 
 def _value_problems(compiled: CompiledFlow, identity: Mapping[str, str]) -> Iterator[BindError]:
-    who = compiled.step_functions.state_machine
+    who = compiled.name
     for name in sorted(identity_names(compiled)):
         if grammar_key(name) not in GRAMMARS:
             yield BindError(
@@ -130,7 +104,7 @@ def _value_problems(compiled: CompiledFlow, identity: Mapping[str, str]) -> Iter
 
 
 def _parameter_problems(compiled: CompiledFlow, parameters: Mapping[str, Json]) -> Iterator[BindError]:
-    who = compiled.step_functions.state_machine
+    who = compiled.name
     wanted = deploy_time_parameters(compiled)
     for name in wanted:
         if name not in parameters:
@@ -146,26 +120,16 @@ def _parameter_problems(compiled: CompiledFlow, parameters: Mapping[str, Json]) 
             )
 
 
-def _stray_problems(compiled: CompiledFlow) -> Iterator[BindError]:
+def _stray_problems(compiled: CompiledFlow, document: Json) -> Iterator[BindError]:
     """A mark outside the listed sites, or at a site under a name that is not listed."""
     sites = {site for entry in compiled.placeholders.values() for site in entry.sites}
     known = _pattern(name.removeprefix(MARK) for name in compiled.placeholders)
-    target = compiled.step_functions
-    texts = marked(target.definition, "/step_functions/definition")
-    jobs = (
-        found
-        for step, job in target.job_definitions.items()
-        for found in marked(job.properties, f"/step_functions/job_definitions/{escape(step)}/properties")
-    )
-    commands = (
-        found for digest, entry in compiled.objects.items() for found in marked(entry.text, f"/objects/{digest}/text")
-    )
     deploy_time = _pattern(PARAMETER + name for name in deploy_time_parameters(compiled))
-    for pointer, text in (*texts, *jobs, *commands):
+    for pointer, text in marked(document):
         rest = known.sub("", text) if pointer in sites else text
         if MARK in deploy_time.sub("", rest):
             yield BindError(
-                f"{target.state_machine}: {pointer} holds a placeholder that the compiled flow does not list; "
+                f"{compiled.name}: {pointer} holds a placeholder that the compiled flow does not list; "
                 "it was altered, or the flow's own text contains "
                 f"{MARK!r}, which is reserved"
             )
@@ -177,43 +141,6 @@ def _pattern(names: Any) -> re.Pattern[str]:
     if not ordered:
         return re.compile(r"(?!)")
     return re.compile(re.escape(MARK) + "(" + "|".join(map(re.escape, ordered)) + ")")
-
-
-def _commands(objects: Mapping[str, Mapping[str, Json]]) -> tuple[dict[str, Command], dict[str, str]]:
-    """Bound commands by their compiled digest, and compiled digest → digest of the bound text."""
-    commands: dict[str, Command] = {}
-    renamed: dict[str, str] = {}
-    for digest, entry in objects.items():
-        if entry["text"] is not None:
-            renamed[digest] = hashlib.sha1(entry["text"].encode(), usedforsecurity=False).hexdigest()
-            commands[digest] = Command(rename_digests(entry["key"], {digest: renamed[digest]}), entry["text"])
-    return commands, renamed
-
-
-def _renamed(value: Json, renamed: Mapping[str, str]) -> Json:
-    """`value` with commands' digests replaced in every string."""
-    if not renamed:
-        return value
-    if isinstance(value, str):
-        return rename_digests(value, renamed)
-    if isinstance(value, dict):
-        return {key: _renamed(item, renamed) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_renamed(item, renamed) for item in value]
-    return value
-
-
-def _set_parameters(definition: dict[str, Json], parameters: Mapping[str, Json]) -> None:
-    """Set deploy-time values inside METAFLOW_DEFAULT_PARAMETERS: parsed and dumped, so that any value is safe."""
-    if not parameters:
-        return
-    start = definition["States"][definition["StartAt"]]
-    for variable in start["Parameters"]["ContainerOverrides"]["Environment"]:
-        if variable["Name"] == "METAFLOW_DEFAULT_PARAMETERS":
-            defaults = json.loads(variable["Value"])
-            for name, value in parameters.items():
-                defaults[name] = value
-            variable["Value"] = canonical_json(defaults)
 
 
 def _resolve(document: Json, pointer: str) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
-from flowinfra.model.compiled import MARK, CompiledFlow, Json
+from flowinfra.model.compiled import MARK, Json, StepFunctionsCompiled
 
 Policy = dict[str, Any]
 """A policy document."""
@@ -33,7 +33,7 @@ def trust_policy(service: str, account: str) -> Policy:
     )
 
 
-def states_policy(compiled: CompiledFlow, site: Site, names: Names) -> Policy:
+def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> Policy:
     """What Step Functions does for the flow: its Batch jobs, and what foreach, distributed map and logging need."""
     statements = [
         _allow(
@@ -60,7 +60,7 @@ def states_policy(compiled: CompiledFlow, site: Site, names: Names) -> Policy:
     if _uses_table(compiled) and site.table:
         statements.append(_allow("ReadForeach", ["dynamodb:GetItem"], [_table(site)]))
     if compiled.shape.distributed_map:
-        machine = compiled.step_functions.state_machine
+        machine = compiled.name
         statements += [
             _allow("StartMapRuns", ["states:StartExecution"], [_machine(compiled, site)]),
             _allow(
@@ -103,7 +103,7 @@ def states_policy(compiled: CompiledFlow, site: Site, names: Names) -> Policy:
     return _document(*statements)
 
 
-def jobs_policy(compiled: CompiledFlow, site: Site) -> Policy:
+def jobs_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
     """What the flow's tasks do: their artifacts, cards and data, foreach bookkeeping, and the secrets they name."""
     flow = compiled.flow.name
     statements = [
@@ -131,7 +131,7 @@ def jobs_policy(compiled: CompiledFlow, site: Site) -> Policy:
     return _document(*statements)
 
 
-def events_policy(compiled: CompiledFlow, site: Site) -> Policy:
+def events_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
     """What the schedule does: start this flow."""
     return _document(_allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)]))
 
@@ -158,7 +158,7 @@ def execution_policy(site: Site) -> Policy:
     return _document(*statements)
 
 
-def secret_arns(compiled: CompiledFlow, site: Site) -> list[str]:
+def secret_arns(compiled: StepFunctionsCompiled, site: Site) -> list[str]:
     """ARNs of the Secrets Manager secrets that the flow's @secrets name."""
     region = compiled.shape.settings.get("METAFLOW_AWS_SECRETS_MANAGER_DEFAULT_REGION")
     found = set()
@@ -180,8 +180,8 @@ def secret_arns(compiled: CompiledFlow, site: Site) -> list[str]:
     return sorted(found)
 
 
-def _machine(compiled: CompiledFlow, site: Site) -> str:
-    return site.state_machine_arn(compiled.step_functions.state_machine)
+def _machine(compiled: StepFunctionsCompiled, site: Site) -> str:
+    return site.state_machine_arn(compiled.name)
 
 
 def _allow(sid: str, actions: Iterable[str], resources: Iterable[str]) -> Policy:
@@ -197,13 +197,13 @@ def _document(*statements: Policy) -> Policy:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _queues(compiled: CompiledFlow, site: Site) -> list[str]:
+def _queues(compiled: StepFunctionsCompiled, site: Site) -> list[str]:
     own = {step.queue for step in compiled.flow.steps.values() if step.queue}
     names = {site.queue, *(queue for queue in own if not queue.startswith(MARK))}
     return [name if name.startswith("arn:") else site.arn("batch", f"job-queue/{name}") for name in names]
 
 
-def _uses_table(compiled: CompiledFlow) -> bool:
+def _uses_table(compiled: StepFunctionsCompiled) -> bool:
     """Only a flow with a foreach refers to the table."""
     return any(name.removeprefix(MARK) == "table" for name in compiled.placeholders)
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowinfra.components.binding import Bound
+from flowinfra.components.bound import Bound
 from flowinfra.errors import BindError
-from flowinfra.model.compiled import CompiledFlow, canonical_json
+from flowinfra.model.compiled import StepFunctionsCompiled, canonical_json
 
 DEFINITION_CHARACTERS = 1_048_576
 STATE_MACHINE_NAME = 80
@@ -30,9 +30,9 @@ _STATE_MACHINE = re.compile(r"[0-9A-Za-z_.-]+")
 _TAG = re.compile(r"[\w .:/=+@-]*")
 
 
-def flow_problems(compiled: CompiledFlow, bound: Bound) -> Iterator[BindError]:
+def flow_problems(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[BindError]:
     """What AWS would refuse of the flow itself: names, sizes of definition, jobs and job definitions."""
-    who = compiled.step_functions.state_machine
+    who = compiled.name
     yield from _name_problems(who)
     size = len(bound.definition_text)
     if size > DEFINITION_CHARACTERS:

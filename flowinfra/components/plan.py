@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from flowinfra.components import iam, limits
-from flowinfra.components.binding import JOB_DEFINITION, Bound, bind
+from flowinfra.components.binding import JOB_DEFINITION
+from flowinfra.components.bound import Bound, bind
 from flowinfra.components.names import DATASTORE_TAG, KIND_TAG, Names
 from flowinfra.components.site import Site, identity
 from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+from flowinfra.model.compiled import Json, StepFunctionsCompiled, canonical_json
 
 STAND_IN_REVISION = 9_999_999
 """Of a job definition that is new or changes: longer than real ones, so that a limit is not found too late."""
@@ -43,7 +44,7 @@ class Role:
 class FlowPlan:
     """One flow in one stack."""
 
-    compiled: CompiledFlow
+    compiled: StepFunctionsCompiled
     names: Names
     aws_tags: Mapping[str, str] = field(default_factory=dict)
     job_policies: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ class FlowPlan:
     @property
     def name(self) -> str:
         """The state machine's name."""
-        return self.compiled.step_functions.state_machine
+        return self.compiled.name
 
     @property
     def token(self) -> str:

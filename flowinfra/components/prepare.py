@@ -15,7 +15,7 @@ from flowinfra.components.options import compile_request, is_bundle, shape_probl
 from flowinfra.components.plan import FlowPlan, check
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.compiled import CompiledFlow, Json, StepFunctionsCompiled
 from flowinfra.model.stack import FlowConfig, parse_flow
 
 
@@ -83,6 +83,8 @@ def planned(
     parameters: Mapping[str, Json],
 ) -> PreparedFlow:
     """The plan of a compiled flow, checked."""
+    if not isinstance(compiled, StepFunctionsCompiled):
+        raise ConfigError(f"{label}: is compiled for {compiled.target}, this is a component for step-functions")
     if config.queue is not None:
         settings = replace(settings, queue=config.queue)
     if config.job_policies and settings.job_role is not None:
@@ -91,7 +93,7 @@ def planned(
         )
     plan = FlowPlan(
         compiled=compiled,
-        names=Names(deployment.project, deployment.stack, compiled.step_functions.state_machine),
+        names=Names(deployment.project, deployment.stack, compiled.name),
         aws_tags=config.aws_tags,
         job_policies=tuple(dict.fromkeys((*settings.job_policies, *config.job_policies))),
         parameters=parameters,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
 
 SCHEMA_VERSION: Final = 1
 
@@ -37,6 +37,8 @@ class Parameter(Model):
     deploy_time: bool = False
     """The default is a function, evaluated once per deployed version (never at compile)."""
     help: str | None = None
+    included: str | None = None
+    """Digest of the file that an IncludeFile reads: a key of `CompiledFlow.objects`."""
 
 
 class Resources(Model):
@@ -287,13 +289,37 @@ class Shape(Model):
     """Other options of Metaflow's own command."""
 
 
+class ArgoTarget(Model):
+    """What `argo-workflows create` would have sent."""
+
+    name: str
+    """Name of the WorkflowTemplate, as Metaflow makes it: a DNS subdomain."""
+    workflow_template: dict[str, Json]
+    """The whole object, `apiVersion` to `spec`."""
+    cron_workflow: dict[str, Json] | None = None
+    """The whole object; None without @schedule."""
+    sensor: dict[str, Json] | None = None
+    """The whole object; None without @trigger and @trigger_on_finish."""
+
+
+class AirflowTarget(Model):
+    """What `airflow create` would have written."""
+
+    dag_id: str
+    """As Metaflow makes it."""
+    dag: dict[str, Json]
+    """The DAG as Metaflow describes it to the file that it writes."""
+    file: str
+    """Text of the DAG file."""
+
+
 class CompiledFlow(Model):
-    """A compiled flow: pure data, byte-reproducible, without identity."""
+    """A compiled flow: pure data, byte-reproducible, without identity. Each target has a class of its own."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     metaflow: str
     """Version of Metaflow that compiled."""
-    target: Literal["step-functions"]
+    target: str
     shape: Shape
     flow: Flow
     package: CodePackage
@@ -304,7 +330,16 @@ class CompiledFlow(Model):
     """
     placeholders: dict[str, Placeholder]
     """`flowinfra--bucket` and so on → grammar and sites."""
-    step_functions: StepFunctionsTarget
+
+    @property
+    def name(self) -> str:
+        """What the flow is called where it is deployed."""
+        raise NotImplementedError
+
+    @property
+    def section(self) -> str:
+        """The key of the target's own part."""
+        return self.target.replace("-", "_")
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no whitespace, one trailing newline."""
@@ -314,6 +349,52 @@ class CompiledFlow(Model):
     def digest(self) -> str:
         """sha256 of the canonical JSON, in hex."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+class StepFunctionsCompiled(CompiledFlow):
+    """A flow that is compiled for Step Functions."""
+
+    target: Literal["step-functions"]
+    step_functions: StepFunctionsTarget
+
+    @property
+    def name(self) -> str:
+        """Name of the state machine."""
+        return self.step_functions.state_machine
+
+
+class ArgoCompiled(CompiledFlow):
+    """A flow that is compiled for Argo Workflows."""
+
+    target: Literal["argo"]
+    argo: ArgoTarget
+
+    @property
+    def name(self) -> str:
+        """Name of the WorkflowTemplate."""
+        return self.argo.name
+
+
+class AirflowCompiled(CompiledFlow):
+    """A flow that is compiled for Airflow."""
+
+    target: Literal["airflow"]
+    airflow: AirflowTarget
+
+    @property
+    def name(self) -> str:
+        """Id of the DAG."""
+        return self.airflow.dag_id
+
+
+_COMPILED: TypeAdapter[CompiledFlow] = TypeAdapter(
+    Annotated[StepFunctionsCompiled | ArgoCompiled | AirflowCompiled, Field(discriminator="target")]
+)
+
+
+def compiled_flow(data: Json) -> CompiledFlow:
+    """CompiledFlow of its target's class from JSON data; raises pydantic's ValidationError."""
+    return _COMPILED.validate_python(data)
 
 
 def rename_digests(text: str, renamed: Mapping[str, str]) -> str:

@@ -55,7 +55,7 @@ def deploy() -> None:
     except FlowInfraError as error:
         raise pulumi.RunError(str(error)) from None
     settings = _created(stack) if stack.platform.create else _existing(stack)
-    deployed = {flow.compiled.step_functions.state_machine: _component(flow, settings) for flow in flows}
+    deployed = {flow.compiled.name: _component(flow, settings) for flow in flows}
     _export(deployed, settings)
 
 
@@ -109,9 +109,7 @@ def compiled_flows(configs: Sequence[FlowConfig], shape: PlatformShape, deployme
 def check_flows(flows: Sequence[StackFlow], settings: PlatformSettings, deployment: Deployment) -> None:
     """Raise `Problems` with all that binding or AWS would refuse, and with flows that are one state machine."""
     labels = {f"flows[{index}] ({flow.label})": flow for index, flow in enumerate(flows)}
-    problems: list[Exception] = list(
-        same_name_problems({label: flow.compiled.step_functions.state_machine for label, flow in labels.items()})
-    )
+    problems: list[Exception] = list(same_name_problems({label: flow.compiled.name for label, flow in labels.items()}))
     for label, flow in labels.items():
         try:
             planned(label, flow.compiled, flow.config, settings, deployment, flow.deploy_time)
@@ -208,7 +206,7 @@ def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow
     }
     if flow.config.queue is not None:
         args["queue"] = flow.config.queue
-    return StepFunctionsFlow(flow.compiled.step_functions.state_machine, args)
+    return StepFunctionsFlow(flow.compiled.name, args)
 
 
 def _export(deployed: Mapping[str, StepFunctionsFlow], settings: PlatformSettings) -> None:

@@ -99,7 +99,7 @@ def test_everything_that_takes_tags_has_them() -> None:
                     "team": "ml",
                     "flowinfra:project": "app",
                     "flowinfra:stack": "dev",
-                    "flowinfra:flow": compiled("schedule_daily").step_functions.state_machine,
+                    "flowinfra:flow": compiled("schedule_daily").name,
                 }.items()
             )
 
@@ -145,7 +145,7 @@ def test_a_name_with_dots_goes_through_cloud_control() -> None:
     resource = program.one("Resource")
     state = json.loads(resource["desiredState"])
     assert resource["typeName"] == "AWS::StepFunctions::StateMachine"
-    assert state["StateMachineName"] == compiled("project_branch").step_functions.state_machine
+    assert state["StateMachineName"] == compiled("project_branch").name
     assert "." in state["StateMachineName"]
     assert {tag["Key"] for tag in state["Tags"]} == {"flowinfra:project", "flowinfra:stack", "flowinfra:flow"}
     assert MARK not in state["DefinitionString"]

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from flowinfra.compiler import compile_flow
-from flowinfra.model.compiled import CompiledFlow, topological
+from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled, topological
 from tests.unit.constructs import Construct
 
 
@@ -20,13 +20,13 @@ def compiled() -> CompiledFlow:
 def test_json_is_canonical(compiled: CompiledFlow) -> None:
     text = compiled.to_json()
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
-    assert CompiledFlow.model_validate_json(text).to_json() == text
+    assert StepFunctionsCompiled.model_validate_json(text).to_json() == text
 
 
 def test_steps_are_in_the_order_in_which_they_run_also_when_read_back(compiled: CompiledFlow) -> None:
     order = ["start", "many", "one", "work", "collect", "join", "end"]
     assert list(compiled.flow.steps) == order
-    assert list(CompiledFlow.model_validate_json(compiled.to_json()).flow.steps) == order
+    assert list(StepFunctionsCompiled.model_validate_json(compiled.to_json()).flow.steps) == order
 
 
 def test_order_follows_the_source_where_steps_are_independent() -> None:
@@ -41,12 +41,12 @@ def test_a_step_that_does_not_exist_is_refused(compiled: CompiledFlow) -> None:
     data = json.loads(compiled.to_json())
     data["flow"]["steps"]["one"]["next"] = ["nowhere"]
     with pytest.raises(ValidationError, match="no step is called nowhere"):
-        CompiledFlow.model_validate(data)
+        StepFunctionsCompiled.model_validate(data)
 
 
 def test_unknown_keys_are_refused(compiled: CompiledFlow) -> None:
     with pytest.raises(ValidationError, match="surprise"):
-        CompiledFlow.model_validate({**json.loads(compiled.to_json()), "surprise": 1})
+        StepFunctionsCompiled.model_validate({**json.loads(compiled.to_json()), "surprise": 1})
 
 
 def test_compiled_flow_is_immutable(compiled: CompiledFlow) -> None:

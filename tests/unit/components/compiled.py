@@ -33,7 +33,7 @@ def compiled(name: str) -> CompiledFlow:
 def plan(name: str, **more: Any) -> FlowPlan:
     """The plan of a construct in the stack `app/dev`."""
     flow = compiled(name)
-    return FlowPlan(flow, Names("app", "dev", flow.step_functions.state_machine), **more)
+    return FlowPlan(flow, Names("app", "dev", flow.name), **more)
 
 
 def site(**changes: Any) -> Site:

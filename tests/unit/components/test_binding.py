@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from flowinfra.components.binding import GRAMMAR_WORDS, bind, deploy_time_parameters, identity_names, value_problem
+from flowinfra.components.binding import GRAMMAR_WORDS, deploy_time_parameters, identity_names, value_problem
+from flowinfra.components.bound import bind
 from flowinfra.components.limits import submissions
 from flowinfra.components.site import identity
 from flowinfra.errors import BindError, Problems
-from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow
+from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
 
 EXAMPLES = {
@@ -138,7 +139,7 @@ def test_a_bucket_named_like_a_placeholder_is_only_a_bucket() -> None:
 def altered(flow: CompiledFlow, change: Any) -> CompiledFlow:
     document = flow.model_dump(mode="json")
     change(document)
-    return CompiledFlow.model_validate(document)
+    return StepFunctionsCompiled.model_validate(document)
 
 
 def test_a_placeholder_outside_its_sites_is_refused() -> None:

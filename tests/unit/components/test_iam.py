@@ -12,7 +12,7 @@ import pytest
 from flowinfra.components import iam
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
-from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
 
 with warnings.catch_warnings():
@@ -25,7 +25,7 @@ ACCEPTED = {"RESOURCE_EFFECTIVELY_STAR"}
 
 
 def names(flow: CompiledFlow) -> Names:
-    return Names("app", "dev", flow.step_functions.state_machine)
+    return Names("app", "dev", flow.name)
 
 
 def statements(policy: iam.Policy) -> dict[str, dict[str, Any]]:
@@ -120,7 +120,7 @@ def test_only_a_foreach_may_touch_the_table() -> None:
 
 def test_a_distributed_map_may_start_itself_and_write_its_results() -> None:
     granted = states("distributed_map")
-    machine = compiled("distributed_map").step_functions.state_machine
+    machine = compiled("distributed_map").name
     assert granted["StartMapRuns"]["Resource"] == [f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"]
     assert granted["MapResults"]["Resource"] == ["arn:aws:s3:::bkt/metaflow/sfn_distributed_map_output/*"]
     definition = json.dumps(compiled("distributed_map").step_functions.definition)
@@ -140,7 +140,7 @@ def test_tagged_jobs_need_leave_to_tag() -> None:
         if state["Type"] == "Map"
     )
     next(iter(inner.values()))["Parameters"]["Tags"] = {"team": "ml"}
-    flow = CompiledFlow.model_validate(document)
+    flow = StepFunctionsCompiled.model_validate(document)
     granted = statements(iam.states_policy(flow, SITE, names(flow)))
     assert granted["TagJobs"]["Action"] == ["batch:TagResource"]
     assert "TagJobs" not in states("foreach")

@@ -9,7 +9,7 @@ import pytest
 
 from flowinfra.components import limits
 from flowinfra.components.plan import check
-from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
 
 
@@ -21,7 +21,7 @@ def messages(flow: CompiledFlow, **changes: Any) -> list[str]:
 def altered(name: str, change: Any) -> CompiledFlow:
     document = compiled(name).model_dump(mode="json")
     change(document["step_functions"])
-    return CompiledFlow.model_validate(document)
+    return StepFunctionsCompiled.model_validate(document)
 
 
 def padded_environment(length: int) -> CompiledFlow:

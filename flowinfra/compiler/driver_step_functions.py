@@ -1,0 +1,81 @@
+"""`step-functions create`: where the driver stands in it, and what an empty AWS account answers it.
+
+Runs in the flow's interpreter beside driver.py: standard library only. Every target has such a file, with the same
+three names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+COMMAND = "metaflow.plugins.aws.step_functions.step_functions_cli"
+"""Module of Metaflow's command, with `make_flow` and `new_token`."""
+
+MAKER = "metaflow.plugins.aws.step_functions.step_functions"
+"""Module that makes what is sent, with `deploy_time_eval`."""
+
+
+def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:
+    """`service.operation` → what the account answers; what is created goes to the driver's recording."""
+    return Account(request["compute"], recording, absent).answers()
+
+
+class _Paginator:
+    def __init__(self, pages: list[Any]) -> None:
+        self.pages = pages
+
+    def paginate(self, **_arguments: Any) -> list[Any]:
+        return self.pages
+
+
+class Account:
+    """An AWS account with a job queue and nothing else."""
+
+    def __init__(self, compute: str, recording: Any, absent: type[Exception]) -> None:
+        self.compute, self.recording, self.absent = compute, recording, absent
+        self.registered = 0
+
+    def answers(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "stepfunctions.get_paginator": self.get_paginator,
+            "stepfunctions.create_state_machine": self.create_state_machine,
+            "events.put_rule": self.put_rule,
+            "events.put_targets": self.put_targets,
+            "events.disable_rule": self.disable_rule,
+            "batch.describe_job_queues": self.describe_job_queues,
+            "batch.describe_compute_environments": self.describe_compute_environments,
+            "batch.describe_job_definitions": lambda **_arguments: {"jobDefinitions": []},
+            "batch.register_job_definition": self.register_job_definition,
+        }
+
+    def get_paginator(self, operation: str) -> _Paginator:
+        if operation != "list_state_machines":
+            self.recording.unknown("stepfunctions", operation)
+        return _Paginator([{"stateMachines": []}])
+
+    def create_state_machine(self, **arguments: Any) -> Any:
+        self.recording.call("stepfunctions", "create_state_machine", arguments)
+        return {"stateMachineArn": "arn:flowinfra:state-machine"}
+
+    def put_rule(self, **arguments: Any) -> Any:
+        self.recording.call("events", "put_rule", arguments)
+        return {}
+
+    def put_targets(self, **arguments: Any) -> Any:
+        self.recording.call("events", "put_targets", arguments)
+        return {"FailedEntryCount": 0}
+
+    def disable_rule(self, **_arguments: Any) -> Any:
+        raise self.absent
+
+    def describe_job_queues(self, jobQueues: list[str]) -> Any:  # noqa: N803  (boto3's name)
+        return {"jobQueues": [{"computeEnvironmentOrder": [{"computeEnvironment": "any"}]} for _ in jobQueues]}
+
+    def describe_compute_environments(self, computeEnvironments: list[str]) -> Any:  # noqa: N803
+        return {"computeEnvironments": [{"computeResources": {"type": self.compute}} for _ in computeEnvironments]}
+
+    def register_job_definition(self, **arguments: Any) -> Any:
+        self.recording.call("batch", "register_job_definition", arguments)
+        self.registered += 1
+        return {"jobDefinitionArn": f"flowinfra--job-definition-{self.registered - 1}"}

@@ -1,0 +1,79 @@
+"""What Metaflow did in the child, and what a target's own half of the compiler reads in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowinfra.compiler.request import CompileRequest
+from flowinfra.errors import CompileError
+from flowinfra.model.compiled import Json, Schedule
+
+
+@dataclass(frozen=True)
+class RecordedObject:
+    """An object that Metaflow saved to the datastore."""
+
+    key: str
+    body: bytes
+    """As it was stored."""
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run of Metaflow's command."""
+
+    request: CompileRequest
+    calls: Sequence[Mapping[str, Any]]
+    """`service`, `operation` and `arguments` of each call, in their order."""
+    python: str
+    """Minor of the interpreter that compiled."""
+    objects: Sequence[RecordedObject]
+
+    def one(self, operation: str) -> Mapping[str, Any]:
+        """Arguments of the one call of an operation.
+
+        Raises:
+            CompileError: there were more, or none.
+        """
+        found = [call["arguments"] for call in self.calls if call["operation"] == operation]
+        if len(found) != 1:
+            raise CompileError(
+                f"Metaflow made {len(found)} calls of {operation} where one is expected; this version is not supported"
+            )
+        arguments: Mapping[str, Any] = found[0]
+        return arguments
+
+    def made(self, operation: str) -> bool:
+        """Whether an operation was called."""
+        return any(call["operation"] == operation for call in self.calls)
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a step's tasks are run."""
+
+    attempts: int
+    timeout: int
+    """Seconds per attempt."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a target's calls come to. Digests of objects in it are still those that Metaflow gave."""
+
+    section: dict[str, Json]
+    """The target's part of the CompiledFlow, mended."""
+    package_keys: frozenset[str]
+    """Keys of the datastore that are named as code package."""
+    compute: str
+    """Name of the decorator that holds a step's image and resources."""
+    tasks: Mapping[str, Task]
+    """Step → how its tasks are run."""
+    schedule: Schedule | None = None
+    workflow_timeout: int | None = None
+    """Seconds."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Key → mended text of steps' commands that are objects of the datastore."""
