@@ -12,6 +12,7 @@ from flowinfra.errors import FlowInfraError
 
 COMMANDS: dict[str, str] = {
     "compile": "compile a flow: CompiledFlow as JSON, or a bundle",
+    "bundle": "compile all flows of stacks into a folder, to deploy the same bytes anywhere",
     "lock": "solve @conda/@pypi environments and write the lock that compile uses",
     "why": "say which input made two compiled flows differ",
     "report": "what a preview changes, in the flow's words: text, Markdown or HTML",

@@ -1,0 +1,32 @@
+"""`flowinfra bundle`: the flows of stacks, compiled ahead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from flowinfra.program.bundles import bundle_stacks, project_folder
+
+
+@click.command("bundle", epilog="Docs: docs/bundles.md")
+@click.argument("stacks", nargs=-1, required=True, metavar="STACK…")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write; it must be new or empty."
+)
+def command(stacks: tuple[str, ...], output: Path) -> None:
+    """Compile all flows of each STACK into a folder, to preview and deploy the same bytes anywhere.
+
+    \b
+      flowinfra bundle staging prod -o bundles
+      pulumi preview -s prod --config-file bundles/Pulumi.prod.yaml
+      pulumi up -s prod --config-file bundles/Pulumi.prod.yaml
+
+    The last line of the output is the digest of bundles/SHA256SUMS, which stands for all of it.
+    """
+    names = [stack.rsplit("/", 1)[-1] for stack in stacks]
+    made = bundle_stacks(project_folder(Path.cwd()), names, output.absolute())
+    for stack, flows in made.flows.items():
+        for flow in flows:
+            click.echo(f"{stack}: {flow.flow.name} {flow.digest}", err=True)
+    click.echo(f"{made.digest}  {output / made.sums.name}")

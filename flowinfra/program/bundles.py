@@ -1,0 +1,134 @@
+"""Stacks compiled ahead: one folder with all that `pulumi preview` and `pulumi up` need of their flows.
+
+    FOLDER/Pulumi.<stack>.yaml      the stack's file, with each flow as a bundle, by digest: for `--config-file`
+    FOLDER/<Flow>-<digest>.flow     the bundles; stacks with the same flow in the same shape share one
+    FOLDER/SHA256SUMS               of all of these, for `sha256sum -c` and to sign
+
+CI makes it once, without credentials; whoever previews or deploys then runs no code of the flows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flowinfra.compiler import write_bundle
+from flowinfra.components.prepare import Deployment
+from flowinfra.errors import BundleError, ConfigError, FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.program.configuration import NAMESPACE, stack_file, stored_stack
+from flowinfra.program.deploy import StackFlow, compiled_flows, platform_shape
+from flowinfra.program.mirrors import MIRRORS
+
+SUMS = "SHA256SUMS"
+_COMPILED_IN = ("configs", "env")
+"""Keys of a flow that only its compile reads."""
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """What was written."""
+
+    sums: Path
+    digest: str
+    """sha256 of `sums`, which stands for all of it."""
+    flows: Mapping[str, Sequence[CompiledFlow]]
+    """Stack → its flows."""
+
+
+def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path) -> Bundled:
+    """Compile all flows of the stacks into a folder.
+
+    Args:
+        root: the project's folder, with `Pulumi.yaml`.
+        stacks: names of stacks.
+        folder: where to write; new or empty. The stacks' files name the bundles by their path from `root`.
+
+    Raises:
+        Problems: everything that is wrong with the stacks; nothing is written then.
+        BundleError: the folder is in use, or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BundleError(f"{folder}: is there already; give a new folder, or remove it")
+    flows = _compiled(root, stacks)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stack, found in flows.items():
+            for flow in found:
+                write_bundle(flow.compiled, folder / _file_name(flow.compiled))
+            text = yaml.safe_dump(_stack_document(root, stack, found, folder), sort_keys=False, allow_unicode=True)
+            (folder / f"Pulumi.{stack}.yaml").write_text(text, encoding="utf-8")
+        sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir()))
+        (folder / SUMS).write_text(sums, encoding="utf-8")
+    except OSError as error:
+        raise BundleError(f"{folder}: cannot be written ({error.strerror})") from None
+    compiled = {stack: [flow.compiled for flow in found] for stack, found in flows.items()}
+    return Bundled(folder / SUMS, _sha256(folder / SUMS), compiled)
+
+
+def _compiled(root: Path, stacks: Sequence[str]) -> dict[str, list[StackFlow]]:
+    flows: dict[str, list[StackFlow]] = {}
+    problems: list[Exception] = []
+    for stack in stacks:
+        try:
+            config = stored_stack(root, stack)
+            flows[stack] = compiled_flows(config.flows, platform_shape(config), Deployment(_project(root), stack, root))
+        except Problems as found:
+            problems += found.errors
+        except FlowInfraError as error:
+            problems.append(error)
+    if problems:
+        raise Problems(problems)
+    return flows
+
+
+def _project(root: Path) -> str:
+    return str(yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))["name"])
+
+
+def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: Path) -> dict[str, Any]:
+    """The stack's file with its flows as bundles; all that is not ours stays as it is."""
+    document = yaml.safe_load(stack_file(root, stack).path.read_text(encoding="utf-8"))
+    config = {
+        key: value
+        for key, value in document["config"].items()
+        if key not in (f"{NAMESPACE}{MIRRORS}", f"{NAMESPACE}defaults")
+    }
+    config[f"{NAMESPACE}flows"] = [_entry(flow, root, folder) for flow in flows]
+    return {**document, "config": config}
+
+
+def _entry(flow: StackFlow, root: Path, folder: Path) -> dict[str, Any]:
+    """The flow's configuration, defaults and mirrored stack included, with the bundle in place of the file."""
+    own = flow.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    bundle = Path(os.path.relpath(folder / _file_name(flow.compiled), root)).as_posix()
+    entry = {key: value for key, value in own.items() if key not in _COMPILED_IN}
+    if flow.deploy_time:
+        entry["deploy_time"] = dict(flow.deploy_time)
+    return {**entry, "flow": bundle, "digest": flow.compiled.digest}
+
+
+def _file_name(compiled: CompiledFlow) -> str:
+    return f"{compiled.flow.name}-{compiled.digest[:12]}.flow"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def project_folder(start: Path) -> Path:
+    """The folder of the Pulumi project that a folder is in.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            return folder
+    raise ConfigError(f"{start}: neither here nor above is a Pulumi.yaml; run this in the folder of a project")
