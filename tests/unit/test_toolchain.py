@@ -161,19 +161,19 @@ class TestGo:
     def test_missing(self, executables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(executables))
         with pytest.raises(SetupError, match=r"not on PATH.\nInstall Go [0-9.]+ or newer"):
-            go.go_command(go.CLI_MODULE)
+            go.go_command(go.CLI_MODULE, "Pulumi", pulumi.INSTEAD_OF_GO)
 
     def test_too_old(self, executables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_executable(executables / "go", "echo go version go1.19.8 linux/amd64")
         monkeypatch.setenv("PATH", str(executables))
         with pytest.raises(SetupError, match=r"too old to build Pulumi: go version go1\.19\.8"):
-            go.go_command(go.CLI_MODULE)
+            go.go_command(go.CLI_MODULE, "Pulumi", pulumi.INSTEAD_OF_GO)
 
     def test_refuses_the_module(self, executables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_executable(executables / "go", "echo 'go.mod requires go >= 1.99' >&2; exit 1")
         monkeypatch.setenv("PATH", str(executables))
         with pytest.raises(SetupError, match=r"cannot build Pulumi: go.mod requires go >= 1\.99"):
-            go.go_command(go.CLI_MODULE)
+            go.go_command(go.CLI_MODULE, "Pulumi", pulumi.INSTEAD_OF_GO)
 
     def test_modules_name_their_versions(self) -> None:
         for module in (go.CLI_MODULE, go.HOST_MODULE):

@@ -1,10 +1,14 @@
-"""`python -m tools.bootstrap`: prepare all; the exit code tells whether it worked."""
+"""`python -m tools.bootstrap`: prepare all; with the word `cluster` also Kubernetes for the tests.
+
+The exit code tells whether it worked.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from tools.bootstrap.cluster import prepare_cluster
 from tools.bootstrap.environment import prepare_venv
 from tools.bootstrap.files import locked
 from tools.bootstrap.output import SetupError
@@ -17,11 +21,13 @@ def main() -> int:
         with locked(Path(__file__), ".venv"):
             prepare_venv()
             prepare_pulumi()
+        if sys.argv[1:] == ["cluster"]:
+            prepare_cluster()
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted; `make setup` goes on from here.", file=sys.stderr)
+        print("\nInterrupted; the same command goes on from here.", file=sys.stderr)
         return 130
     return 0
 

@@ -35,28 +35,32 @@ class GoModule:
     @property
     def pulumi_version(self) -> str:
         """The version of Pulumi's SDK that it is built with, such as `3.250.0`."""
-        return self._line(rf"^\s*(?:require )?{re.escape(PULUMI)}/sdk/v3 v([0-9.]+)$")
+        return self.version_of(f"{PULUMI}/sdk/v3")
+
+    def version_of(self, module: str) -> str:
+        """The version of a module that it is built with, such as `3.250.0`."""
+        return self._line(rf"^\s*(?:require )?{re.escape(module)} v([0-9.]+)(?: // indirect)?$")
 
 
 CLI_MODULE = GoModule(ROOT / "tools" / "pulumi-cli")
 HOST_MODULE = GoModule(ROOT / "tools" / "language-host")
 
 
-def go_command(module: GoModule) -> str:
-    """Return a `go` that can build the module; Go may fetch a newer toolchain of itself for it."""
-    advice = (
-        f"Install Go {module.go_version} or newer (https://go.dev/dl), or Pulumi itself "
-        "(https://www.pulumi.com/docs/install), and run `make setup` again."
-    )
+def go_command(module: GoModule, what: str, otherwise: str) -> str:
+    """Return a `go` that can build the module; Go may fetch a newer toolchain of itself for it.
+
+    For the user: `what` is to be built, and what to do `otherwise` than to install Go.
+    """
+    advice = f"Install Go {module.go_version} or newer (https://go.dev/dl), or {otherwise}."
     go = shutil.which("go")
     if go is None:
-        raise SetupError(f"Pulumi is not installed, and Go, which could build it, is not on PATH.\n{advice}")
+        raise SetupError(f"{what} is not installed, and Go, which could build it, is not on PATH.\n{advice}")
     result = subprocess.run([go, "version"], cwd=module.folder, capture_output=True, text=True, env=go_env())
     if result.returncode != 0:
-        raise SetupError(f"{go} cannot build Pulumi: {result.stderr.strip()}\n{advice}")
+        raise SetupError(f"{go} cannot build {what}: {result.stderr.strip()}\n{advice}")
     version = re.search(r"go(\d+(?:\.\d+)*)", result.stdout)
     if version is None or numbers(version[1]) < numbers(module.go_version):
-        raise SetupError(f"{go} is too old to build Pulumi: {result.stdout.strip()}\n{advice}")
+        raise SetupError(f"{go} is too old to build {what}: {result.stdout.strip()}\n{advice}")
     return go
 
 
@@ -72,8 +76,8 @@ def go_env() -> dict[str, str]:
     return env | {"CGO_ENABLED": "0", "GOWORK": "off"}
 
 
-def go_build(go: str, module: GoModule, package: str, target: Path, title: str) -> None:
-    """Build a Go package into an executable, which appears whole or not at all."""
+def go_build(go: str, module: GoModule, package: str, target: Path, title: str, link: str) -> None:
+    """Build a Go package, with options for its linker, into an executable, which appears whole or not at all."""
     packages: set[str] = set()
     built: set[str] = set()
 
@@ -91,7 +95,6 @@ def go_build(go: str, module: GoModule, package: str, target: Path, title: str) 
     sources = [go, "list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", package]
     run_shown(sources, f"{title}, sources", list_detail, cwd=module.folder, env=go_env())
     flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-v"]
-    link = f"-s -w -X {PULUMI}/sdk/v3/go/common/version.Version=v{module.pulumi_version}"
     with replacing(target) as path:
-        build: list[str | Path] = [go, "build", *flags, "-ldflags", link, "-o", path, package]
+        build: list[str | Path] = [go, "build", *flags, "-ldflags", f"-s -w {link}", "-o", path, package]
         run_shown(build, f"{title}, build", build_detail, cwd=module.folder, env=go_env())

@@ -9,11 +9,12 @@ import subprocess
 from pathlib import Path
 
 from tools.bootstrap.files import VENV, cache_folder, locked, replacing
-from tools.bootstrap.go import CLI_MODULE, HOST_MODULE, PULUMI, go_build, go_command, go_env
+from tools.bootstrap.go import CLI_MODULE, HOST_MODULE, PULUMI, GoModule, go_build, go_command, go_env
 from tools.bootstrap.output import SetupError, say
 
 LANGUAGE_HOST = "pulumi-language-python"
 EXECUTABLES = ("pulumi", LANGUAGE_HOST, f"{LANGUAGE_HOST}-exec")
+INSTEAD_OF_GO = "Pulumi itself (https://www.pulumi.com/docs/install), and run `make setup` again"
 MINIMUM_PULUMI = (3, 220, 0)
 """The oldest installed Pulumi CLI that is used instead of building one."""
 
@@ -67,6 +68,11 @@ def copy_exec(go: str, target: Path) -> None:
         path.chmod(0o755)
 
 
+def _stamp(module: GoModule) -> str:
+    """Linker options that make a program tell Pulumi's version."""
+    return f"-X {PULUMI}/sdk/v3/go/common/version.Version=v{module.pulumi_version}"
+
+
 def build_pulumi(folder: Path, reason: str) -> None:
     """Build what is missing of the CLI and its Python language host in the tool cache."""
     missing = [name for name in EXECUTABLES if not os.access(folder / name, os.X_OK)]
@@ -77,7 +83,7 @@ def build_pulumi(folder: Path, reason: str) -> None:
         missing = [name for name in EXECUTABLES if not os.access(folder / name, os.X_OK)]
         if not missing:
             return
-        go = go_command(CLI_MODULE)
+        go = go_command(CLI_MODULE, "Pulumi", INSTEAD_OF_GO)
         say(
             f"Building Pulumi {CLI_MODULE.pulumi_version}: it is needed to deploy, and there is "
             f"none to use ({reason}).\n"
@@ -85,9 +91,9 @@ def build_pulumi(folder: Path, reason: str) -> None:
         )
         if LANGUAGE_HOST in missing:
             package = f"{PULUMI}/sdk/v3/python/cmd/{LANGUAGE_HOST}"
-            go_build(go, HOST_MODULE, package, folder / LANGUAGE_HOST, "Python language host")
+            go_build(go, HOST_MODULE, package, folder / LANGUAGE_HOST, "Python language host", _stamp(HOST_MODULE))
         if "pulumi" in missing:
-            go_build(go, CLI_MODULE, f"{PULUMI}/pkg/v3/cmd/pulumi", folder / "pulumi", "Pulumi CLI")
+            go_build(go, CLI_MODULE, f"{PULUMI}/pkg/v3/cmd/pulumi", folder / "pulumi", "Pulumi CLI", _stamp(CLI_MODULE))
         if f"{LANGUAGE_HOST}-exec" in missing:
             copy_exec(go, folder / f"{LANGUAGE_HOST}-exec")
 
