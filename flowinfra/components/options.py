@@ -51,7 +51,7 @@ def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
         compute=platform.compute,
         partition=platform.partition,
         metadata=platform.metadata,
-        name_prefix=platform.name_prefix,
+        name_prefix=flow.name_prefix or platform.name_prefix,
         environment=flow.environment,
         image=flow.image,
         name=flow.name,

@@ -85,8 +85,12 @@ def planned(
     """The plan of a compiled flow, checked."""
     if not isinstance(compiled, StepFunctionsCompiled):
         raise ConfigError(f"{label}: is compiled for {compiled.target}, this is a component for step-functions")
-    if config.queue is not None:
-        settings = replace(settings, queue=config.queue)
+    settings = replace(
+        settings,
+        queue=settings.queue if config.queue is None else config.queue,
+        name_prefix=config.name_prefix or settings.name_prefix,
+        log_retention_days=config.log_retention_days or settings.log_retention_days,
+    )
     if config.job_policies and settings.job_role is not None:
         raise ConfigError(
             f"{label}: job_policies are for a role of the flow's own; the platform brings job_role, attach them there"

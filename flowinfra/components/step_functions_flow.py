@@ -41,6 +41,8 @@ class StepFunctionsFlowArgs(_With, total=False):
     target: str
     name: str
     """State machine's name in place of the flow's."""
+    name_prefix: str
+    """Begins the names of state machine and rule in place of the platform's."""
     tags: Sequence[str] | Mapping[str, str]
     """Metaflow tags of each run."""
     namespace: str
@@ -58,6 +60,8 @@ class StepFunctionsFlowArgs(_With, total=False):
     distributed_map: bool
     compress: bool
     log_history: bool
+    log_retention_days: int
+    """Of the execution history, in place of the platform's."""
     environment: str
     package: Mapping[str, Json]
     """`root`, `include`, `exclude`, `suffixes`."""
@@ -424,6 +428,7 @@ def _shown(prepared: PreparedFlow) -> dict[str, Any]:
             "queue": settings.queue,
             "table": settings.table if "table" in plan.compiled.placeholders else None,
             "service_url": settings.service_url,
+            "log_retention_days": settings.log_retention_days if plan.compiled.step_functions.log_history else None,
             "compute": settings.compute,
             "aws_tags": dict(plan.aws_tags),
             "job_policies": list(plan.job_policies),

@@ -1,4 +1,4 @@
-"""Stack configuration: `flowinfra:platform`, `name_prefix`, `defaults` and `flows`, checked all at once.
+"""Stack configuration: `flowinfra:platform`, `name_prefix`, `defaults`, `flows`, `mirrors`, checked all at once.
 
 An error names the file, the key's path, what was found, what is allowed, and for a misspelt key the one meant.
 """
@@ -6,7 +6,7 @@ An error names the file, the key's path, what was found, what is allowed, and fo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,15 +14,22 @@ from pydantic_core import ErrorDetails
 
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
-
-KEYS = ("platform", "name_prefix", "defaults", "flows", "mirrors")
-"""Keys of the `flowinfra:` namespace."""
+from flowinfra.model.secrets import HIDDEN, REFUSED, looks_secret, secrets_in, shown
 
 
 class Config(BaseModel):
     """Base of all configuration: closed to unknown keys, no silent conversions (`"4096"` is no number)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, populate_by_name=True, use_attribute_docstrings=True
+    )
+
+
+RetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+"""What CloudWatch takes as the retention of a log group."""
+_REFERENCE = r"^arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/).+"
 
 
 class ScheduleConfig(Config):
@@ -38,9 +45,13 @@ class PackageConfig(Config):
     """What of the flow's folder goes into the code package."""
 
     root: str | None = None
+    """Folder whose modules are packaged too, from the flow's folder."""
     include: list[str] = []
+    """Globs of more files, from the flow's folder."""
     exclude: list[str] = []
+    """Globs of files that stay out."""
     suffixes: list[str] = []
+    """Endings of files that are packaged beside `.py`."""
 
 
 class StepConfig(Config):
@@ -51,12 +62,17 @@ class StepConfig(Config):
     memory: int | None = Field(default=None, gt=0)
     """MB."""
     gpu: int | None = Field(default=None, ge=0)
+    """GPUs."""
     image: str | None = None
+    """Container image."""
     queue: str | None = None
+    """Job queue, name or ARN."""
     retries: int | None = Field(default=None, ge=0)
+    """Of a failed attempt."""
     timeout: int | None = Field(default=None, gt=0)
     """Seconds per attempt."""
     environment: dict[str, str] | None = None
+    """Variables of the task."""
 
 
 class FlowDefaults(Config):
@@ -68,22 +84,35 @@ class FlowDefaults(Config):
     tags: list[str] | dict[str, str] = []
     """Metaflow tags of each run; a mapping gives `key:value`."""
     namespace: str | None = None
+    """Metaflow namespace of each run."""
+    name_prefix: str | None = Field(default=None, min_length=1)
+    """Begins the names of state machine and rule in place of the stack's `name_prefix`."""
     branch: str | None = None
+    """Of a @project flow, which needs `branch` or `production`."""
     production: bool = False
+    """A @project flow's production deployment; with `branch`, one of its branches."""
     configs: dict[str, Json] = {}
     """Config name → a file (text: its path from the project's folder), or a value (anything else)."""
     parameters: dict[str, Json] = {}
     """Parameter → its default in this environment."""
     schedule: ScheduleConfig = ScheduleConfig()
+    """The flow's schedule in this environment."""
     max_workers: int = Field(default=100, gt=0)
+    """Tasks of a foreach at a time."""
     workflow_timeout: int | None = Field(default=None, gt=0)
     """Seconds for a whole run."""
     distributed_map: bool = False
+    """Metaflow's `--use-distributed-map`."""
     compress: bool = False
+    """Commands of steps are kept in the datastore: Metaflow's `--compress-state-machine`."""
     log_history: bool = False
+    """Execution history goes to a log group: Metaflow's `--log-execution-history`."""
+    log_retention_days: RetentionDays | None = None
+    """Of the execution history, in place of the platform's."""
     environment: Literal["local", "conda", "pypi"] = "local"
     """Metaflow's `--environment`."""
     package: PackageConfig = PackageConfig()
+    """What of the flow's folder goes into the code package."""
     python: str | None = None
     """Interpreter with the flow's dependencies: a path from the project's folder, or a command."""
     env: dict[str, str] = {}
@@ -91,9 +120,11 @@ class FlowDefaults(Config):
     settings: dict[str, str] = {}
     """METAFLOW_* settings of the compile."""
     image: str | None = None
+    """Container image of all steps that name none."""
     queue: str | None = None
     """Job queue in place of the platform's."""
     steps: dict[str, StepConfig] = {}
+    """Step → what differs in this environment."""
     batch_tags: dict[str, str] = {}
     """Tags of the Batch jobs themselves."""
     aws_tags: dict[str, str] = {}
@@ -108,7 +139,10 @@ class FlowConfig(FlowDefaults):
     """One flow of a stack; the same names are the arguments of the component."""
 
     flow: str = Field(min_length=1)
-    """The flow's file, or a bundle (`.flow`) that `flowinfra compile -o` wrote; from the project's folder."""
+    """The flow's file, a glob of such files, or a bundle (`.flow`) that `flowinfra compile -o` wrote.
+
+    Paths are from the project's folder.
+    """
     name: str | None = Field(default=None, min_length=1)
     """State machine's name in place of the flow's."""
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
@@ -121,7 +155,9 @@ class CreatePlatform(Config):
     """A minimal platform of the stack's own, in the default network unless told otherwise."""
 
     compute: Literal["EC2", "FARGATE"] = "FARGATE"
+    """What the compute environment is made of."""
     max_vcpus: int = Field(default=16, gt=0)
+    """At most so many vCPUs at once."""
     instance_types: list[str] = ["optimal"]
     """EC2 only."""
     instance_profile: str | None = None
@@ -136,11 +172,15 @@ class PlatformConfig(Config):
     """Where the flows of a stack run: infrastructure that is there already, or `create`."""
 
     create: CreatePlatform | None = None
+    """Make a small platform of the stack's own, in place of bucket, queue and table."""
     bucket: str | None = None
+    """Of the datastore."""
     prefix: str = "metaflow"
+    """Of the datastore in the bucket."""
     queue: str | None = None
+    """Batch job queue, name or ARN."""
     table: str | None = None
-    """Needed by flows with a foreach."""
+    """DynamoDB table, needed by flows with a foreach."""
     compute: Literal["EC2", "FARGATE"] = "EC2"
     """What the queue's compute environment is made of."""
     region: str | None = None
@@ -148,20 +188,24 @@ class PlatformConfig(Config):
     account: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
     """None: the one that deploys."""
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    """Of AWS."""
     job_role: str | None = None
     """ARN of a role for all jobs, in place of one per flow; likewise below."""
     states_role: str | None = None
+    """ARN of a role for Step Functions."""
     events_role: str | None = None
+    """ARN of a role for schedules."""
     execution_role: str | None = None
+    """ARN of a role for ECS: Fargate, and secrets of job definitions."""
     permissions_boundary: str | None = None
     """ARN of a policy that bounds the roles made here."""
     job_policies: list[str] = []
     """ARNs of managed policies for the jobs of every flow."""
     service_url: str | None = None
     """Metaflow's metadata service."""
-    service_auth_secret: str | None = None
+    service_auth_secret: str | None = Field(default=None, pattern=_REFERENCE)
     """ARN of the secret that holds the metadata service's key."""
-    log_retention_days: int = Field(default=90, ge=1)
+    log_retention_days: RetentionDays = 90
     """Of execution histories (`log_history`)."""
 
 
@@ -169,28 +213,40 @@ class StackConfig(Config):
     """A stack's whole configuration."""
 
     platform: PlatformConfig
+    """Where the flows run."""
     name_prefix: str | None = Field(default=None, min_length=1)
+    """Begins the names of state machines and rules: stacks that share an account need different ones."""
     defaults: FlowDefaults = FlowDefaults()
+    """What all flows of the stack have that do not say otherwise."""
     flows: list[FlowConfig] = []
-    """With `mirrors: STACK`, the flows of that stack, and here what differs."""
+    """The stack's flows; with `mirrors`, what differs from the flows of that stack."""
+    mirrors: str | None = Field(default=None, min_length=1)
+    """Another stack, whose flows this one has."""
+
+
+def check_stack(values: Mapping[str, Json], source: str) -> StackConfig:
+    """Check the configuration (key without `flowinfra:` → value) of the file `source`, as it stands there.
+
+    Raises `Problems` with all that is wrong; what looks like a secret is refused, and not shown.
+    """
+    messages = [f"flowinfra:{text}" for text in _secret_problems(values)]
+    try:
+        stack = StackConfig.model_validate(dict(values))
+    except ValidationError as error:
+        messages += _messages(error, "flowinfra:", StackConfig)
+    else:
+        messages += [f"flowinfra:{text}" for text in _contradictions(stack)]
+    if messages:
+        raise Problems([ConfigError(f"{source}: {message}") for message in messages])
+    return stack
 
 
 def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
-    """Check the configuration (key without `flowinfra:` → value) of the file `source`.
+    """A checked configuration in which each flow has the stack's `defaults` where it says nothing itself.
 
-    Raises `Problems` with all that is wrong. A flow takes the stack's `defaults` where it says nothing itself: lists
-    and single values of the flow replace the defaults', mappings are merged.
+    Lists and single values of the flow replace the defaults', mappings are merged. Raises as `check_stack` does.
     """
-    problems = [ConfigError(f"{source}: flowinfra:{key}: {_unknown(key, KEYS)}") for key in values if key not in KEYS]
-    known = {key: value for key, value in values.items() if key in KEYS}
-    try:
-        stack = StackConfig.model_validate(known)
-    except ValidationError as error:
-        problems += [ConfigError(f"{source}: {message}") for message in _messages(error, "flowinfra:", StackConfig)]
-        raise Problems(problems) from None
-    problems += [ConfigError(f"{source}: flowinfra:{text}") for text in _contradictions(stack)]
-    if problems:
-        raise Problems(problems)
+    stack = check_stack(values, source)
     defaults = stack.defaults.model_dump(by_alias=True, exclude_unset=True)
     flows = [
         FlowConfig.model_validate(merged(defaults, flow.model_dump(by_alias=True, exclude_unset=True)))
@@ -201,10 +257,23 @@ def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
 
 def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
     """Check a component's arguments; raises `Problems` with all that is wrong."""
+    messages = list(_secret_problems(values))
     try:
-        return FlowConfig.model_validate(dict(values))
+        flow = FlowConfig.model_validate(dict(values))
     except ValidationError as error:
-        raise Problems([ConfigError(f"{who}: {message}") for message in _messages(error, "", FlowConfig)]) from None
+        messages += _messages(error, "", FlowConfig)
+    if messages:
+        raise Problems([ConfigError(f"{who}: {message}") for message in messages])
+    return flow
+
+
+def _secret_problems(values: Mapping[str, Json]) -> Iterator[str]:
+    """Places of what looks like a secret, whatever the names of places that hold none."""
+    for path, value in secrets_in(dict(values)):
+        # a Config's text is the path of a file; this key of the platform has a grammar
+        harmless = path[-2:-1] == ("configs",) or path[-1] == "service_auth_secret"
+        if not harmless or looks_secret("", value):
+            yield f"{_path(path)}: {REFUSED}"
 
 
 def _contradictions(stack: StackConfig) -> Iterator[str]:
@@ -251,8 +320,14 @@ def _branch(part: int | str) -> bool:
 
 
 def _reason(details: ErrorDetails, location: list[int | str], model: type[Config]) -> str:
-    found = details["input"]
+    name = next((part for part in reversed(location) if isinstance(part, str)), "")
+    found = shown(details["input"], name)
     kind = details["type"]
+    if name == "service_auth_secret":
+        return (
+            f"found {HIDDEN}, allowed: the ARN of a secret of Secrets Manager or of a parameter of SSM, "
+            "never the key itself"
+        )
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
@@ -293,7 +368,7 @@ def _nested(annotation: Any) -> type[BaseModel] | None:
     return next((found for found in map(_nested, get_args(annotation)) if found), None)
 
 
-def _path(location: list[int | str]) -> str:
+def _path(location: Sequence[int | str]) -> str:
     text = ""
     for part in location:
         if isinstance(part, int):

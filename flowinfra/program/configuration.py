@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import yaml
 
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
-from flowinfra.model.stack import StackConfig, parse_stack
-from flowinfra.program.mirrors import MIRRORS, resolve
+from flowinfra.model.stack import StackConfig, check_stack, parse_stack
+from flowinfra.program import stack_yaml
+from flowinfra.program.mirrors import MIRRORS, Source, resolve
 
 NAMESPACE = "flowinfra:"
 _TEXT = {"name_prefix", MIRRORS}
@@ -24,23 +26,26 @@ _TEXT = {"name_prefix", MIRRORS}
 class StackFile:
     """The file that a stack's configuration is in, to name it in errors."""
 
-    path: Path
+    root: Path
+    """The project's folder."""
     label: str
     """The path as a person writes it, from the project's folder."""
     stack: str
 
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.root / self.label
+
     def of(self, stack: str) -> StackFile:
         """The file of another stack of the project."""
-        name = f"Pulumi.{stack}.yaml"
-        return StackFile(self.path.with_name(name), str(Path(self.label).with_name(name)), stack)
+        return replace(self, label=str(Path(self.label).with_name(f"Pulumi.{stack}.yaml")), stack=stack)
 
 
 def stack_file(root: Path, stack: str) -> StackFile:
     """Where `Pulumi.<stack>.yaml` is, by the project's `stackConfigDir`."""
     project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8")) or {}
-    folder = project.get("stackConfigDir") or "."
-    label = Path(folder) / f"Pulumi.{stack}.yaml"
-    return StackFile(root / label, str(label), stack)
+    return StackFile(root, str(Path(project.get("stackConfigDir") or ".") / f"Pulumi.{stack}.yaml"), stack)
 
 
 def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackFile) -> StackConfig:
@@ -61,7 +66,7 @@ def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackF
         if key.startswith(NAMESPACE):
             name = key.removeprefix(NAMESPACE)
             values[name] = value if name in _TEXT else _structure(value)
-    return parse_stack(resolve(values, file.stack, file.label, lambda other: stored(file.of(other))), file.label)
+    return _resolved(_checked(values, file), file)
 
 
 def stored_stack(root: Path, stack: str) -> StackConfig:
@@ -72,10 +77,7 @@ def stored_stack(root: Path, stack: str) -> StackConfig:
         Problems: everything that is wrong with it.
     """
     file = stack_file(root, stack)
-    values = {f"{NAMESPACE}{key}": value for key, value in stored(file).items()}
-    secrets = [key for key, value in values.items() if any(_secure(value, key))]
-    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-    return read_stack(texts, secrets, file)
+    return _resolved(_stored_source(file), file)
 
 
 def stored(file: StackFile) -> dict[str, Json]:
@@ -85,13 +87,43 @@ def stored(file: StackFile) -> dict[str, Json]:
         ConfigError: there is no such file, or it is no YAML.
     """
     try:
-        content = yaml.safe_load(file.path.read_text(encoding="utf-8"))
+        text = file.path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"there is no stack {file.stack!r}: {file.label} does not exist") from None
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file.label} cannot be read: {error}") from None
-    config = (content or {}).get("config") or {}
-    return {key.removeprefix(NAMESPACE): value for key, value in config.items() if key.startswith(NAMESPACE)}
+    values: dict[str, Json] = {}
+    for key, value in stack_yaml.parse(text, file.label).items():
+        if key.startswith(NAMESPACE):
+            name = key.removeprefix(NAMESPACE)
+            # as the engine has it: 007 is a name, too
+            values[name] = json.dumps(value) if name in _TEXT and isinstance(value, (bool, int, float)) else value
+    return values
+
+
+def _resolved(source: Source, file: StackFile) -> StackConfig:
+    """One entry per flow, each with the stack's defaults."""
+
+    def files(pattern: str) -> Sequence[str]:
+        # pathlib's would look into hidden folders too (.venv)
+        found = sorted(glob.glob(pattern, root_dir=file.root, recursive=True))  # noqa: PTH207
+        return [path for path in found if (file.root / path).is_file()]
+
+    return parse_stack(resolve(source, lambda stack: _stored_source(file.of(stack)), files), file.label)
+
+
+def _stored_source(file: StackFile) -> Source:
+    values = stored(file)
+    secrets = [f"{NAMESPACE}{key}" for key, value in values.items() if any(_secure(value, key))]
+    if problems := list(_secret_problems(secrets, file)):
+        raise Problems(problems)
+    return _checked(values, file)
+
+
+def _checked(values: Mapping[str, Json], file: StackFile) -> Source:
+    """What a file says, right in itself: an error names the place that a person wrote."""
+    check_stack(values, file.label)
+    return Source(file.stack, file.label, values)
 
 
 def _structure(value: str) -> Json:
@@ -115,10 +147,10 @@ def _secret_problems(secrets: Collection[str], file: StackFile) -> Iterator[Conf
 def _secret_paths(file: StackFile, key: str) -> list[str]:
     """Where in the file the secrets of `key` are, if it can be read."""
     try:
-        content = yaml.safe_load(file.path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+        config = stack_yaml.parse(file.path.read_text(encoding="utf-8"), file.label)
+    except (OSError, UnicodeDecodeError, ConfigError):
         return []
-    return list(_secure(((content or {}).get("config") or {}).get(key), key))
+    return list(_secure(config.get(key), key))
 
 
 def _secure(value: Any, path: str) -> Iterator[str]:

@@ -206,6 +206,10 @@ def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow
     }
     if flow.config.queue is not None:
         args["queue"] = flow.config.queue
+    if flow.config.name_prefix is not None:
+        args["name_prefix"] = flow.config.name_prefix
+    if flow.config.log_retention_days is not None:
+        args["log_retention_days"] = flow.config.log_retention_days
     return StepFunctionsFlow(flow.compiled.name, args)
 
 

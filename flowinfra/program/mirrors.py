@@ -1,97 +1,129 @@
 """`flowinfra:mirrors`: a stack that takes another's flows and applies its own overrides.
 
 Staging is production by construction: the file of a mirror names what differs, and nothing else can. Precedence, the
-last wins: the other stack's defaults, its flow's own entry, this stack's defaults, this stack's entry for that flow.
+last wins: the other stack's defaults, its flow's own entry, this stack's defaults, this stack's entries for that flow
+(by glob, by file, by file and name).
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from posixpath import normpath
 from typing import Any
 
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
 from flowinfra.model.stack import merged
-
-Values = Mapping[str, Json]
-"""A stack's configuration as its file has it: key without `flowinfra:` → value."""
+from flowinfra.program.listing import Files, glob_problems, is_glob, listed, matched, twice
 
 MIRRORS = "mirrors"
 
 
-def resolve(values: Values, stack: str, label: str, load: Callable[[str], Values]) -> dict[str, Json]:
-    """The configuration of a mirror with the other stack's flows in it; other configurations come back as they are.
+@dataclass(frozen=True)
+class Source:
+    """A stack's configuration as its file has it, checked."""
+
+    stack: str
+    label: str
+    """Its file, for errors."""
+    values: Mapping[str, Json]
+    """Key without `flowinfra:` → value."""
+
+    @property
+    def flows(self) -> list[dict[str, Json]]:
+        """Entries of `flows`, as they are written."""
+        return [dict(entry) for entry in self.values.get("flows") or ()]
+
+    @property
+    def defaults(self) -> dict[str, Json]:
+        """`defaults`."""
+        return dict(self.values.get("defaults") or {})
+
+
+def resolve(source: Source, load: Callable[[str], Source], files: Files) -> dict[str, Json]:
+    """The configuration with one entry per flow; a mirror's has the other stack's flows in it.
 
     Args:
-        values: the stack's own configuration.
-        stack: its name.
-        label: its file, for errors.
+        source: the stack's own configuration.
         load: reads another stack's configuration; raises ConfigError where there is none.
+        files: finds the files of a glob.
 
     Raises:
-        Problems: a mirror of itself, a cycle, a stack that does not exist, or an override of a flow that is not there.
+        Problems: a glob that matches nothing, a flow that is listed twice, a mirror of itself, a cycle, a stack that
+            does not exist, or an override of a flow that is not there.
     """
-    return _resolve(values, (stack,), label, load)
+    return {**source.values, "flows": _flows(source, (source.stack,), load, files)}
 
 
-def _resolve(values: Values, chain: tuple[str, ...], label: str, load: Callable[[str], Values]) -> dict[str, Json]:
-    own = dict(values)
-    other = own.pop(MIRRORS, None)
+def _flows(source: Source, chain: tuple[str, ...], load: Callable[[str], Source], files: Files) -> list[Json]:
+    other = source.values.get(MIRRORS)
     if other is None:
-        return own
-    where = f"{label}: flowinfra:{MIRRORS}"
-    if not isinstance(other, str) or not other:
-        raise Problems([ConfigError(f"{where}: found {other!r}, allowed: the name of a stack")])
+        return list(listed(source.flows, files, source.label))
+    where = f"{source.label}: flowinfra:{MIRRORS}"
     if other in chain:
         what = "the stack itself" if other == chain[-1] else f"a cycle: {' → '.join((*chain, other))}"
         raise Problems(
             [ConfigError(f"{where}: found {other!r}, which is {what}; mirror a stack with flows of its own")]
         )
     try:
-        source = load(other)
+        base = load(other)
     except ConfigError as error:
         raise Problems([ConfigError(f"{where}: {error}")]) from None
-    base = _resolve(source, (*chain, other), f"what {label} mirrors", load)
-    return {**own, "flows": _flows(own, base, other, label)}
+    theirs = _flows(base, (*chain, other), load, files)
+    return _overridden([merged(base.defaults, flow) for flow in theirs], source, other, files)
 
 
-def _flows(own: Values, base: Values, other: str, label: str) -> list[Json]:
+def _overridden(flows: Sequence[dict[str, Json]], own: Source, other: str, files: Files) -> list[Json]:
     """The other stack's flows with this stack's defaults and overrides; raises Problems with all that does not fit."""
-    defaults = _mapping(own.get("defaults"))
-    theirs = _mapping(base.get("defaults"))
-    flows = [merged(theirs, _mapping(flow)) for flow in base.get("flows") or []]
-    overrides = [_mapping(flow) for flow in own.get("flows") or []]
-    known = [str(flow.get("flow")) for flow in flows]
-    problems = []
-    for index, override in enumerate(overrides):
-        if not any(_is_for(override, flow) for flow in flows):
-            name = str(override.get("flow"))
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            problems.append(
-                ConfigError(
-                    f"{label}: flowinfra:flows[{index}].flow: found {name!r}{hint}, which is no flow of the mirrored "
-                    f"stack {other!r}; it has: {', '.join(known) or 'none'}"
-                )
-            )
-    if problems:
-        raise Problems(problems)
+    overrides = own.flows
+    found = [matched(override, files) for override in overrides]
+    problems = list(glob_problems(overrides, found, own.label))
+    problems += _stray_problems(overrides, found, flows, own.label, other)
     result: list[Json] = []
     for flow in flows:
-        changed = merged(flow, defaults)
-        for override in overrides:
-            if _is_for(override, flow):
-                changed = merged(changed, override)
+        changed = merged(flow, own.defaults)
+        ranked: dict[int, int] = {}
+        for index, (override, paths) in enumerate(zip(overrides, found, strict=True)):
+            if _is_for(override, paths, flow):
+                rank = _rank(override)
+                if rank in ranked:
+                    problems.append(twice(index, ranked[rank], str(flow["flow"]), own.label))
+                ranked[rank] = index
+        for _, index in sorted(ranked.items()):
+            changed = merged(changed, {**overrides[index], "flow": flow["flow"]})
         result.append(changed)
+    if problems:
+        raise Problems(problems)
     return result
 
 
-def _is_for(override: Values, flow: Values) -> bool:
+def _stray_problems(
+    overrides: Sequence[Mapping[str, Json]],
+    found: Sequence[Sequence[str]],
+    flows: Sequence[Mapping[str, Json]],
+    label: str,
+    other: str,
+) -> Iterator[ConfigError]:
+    """Overrides of flows that the other stack does not have."""
+    known = list(dict.fromkeys(str(flow["flow"]) for flow in flows))
+    for index, (override, paths) in enumerate(zip(overrides, found, strict=True)):
+        if paths and not any(_is_for(override, paths, flow) for flow in flows):
+            name = str(override["flow"])
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            yield ConfigError(
+                f"{label}: flowinfra:flows[{index}].flow: found {name!r}{hint}, which is no flow of the mirrored "
+                f"stack {other!r}; it has: {', '.join(known) or 'none'}"
+            )
+
+
+def _is_for(override: Mapping[str, Json], paths: Sequence[str], flow: Mapping[str, Any]) -> bool:
     """An override is for the flow of its file; of several of one file, for the one of its name."""
-    return override.get("flow") == flow.get("flow") and override.get("name", flow.get("name")) == flow.get("name")
+    return normpath(flow["flow"]) in paths and override.get("name", flow.get("name")) == flow.get("name")
 
 
-def _mapping(value: Any) -> dict[str, Json]:
-    """What is no mapping is refused later, with its place in the file; it adds nothing here."""
-    return dict(value) if isinstance(value, Mapping) else {}
+def _rank(override: Mapping[str, Json]) -> int:
+    """How specific an override is: by glob, by file, by file and name."""
+    return 0 if is_glob(str(override["flow"])) else 1 if override.get("name") is None else 2

@@ -186,6 +186,13 @@ def test_a_queue_of_the_flows_own() -> None:
     assert program.one("StepFunctionsFlow")["queue"] == "big"
 
 
+def test_a_name_prefix_and_a_log_retention_of_the_flows_own() -> None:
+    program = deploy("log_history", {"name_prefix": "shop"}, name_prefix="ml", log_retention_days=7)
+    assert program.one("StateMachine")["name"] == "ml_LinearFlow"
+    assert program.one("LogGroup")["retentionInDays"] == 7
+    assert program.one("StepFunctionsFlow")["log_retention_days"] == 7
+
+
 def test_the_inputs_are_the_flow() -> None:
     inputs = deploy("schedule_daily").one("StepFunctionsFlow")
     flow = compiled("schedule_daily")

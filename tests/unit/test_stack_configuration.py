@@ -22,6 +22,7 @@ from flowinfra.program.configuration import StackFile, read_stack, stack_file, s
 
 FILE = "stacks/Pulumi.dev.yaml"
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:metaflow-AbCdEf"
 
 
 def problems(**values: Any) -> list[str]:
@@ -73,7 +74,7 @@ def test_a_flow_without_a_file() -> None:
 def test_mistakes_are_told_all_at_once() -> None:
     found = problems(flos=[], flows=[{"flow": "a.py", "target": "x"}, {"schedle": 1}], name_prefix="")
     assert len(found) == 5
-    assert "did you mean 'flows'?" in found[0]
+    assert any("did you mean 'flows'?" in message for message in found)
 
 
 @pytest.mark.parametrize("key", ["bucket", "queue"])
@@ -99,7 +100,7 @@ def test_a_platform_to_create() -> None:
 
 
 def test_the_services_key_needs_the_service() -> None:
-    assert "given without `service_url`" in problems(platform={**PLATFORM, "service_auth_secret": "arn:x"})[0]
+    assert "given without `service_url`" in problems(platform={**PLATFORM, "service_auth_secret": SECRET})[0]
 
 
 def test_defaults_are_taken_where_a_flow_says_nothing() -> None:
