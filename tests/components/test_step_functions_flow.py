@@ -186,11 +186,18 @@ def test_a_queue_of_the_flows_own() -> None:
     assert program.one("StepFunctionsFlow")["queue"] == "big"
 
 
-def test_a_name_prefix_and_a_log_retention_of_the_flows_own() -> None:
-    program = deploy("log_history", {"name_prefix": "shop"}, name_prefix="ml", log_retention_days=7)
-    assert program.one("StateMachine")["name"] == "ml_LinearFlow"
+def test_a_log_retention_of_the_flows_own() -> None:
+    program = deploy("log_history", log_retention_days=7)
     assert program.one("LogGroup")["retentionInDays"] == 7
     assert program.one("StepFunctionsFlow")["log_retention_days"] == 7
+
+
+def test_a_name_prefix_of_the_flows_own() -> None:
+    prefix = compiled("name_prefix").shape.name_prefix
+    program = deploy("name_prefix", {"name_prefix": "shop"}, name_prefix=prefix)
+    assert program.one("StateMachine")["name"] == f"{prefix}_LinearFlow"
+    with pytest.raises(pulumi.RunError, match="name_prefix"):
+        deploy("name_prefix", {"name_prefix": "shop"})
 
 
 def test_the_inputs_are_the_flow() -> None:
