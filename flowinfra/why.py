@@ -1,12 +1,18 @@
-"""Which input made two compiled flows differ: pure, on the CompiledFlows alone."""
+"""Which input made two versions of a flow differ: two compiled flows, two deployed ones, or one of each. Pure.
+
+What is compared are the inputs of the flow's component (`flowinfra.components.inputs`), which a stack's state has of
+every flow that it deploys.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from flowinfra.components.inputs import SHORT, describe
 from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+
+Inputs = Mapping[str, Json]
 
 
 @dataclass(frozen=True)
@@ -14,8 +20,8 @@ class Cause:
     """One input that differs.
 
     Attributes:
-        kind: `file`, `included file`, `option`, `config`, `variable`, `setting`, `Metaflow`, `Python`, `target`, `flow`
-            or `compiler`.
+        kind: `file`, `included file`, `option`, `config`, `variable`, `setting`, `Metaflow`, `Python`, `target`,
+            `flow`, `compiler`; of deployed flows also `stack` (what the stack binds) and `input` (all that is left).
         name: which one; empty where the kind says it all.
         old: value before, None where there was none. Digests are shortened.
         new: value after, likewise.
@@ -36,8 +42,29 @@ class Cause:
         return f"{what}: {_shown(self.old)} → {_shown(self.new)}"
 
 
-SHORT = 12
-_OF_THEIR_OWN = ("configs", "env", "settings", "python")
+_OPTIONS = (
+    "name_prefix",
+    "with",
+    "image",
+    "compute",
+    "partition",
+    "metadata",
+    "environment",
+    "packaging",
+    "batch_tags",
+    "options",
+    "tags",
+    "namespace",
+    "max_workers",
+    "workflow_timeout",
+    "distributed_map",
+    "compress",
+    "log_history",
+)
+"""Options of the compile that have an input of their own."""
+_PROJECT_OPTIONS = ("branch", "production")
+_STACK = ("datastore", "queue", "table", "service_url", "log_retention_days", "aws_tags", "job_policies")
+"""What a stack binds and no compile knows."""
 
 
 def causes(old: CompiledFlow, new: CompiledFlow) -> list[Cause]:
@@ -47,28 +74,45 @@ def causes(old: CompiledFlow, new: CompiledFlow) -> list[Cause]:
     """
     if old.to_json() == new.to_json():
         return []
-    found = list(_causes(old, new))
+    found = list(_causes(describe(old, {}), describe(new, {})))
     return found or [Cause("compiler", "flowinfra", old.digest[:SHORT], new.digest[:SHORT])]
 
 
-def _causes(old: CompiledFlow, new: CompiledFlow) -> Iterator[Cause]:
-    yield from _value("target", "", old.target, new.target)
-    yield from _value("flow", "", old.flow.name, new.flow.name)
-    yield from _value("Metaflow", "", old.metaflow, new.metaflow)
-    if old.metaflow == new.metaflow:
-        yield from _value("Metaflow", "files", old.package.metaflow[:SHORT], new.package.metaflow[:SHORT])
-    yield from _value("Python", "", old.shape.python, new.shape.python)
-    yield from _mapping("file", _files(old), _files(new))
+def input_causes(old: Inputs, new: Inputs) -> list[Cause]:
+    """Every input that differs between two versions of a flow's component; empty if their inputs are equal.
+
+    What a stack binds counts if both versions have it: a compiled flow has no stack yet.
+    """
+    if old == new:
+        return []
+    found = list(_causes(old, new))
+    if all("datastore" in side for side in (old, new)):
+        found += [cause for key in _STACK for cause in _value("stack", key, old.get(key), new.get(key))]
+        before, after = (_at(side, ("schedule", "enabled")) for side in (old, new))
+        if before is not None and after is not None:
+            found += _value("stack", "schedule.enabled", before, after)
+    # an older flowinfra may have deployed a flow without some of the inputs that are causes
+    return found or [cause for key in sorted({*old, *new} - {*_STACK}) for cause in _unexplained(key, old, new)]
+
+
+def _causes(old: Inputs, new: Inputs) -> Iterator[Cause]:
+    for kind, key in (("target", "target"), ("flow", "flow"), ("Metaflow", "metaflow"), ("Python", "python")):
+        yield from _value(kind, "", old.get(key), new.get(key))
+    if old.get("metaflow") == new.get("metaflow"):
+        yield from _value("Metaflow", "files", old.get("metaflow_files"), new.get("metaflow_files"))
+    yield from _mapping("file", _dict(old, "source"), _dict(new, "source"))
     yield from _mapping("included file", _included(old), _included(new))
-    before, after = old.shape.model_dump(mode="json"), new.shape.model_dump(mode="json")
-    for kind, key in (("config", "configs"), ("variable", "env"), ("setting", "settings")):
-        yield from _mapping(kind, _short(kind, before[key]), _short(kind, after[key]))
-    defaults = set(old.flow.configs) | set(new.flow.configs)
-    given = {*before["configs"], *after["configs"]}
-    for name in sorted(defaults - given):
-        yield from _value("config", name, old.flow.configs.get(name), new.flow.configs.get(name))
-    for key in sorted(set(before) - set(_OF_THEIR_OWN)):
-        yield from _value("option", key, before[key], after[key])
+    yield from _mapping("config", _configs(old, new), _configs(new, old))
+    yield from _mapping("variable", _dict(old, "env"), _dict(new, "env"))
+    yield from _mapping("setting", _dict(old, "settings"), _dict(new, "settings"))
+    for key in _OPTIONS:
+        yield from _value("option", key, old.get(key), new.get(key))
+    for key in _PROJECT_OPTIONS:
+        yield from _value("option", key, _at(old, ("project", key)), _at(new, ("project", key)))
+    yield from _mapping("option", _overrides(old), _overrides(new))
+    told = ("flow", "name_prefix", "project", "target")
+    if all(old.get(key) == new.get(key) for key in told):
+        yield from _value("option", "name", old.get("name"), new.get("name"))
 
 
 def _value(kind: str, name: str, old: Json, new: Json) -> Iterator[Cause]:
@@ -81,18 +125,59 @@ def _mapping(kind: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Ite
         yield from _value(kind, name, old.get(name), new.get(name))
 
 
-def _files(compiled: CompiledFlow) -> dict[str, Json]:
-    return {path: entry.sha256[:SHORT] for path, entry in compiled.package.files.items()}
-
-
-def _included(compiled: CompiledFlow) -> dict[str, Json]:
+def _included(inputs: Inputs) -> dict[str, Json]:
     """Parameter → digest of the file that it includes."""
-    return {name: entry.included[:SHORT] for name, entry in compiled.flow.parameters.items() if entry.included}
+    return {
+        name: entry["included"]
+        for name, entry in _dict(inputs, "parameters").items()
+        if isinstance(entry, dict) and "included" in entry
+    }
 
 
-def _short(kind: str, values: Mapping[str, Any]) -> dict[str, Json]:
-    """A variable's value is known by its digest only."""
-    return {name: value[:SHORT] if kind == "variable" else value for name, value in values.items()}
+def _configs(inputs: Inputs, others: Inputs) -> dict[str, Json]:
+    """Config → its value; one that only the other version is given is absent here, though it has a default."""
+    given, theirs = (_dict(side, "overrides") for side in (inputs, others))
+    return {
+        name: value
+        for name, value in _dict(inputs, "configs").items()
+        if f"configs.{name}" in given or f"configs.{name}" not in theirs
+    }
+
+
+def _overrides(inputs: Inputs) -> dict[str, Json]:
+    """Path of what the stack sets in place of the flow's own → its value."""
+    found: dict[str, Json] = {}
+    for path in _dict(inputs, "overrides"):
+        kind, _, rest = path.partition(".")
+        if kind == "steps":
+            step, _, key = rest.rpartition(".")
+            found[path] = _at(inputs, ("steps", step, key))
+        elif kind == "parameters":
+            found[path] = _at(inputs, ("parameters", rest, "default"))
+        elif kind == "schedule":
+            found[path] = _at(inputs, ("schedule", "cron")) or "off"
+    return found
+
+
+def _unexplained(key: str, old: Inputs, new: Inputs, path: str = "") -> Iterator[Cause]:
+    before, after, name = old.get(key), new.get(key), f"{path}{key}"
+    if isinstance(before, dict) and isinstance(after, dict):
+        for inner in sorted({*before, *after}):
+            yield from _unexplained(inner, before, after, f"{name}.")
+    else:
+        yield from _value("input", name, before, after)
+
+
+def _dict(inputs: Inputs, key: str) -> Mapping[str, Json]:
+    """A mapping of the inputs; empty where there is something else."""
+    value = inputs.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _at(inputs: Json, path: tuple[str, ...]) -> Json:
+    for key in path:
+        inputs = inputs.get(key) if isinstance(inputs, Mapping) else None
+    return inputs
 
 
 def _shown(value: Json) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowinfra.model.compiled import CompiledFlow, Decorator, Json, Parameter, Step
+from flowinfra.model.compiled import CompiledFlow, Decorator, Json, Parameter, Shape, Step
 
 SHORT = 12
 """Characters of a digest that a person reads."""
@@ -45,6 +45,8 @@ def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str,
         "metaflow": compiled.metaflow,
         "metaflow_files": compiled.package.metaflow[:SHORT],
         "python": shape.python,
+        "schedule": flow.schedule and flow.schedule.model_dump(exclude_none=True),
+        **_options(shape),
         **deployment,
     }
     return {name: plain(value) for name, value in described.items() if _told(value)}
@@ -64,6 +66,40 @@ def plain(value: Any) -> Any:
 def _told(value: Any) -> bool:
     """Outputs and numbers are always told; what is absent, off or empty is not."""
     return value is not None and value is not False and value not in ("", [], {}, ())
+
+
+def _options(shape: Shape) -> dict[str, Any]:
+    """The options of the compile that the flow itself does not show: with them, every cause of a change has a name."""
+    packaging = {
+        "root": shape.package_root,
+        "include": list(shape.package_include),
+        "exclude": list(shape.package_exclude),
+        "suffixes": list(shape.package_suffixes),
+        "info": shape.package_info,
+    }
+    return {
+        "name_prefix": shape.name_prefix,
+        "with": list(shape.decospecs),
+        "image": shape.image,
+        "compute": shape.compute,
+        "partition": None if shape.partition == "aws" else shape.partition,
+        "metadata": None if shape.metadata == "local" else shape.metadata,
+        "environment": None if shape.environment == "local" else shape.environment,
+        "packaging": {name: value for name, value in packaging.items() if _told(value)},
+        "batch_tags": shape.batch_tags,
+        "settings": shape.settings,
+        "env": {name: digest[:SHORT] for name, digest in shape.env.items()},
+        "options": list(shape.extra),
+        "overrides": dict.fromkeys(overrides(shape), True),
+    }
+
+
+def overrides(shape: Shape) -> list[str]:
+    """Paths of what the stack sets in place of the flow's own: the values stand with the flow."""
+    steps = [f"steps.{step}.{key}" for step, changes in shape.steps.items() for key in changes]
+    parameters = [f"parameters.{name}" for name in shape.parameters]
+    configs = [f"configs.{name}" for name in shape.configs]
+    return [*steps, *parameters, *configs, *(["schedule"] if shape.schedule is not None else [])]
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -101,6 +137,8 @@ def _parameter(entry: Parameter) -> dict[str, Json]:
         described["default"] = EVALUATED
     elif entry.default is not None:
         described["default"] = entry.default
+    if entry.included is not None:
+        described["included"] = entry.included[:SHORT]
     if entry.required:
         described["required"] = True
     return described

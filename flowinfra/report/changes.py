@@ -52,11 +52,13 @@ _STEP_FIELDS = {
 _PARAMETER_FIELDS = {
     "type": Field("type"),
     "default": Field("default", quoted=True),
+    "included": Field("included file"),
     "required": Field("required", absent="no"),
 }
 _FLOW_FIELDS = {
     "flow": Field("flow class"),
     "name": Field("name"),
+    "name_prefix": Field("name prefix"),
     "file": Field("file"),
     "target": Field("target"),
     "namespace": Field("namespace", absent="the production token's"),
@@ -72,18 +74,34 @@ _FLOW_FIELDS = {
     "table": Field("foreach table"),
     "service_url": Field("metadata service"),
     "compute": Field("compute"),
+    "partition": Field("partition", absent="aws"),
+    "metadata": Field("metadata", absent="local"),
+    "environment": Field("Metaflow environment", absent="local"),
+    "image": Field("default image", absent="that of Python"),
+    "log_retention_days": Field("execution history kept", "days"),
 }
 _YES = {OFF: "on", "no": "yes"}
 """What `true` is called, by what its absence is called."""
-_MEMBERS = {"tags": "tag", "job_policies": "managed policy", "secrets": "secret"}
+_MEMBERS = {
+    "tags": "tag",
+    "job_policies": "managed policy",
+    "secrets": "secret",
+    "with": "decorator of all steps",
+    "options": "Metaflow option",
+}
 _MAPPINGS = {
     "configs": "config",
     "aws_tags": "AWS tag",
     "project": "project",
     "decorators": "decorator",
     "environment": "environment",
+    "settings": "setting",
+    "env": "variable",
+    "batch_tags": "Batch tag",
+    "packaging": "packaging",
+    "overrides": "override",
 }
-_TEXTS = {"environment", "AWS tag"}
+_TEXTS = {"environment", "AWS tag", "setting", "variable", "Batch tag"}
 """Mappings whose values are always text."""
 _KINDS_BY_NEXT = {"start", "linear", "split"}
 """Kinds of a step that follow from how many steps are next."""
@@ -253,8 +271,8 @@ def _entries(word: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Ite
 
 
 def _entry(word: str, value: Json) -> str | None:
-    """A decorator without attributes is `true`, and has no value to tell."""
-    return None if value is True and word == "decorator" else _value(value, quoted=word not in _TEXTS)
+    """A decorator without attributes, and an override, is `true`, and has no value to tell."""
+    return None if value is True and word in ("decorator", "override") else _value(value, quoted=word not in _TEXTS)
 
 
 def _unknown(key: str, old: Json, new: Json) -> Iterator[Change]:

@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow, write_bundle
+from flowinfra.components.inputs import describe
 from flowinfra.model.compiled import CompiledFlow, Shape
-from flowinfra.why import causes
+from flowinfra.why import causes, input_causes
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "flows"
 
@@ -58,7 +59,7 @@ def test_an_option_a_setting_and_a_variable_are_named_and_a_variable_has_no_valu
 def test_a_config_value_is_named() -> None:
     request = CompileRequest(EXAMPLES / "project" / "project_flow.py", shape=Shape(branch="a"))
     other = CompileRequest(request.flow, shape=Shape(branch="a", configs={"config": {"limit": 7}}))
-    assert lines(compile_flow(request), compile_flow(other)) == ['config config: added ({"limit": 7})']
+    assert lines(compile_flow(request), compile_flow(other)) == ['config config: added ({"limit":7})']
 
 
 def test_the_compiler_is_the_cause_where_no_input_differs(parameters: CompiledFlow) -> None:
@@ -80,3 +81,59 @@ def test_the_command_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["why", str(tmp_path / "a.json"), str(tmp_path / "a.json")])
     assert result.exit_code == 1
     assert "is not JSON" in result.output
+
+
+def test_what_a_stack_sets_is_named_by_its_path(parameters: CompiledFlow) -> None:
+    flow = EXAMPLES / "parameters" / "parameter_flow.py"
+    shape = Shape(
+        parameters={"alpha": 0.5},
+        steps={"start": {"memory": 8192}},
+        schedule="0 3 * * ? *",
+        image="python:3.12",
+        decospecs=("retry",),
+        batch_tags={"team": "ml"},
+        package_exclude=("*.md",),
+        name_prefix="dev",
+    )
+    changed = compile_flow(CompileRequest(flow, shape=shape))
+    again = compile_flow(CompileRequest(flow, shape=shape.model_copy(update={"steps": {"start": {"memory": 16384}}})))
+    assert lines(parameters, changed) == [
+        "option name_prefix: added (dev)",
+        'option with: added (["retry"])',
+        "option image: added (python:3.12)",
+        'option packaging: added ({"exclude":["*.md"]})',
+        'option batch_tags: added ({"team":"ml"})',
+        "option parameters.alpha: added (0.5)",
+        "option schedule: added (0 3 * * ? *)",
+        "option steps.start.memory: added (8192)",
+    ]
+    assert lines(changed, again) == ["option steps.start.memory: 8192 → 16384"]
+
+
+def test_another_metaflow_is_the_cause(parameters: CompiledFlow) -> None:
+    assert lines(parameters, parameters.model_copy(update={"metaflow": "9.9.9"}))[0] == (
+        f"Metaflow: {parameters.metaflow} → 9.9.9"
+    )
+
+
+STACK = {"datastore": "s3://a/metaflow", "queue": "jobs", "aws_tags": {"a": "b"}}
+
+
+def test_of_deployed_flows_what_the_stack_binds_is_a_cause_too(parameters: CompiledFlow) -> None:
+    old = describe(parameters, {**STACK, "schedule": {"cron": "0 3 * * ? *", "enabled": True}})
+    new = describe(parameters, {**STACK, "queue": "others", "schedule": {"cron": "0 3 * * ? *", "enabled": False}})
+    assert [str(cause) for cause in input_causes(old, new)] == [
+        "stack queue: jobs → others",
+        "stack schedule.enabled: true → false",
+    ]
+    assert input_causes(old, old) == []
+
+
+def test_a_compiled_flow_that_a_stack_has_is_equal_to_it(parameters: CompiledFlow) -> None:
+    assert input_causes(describe(parameters, STACK), describe(parameters, {})) == []
+
+
+def test_what_an_older_flowinfra_deployed_is_compared_as_far_as_it_is_known(parameters: CompiledFlow) -> None:
+    old = {"flow": "F", "steps": {"start": {"memory": 4096}}}
+    new = {"flow": "F", "steps": {"start": {"memory": 8192}}}
+    assert [str(cause) for cause in input_causes(old, new)] == ["input steps.start.memory: 4096 → 8192"]

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from flowinfra.components import outputs
-from flowinfra.components.inputs import EVALUATED, describe, plain
+from flowinfra.components.inputs import EVALUATED, describe, overrides, plain
 from flowinfra.components.names import Names
 from flowinfra.components.plan import same_name_problems
+from flowinfra.model.compiled import Shape
 from tests.unit.components.compiled import compiled
 
 
@@ -45,6 +46,50 @@ def test_a_deploy_time_value_is_never_a_difference() -> None:
 def test_what_is_not_set_is_not_shown() -> None:
     described = describe(compiled("linear"), {"aws_tags": {}, "service_url": None})
     assert not {"namespace", "workflow_timeout", "compress", "configs", "aws_tags", "service_url"} & set(described)
+
+
+def test_what_the_flow_does_not_show_of_its_compile_is_named_and_what_it_shows_is_not_said_twice() -> None:
+    described = describe(compiled("overrides"), {})
+    shape = compiled("overrides").shape
+    assert set(described["overrides"]) == set(overrides(shape)) >= {"parameters.alpha", "steps.plain.memory"}
+    assert set(described["overrides"].values()) == {True}
+    assert "8192" not in json.dumps(described["overrides"])
+    read = described | describe(compiled("include_file"), {}) | describe(compiled("retry"), {})
+    assert read["parameters"]["raw"]["included"] == compiled("include_file").flow.parameters["raw"].included[:12]
+    assert not {"name_prefix", "with", "metadata", "partition", "settings", "env"} & set(read)
+
+
+def test_options_of_the_compile() -> None:
+    shape = Shape(
+        name_prefix="dev",
+        decospecs=("retry",),
+        image="python:3.12",
+        compute="FARGATE",
+        partition="aws-cn",
+        metadata="service",
+        environment="pypi",
+        settings={"METAFLOW_CARD_TYPE": "x"},
+        env={"SITE": "0123456789abcdef"},
+        extra=("--x",),
+        package_exclude=("*.md",),
+        batch_tags={"a": "b"},
+    )
+    described = describe(compiled("linear").model_copy(update={"shape": shape}), {})
+    plain_flow = describe(compiled("linear"), {})
+    assert {key: value for key, value in described.items() if plain_flow.get(key) != value} == {
+        "name_prefix": "dev",
+        "with": ["retry"],
+        "image": "python:3.12",
+        "compute": "FARGATE",
+        "partition": "aws-cn",
+        "metadata": "service",
+        "environment": "pypi",
+        "settings": {"METAFLOW_CARD_TYPE": "x"},
+        "env": {"SITE": "0123456789ab"},
+        "options": ["--x"],
+        "packaging": {"exclude": ["*.md"]},
+        "batch_tags": {"a": "b"},
+    }
 
 
 def test_source_files_carry_their_digests() -> None:
