@@ -48,13 +48,13 @@ def deploy() -> None:
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
         shape = platform_shape(stack)
         flows = compiled_flows(stack.flows, shape, deployment)
-        check_flows(flows, _existing(stack), deployment)
+        check_flows(flows, existing_platform(stack), deployment)
     except Problems as problems:
         count = len(problems.errors)
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
     except FlowInfraError as error:
         raise pulumi.RunError(str(error)) from None
-    settings = _created(stack) if stack.platform.create else _existing(stack)
+    settings = _created(stack) if stack.platform.create else existing_platform(stack)
     deployed = {flow.compiled.name: _component(flow, settings) for flow in flows}
     _export(deployed, settings)
 
@@ -136,7 +136,7 @@ def _deploy_time(request: CompileRequest | None, compiled: CompiledFlow, config:
     return deploy_time_values(request, compiled)
 
 
-def _existing(stack: StackConfig) -> PlatformSettings:
+def existing_platform(stack: StackConfig) -> PlatformSettings:
     """The platform that is there; in place of one that is still to be made, one with stand-ins to check with."""
     platform = stack.platform
     stand_in = _PLACEHOLDER if platform.create else None
