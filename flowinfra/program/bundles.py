@@ -22,8 +22,9 @@ from flowinfra.compiler import write_bundle
 from flowinfra.components.prepare import Deployment
 from flowinfra.errors import BundleError, ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
+from flowinfra.program.compiling import platform_shape
 from flowinfra.program.configuration import NAMESPACE, stack_file, stored_stack
-from flowinfra.program.deploy import StackFlow, compiled_flows, platform_shape
+from flowinfra.program.deploy import StackFlow, compiled_flows
 from flowinfra.program.mirrors import MIRRORS
 
 SUMS = "SHA256SUMS"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pulumi
 
-from flowinfra.compiler import CompileRequest, compile_flows, read_bundle, unreviewed_files
+from flowinfra.compiler import unreviewed_files
 from flowinfra.components import outputs
-from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
+from flowinfra.components.options import PlatformShape, compile_request, is_bundle
 from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
 from flowinfra.components.prepare import Deployment, deploy_time_values, planned
@@ -18,6 +18,7 @@ from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunc
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
+from flowinfra.program.compiling import compiled_configs, platform_shape
 from flowinfra.program.configuration import read_stack, stack_file
 
 _PLACEHOLDER = "being-created-00000000"
@@ -59,17 +60,6 @@ def deploy() -> None:
     _export(deployed, settings)
 
 
-def platform_shape(stack: StackConfig) -> PlatformShape:
-    """What of the platform changes what Metaflow produces."""
-    platform = stack.platform
-    return PlatformShape(
-        compute=platform.create.compute if platform.create else platform.compute,
-        partition=platform.partition,
-        metadata="service" if platform.service_url else "local",
-        name_prefix=stack.name_prefix,
-    )
-
-
 def compiled_flows(configs: Sequence[FlowConfig], shape: PlatformShape, deployment: Deployment) -> list[StackFlow]:
     """Compile the enabled flows in parallel, and read those that are compiled already.
 
@@ -77,32 +67,10 @@ def compiled_flows(configs: Sequence[FlowConfig], shape: PlatformShape, deployme
         Problems: everything that is wrong with any of them.
     """
     enabled = [config for config in configs if config.enabled]
-    requests = {
-        index: compile_request(config, shape, deployment.root)
-        for index, config in enumerate(enabled)
-        if not is_bundle(config)
-    }
-    problems: list[Exception] = []
-    compiled: dict[int, CompiledFlow] = {}
-    try:
-        compiled.update(zip(requests, compile_flows(list(requests.values())), strict=True))
-    except Problems as found:
-        problems += found.errors
-    except FlowInfraError as error:
-        problems.append(error)
-    for index, config in enumerate(enabled):
-        if index not in requests:
-            try:
-                compiled[index] = _bundle(config, shape, deployment.root)
-            except Problems as found:
-                problems += found.errors
-            except FlowInfraError as error:
-                problems.append(error)
-    if problems:
-        raise Problems(problems)
+    compiled = compiled_configs([(config, shape) for config in enabled], deployment.root)
     return [
-        StackFlow(config.flow, config, compiled[index], _deploy_time(requests.get(index), compiled[index], config))
-        for index, config in enumerate(enabled)
+        StackFlow(config.flow, config, flow, _deploy_time(config, shape, flow, deployment.root))
+        for config, flow in zip(enabled, compiled, strict=True)
     ]
 
 
@@ -121,16 +89,10 @@ def check_flows(flows: Sequence[StackFlow], settings: PlatformSettings, deployme
         raise Problems(problems)
 
 
-def _bundle(config: FlowConfig, shape: PlatformShape, root: Path) -> CompiledFlow:
-    compiled = read_bundle(root / config.flow)
-    if problems := shape_problems(compiled, config, shape, config.flow):
-        raise Problems(problems)
-    return compiled
-
-
-def _deploy_time(request: CompileRequest | None, compiled: CompiledFlow, config: FlowConfig) -> Mapping[str, Json]:
-    if request is None:
+def _deploy_time(config: FlowConfig, shape: PlatformShape, compiled: CompiledFlow, root: Path) -> Mapping[str, Json]:
+    if is_bundle(config):
         return config.deploy_time
+    request = compile_request(config, shape, root)
     if untracked := unreviewed_files(compiled, request.flow):
         pulumi.log.warn(f"{request.label}: packaged, but not tracked by git: {', '.join(untracked)}")
     return deploy_time_values(request, compiled)

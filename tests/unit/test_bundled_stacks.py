@@ -18,7 +18,8 @@ from flowinfra.components.prepare import Deployment
 from flowinfra.errors import BundleError, Problems
 from flowinfra.model.stack import parse_stack
 from flowinfra.program.bundles import Bundled, bundle_stacks
-from flowinfra.program.deploy import compiled_flows, platform_shape
+from flowinfra.program.compiling import platform_shape
+from flowinfra.program.deploy import compiled_flows
 
 FLOWS = Path(__file__).parents[1] / "flows"
 PLATFORM = {"bucket": "bkt", "queue": "jobs", "table": "tbl"}

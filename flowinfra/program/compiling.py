@@ -1,0 +1,64 @@
+"""The flows of stacks, compiled: by configuration alone, without Pulumi."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flowinfra.compiler import CompileRequest, compile_flows, read_bundle
+from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
+from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.stack import FlowConfig, StackConfig
+
+
+def platform_shape(stack: StackConfig) -> PlatformShape:
+    """What of the platform changes what Metaflow produces."""
+    platform = stack.platform
+    return PlatformShape(
+        compute=platform.create.compute if platform.create else platform.compute,
+        partition=platform.partition,
+        metadata="service" if platform.service_url else "local",
+        name_prefix=stack.name_prefix,
+    )
+
+
+def compiled_configs(configs: Sequence[tuple[FlowConfig, PlatformShape]], root: Path) -> list[CompiledFlow]:
+    """Compile flows in parallel, of any number of stacks, and read those that are compiled already.
+
+    Args:
+        configs: each flow with the shape of its stack's platform.
+        root: the folder that paths are relative to.
+
+    Raises:
+        Problems: everything that is wrong with any of them.
+    """
+    problems: list[Exception] = []
+    requests: dict[int, CompileRequest] = {}
+    compiled: dict[int, CompiledFlow] = {}
+    for index, (config, shape) in enumerate(configs):
+        try:
+            if is_bundle(config):
+                compiled[index] = _bundle(config, shape, root)
+            else:
+                requests[index] = compile_request(config, shape, root)
+        except Problems as found:
+            problems += found.errors
+        except FlowInfraError as error:
+            problems.append(error)
+    try:
+        compiled.update(zip(requests, compile_flows(list(requests.values())), strict=True))
+    except Problems as found:
+        problems += found.errors
+    except FlowInfraError as error:
+        problems.append(error)
+    if problems:
+        raise Problems(problems)
+    return [compiled[index] for index in range(len(configs))]
+
+
+def _bundle(config: FlowConfig, shape: PlatformShape, root: Path) -> CompiledFlow:
+    compiled = read_bundle(root / config.flow)
+    if problems := shape_problems(compiled, config, shape, config.flow):
+        raise Problems(problems)
+    return compiled
