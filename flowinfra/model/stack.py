@@ -79,6 +79,7 @@ class FlowDefaults(Config):
     """What a stack may set for all its flows: every key of a flow but `flow` and `name`."""
 
     target: Literal["step-functions"] = "step-functions"
+    """What runs the flow."""
     with_: list[str] = Field(default=[], alias="with")
     """Decorators as `--with` takes them."""
     tags: list[str] | dict[str, str] = []

@@ -16,6 +16,7 @@ from flowinfra.model.compiled import Json
 from flowinfra.model.stack import StackConfig, check_stack, parse_stack
 from flowinfra.program import stack_yaml
 from flowinfra.program.mirrors import MIRRORS, Source, resolve
+from flowinfra.program.previews import on_own_branch
 
 NAMESPACE = "flowinfra:"
 _TEXT = {"name_prefix", MIRRORS}
@@ -109,7 +110,8 @@ def _resolved(source: Source, file: StackFile) -> StackConfig:
         found = sorted(glob.glob(pattern, root_dir=file.root, recursive=True))  # noqa: PTH207
         return [path for path in found if (file.root / path).is_file()]
 
-    return parse_stack(resolve(source, lambda stack: _stored_source(file.of(stack)), files), file.label)
+    resolved = resolve(source, lambda stack: _stored_source(file.of(stack)), files)
+    return on_own_branch(parse_stack(resolved, file.label))
 
 
 def _stored_source(file: StackFile) -> Source:
