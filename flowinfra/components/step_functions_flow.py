@@ -5,27 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, TypedDict, TypeVar
-from weakref import WeakKeyDictionary
 
 import pulumi
 import pulumi_aws as aws
-from pulumi.runtime.settings import get_monitor
-from pulumi.stash import Stash
 from typing_extensions import Required
 
-from flowinfra.compiler import blob_path
-from flowinfra.components import limits, outputs
-from flowinfra.components.inputs import SHORT, describe
+from flowinfra.components import datastore, limits, outputs
+from flowinfra.components.deployed_parameters import deployed_parameters
+from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.plan import EVENTS, EXECUTION, JOBS, STATES, FlowPlan, check, cloud_control_state, same_name
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Deployment, PreparedFlow, prepare
+from flowinfra.components.running import claim, project_root
 from flowinfra.components.site import Site
 from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, canonical_json
+from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
 
 T = TypeVar("T")
 _With = TypedDict("_With", {"with": Sequence[str]}, total=False)
@@ -112,7 +110,8 @@ class StepFunctionsFlow(pulumi.ComponentResource):
             deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
             prepared = prepare(name, args, deployment)
             by = origin(deployment.root)
-            _claim(prepared.plan.name, name)
+            machine_name = prepared.plan.name
+            claim(f"state machine {machine_name}", name, partial(same_name, machine_name))
         except FlowInfraError as error:
             raise pulumi.RunError(str(error)) from None
         plan, settings = prepared.plan, _checked(prepared)
@@ -122,7 +121,8 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         roles, granted = _roles(making)
         # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
         binding = replace(making, settings=replace(settings, job_role=roles[JOBS], execution_role=roles.get(EXECUTION)))
-        objects = [*_files(making), *_commands(binding)]
+        files = datastore.files(name, plan.compiled, settings.bucket, settings.prefix, plan.object_tags, making.child)
+        objects = [*files, *_commands(binding)]
         jobs = _job_definitions(binding)
         machine = _state_machine(making, _definition(binding, jobs), roles[STATES], [*granted, *objects])
         if plan.compiled.step_functions.schedule is not None:
@@ -243,21 +243,6 @@ def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Res
     return [inline, *attached]
 
 
-def _files(making: _Making) -> list[pulumi.Resource]:
-    """Code package and files that the tasks read. A key is its content: the path of the local file is no difference."""
-    return [
-        aws.s3.BucketObjectv2(
-            _object_name(making, digest),
-            key=f"{making.settings.prefix}/{entry.key}",
-            source=pulumi.FileAsset(str(blob_path(entry.sha256))),
-            opts=making.options(ignore_changes=["source"], retain_on_delete=True),
-            **_object_arguments(making, entry),
-        )
-        for digest, entry in making.plan.compiled.objects.items()
-        if entry.text is None
-    ]
-
-
 def _commands(making: _Making) -> list[pulumi.Resource]:
     """Commands of steps that are kept in the datastore (`compress`), with the stack's identity in them."""
     plan, prefix = making.plan, making.settings.prefix
@@ -267,28 +252,14 @@ def _commands(making: _Making) -> list[pulumi.Resource]:
     bound = pulumi.Output.from_input(making.on_site(lambda site: plan.bound(site).commands))
     return [
         aws.s3.BucketObjectv2(
-            _object_name(making, digest),
+            datastore.object_name(making.name, digest, entry),
             key=pulumi.Output.concat(prefix, "/", bound[digest].key),
             content=bound[digest].text,
             opts=making.options(retain_on_delete=True),
-            **_object_arguments(making, entry),
+            **datastore.object_arguments(entry, making.settings.bucket, plan.object_tags),
         )
         for digest, entry in entries.items()
     ]
-
-
-def _object_name(making: _Making, digest: str) -> str:
-    return f"{making.name}-{making.plan.compiled.objects[digest].kind}-{digest[:SHORT]}"
-
-
-def _object_arguments(making: _Making, entry: DatastoreObject) -> dict[str, Any]:
-    return {
-        "bucket": making.settings.bucket,
-        "metadata": entry.metadata or None,
-        # artifacts have another checksum, which lets `gc` find these among millions by listing
-        "checksum_algorithm": "SHA256",
-        "tags": making.plan.object_tags(entry.kind),
-    }
 
 
 def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:
@@ -335,22 +306,9 @@ def _definition(making: _Making, jobs: Mapping[str, aws.batch.JobDefinition]) ->
 
     return pulumi.Output.all(
         site=making.on_site(lambda site: site),
-        parameters=_parameters(making),
+        parameters=deployed_parameters(making.name, making.plan.compiled, making.plan.parameters, making.child),
         revisions={step: job.revision for step, job in jobs.items()},
     ).apply(text)
-
-
-def _parameters(making: _Making) -> pulumi.Input[str]:
-    """Deploy-time values as JSON text: those of the first `up` of this version, until the flow changes."""
-    values = canonical_json(dict(making.plan.parameters))
-    if not making.plan.parameters:
-        return values
-    stash = Stash(
-        f"{making.name}-parameters",
-        input=values,
-        opts=making.options(ignore_changes=["input"], replacement_trigger=making.plan.compiled.digest),
-    )
-    return stash.output
 
 
 def _state_machine(
@@ -419,43 +377,16 @@ def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str]
 def _shown(prepared: PreparedFlow) -> dict[str, Any]:
     """The component's inputs: the flow in human terms."""
     plan, settings = prepared.plan, prepared.settings
-    schedule = plan.compiled.flow.schedule
-    return describe(
+    return describe_deployed(
         plan.compiled,
+        prepared.schedule_enabled,
         {
-            "schedule": schedule and {"cron": schedule.cron, "enabled": prepared.schedule_enabled},
             "datastore": settings.on_site(lambda site: site.datastore),
             "queue": settings.queue,
-            "table": settings.table if "table" in plan.compiled.placeholders else None,
+            "table": settings.table,
             "service_url": settings.service_url,
-            "log_retention_days": settings.log_retention_days if plan.compiled.step_functions.log_history else None,
-            "compute": settings.compute,
+            "log_retention_days": settings.log_retention_days,
             "aws_tags": dict(plan.aws_tags),
             "job_policies": list(plan.job_policies),
         },
     )
-
-
-def project_root() -> Path:
-    """The folder of Pulumi.yaml, which paths in the configuration are relative to."""
-    given = Path(pulumi.get_root_directory() or ".")
-    here = Path.cwd()
-    for folder in (given, here, *here.parents):
-        if (folder / "Pulumi.yaml").is_file():
-            return folder.resolve()
-    return here
-
-
-_CLAIMS: WeakKeyDictionary[object, dict[str, str]] = WeakKeyDictionary()
-"""Deployment (Pulumi's monitor) → state machine → component: what one program may make once."""
-
-
-def _claim(state_machine: str, component: str) -> None:
-    """Refuse a second flow of one name, which AWS would take for an update of the first."""
-    monitor = get_monitor()
-    if monitor is None:
-        return
-    claimed = _CLAIMS.setdefault(monitor, {})
-    if state_machine in claimed:
-        raise same_name(state_machine, claimed[state_machine], component)
-    claimed[state_machine] = component

@@ -14,12 +14,14 @@ from flowinfra.components.options import PlatformShape, compile_request, is_bund
 from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
 from flowinfra.components.prepare import Deployment, deploy_time_values, planned
-from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs, project_root
+from flowinfra.components.running import project_root
+from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.program.compiling import compiled_configs, platform_shape
 from flowinfra.program.configuration import read_stack, stack_file
+from flowinfra.program.previews import refuse_production
 
 _PLACEHOLDER = "being-created-00000000"
 """Stands for a name of a platform that is made after the checks."""
@@ -49,6 +51,7 @@ def deploy() -> None:
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
         shape = platform_shape(stack)
         flows = compiled_flows(stack.flows, shape, deployment)
+        refuse_production(stack, {flow.label: flow.compiled for flow in flows})
         check_flows(flows, existing_platform(stack), deployment)
     except Problems as problems:
         count = len(problems.errors)

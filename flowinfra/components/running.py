@@ -1,0 +1,43 @@
+"""The Pulumi program that is running: its project's folder, and what it has made once already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import pulumi
+from pulumi.runtime.settings import get_monitor
+
+from flowinfra.errors import FlowInfraError
+
+
+def project_root() -> Path:
+    """The folder of Pulumi.yaml, which paths in the configuration are relative to."""
+    given = Path(pulumi.get_root_directory() or ".")
+    here = Path.cwd()
+    for folder in (given, here, *here.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            return folder.resolve()
+    return here
+
+
+_CLAIMS: WeakKeyDictionary[object, dict[str, str]] = WeakKeyDictionary()
+"""Deployment (Pulumi's monitor) → what one program may make once → component."""
+
+
+def claim(thing: str, component: str, twice: Callable[[str, str], FlowInfraError]) -> None:
+    """Refuse a second flow of one name, which the cloud would take for an update of the first.
+
+    Args:
+        thing: what it is, unique among all targets.
+        component: whose it is to be.
+        twice: the error, of the component that has it already and this one.
+    """
+    monitor = get_monitor()
+    if monitor is None:
+        return
+    claimed = _CLAIMS.setdefault(monitor, {})
+    if thing in claimed:
+        raise twice(claimed[thing], component)
+    claimed[thing] = component
