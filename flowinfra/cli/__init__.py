@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "why": "say which input made two compiled flows differ",
     "report": "what a preview changes, in the flow's words: text, Markdown or HTML",
     "schema": "JSON schema of a stack's file, for editors",
+    "preview-stack": "a short-lived stack per pull request: up, down",
     "gc": "remove retained job definitions and objects that nothing refers to",
     "recover": "mend a stack's state after a deploy that was killed",
     "pull": "make runs visible to the Client API where there is no metadata service",

@@ -210,6 +210,19 @@ class PlatformConfig(Config):
     """Of execution histories (`log_history`)."""
 
 
+class PreviewConfig(Config):
+    """What makes a stack a preview stack: written by `flowinfra preview-stack`, not by hand."""
+
+    name: str
+    """As it was asked for: a git branch, for example."""
+    of: str
+    """The stack that it mirrors."""
+    branch: str
+    """Of its @project flows."""
+    datastore: str
+    """`s3://bucket/prefix` of its own, which goes with it."""
+
+
 class StackConfig(Config):
     """A stack's whole configuration."""
 
@@ -223,6 +236,8 @@ class StackConfig(Config):
     """The stack's flows; with `mirrors`, what differs from the flows of that stack."""
     mirrors: str | None = Field(default=None, min_length=1)
     """Another stack, whose flows this one has."""
+    preview: PreviewConfig | None = None
+    """The mark of a preview stack."""
 
 
 def check_stack(values: Mapping[str, Json], source: str) -> StackConfig:

@@ -1,0 +1,43 @@
+"""A preview stack has a @project branch of its own and is never production."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowinfra.errors import Problems
+from flowinfra.model.stack import StackConfig, parse_stack
+from flowinfra.program.previews import on_own_branch, refuse_production
+from tests.unit.components.compiled import compiled
+
+FLOWS = [
+    {"flow": "plain.py"},
+    {"flow": "production.py", "production": True},
+    {"flow": "branch.py", "branch": "dev"},
+    {"flow": "both.py", "branch": "dev", "production": True},
+    {"flow": "off.py", "branch": "dev", "enabled": False},
+]
+MARK = {"name": "pr-42", "of": "dev", "branch": "pr_42", "datastore": "s3://b/metaflow/previews/pr-42"}
+
+
+def stack(**more: object) -> StackConfig:
+    values = {"platform": {"bucket": "bkt", "queue": "jobs"}, "flows": FLOWS, **more}
+    return parse_stack(values, "Pulumi.pr-42.yaml")
+
+
+def test_project_flows_are_on_its_own_branch() -> None:
+    found = on_own_branch(stack(preview=MARK)).flows
+    assert [(flow.branch, flow.production) for flow in found] == [(None, False), *[("pr_42", False)] * 4]
+    assert [flow.enabled for flow in found] == [True] * 4 + [False]
+
+
+def test_other_stacks_stay_as_they_are() -> None:
+    assert on_own_branch(stack()) == stack()
+
+
+def test_production_in_the_code_is_refused() -> None:
+    flows = {"flows/plain.py": compiled("linear"), "flows/prod.py": compiled("project_production")}
+    refuse_production(stack(), flows)
+    with pytest.raises(Problems) as raised:
+        refuse_production(stack(preview=MARK), flows)
+    assert str(raised.value).startswith("- flows/prod.py: is production by its own @project decorator")
+    assert len(raised.value.errors) == 1
