@@ -52,6 +52,25 @@ def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str,
     return {name: plain(value) for name, value in described.items() if _told(value)}
 
 
+def describe_deployed(compiled: CompiledFlow, schedule_enabled: bool, bound: Mapping[str, Any]) -> dict[str, Any]:
+    """The component's inputs in a stack; `bound`: what the stack binds, of which the flow may not need all.
+
+    Values that are not known yet may be Outputs.
+    """
+    schedule, shape = compiled.flow.schedule, compiled.shape
+    unused = {
+        "table": "table" not in compiled.placeholders,
+        "log_retention_days": not shape.log_history,
+    }
+    return describe(
+        compiled,
+        {
+            "schedule": schedule and {**schedule.model_dump(exclude_none=True), "enabled": schedule_enabled},
+            **{name: value for name, value in bound.items() if not unused.get(name)},
+        },
+    )
+
+
 def plain(value: Any) -> Any:
     """JSON-like data without what reads badly: a whole number is never `100.0`, a tuple is a list."""
     if isinstance(value, float) and value.is_integer():
