@@ -6,6 +6,7 @@ import glob
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def stored_stack(root: Path, stack: str) -> StackConfig:
         Problems: everything that is wrong with it.
     """
     file = stack_file(root, stack)
-    return _resolved(_stored_source(file), file)
+    return _resolved(stored_source(file), file)
 
 
 def stored(file: StackFile) -> dict[str, Json]:
@@ -90,7 +91,10 @@ def stored(file: StackFile) -> dict[str, Json]:
     try:
         text = file.path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"there is no stack {file.stack!r}: {file.label} does not exist") from None
+        known = ", ".join(known_stacks(file)) or "none"
+        raise ConfigError(
+            f"there is no stack {file.stack!r}: {file.label} does not exist; the project has: {known}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file.label} cannot be read: {error}") from None
     values: dict[str, Json] = {}
@@ -102,19 +106,31 @@ def stored(file: StackFile) -> dict[str, Json]:
     return values
 
 
+def known_stacks(file: StackFile) -> list[str]:
+    """Stacks that have a file beside this one."""
+    names = (path.name for path in file.path.parent.glob("Pulumi.*.yaml"))
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
+
+
 def _resolved(source: Source, file: StackFile) -> StackConfig:
     """One entry per flow, each with the stack's defaults."""
-
-    def files(pattern: str) -> Sequence[str]:
-        # pathlib's would look into hidden folders too (.venv)
-        found = sorted(glob.glob(pattern, root_dir=file.root, recursive=True))  # noqa: PTH207
-        return [path for path in found if (file.root / path).is_file()]
-
-    resolved = resolve(source, lambda stack: _stored_source(file.of(stack)), files)
+    resolved = resolve(source, lambda stack: stored_source(file.of(stack)), partial(flow_files, file.root))
     return on_own_branch(parse_stack(resolved, file.label))
 
 
-def _stored_source(file: StackFile) -> Source:
+def flow_files(root: Path, pattern: str) -> Sequence[str]:
+    """Files that a glob of `flows` matches, from the project's folder."""
+    # pathlib's would look into hidden folders too (.venv)
+    found = sorted(glob.glob(pattern, root_dir=root, recursive=True))  # noqa: PTH207
+    return [path for path in found if (root / path).is_file()]
+
+
+def stored_source(file: StackFile) -> Source:
+    """What a stack's own file says, checked, without what it takes from another stack.
+
+    Raises:
+        ConfigError, Problems: as `stored_stack` does.
+    """
     values = stored(file)
     secrets = [f"{NAMESPACE}{key}" for key, value in values.items() if any(_secure(value, key))]
     if problems := list(_secret_problems(secrets, file)):

@@ -83,7 +83,7 @@ def test_a_cycle_is_refused(tmp_path: Path) -> None:
 
 def test_a_stack_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     text = problem(tmp_path, "dev", dev={"platform": PLATFORM, "mirrors": "prodd"})
-    assert "there is no stack 'prodd': stacks/Pulumi.prodd.yaml does not exist" in text
+    assert "there is no stack 'prodd': stacks/Pulumi.prodd.yaml does not exist; the project has: dev" in text
 
 
 def test_an_override_of_a_flow_that_is_not_there_is_refused(tmp_path: Path) -> None:
