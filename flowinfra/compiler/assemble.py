@@ -15,6 +15,7 @@ from flowinfra.compiler import step_functions
 from flowinfra.compiler.package import Package, Selection, compress, repack
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording
 from flowinfra.compiler.request import CompileRequest, recorded_shape
+from flowinfra.compiler.request import given as given_placeholders
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import (
     GRAMMARS,
@@ -155,7 +156,7 @@ def _refuse_marks(request: CompileRequest, described: Mapping[str, Any], package
     """The mark in the flow's own text would be bound like ours."""
     if MARK in json.dumps(sorted(package.files)):
         raise CompileError(f"{request.label}: a packaged file's name holds {MARK!r}; rename it")
-    given = {MARK + name for name in ("queue", "job-role", "execution-role")}
+    given = {MARK + name for name in given_placeholders(request.target)}
     for pointer, text in marked(dict(described)):
         if text not in given:
             raise CompileError(

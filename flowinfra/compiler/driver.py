@@ -292,7 +292,7 @@ class Session:
                 session.flow = {}
                 # Metaflow packages the module of a flow's own decorators by this second name, which means this file
                 sys.modules["__mp_main__"] = sys.modules["__main__"]
-                apply_overrides(type(flow), request)
+                apply_overrides(type(flow), request, target.COMPUTE)
                 with parameters.flow_context(type(flow)):
                     # this import gives the command line the options of this very flow
                     code = internals("metaflow.cli").main(
@@ -427,7 +427,7 @@ def refuse_what_the_flow_has_not(flow: Any, request: dict[str, Any]) -> None:
             raise Refusal("unknown-config", json.dumps({"name": name, "known": sorted(known)}))
 
 
-def apply_overrides(flow_class: Any, request: dict[str, Any]) -> None:
+def apply_overrides(flow_class: Any, request: dict[str, Any], compute: str) -> None:
     """An environment's own parameters, schedule and step settings, by Metaflow's mutator API and Parameter fields."""
     parameter_type = internals("metaflow.parameters").Parameter
     mutable_flow = internals("metaflow.user_decorators.mutable_flow").MutableFlow
@@ -449,7 +449,7 @@ def apply_overrides(flow_class: Any, request: dict[str, Any]) -> None:
     for name, changes in request["steps"].items():
         if name not in steps:
             raise Refusal("unknown-step", json.dumps({"name": name, "known": sorted(steps)}))
-        override_step(mutable_step(flow_class, steps[name], **origin), steps[name], changes)
+        override_step(mutable_step(flow_class, steps[name], **origin), steps[name], changes, compute)
 
 
 def _class_parameters(flow_class: Any, parameter_type: type) -> list[tuple[str, Any]]:
@@ -479,28 +479,27 @@ STEP_OVERRIDES = {
     "cpu": ("resources", "cpu"),
     "gpu": ("resources", "gpu"),
     "memory": ("resources", "memory"),
-    "image": ("batch", "image"),
-    "queue": ("batch", "queue"),
     "retries": ("retry", "times"),
     "timeout": ("timeout", "seconds"),
     "environment": ("environment", "vars"),
 }
+"""Override of a step → decorator and attribute; all others are attributes of the target's compute decorator."""
 
 
-def override_step(mutable: Any, step: Any, changes: dict[str, Any]) -> None:
+def override_step(mutable: Any, step: Any, changes: dict[str, Any], compute: str) -> None:
     """Set attributes of a step's decorators, adding a decorator where there is none."""
     present = {decorator.name: decorator for decorator in step.decorators}
     wanted: dict[str, dict[str, Any]] = {}
     for option, value in changes.items():
-        name, attribute = STEP_OVERRIDES[option]
+        name, attribute = STEP_OVERRIDES.get(option, (compute, option))
         if option == "timeout" and "timeout" in present:
             _check_shorter(step, present["timeout"], value)
         if option == "environment" and "environment" in present:
             value = {**present["environment"].attributes["vars"], **value}
         wanted.setdefault(name, {})[attribute] = value
-        # Metaflow takes the larger of @resources and @batch
-        if name == "resources" and "batch" in present:
-            wanted.setdefault("batch", {})[attribute] = value
+        # Metaflow takes the larger of @resources and what the compute decorator says
+        if name == "resources" and compute in present:
+            wanted.setdefault(compute, {})[attribute] = value
     for name, attributes in wanted.items():
         kept = {}
         if name in present:

@@ -1,7 +1,7 @@
 """`step-functions create`: where the driver stands in it, and what an empty AWS account answers it.
 
 Runs in the flow's interpreter beside driver.py: standard library only. Every target has such a file, with the same
-three names.
+four names.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ COMMAND = "metaflow.plugins.aws.step_functions.step_functions_cli"
 
 MAKER = "metaflow.plugins.aws.step_functions.step_functions"
 """Module that makes what is sent, with `deploy_time_eval`."""
+
+COMPUTE = "batch"
+"""Name of the decorator that holds a step's compute."""
 
 
 def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:

@@ -9,37 +9,35 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowinfra.compiler.request_step_functions import STEP_FUNCTIONS
+from flowinfra.compiler.target import TargetRequest
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import MARK, Json, Shape
 
-TARGETS = ("step-functions",)
+_REQUESTS: Mapping[str, TargetRequest] = {"step-functions": STEP_FUNCTIONS}
+"""Target → its part of a request."""
+
+TARGETS = tuple(_REQUESTS)
 
 IDENTITY_SETTINGS = {
     "METAFLOW_DATASTORE_SYSROOT_S3": "bucket and prefix",
     "METAFLOW_CONDA_PACKAGE_S3ROOT": "bucket and prefix",
-    "METAFLOW_BATCH_JOB_QUEUE": "queue",
-    "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": "job_role",
-    "METAFLOW_ECS_FARGATE_EXECUTION_ROLE": "execution_role",
-    "METAFLOW_SFN_IAM_ROLE": "states_role",
-    "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": "events_role",
-    "METAFLOW_SFN_DYNAMO_DB_TABLE": "table",
-    "METAFLOW_SFN_EXECUTION_LOG_GROUP_ARN": "log_history",
     "METAFLOW_SERVICE_URL": "service_url",
     "METAFLOW_SERVICE_INTERNAL_URL": "service_url",
     "METAFLOW_SERVICE_AUTH_KEY": "service_auth_secret",
     "METAFLOW_SERVICE_HEADERS": "service_auth_secret",
+    **{name: key for part in _REQUESTS.values() for name, key in part.identity_settings.items()},
 }
-"""Settings that are a stack's identity → the platform's key that binds them."""
+"""Settings that are a stack's identity, whatever the target → the platform's key that binds them."""
 
 SHAPE_SETTINGS = {
-    "METAFLOW_SFN_STATE_MACHINE_PREFIX": "name_prefix",
     "METAFLOW_DEFAULT_METADATA": "the platform's service_url",
-    "METAFLOW_BATCH_CONTAINER_IMAGE": "image",
     "METAFLOW_USER": "nothing: the owner is fixed",
     "METAFLOW_PROFILE": "settings of its own",
     "METAFLOW_HOME": "settings of its own",
+    **{name: key for part in _REQUESTS.values() for name, key in part.shape_settings.items()},
 }
-"""Settings that have a key of their own."""
+"""Settings that have a key of their own, whatever the target."""
 
 IDENTITY_OPTIONS = (
     "--authorize",
@@ -48,7 +46,8 @@ IDENTITY_OPTIONS = (
     "--only-json",
     "--deployer-attribute-file",
 )
-STEP_OVERRIDES = ("cpu", "environment", "gpu", "image", "memory", "queue", "retries", "timeout")
+STEP_OVERRIDES = ("cpu", "environment", "gpu", "image", "memory", "retries", "timeout")
+"""Overrides of a step that every target has."""
 
 # tags and namespace stand unquoted in the shell words of each step's command
 _SHELL_WORD = re.compile(r"[\w.,:@%+=/-]+")
@@ -95,6 +94,8 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
 
     if request.target not in TARGETS:
         yield problem(f"unknown target {request.target!r}; known: {', '.join(TARGETS)}")
+    else:
+        yield from (problem(message) for message in _target_problems(request))
     if not request.flow.is_file():
         what = "is a folder" if request.flow.is_dir() else "does not exist"
         yield problem(f"{what}; give the .py file of a Metaflow flow")
@@ -123,10 +124,6 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
             yield problem(
                 f"option {option.split('=', 1)[0]} is not for compiling: tokens and owners are bound per stack"
             )
-    for step, changes in request.shape.steps.items():
-        for key in changes:
-            if key not in STEP_OVERRIDES:
-                yield problem(f"steps.{step}: unknown override {key!r}; known: {', '.join(STEP_OVERRIDES)}")
     words = {"tags": request.shape.tags, "namespace": (request.shape.namespace or "-",)}
     for key, values in words.items():
         for value in values:
@@ -139,6 +136,26 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
         yield problem(f"branch: {request.shape.branch!r} holds characters other than letters, digits, _ . and -")
     if MARK in request.shape.model_dump_json():
         yield problem(f"an option holds {MARK!r}, which marks values that a stack binds; choose another text")
+
+
+def _target_problems(request: CompileRequest) -> Iterator[str]:
+    """What the target does not have, or has no use for."""
+    shape, mine = request.shape, _REQUESTS[request.target]
+    for name in sorted(set().union(*(part.options for part in _REQUESTS.values())) - mine.options):
+        if getattr(shape, name) != Shape.model_fields[name].get_default(call_default_factory=True):
+            owners = ", ".join(target for target, part in _REQUESTS.items() if name in part.options)
+            yield f"{name} is no option of target {request.target} (but of {owners}); leave it out"
+    known = sorted({*STEP_OVERRIDES, *mine.overrides})
+    for step, changes in shape.steps.items():
+        for key in changes:
+            if key not in known:
+                yield f"steps.{step}: unknown override {key!r}; known: {', '.join(known)}"
+    yield from mine.problems(shape)
+
+
+def given(target: str) -> frozenset[str]:
+    """Placeholders that the compute decorator of a target's step holds."""
+    return _REQUESTS[target].given
 
 
 def arguments(request: CompileRequest) -> list[str]:
@@ -160,23 +177,7 @@ def arguments(request: CompileRequest) -> list[str]:
         top += ["--branch", shape.branch]
     if shape.production:
         top.append("--production")
-    create = ["step-functions", *(["--name", shape.name] if shape.name else []), "create"]
-    for tag in shape.tags:
-        create += ["--tag", tag]
-    for key, value in sorted(shape.batch_tags.items()):
-        create += ["--aws-batch-tag", f"{key}={value}"]
-    if shape.namespace is not None:
-        create += ["--namespace", shape.namespace]
-    create.append(f"--max-workers={shape.max_workers}")
-    if shape.workflow_timeout is not None:
-        create.append(f"--workflow-timeout={shape.workflow_timeout}")
-    if shape.log_history:
-        create.append("--log-execution-history")
-    if shape.distributed_map:
-        create.append("--use-distributed-map")
-    if shape.compress:
-        create.append("--compress-state-machine")
-    return [*top, *create, *shape.extra]
+    return [*top, *_REQUESTS[request.target].command(shape), *shape.extra]
 
 
 def config_texts(request: CompileRequest) -> dict[str, str]:
@@ -197,28 +198,12 @@ def settings(request: CompileRequest) -> dict[str, str]:
         "METAFLOW_DEFAULT_DATASTORE": "s3",
         "METAFLOW_DEFAULT_METADATA": shape.metadata,
         "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{MARK}bucket/{MARK}prefix",
-        "METAFLOW_BATCH_JOB_QUEUE": f"{MARK}queue",
-        "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": f"{MARK}job-role",
-        "METAFLOW_SFN_DYNAMO_DB_TABLE": f"{MARK}table",
         "METAFLOW_USER": f"{MARK}owner",
-        # Metaflow takes the partition of state machine resources from this role; the component sets the role itself
-        "METAFLOW_SFN_IAM_ROLE": f"arn:{shape.partition}:iam::000000000000:role/states",
-        "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": f"arn:{shape.partition}:iam::000000000000:role/events",
-        "METAFLOW_SFN_EXECUTION_LOG_GROUP_ARN": "log-group",
     }
-    if shape.compute == "FARGATE":
-        values["METAFLOW_ECS_FARGATE_EXECUTION_ROLE"] = f"{MARK}execution-role"
     if shape.metadata == "service":
         values["METAFLOW_SERVICE_URL"] = f"{MARK}service-url"
         values["METAFLOW_SERVICE_VERSION_CHECK"] = ""
-    if shape.image:
-        values["METAFLOW_BATCH_CONTAINER_IMAGE"] = shape.image
-    if shape.batch_tags:
-        # Metaflow tags no job at all unless it is told to
-        values["METAFLOW_BATCH_EMIT_TAGS"] = "1"
-    if shape.name_prefix:
-        values["METAFLOW_SFN_STATE_MACHINE_PREFIX"] = shape.name_prefix
-    return {**values, **shape.settings}
+    return {**values, **_REQUESTS[request.target].settings(shape), **shape.settings}
 
 
 def recorded_shape(request: CompileRequest, python: str) -> Shape:

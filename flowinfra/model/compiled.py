@@ -12,7 +12,16 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -287,6 +296,16 @@ class Shape(Model):
     """METAFLOW_* settings; the metadata service's key is refused here."""
     extra: tuple[str, ...] = ()
     """Other options of Metaflow's own command."""
+
+    @model_serializer(mode="wrap")
+    def _chosen(self, dump: SerializerFunctionWrapHandler) -> dict[str, Json]:
+        """What is not at its default: an option that other targets or later versions have changes no flow's digest."""
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in dump(self).items()
+            if getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
 
 
 class ArgoTarget(Model):

@@ -23,11 +23,12 @@ class Construct:
     config_files: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
 
-    def request(self, **more: Any) -> CompileRequest:
+    def request(self, target: str = "step-functions", **more: Any) -> CompileRequest:
         """The request that compiles this construct."""
         folder = FLOWS / (self.flow or self.name)
         return CompileRequest(
             flow=folder / "flow.py",
+            target=target,
             shape=Shape.model_validate(self.shape),
             config_files={name: folder / path for name, path in self.config_files.items()},
             env=self.env,

@@ -15,14 +15,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import CompiledFlow
-from tests.unit.constructs import TESTS
+from tests.unit.constructs import TESTS, Construct
 
 GOLDEN = TESTS / "golden"
 
 
-def golden_path(construct: str) -> Path:
-    return GOLDEN / construct / "step-functions.json"
+def golden_path(construct: str, target: str = "step-functions") -> Path:
+    """What a construct compiles to for a target."""
+    return GOLDEN / construct / f"{target}.json"
+
+
+def refusal_path(construct: str, target: str) -> Path:
+    """With what words a construct is refused for a target."""
+    return GOLDEN / construct / f"{target}.refused.txt"
+
+
+def render_refusal(construct: Construct, error: FlowInfraError) -> str:
+    """The text of a golden file of a construct that a target does not take: the error without the flow's path."""
+    return str(error).replace(str(construct.request().flow), "<flow>") + "\n"
 
 
 def render(compiled: CompiledFlow) -> str:

@@ -10,20 +10,29 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from flowinfra.compiler import compile_flow
+from flowinfra.compiler.request import TARGETS
+from flowinfra.errors import FlowInfraError
 from tests.unit.constructs import CONSTRUCTS, Construct
-from tests.unit.golden import GOLDEN, golden_path, render
+from tests.unit.golden import GOLDEN, golden_path, refusal_path, render, render_refusal
 
 NAMES = [construct.name for construct in CONSTRUCTS]
 
 
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("construct", CONSTRUCTS, ids=NAMES)
-def test_compiles_to_its_golden_file(construct: Construct, request: pytest.FixtureRequest) -> None:
-    text = render(compile_flow(construct.request()))
-    path = golden_path(construct.name)
+def test_compiles_to_its_golden_file(construct: Construct, target: str, request: pytest.FixtureRequest) -> None:
+    path, other = golden_path(construct.name, target), refusal_path(construct.name, target)
+    try:
+        text = render(compile_flow(construct.request(target)))
+    except FlowInfraError as error:
+        text = render_refusal(construct, error)
+        path, other = other, path
     if request.config.getoption("--update-golden"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        other.unlink(missing_ok=True)
     assert text == path.read_text(encoding="utf-8"), "`make golden` renews the file if the change is meant"
+    assert not other.exists()
 
 
 @pytest.fixture
@@ -36,11 +45,13 @@ def finished(request: pytest.FixtureRequest) -> None:
 @pytest.mark.usefixtures("finished")
 def test_every_golden_file_has_a_construct() -> None:
     assert sorted(path.name for path in GOLDEN.iterdir()) == sorted(NAMES)
+    targets = {path.name.partition(".")[0] for path in GOLDEN.glob("*/*")}
+    assert targets == set(TARGETS)
 
 
 @pytest.mark.usefixtures("finished")
 def test_golden_files_are_free_of_the_machine_that_wrote_them() -> None:
-    for path in GOLDEN.rglob("*.json"):
+    for path in GOLDEN.glob("*/*"):
         text = path.read_text(encoding="utf-8")
         assert "/tests/" not in text
         assert "/usr/" not in text

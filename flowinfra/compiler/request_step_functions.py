@@ -1,0 +1,72 @@
+"""How a request is put to `step-functions create`."""
+
+from __future__ import annotations
+
+from flowinfra.compiler.target import TargetRequest
+from flowinfra.model.compiled import MARK, Shape
+
+
+def _command(shape: Shape) -> list[str]:
+    create = ["step-functions", *(["--name", shape.name] if shape.name else []), "create"]
+    for tag in shape.tags:
+        create += ["--tag", tag]
+    for key, value in sorted(shape.batch_tags.items()):
+        create += ["--aws-batch-tag", f"{key}={value}"]
+    if shape.namespace is not None:
+        create += ["--namespace", shape.namespace]
+    create.append(f"--max-workers={shape.max_workers}")
+    if shape.workflow_timeout is not None:
+        create.append(f"--workflow-timeout={shape.workflow_timeout}")
+    if shape.log_history:
+        create.append("--log-execution-history")
+    if shape.distributed_map:
+        create.append("--use-distributed-map")
+    if shape.compress:
+        create.append("--compress-state-machine")
+    return create
+
+
+def _settings(shape: Shape) -> dict[str, str]:
+    values = {
+        "METAFLOW_BATCH_JOB_QUEUE": f"{MARK}queue",
+        "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": f"{MARK}job-role",
+        "METAFLOW_SFN_DYNAMO_DB_TABLE": f"{MARK}table",
+        # Metaflow takes the partition of state machine resources from this role; the component sets the role itself
+        "METAFLOW_SFN_IAM_ROLE": f"arn:{shape.partition}:iam::000000000000:role/states",
+        "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": f"arn:{shape.partition}:iam::000000000000:role/events",
+        "METAFLOW_SFN_EXECUTION_LOG_GROUP_ARN": "log-group",
+    }
+    if shape.compute == "FARGATE":
+        values["METAFLOW_ECS_FARGATE_EXECUTION_ROLE"] = f"{MARK}execution-role"
+    if shape.image:
+        values["METAFLOW_BATCH_CONTAINER_IMAGE"] = shape.image
+    if shape.batch_tags:
+        # Metaflow tags no job at all unless it is told to
+        values["METAFLOW_BATCH_EMIT_TAGS"] = "1"
+    if shape.name_prefix:
+        values["METAFLOW_SFN_STATE_MACHINE_PREFIX"] = shape.name_prefix
+    return values
+
+
+STEP_FUNCTIONS = TargetRequest(
+    options=frozenset(
+        ("batch_tags", "compress", "compute", "distributed_map", "log_history", "name_prefix", "partition")
+    ),
+    command=_command,
+    settings=_settings,
+    overrides=frozenset(("queue",)),
+    given=frozenset(("queue", "job-role", "execution-role")),
+    identity_settings={
+        "METAFLOW_BATCH_JOB_QUEUE": "queue",
+        "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": "job_role",
+        "METAFLOW_ECS_FARGATE_EXECUTION_ROLE": "execution_role",
+        "METAFLOW_SFN_IAM_ROLE": "states_role",
+        "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": "events_role",
+        "METAFLOW_SFN_DYNAMO_DB_TABLE": "table",
+        "METAFLOW_SFN_EXECUTION_LOG_GROUP_ARN": "log_history",
+    },
+    shape_settings={
+        "METAFLOW_SFN_STATE_MACHINE_PREFIX": "name_prefix",
+        "METAFLOW_BATCH_CONTAINER_IMAGE": "image",
+    },
+)

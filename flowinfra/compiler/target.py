@@ -1,0 +1,35 @@
+"""What a target's own part of a request is; each target has one, in `request_<target>.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from flowinfra.model.compiled import Shape
+
+
+def no_problems(_shape: Shape) -> Iterator[str]:
+    """Of a target that has nothing to check beyond what all have."""
+    return iter(())
+
+
+@dataclass(frozen=True)
+class TargetRequest:
+    """How a shape is put to Metaflow's command for one target."""
+
+    options: frozenset[str]
+    """Fields of `Shape` that not every target has, and this one does."""
+    command: Callable[[Shape], list[str]]
+    """Metaflow's command for the target, with its options."""
+    settings: Callable[[Shape], dict[str, str]]
+    """METAFLOW_* settings of the command: placeholders for identity, and what the shape says."""
+    overrides: frozenset[str]
+    """Overrides of a step that not every target has, and this one does: attributes of its compute decorator."""
+    given: frozenset[str]
+    """Placeholders that the compute decorator of a step holds."""
+    identity_settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings that are a stack's identity → the platform's key that binds them."""
+    shape_settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings that have a key of their own."""
+    problems: Callable[[Shape], Iterator[str]] = no_problems
+    """What can be known to be wrong with a shape, in words."""
