@@ -79,7 +79,7 @@ def compiled_flows(configs: Sequence[FlowConfig], shape: PlatformShape, deployme
 
 def check_flows(flows: Sequence[StackFlow], settings: PlatformSettings, deployment: Deployment) -> None:
     """Raise `Problems` with all that binding or AWS would refuse, and with flows that are one state machine."""
-    labels = {f"flows[{index}] ({flow.label})": flow for index, flow in enumerate(flows)}
+    labels = _labels(flows)
     problems: list[Exception] = list(same_name_problems({label: flow.compiled.name for label, flow in labels.items()}))
     for label, flow in labels.items():
         try:
@@ -99,6 +99,17 @@ def _deploy_time(config: FlowConfig, shape: PlatformShape, compiled: CompiledFlo
     if untracked := unreviewed_files(compiled, request.flow):
         pulumi.log.warn(f"{request.label}: packaged, but not tracked by git: {', '.join(untracked)}")
     return deploy_time_values(request, compiled)
+
+
+def _labels(flows: Sequence[StackFlow]) -> dict[str, StackFlow]:
+    """What messages call each flow: its file, with what keeps it apart from others of that file."""
+    labels = {}
+    for flow in flows:
+        config = flow.config
+        apart = (config.target, config.name, config.name_prefix, config.branch, "production" * config.production)
+        several = sum(flow.label == other.label for other in flows) > 1
+        labels[f"{flow.label} ({', '.join(filter(None, apart))})" if several else flow.label] = flow
+    return labels
 
 
 def existing_platform(stack: StackConfig) -> PlatformSettings:

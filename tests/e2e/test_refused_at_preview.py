@@ -151,7 +151,7 @@ def test_flows_that_do_not_fit(project: Project) -> None:
         platform={**PLATFORM, "bucket": "my $(id)", "prefix": 'meta"flow'},
     )
     said = project.preview().failed()
-    assert "flows[0] (flows/good.py) and flows[1] (flows/twin.py) are both the state machine 'GoodFlow'" in said
+    assert "flows/good.py and flows/twin.py are both the state machine 'GoodFlow'" in said
     assert "bucket is 'my $(id)', allowed: 3 to 63 lower-case letters" in said
     assert "prefix is 'meta\"flow', allowed: " in said
     assert "queue is 'first; rm -rf', allowed: a job queue's name" in said

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from click.testing import CliRunner
 
 from flowinfra.cli import main
 from flowinfra.components.prepare import Deployment
+from flowinfra.errors import Problems
 from flowinfra.model.schema import DIALECT, schema_text
 from flowinfra.model.stack import (
     CreatePlatform,
@@ -108,17 +112,26 @@ def test_configuration_of_others_fits() -> None:
 # the flows
 
 
+@contextmanager
+def region(name: str) -> Iterator[None]:
+    """What the engine tells of the stack's region."""
+    pulumi.runtime.set_all_config({"aws:region": document(name)["config"]["aws:region"]})
+    try:
+        yield
+    finally:
+        pulumi.runtime.set_all_config({})
+
+
 @pytest.fixture(scope="module")
 def stacks() -> dict[str, list[StackFlow]]:
     """Stack → its flows, compiled and bound as a preview does it, without a cloud."""
     found = {}
     for name in ("dev", "staging", "prod"):
         stack = stored_stack(ROOT, name)
-        pulumi.runtime.set_all_config({"aws:region": document(name)["config"]["aws:region"]})
         deployment = Deployment("flowinfra", name, ROOT)
-        found[name] = compiled_flows(stack.flows, platform_shape(stack), deployment)
-        check_flows(found[name], existing_platform(stack), deployment)
-    pulumi.runtime.set_all_config({})
+        with region(name):
+            found[name] = compiled_flows(stack.flows, platform_shape(stack), deployment)
+            check_flows(found[name], existing_platform(stack), deployment)
     return found
 
 
@@ -155,3 +168,14 @@ def test_environments_differ_where_they_say_so(stacks: dict[str, list[StackFlow]
     assert one("prod", "ProjectFlow").compiled.flow.configs == {"config": {"limit": 500}}
     assert one("dev", "BranchFlow").compiled.flow.max_workers == 5
     assert one("prod", "BranchFlow").compiled.flow.max_workers == 20
+
+
+def test_flows_of_one_file_are_told_apart(stacks: dict[str, list[StackFlow]]) -> None:
+    """Both would be one state machine: the message says which two."""
+    (flow,) = [flow for flow in stacks["dev"] if flow.compiled.flow.name == "BranchFlow"]
+    second = replace(flow, config=flow.config.model_copy(update={"branch": "other"}))
+    with region("dev"), pytest.raises(Problems) as raised:
+        check_flows([flow, second], existing_platform(stored_stack(ROOT, "dev")), Deployment("flowinfra", "dev", ROOT))
+    file = "examples/flows/branches/branch_flow.py"
+    said = f"{file} (step-functions) and {file} (step-functions, other) are both the state machine 'dev_BranchFlow'"
+    assert said in str(raised.value)
