@@ -1,0 +1,59 @@
+"""One cluster for all tests of this folder, in a network of its own, which they are inside of.
+
+    cluster     a running `Cluster` (rig/cluster.py): api, environment, run, namespace, event_bus, ended, …
+    namespace   the name of a namespace of the test's own
+
+Both Kubernetes and the embedded AWS are reached as from any machine: `cluster.environment` has KUBECONFIG and the
+AWS endpoint, the `kubernetes` package works with `cluster.kubeconfig`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.rig.cluster import Cluster
+from tools.bootstrap import cluster as tools
+from tools.bootstrap.output import SetupError
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All stay on one worker: two clusters at once would cost more than they give."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.cluster)
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster; this thread is inside of its network as long as it lives."""
+    reason = _why_not()
+    if reason is not None:
+        if os.environ.get(tools.REQUIRED_VARIABLE) == "1":
+            pytest.fail(f"The cluster is required ({tools.REQUIRED_VARIABLE}=1), but cannot run: {reason}")
+        pytest.skip(f"no cluster: {reason}")
+    running = Cluster(tmp_path_factory.mktemp("cluster") / "rig")
+    try:
+        with running.inside():
+            yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> str:
+    """A namespace of the test's own."""
+    return cluster.namespace()
+
+
+def _why_not() -> str | None:
+    try:
+        tools.programs()
+    except SetupError as error:
+        return str(error)
+    return tools.why_not()

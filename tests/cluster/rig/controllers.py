@@ -1,0 +1,100 @@
+"""Argo's own manifests, made fit for a machine without images, and put into the cluster.
+
+Changed in the workflow-controller's deployment: the executor's image (a pull would be its default), a shorter
+interval between two looks at a workflow, no leader election. In that of Argo Events: no leader election.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.rig.api import Api, Object
+from tests.cluster.rig.settings import EVENTS_NAMESPACE, WORKFLOWS_NAMESPACE
+from tools.bootstrap.cluster import ARGO_EVENTS, ARGO_WORKFLOWS
+
+EXECUTOR_IMAGE = "argoexec:rig"
+ENTRYPOINTS = {"argo-events": ["argo-events"], "nats": ["nats-server"]}
+"""What runs where a container of such an image has no command."""
+_WORKFLOW_VARIABLES = {
+    "LEADER_ELECTION_DISABLE": "true",
+    "DEFAULT_REQUEUE_TIME": "500ms",
+    "CRON_SYNC_PERIOD": "1s",
+}
+_DEFINITION = "CustomResourceDefinition"
+_PATIENCE = 180
+
+
+def install(api: Api) -> None:
+    """Put definitions, roles and controllers into the cluster; wait until the definitions are served."""
+    events = list(_documents(ARGO_EVENTS.manifest("install.yaml")))
+    workflows = [document for name in ("roles", "controller") for document in _folder(name)]
+    definitions = [*_folder("crds"), *(each for each in events if each["kind"] == _DEFINITION)]
+    for definition in definitions:
+        api.apply(definition)
+    for namespace in (WORKFLOWS_NAMESPACE, EVENTS_NAMESPACE):
+        api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    for definition in definitions:
+        wait_for_condition(api, api.path(definition), "Established")
+    for document in workflows:
+        api.apply(_workflows(document), WORKFLOWS_NAMESPACE)
+    for document in events:
+        if document["kind"] != _DEFINITION:
+            api.apply(_events(document), EVENTS_NAMESPACE)
+
+
+def wait_until_available(api: Api) -> None:
+    """Wait until both controllers run."""
+    for namespace, name in ((WORKFLOWS_NAMESPACE, "workflow-controller"), (EVENTS_NAMESPACE, "controller-manager")):
+        wait_for_condition(api, f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}", "Available")
+
+
+def wait_for_condition(api: Api, path: str, kind: str) -> Object:
+    """Wait until an object has a condition of a kind that is True; the object."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        found: Object = api.find(path) or {}
+        conditions = found.get("status", {}).get("conditions") or []
+        if any(each["type"] == kind and each["status"] == "True" for each in conditions):
+            return found
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path} is not {kind} after {_PATIENCE} s: {conditions}")
+        time.sleep(0.1)
+
+
+def _folder(name: str) -> Iterator[Object]:
+    for file in sorted(ARGO_WORKFLOWS.manifest(name).glob("*.yaml")):
+        if file.name != "kustomization.yaml":
+            yield from _documents(file)
+
+
+def _documents(file: Path) -> Iterator[Object]:
+    with file.open() as text:
+        for document in yaml.safe_load_all(text):
+            if document:
+                yield document
+
+
+def _workflows(document: Object) -> Object:
+    for subject in document.get("subjects") or []:
+        subject["namespace"] = WORKFLOWS_NAMESPACE
+    if document["kind"] == "Deployment":
+        container = _container(document)
+        container["args"] = ["--executor-image", EXECUTOR_IMAGE, "--executor-image-pull-policy", "Never"]
+        container["env"] += [{"name": name, "value": value} for name, value in _WORKFLOW_VARIABLES.items()]
+    return document
+
+
+def _events(document: Object) -> Object:
+    if document["kind"] == "Deployment":
+        _container(document)["args"] += ["--leader-election=false"]
+    return document
+
+
+def _container(deployment: Object) -> dict[str, Any]:
+    container: dict[str, Any] = deployment["spec"]["template"]["spec"]["containers"][0]
+    return container
