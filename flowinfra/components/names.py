@@ -19,7 +19,11 @@ KIND_TAG = "flowinfra:kind"
 VERSION_RECORD = "-version"
 """Ends the name, in Pulumi, of what keeps the commit and person that brought a flow's version."""
 
+PROJECT_LABEL, STACK_LABEL, FLOW_LABEL = "flowinfra/project", "flowinfra/stack", "flowinfra/flow"
+"""Of Kubernetes objects; values as `label_value` makes them."""
+
 _JOB_PREFIX, _ROLE_PREFIX = 80, 38
+_LABEL = 63
 _DIGEST = 8
 
 
@@ -61,6 +65,18 @@ class Names:
         """
         return f"/aws/vendedlogs/states/{self.prefix}-"
 
+    def kubernetes(self, kind: str = "") -> str:
+        """Name of a Kubernetes object of the flow's own, at most 63 characters: a DNS label."""
+        end = f"-{self._digest}{f'-{kind}' if kind else ''}"
+        readable = re.sub(r"[^a-z0-9]+", "-", self._readable.lower())
+        return f"{f'flow-{readable}'[: _LABEL - len(end)].rstrip('-')}{end}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of every Kubernetes object."""
+        own = {PROJECT_LABEL: self.project, STACK_LABEL: self.stack, FLOW_LABEL: self.flow}
+        return {key: label_value(value) for key, value in own.items()}
+
     def token(self, token_prefix: str) -> str:
         """Production token of this stack's own: `<token prefix>-0-<letters>`, as Metaflow's look."""
         number = int(hashlib.sha256(self._key.encode()).hexdigest(), 16)
@@ -91,3 +107,12 @@ class Names:
 def short_digest(text: str) -> str:
     """Eight hex digits that stand for a text in a name."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+
+
+def label_value(text: str) -> str:
+    """`text` where Kubernetes takes it as the value of a label; what is too long or odd ends in its digest."""
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", text):
+        return text
+    digest = short_digest(text)
+    readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[: _LABEL - 1 - len(digest)].strip("-_.")
+    return f"{readable}-{digest}" if readable else digest

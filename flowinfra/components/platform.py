@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import ClassVar, Literal, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from flowinfra.components.names import PROJECT_TAG, STACK_TAG
 from flowinfra.components.options import PlatformShape
+from flowinfra.components.settings import Settings
 from flowinfra.components.site import Site
-from flowinfra.errors import ConfigError, FlowInfraError
 
 Compute = Literal["EC2", "FARGATE"]
 Partition = Literal["aws", "aws-cn", "aws-us-gov"]
-T = TypeVar("T")
+
+
+_ROLE = "arn:aws:iam::000000000000:role/role-that-is-being-created-00000000"
 
 
 @dataclass(frozen=True)
-class PlatformSettings:
+class PlatformSettings(Settings[Site]):
     """A platform's identity; values of resources that are being created may be Outputs."""
+
+    plain: ClassVar = Site
+    stand_ins: ClassVar = {
+        "bucket": "bucket-that-is-being-created-00000000",
+        "queue": "queue-that-is-being-created-00000000",
+        "table": "table-that-is-being-created-00000000",
+        "service_url": "https://service.that.is.being.created/prefix",
+        "service_auth_secret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:being-created-AbCdEf",
+        "job_role": _ROLE,
+        "states_role": _ROLE,
+        "events_role": _ROLE,
+        "execution_role": _ROLE,
+    }
 
     bucket: pulumi.Input[str]
     queue: pulumi.Input[str]
@@ -48,34 +62,6 @@ class PlatformSettings:
         """What of the platform changes what Metaflow produces."""
         metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
         return PlatformShape(self.compute, self.partition, metadata, self.name_prefix)
-
-    def site(self) -> Site:
-        """The identity with a stand-in for every value that is not known yet, to check limits with."""
-        return Site(**{name: _plain(name, value) for name, value in self._identity().items()})
-
-    @property
-    def pending(self) -> tuple[str, ...]:
-        """Names of the values that are Outputs."""
-        return tuple(name for name, value in self._identity().items() if _pending(value))
-
-    def on_site(self, make: Callable[[Site], T]) -> T | pulumi.Output[T]:
-        """`make` of the identity: at once where all of it is known, so that a preview shows the result."""
-        values = self._identity()
-        pending = {name: values[name] for name in self.pending}
-        if not pending:
-            return make(Site(**values))
-        known = {name: value for name, value in values.items() if name not in pending}
-
-        def made(found: dict[str, Any]) -> T:
-            try:
-                return make(Site(**known, **found))
-            except FlowInfraError as error:
-                raise pulumi.RunError(str(error)) from None
-
-        return pulumi.Output.all(**pending).apply(made)
-
-    def _identity(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(Site)}
 
 
 class PlatformArgs(TypedDict, total=False):
@@ -304,24 +290,3 @@ def _compute_resources(
         resources.min_vcpus = 0
         resources.allocation_strategy = "BEST_FIT_PROGRESSIVE"
     return resources
-
-
-def _pending(value: Any) -> bool:
-    return value is not None and not isinstance(value, str)
-
-
-_STAND_INS = {
-    "bucket": "bucket-that-is-being-created-00000000",
-    "queue": "queue-that-is-being-created-00000000",
-    "table": "table-that-is-being-created-00000000",
-    "service_url": "https://service.that.is.being.created/prefix",
-    "service_auth_secret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:being-created-AbCdEf",
-}
-
-
-def _plain(name: str, value: Any) -> Any:
-    if not _pending(value):
-        return value
-    if name not in _STAND_INS and not name.endswith("_role"):
-        raise ConfigError(f"platform.{name} must be known when the program runs; give it as text")
-    return _STAND_INS.get(name, "arn:aws:iam::000000000000:role/role-that-is-being-created-00000000")

@@ -1,0 +1,63 @@
+"""Settings of a platform whose values may be Outputs of what is being created."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+import pulumi
+
+from flowinfra.errors import ConfigError, FlowInfraError
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class Settings(Generic[S]):
+    """Base of a dataclass that has every field of the plain identity `S`, and maybe more."""
+
+    plain: ClassVar[type[Any]]
+    """`S`."""
+    stand_ins: ClassVar[Mapping[str, str]]
+    """Field that may be an Output → value to check limits with."""
+
+    def site(self) -> S:
+        """The identity with a stand-in for every value that is not known yet, to check limits with."""
+        site: S = self.plain(**{name: self._stood_in(name, value) for name, value in self._identity().items()})
+        return site
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Names of the values that are Outputs."""
+        return tuple(name for name, value in self._identity().items() if _pending(value))
+
+    def on_site(self, make: Callable[[S], T]) -> T | pulumi.Output[T]:
+        """`make` of the identity: at once where all of it is known, so that a preview shows the result."""
+        values = self._identity()
+        pending = {name: values[name] for name in self.pending}
+        if not pending:
+            return make(self.plain(**values))
+        known = {name: value for name, value in values.items() if name not in pending}
+
+        def made(found: dict[str, Any]) -> T:
+            try:
+                return make(self.plain(**known, **found))
+            except FlowInfraError as error:
+                raise pulumi.RunError(str(error)) from None
+
+        return pulumi.Output.all(**pending).apply(made)
+
+    def _identity(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self.plain)}
+
+    def _stood_in(self, name: str, value: Any) -> Any:
+        if not _pending(value):
+            return value
+        if name not in self.stand_ins:
+            raise ConfigError(f"platform.{name} must be known when the program runs; give it as text")
+        return self.stand_ins[name]
+
+
+def _pending(value: Any) -> bool:
+    return isinstance(value, (pulumi.Output, Awaitable))
