@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Tests that share a deployment stay together.
 PYTEST ?= -n 2 --dist loadgroup
 
-.PHONY: help setup demo test lint lock bench golden clean
+.PHONY: help setup demo test lint lock bench golden pictures clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: lint ## lint and all tests
 
 golden: setup ## regenerate the golden files; review the difference before you commit it
 	pytest $(PYTEST) --update-golden tests/unit
+
+pictures: setup ## make the pictures of docs/ again (needs Chromium)
+	pytest -n 0 tests/unit/report/test_report_browser.py -k pictures --update-pictures
 
 bench: setup ## measure against Metaflow's own command and a bare Pulumi program
 	python -m bench

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _BY_PIPE = """
 import fcntl, os, sys
@@ -34,6 +36,17 @@ def find() -> str | None:
     return named or next((found for found in map(shutil.which, NAMES) if found), None)
 
 
+def required() -> str:
+    """The browser's command; where there is none the test is skipped, and fails with FLOWINFRA_REQUIRE_BROWSER=1."""
+    command = find()
+    if command is None:
+        reason = "no Chromium: install Debian's `chromium`, or name one in FLOWINFRA_CHROMIUM"
+        if os.environ.get("FLOWINFRA_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return command
+
+
 class Browser:
     """A browser with one page. What the page logs is collected in `console`."""
 
@@ -44,7 +57,10 @@ class Browser:
             [
                 *(sys.executable, "-c", _BY_PIPE, str(to_browser), str(from_browser), command),
                 *("--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--hide-scrollbars"),
-                *("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-extensions"),
+                # root has no sandbox, and neither have most containers; the pages are our own
+                *("--no-sandbox", "--disable-dev-shm-usage", "--disable-extensions"),
+                # nothing but the page is asked for, also where there is no network
+                *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
                 *("--force-color-profile=srgb", f"--user-data-dir={profile}", "about:blank"),
             ],
             pass_fds=(to_browser, from_browser),

@@ -1,6 +1,6 @@
 """The HTML report in headless Chromium: desktop and phone, light and dark.
 
-`pytest tests/unit/report/test_report_browser.py --update-pictures` renews the pictures in docs/pictures.
+`make pictures` renews the pictures in docs/pictures.
 """
 
 from __future__ import annotations
@@ -79,10 +79,7 @@ TEXT_OUT_OF_ITS_BOX = """
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chromium.Browser]:
-    command = chromium.find()
-    if command is None:
-        pytest.skip("no Chromium: install Debian's `chromium`, or name one in FLOWINFRA_CHROMIUM")
-    found = chromium.Browser(command, tmp_path_factory.mktemp("chromium") / "profile")
+    found = chromium.Browser(chromium.required(), tmp_path_factory.mktemp("chromium") / "profile")
     yield found
     found.close()
 
@@ -131,6 +128,19 @@ def test_page(browser: chromium.Browser, name: str, tmp_path: Path) -> None:
             assert browser.evaluate(TEXT_OUT_OF_ITS_BOX) == []
             assert browser.evaluate("document.scripts.length") == 0
             assert browser.console == []
+
+
+@pytest.mark.parametrize(("variable", "outcome"), [("1", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_without_a_browser(variable: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("FLOWINFRA_CHROMIUM", raising=False)
+    monkeypatch.setenv("FLOWINFRA_REQUIRE_BROWSER", variable)
+    with pytest.raises(outcome, match="no Chromium: install"):
+        chromium.required()
+
+
+def test_continuous_integration_requires_a_browser() -> None:
+    assert "export FLOWINFRA_REQUIRE_BROWSER=1\n" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_pictures(browser: chromium.Browser, tmp_path: Path, request: pytest.FixtureRequest) -> None:
