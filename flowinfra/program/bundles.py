@@ -10,6 +10,7 @@ CI makes it once, without credentials; whoever previews or deploys then runs no 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import yaml
 
 from flowinfra.compiler import write_bundle
 from flowinfra.components.prepare import Deployment
-from flowinfra.errors import BundleError, ConfigError, FlowInfraError, Problems
+from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.program.compiling import platform_shape
 from flowinfra.program.configuration import NAMESPACE, stack_file, stored_stack
@@ -63,7 +64,7 @@ def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path) -> Bundled:
         for stack, found in flows.items():
             for flow in found:
                 write_bundle(flow.compiled, folder / _file_name(flow.compiled))
-            text = yaml.safe_dump(_stack_document(root, stack, found, folder), sort_keys=False, allow_unicode=True)
+            text = _stack_document(root, stack, found, folder)
             (folder / f"Pulumi.{stack}.yaml").write_text(text, encoding="utf-8")
         sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir()))
         (folder / SUMS).write_text(sums, encoding="utf-8")
@@ -93,16 +94,36 @@ def _project(root: Path) -> str:
     return str(yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))["name"])
 
 
-def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: Path) -> dict[str, Any]:
-    """The stack's file with its flows as bundles; all that is not ours stays as it is."""
-    document = yaml.safe_load(stack_file(root, stack).path.read_text(encoding="utf-8"))
-    config = {
-        key: value
-        for key, value in document["config"].items()
-        if key not in (f"{NAMESPACE}{MIRRORS}", f"{NAMESPACE}defaults")
-    }
-    config[f"{NAMESPACE}flows"] = [_entry(flow, root, folder) for flow in flows]
-    return {**document, "config": config}
+def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: Path) -> str:
+    """The stack's file with its flows as bundles; all that is not ours stays as it is written there.
+
+    Nodes are moved, not values: what is read as which type (`off`, `1e-5`, `"007"`) is the engine's business.
+    """
+    document = _mapping(stack_file(root, stack).path.read_text(encoding="utf-8"))
+    config = next(value for key, value in document.value if key.value == "config")
+    replaced = {f"{NAMESPACE}{name}" for name in ("flows", "defaults", MIRRORS)}
+    config.value = [(key, value) for key, value in config.value if key.value not in replaced]
+    # as JSON, every text has its quotes
+    own = {f"{NAMESPACE}flows": [_entry(flow, root, folder) for flow in flows]}
+    config.value += _in_blocks(_mapping(json.dumps(own))).value
+    text: str = yaml.serialize(document, Dumper=yaml.SafeDumper, allow_unicode=True, width=120)
+    return text
+
+
+def _mapping(text: str) -> yaml.MappingNode:
+    node = yaml.compose(text, yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    return node
+
+
+def _in_blocks(node: yaml.Node) -> yaml.Node:
+    """The node with one line for each key and item, as people write it."""
+    if isinstance(node, yaml.CollectionNode):
+        node.flow_style = not node.value
+        for item in node.value:
+            for part in item if isinstance(item, tuple) else (item,):
+                _in_blocks(part)
+    return node
 
 
 def _entry(flow: StackFlow, root: Path, folder: Path) -> dict[str, Any]:
@@ -121,15 +142,3 @@ def _file_name(compiled: CompiledFlow) -> str:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def project_folder(start: Path) -> Path:
-    """The folder of the Pulumi project that a folder is in.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    for folder in (start, *start.parents):
-        if (folder / "Pulumi.yaml").is_file():
-            return folder
-    raise ConfigError(f"{start}: neither here nor above is a Pulumi.yaml; run this in the folder of a project")

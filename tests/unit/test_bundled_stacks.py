@@ -99,6 +99,36 @@ def test_the_stacks_file_names_bundles_by_digest_and_keeps_all_else(bundled: Bun
     }
 
 
+def test_values_keep_the_type_that_the_engine_reads(project: Path, tmp_path: Path) -> None:
+    """Pulumi reads YAML 1.2, where `off` is text and 1e-5 a number; other programs read 1.1."""
+    root = tmp_path / "typed"
+    shutil.copytree(project, root, ignore=shutil.ignore_patterns("build"))
+    (root / "stacks" / "Pulumi.typed.yaml").write_text(
+        f"""config:
+  other:switch: off
+  other:number: 1e-5
+  other:text: "1e5"
+  flowinfra:platform: {{bucket: "007", queue: jobs}}
+  flowinfra:flows:
+    - flow: {FLOW}
+      parameters: {{text: "1e5", ratio: 1e-5, exact: 3}}
+"""
+    )
+    made = bundle_stacks(root, ["typed"], root / "out")
+    (flow,) = made.flows["typed"]
+    assert flow.shape.parameters == {"text": "1e5", "ratio": 1e-5, "exact": 3}
+    text = (root / "out" / "Pulumi.typed.yaml").read_text()
+    for line in (
+        "other:switch: off\n",
+        "other:number: 1e-5\n",
+        'other:text: "1e5"\n',
+        'bucket: "007"',
+        '"text": "1e5"\n',
+    ):
+        assert line in text
+    assert '"ratio": 1e-05\n' in text
+
+
 def test_what_was_written_is_what_is_deployed(project: Path, bundled: Bundled) -> None:
     for stack, flows in bundled.flows.items():
         document = yaml.safe_load((bundled.sums.parent / f"Pulumi.{stack}.yaml").read_text())
