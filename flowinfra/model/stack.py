@@ -78,7 +78,7 @@ class StepConfig(Config):
 class FlowDefaults(Config):
     """What a stack may set for all its flows: every key of a flow but `flow` and `name`."""
 
-    target: Literal["step-functions"] = "step-functions"
+    target: Literal["step-functions", "argo"] = "step-functions"
     """What runs the flow."""
     with_: list[str] = Field(default=[], alias="with")
     """Decorators as `--with` takes them."""
@@ -169,6 +169,38 @@ class CreatePlatform(Config):
     """Security group ids; none: a new one that lets everything out and nothing in."""
 
 
+class EventsConfig(Config):
+    """Argo Events in the namespace, for flows with @trigger and @trigger_on_finish."""
+
+    source: str = Field(default="argo-events-webhook", min_length=1)
+    """Name of the EventSource that takes Metaflow's events."""
+    event: str = Field(default="metaflow-event", min_length=1)
+    """Name of the event in that source."""
+    bus: str = Field(default="default", min_length=1)
+    """Name of the EventBus."""
+    service_account: str | None = Field(default=None, min_length=1)
+    """Of the Sensors' pods, in place of one per flow."""
+    webhook_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where tasks publish events, from inside the cluster; none: they publish none."""
+
+
+class KubernetesConfig(Config):
+    """Where flows run on Kubernetes, in the cluster of `kubernetes:context`; nothing of it is created."""
+
+    namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    """Each stack needs one of its own."""
+    service_account: str | None = Field(default=None, min_length=1)
+    """Of all pods, in place of one per flow."""
+    pod_role: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
+    """ARN of the IAM role of the flows' own service accounts (EKS)."""
+    image_pull_secrets: list[str] = []
+    """Names of Secrets with which the flows' own service accounts pull images."""
+    events: EventsConfig | None = None
+    """Argo Events; none: flows with @trigger are refused."""
+    ui_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Argo's user interface, for links in the outputs."""
+
+
 class PlatformConfig(Config):
     """Where the flows of a stack run: infrastructure that is there already, or `create`."""
 
@@ -208,6 +240,8 @@ class PlatformConfig(Config):
     """ARN of the secret that holds the metadata service's key."""
     log_retention_days: RetentionDays = 90
     """Of execution histories (`log_history`)."""
+    kubernetes: KubernetesConfig | None = None
+    """Where flows with the target `argo` run, with bucket and prefix above as their datastore."""
 
 
 class PreviewConfig(Config):
@@ -268,7 +302,23 @@ def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
         FlowConfig.model_validate(merged(defaults, flow.model_dump(by_alias=True, exclude_unset=True)))
         for flow in stack.flows
     ]
+    if problems := [ConfigError(f"{source}: {text}") for text in _missing_platforms(stack.platform, flows)]:
+        raise Problems(problems)
     return stack.model_copy(update={"flows": flows})
+
+
+def _missing_platforms(platform: PlatformConfig, flows: Sequence[FlowConfig]) -> Iterator[str]:
+    """Flows with a target that the platform has nothing for; only the first of each target is told."""
+    queue = platform.queue is not None or platform.create is not None
+    reported = set()
+    for flow in flows:
+        needs = {
+            "step-functions": None if queue or flow.queue else "platform.queue: is missing",
+            "argo": None if platform.kubernetes else "platform.kubernetes: is missing",
+        }
+        if (missing := needs.get(flow.target)) and flow.enabled and flow.target not in reported:
+            reported.add(flow.target)
+            yield f"flowinfra:{missing}, and {flow.flow} has the target {flow.target!r}"
 
 
 def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
@@ -296,7 +346,7 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
     """What each key allows and both together do not."""
     platform = stack.platform
     if platform.create is None:
-        for key in ("bucket", "queue"):
+        for key in ("bucket", "queue") if platform.kubernetes is None else ("bucket",):
             if getattr(platform, key) is None:
                 yield (
                     f"platform.{key}: is missing; give the {key} that is there already, "

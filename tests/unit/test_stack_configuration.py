@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_the_least_that_is_needed() -> None:
     ("flow", "message"),
     [
         ({"schedle": {}}, "flowinfra:flows[0].schedle: unknown key 'schedle' (did you mean 'schedule'?), allowed: "),
-        ({"target": "argo"}, "flowinfra:flows[0].target: found 'argo', allowed: 'step-functions'"),
+        ({"target": "lambda"}, "flowinfra:flows[0].target: found 'lambda', allowed: 'step-functions' or 'argo'"),
         ({"with": "retry"}, "flowinfra:flows[0].with: found 'retry', allowed: list"),
         ({"steps": {"train": {"memory": "4G"}}}, "flowinfra:flows[0].steps.train.memory: found '4G', allowed: integer"),
         (
@@ -190,6 +191,37 @@ def test_every_key_is_documented() -> None:
     for model in (FlowConfig, PlatformConfig, CreatePlatform, StepConfig, PackageConfig):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in text or f"`{field.alias or name}:" in text, name
+
+
+KUBERNETES = {"bucket": "metaflow", "kubernetes": {"namespace": "flows"}}
+
+
+def test_a_platform_of_kubernetes_alone() -> None:
+    stack = parse_stack({"platform": KUBERNETES, "flows": [{"flow": "a.py", "target": "argo"}]}, FILE)
+    assert stack.platform.kubernetes is not None
+    assert (stack.platform.kubernetes.namespace, stack.platform.kubernetes.events) == ("flows", None)
+
+
+@pytest.mark.parametrize(
+    ("platform", "flow", "message"),
+    [
+        (KUBERNETES, {}, "flowinfra:platform.queue: is missing, and a.py has the target 'step-functions'"),
+        (PLATFORM, {"target": "argo"}, "flowinfra:platform.kubernetes: is missing, and a.py has the target 'argo'"),
+        (
+            {**KUBERNETES, "kubernetes": {"namespace": "My_Flows"}},
+            {"target": "argo"},
+            "flowinfra:platform.kubernetes.namespace: found 'My_Flows', allowed: String should match",
+        ),
+        (
+            {**KUBERNETES, "kubernetes": {}},
+            {"target": "argo"},
+            "flowinfra:platform.kubernetes.namespace: is missing",
+        ),
+    ],
+)
+def test_a_platform_that_a_target_lacks(platform: dict[str, Any], flow: dict[str, Any], message: str) -> None:
+    with pytest.raises(Problems, match=re.escape(f"{FILE}: {message}")):
+        parse_stack({"platform": platform, "flows": [{"flow": "a.py", **flow}]}, FILE)
 
 
 def test_a_stack_from_its_file_alone(tmp_path: Path) -> None:
