@@ -14,6 +14,7 @@ from typing import Any
 
 from flowinfra.compiler import package, process, store
 from flowinfra.compiler.assemble import assemble
+from flowinfra.compiler.confidential import refuse_secrets
 from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
@@ -130,6 +131,7 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
         except (LookupError, TypeError, ValueError) as error:
             what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
             raise unfit(request, answer.data["metaflow"], what) from error
+    refuse_secrets(made.flow, request.label)
     files, folders = _inputs(answer.data, selection, reads)
     for sha256, stored in made.blobs.items():
         store.put_blob(sha256, stored)

@@ -13,6 +13,7 @@ from typing import Any
 
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, Json
+from flowinfra.model.secrets import shown
 from flowinfra.model.sites import keys, marked
 
 JOB_DEFINITION = "job-definition-"
@@ -86,7 +87,7 @@ def value_problem(name: str, value: str) -> str | None:
     key = grammar_key(name)
     if re.fullmatch(GRAMMARS[key], value):
         return None
-    return f"{name.replace('-', '_')} is {value!r}, allowed: {GRAMMAR_WORDS[key]}"
+    return f"{name.replace('-', '_')} is {shown(value)!r}, allowed: {GRAMMAR_WORDS[key]}"
 
 
 def _value_problems(compiled: CompiledFlow, identity: Mapping[str, str]) -> Iterator[BindError]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from flowinfra.components import iam, limits
 from flowinfra.components.binding import JOB_DEFINITION
 from flowinfra.components.bound import Bound, bind
+from flowinfra.components.confidential import secret_problems
 from flowinfra.components.names import DATASTORE_TAG, KIND_TAG, Names
 from flowinfra.components.site import Site, identity
 from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
@@ -134,6 +135,7 @@ def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
         *limits.flow_problems(plan.compiled, replace(bound, job_definitions=jobs)),
         *limits.tag_problems(plan.name, plan.object_tags("include-file"), objects=True),
         *_role_problems(plan, site),
+        *secret_problems(plan.name, plan.parameters, site.service_auth_secret),
     ]
 
 

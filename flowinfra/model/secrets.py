@@ -21,7 +21,11 @@ REFUSED = (
 )
 """What a message says of it, after its place."""
 
-_KINDS = "api|auth|access|account|bearer|client|encryption|id|private|refresh|secret|service|session|shared|signing"
+REFERENCE = r"^arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/).+"
+"""Grammar of a secret by reference."""
+REFERENCE_WORDS = "the ARN of a secret of Secrets Manager or of a parameter of SSM, never the secret itself"
+
+_KINDS = "access|api|auth|bearer|client|encryption|private|refresh|secret|signing"
 _NAME = re.compile(rf"(^|_)(password|passwd|passphrase|({_KINDS})_?(key|secret|token))$")
 """Names whose value is a secret whatever it looks like."""
 _VAGUE_NAME = re.compile(r"(^|_)(token|secret|credentials?|pwd|key)$")

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
-from flowinfra.model.secrets import HIDDEN, REFUSED, looks_secret, secrets_in, shown
+from flowinfra.model.secrets import HIDDEN, REFERENCE, REFERENCE_WORDS, REFUSED, looks_secret, secrets_in, shown
 
 
 class Config(BaseModel):
@@ -29,7 +29,6 @@ RetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]
 """What CloudWatch takes as the retention of a log group."""
-_REFERENCE = r"^arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:|ssm:[a-z0-9-]+:[0-9]{12}:parameter/).+"
 
 
 class ScheduleConfig(Config):
@@ -236,7 +235,7 @@ class PlatformConfig(Config):
     """ARNs of managed policies for the jobs of every flow."""
     service_url: str | None = None
     """Metaflow's metadata service."""
-    service_auth_secret: str | None = Field(default=None, pattern=_REFERENCE)
+    service_auth_secret: str | None = Field(default=None, pattern=REFERENCE)
     """ARN of the secret that holds the metadata service's key."""
     log_retention_days: RetentionDays = 90
     """Of execution histories (`log_history`)."""
@@ -390,10 +389,7 @@ def _reason(details: ErrorDetails, location: list[int | str], model: type[Config
     found = shown(details["input"], name)
     kind = details["type"]
     if name == "service_auth_secret":
-        return (
-            f"found {HIDDEN}, allowed: the ARN of a secret of Secrets Manager or of a parameter of SSM, "
-            "never the key itself"
-        )
+        return f"found {HIDDEN}, allowed: {REFERENCE_WORDS}"
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
