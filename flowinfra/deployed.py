@@ -50,7 +50,9 @@ def flows_in_state(content: bytes, source: str) -> dict[str, Inputs]:
         if resource.get("delete") or not isinstance(kind, str) or not FLOW_TYPE.fullmatch(kind):
             continue
         # a component's name may hold `::`
-        found[resource["urn"].split("::", 3)[-1]] = known(inputs) if isinstance(inputs, dict) else {}
+        found[resource["urn"].split("::", 3)[-1]] = (
+            known(inputs, f"{source}: resources[{index}]") if isinstance(inputs, dict) else {}
+        )
     return found
 
 

@@ -103,7 +103,7 @@ _MAPPINGS = {
 }
 _TEXTS = {"environment", "AWS tag", "setting", "variable", "Batch tag"}
 """Mappings whose values are always text."""
-_KINDS_BY_NEXT = {"start", "linear", "split"}
+_KINDS_BY_NEXT = ("start", "linear", "split")
 """Kinds of a step that follow from how many steps are next."""
 _TOLD_APART = {"steps", "parameters", "schedule", "source", "package", "metaflow_files"}
 
@@ -178,7 +178,7 @@ def _one_step(old: Json, new: Json, renamed: Mapping[str, str]) -> Iterator[Chan
     follows = [renamed.get(step, step) for step in strings(old, "next")]
     if follows != strings(new, "next"):
         yield _field(Field("next"), follows, strings(new, "next"))
-        if {old.get("kind"), new.get("kind")} <= _KINDS_BY_NEXT:
+        if all(step.get("kind") in _KINDS_BY_NEXT for step in (old, new)):
             skipped.add("kind")
     if old.get("retries") != new.get("retries") or ("catch" in mapping(old, "decorators")) != (
         "catch" in mapping(new, "decorators")

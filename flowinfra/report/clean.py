@@ -1,4 +1,4 @@
-"""Untrusted text made printable: no control characters, no reordering of text, no endless values."""
+"""Untrusted text made printable: no control characters, no reordering of text, no endless values, no orders to CI."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ CONTEXT = 24
 _PRINTABLE_ASCII = re.compile(r"[ -~]*")
 _HIDDEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 """Unicode categories of what shows nothing, breaks lines or turns the direction of the text around it."""
+
+
+_ORDERS = re.compile(r"(?m)^([^\S\n]*):(?=:)|#(?=#(?:\[|vso\[|teamcity\[))")
+"""What CI systems read out of what a job prints: `::` at a line's beginning and `##[` anywhere, and the like."""
+
+
+def inert(text: str) -> str:
+    r"""`text` of which no line is an order to a CI system (`::set-output …`, `##[error]`): as its escape (`\x3a:`)."""
+    return _ORDERS.sub(lambda found: r"\x23" if found[1] is None else rf"{found[1]}\x3a", text)
 
 
 def visible(text: str, keep: str = "") -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 
-from flowinfra.report import change, resources, svg
+from flowinfra.report import change, clean, resources, svg
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
 from flowinfra.report.words import Phrase, count, names, phrase, plain
 
@@ -35,8 +35,8 @@ def render(report: Report) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<title>{escape(plain(title))}</title><style>{style}</style></head>"
-        f"<body>{svg.markers()}<main>{body}</main></body></html>\n"
+        f"<title>{clean.inert(escape(plain(title)))}</title><style>{style}</style></head>"
+        f"<body>{svg.markers()}<main>{clean.inert(body)}</main></body></html>\n"
     )
 
 

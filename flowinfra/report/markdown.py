@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowinfra.report import change, clean, resources
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
@@ -119,7 +119,7 @@ def _blocks(report: Report) -> list[Block]:
         if stack.resources:
             blocks.append(Block(_RESOURCES, "**Resources of no flow**\n\n" + _resources(stack.resources)))
     blocks += [Block(_FILES, _file(file)) for file in report.files]
-    return blocks
+    return [replace(block, text=clean.inert(block.text), short=clean.inert(block.short)) for block in blocks]
 
 
 def _only_package(flow: FlowReport) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.errors import PreviewError
+from flowinfra.report import clean
 
 Json = Any
 """A JSON value (`json.loads` of one)."""
@@ -37,6 +38,9 @@ _UNKNOWNS = frozenset(
     }
 )
 """What Pulumi writes for an unknown value, by the value's type."""
+
+_DEPTH = 100
+"""Levels of a resource's inputs; real ones have about ten."""
 
 _KEYS = {"config", "steps", "diagnostics", "duration", "changeSummary", "maybeCorrupt"}
 _OTHERS = {
@@ -146,13 +150,13 @@ def parse_preview(content: bytes, source: str) -> Preview:
         _step(entry, f"{source}: steps[{index}]") for index, entry in enumerate(_list(document, "steps", source))
     )
     diagnostics = tuple(
-        Diagnostic(str(entry.get("severity", "")), str(entry.get("message", "")).strip(), entry.get("urn") or None)
+        Diagnostic(_text(entry.get("severity")), _text(entry.get("message")).strip(), _text(entry.get("urn")) or None)
         for entry in _list(document, "diagnostics", source)
         if isinstance(entry, dict)
     )
     stacks = {(step.urn.stack, step.urn.project) for step in steps}
     if len(stacks) > 1:
-        names = ", ".join(sorted(stack for stack, _ in stacks))
+        names = _told(sorted(stack for stack, _ in stacks))
         raise PreviewError(f"{source}: has steps of several stacks ({names}); a preview is of one")
     stack, project = next(iter(stacks), (Path(source).name.removesuffix(".json"), ""))
     return Preview(source, stack, project, steps, diagnostics)
@@ -172,6 +176,8 @@ def _document(content: bytes, source: str) -> dict[str, Json]:
         raise PreviewError(f"{source}: is not text; allowed: the JSON that {_HOW} prints") from None
     except json.JSONDecodeError as error:
         raise PreviewError(f"{source}: {_not_json(error)}") from None
+    except ValueError:
+        raise PreviewError(f"{source}: holds a number of thousands of digits, which no preview does") from None
     if not isinstance(document, dict):
         raise PreviewError(f"{source}: holds {_kind(document)} instead of an object; allowed: what {_HOW} prints")
     for key, what in _OTHERS.items():
@@ -180,7 +186,7 @@ def _document(content: bytes, source: str) -> dict[str, Json]:
     if not document:
         raise PreviewError(f"{source}: is a preview without content: it failed before it began, its stderr says why")
     if not _KEYS & document.keys():
-        found = ", ".join(sorted(document)[:5])
+        found = _told(sorted(document)[:5])
         raise PreviewError(f"{source}: is not a preview of Pulumi (its keys are {found}); allowed: what {_HOW} prints")
     return document
 
@@ -196,7 +202,8 @@ def _not_json(error: json.JSONDecodeError) -> str:
                 "and stderr into none"
             )
     first = text.strip().splitlines()[0][:60]
-    return f"is not JSON at line {error.lineno} ({error.msg}); it begins with {first!r}; allowed: what {_HOW} prints"
+    begins = clean.inert(repr(first))
+    return f"is not JSON at line {error.lineno} ({error.msg}); it begins with {begins}; allowed: what {_HOW} prints"
 
 
 def _list(document: Mapping[str, Json], key: str, source: str) -> list[Json]:
@@ -217,14 +224,14 @@ def _step(entry: Json, where: str) -> Step:
         _urn(entry["urn"], where),
         _state(entry.get("oldState"), where),
         _state(entry.get("newState"), where),
-        tuple(str(reason) for reason in reasons) if isinstance(reasons, list) else (),
+        tuple(map(_text, reasons)) if isinstance(reasons, list) else (),
     )
 
 
 def _urn(text: str, where: str) -> Urn:
     parts = text.split("::", 3)
     if len(parts) != 4 or not parts[0].startswith("urn:pulumi:"):
-        raise PreviewError(f"{where}: {text[:80]!r} is no URN of Pulumi")
+        raise PreviewError(f"{where}: {clean.inert(repr(text[:80]))} is no URN of Pulumi")
     stack, project, types, name = parts
     return Urn(text, stack.removeprefix("urn:pulumi:"), project, types.rsplit("$", 1)[-1], name)
 
@@ -237,24 +244,40 @@ def _state(entry: Json, where: str) -> State | None:
     inputs = entry.get("inputs")
     parent = entry.get("parent")
     return State(
-        known(inputs) if isinstance(inputs, dict) else {},
+        known(inputs, where) if isinstance(inputs, dict) else {},
         parent if isinstance(parent, str) else None,
         entry.get("custom", True) is not False,
         entry.get("retainOnDelete") is True,
     )
 
 
-def known(value: Json) -> Json:
-    """`value` with secrets and unknown values replaced by `SECRET` and `UNKNOWN`."""
+def known(value: Json, where: str, depth: int = 0) -> Json:
+    """`value` with secrets and unknown values replaced by `SECRET` and `UNKNOWN`; `where` it is, for messages.
+
+    Raises:
+        PreviewError: it is nested too deep for whatever goes down into it.
+    """
     if isinstance(value, str):
         return UNKNOWN if value in _UNKNOWNS else value
-    if isinstance(value, dict):
-        if value.get(_SIGNATURE) == _SECRET_SIGNATURE:
-            return SECRET
-        return {key: known(item) for key, item in value.items()}
+    if not isinstance(value, (dict, list)):
+        return value
+    if depth > _DEPTH:
+        raise PreviewError(f"{where}: its inputs are nested more than {_DEPTH} deep, which no resource's are")
     if isinstance(value, list):
-        return [known(item) for item in value]
-    return value
+        return [known(item, where, depth + 1) for item in value]
+    if value.get(_SIGNATURE) == _SECRET_SIGNATURE:
+        return SECRET
+    return {key: known(item, where, depth + 1) for key, item in value.items()}
+
+
+def _text(value: Json) -> str:
+    """A text of the preview; empty where there is something else."""
+    return value if isinstance(value, str) else ""
+
+
+def _told(names: list[str]) -> str:
+    """Names of a document in a message."""
+    return clean.inert(", ".join(map(clean.name, names)))
 
 
 def _kind(value: Json) -> str:

@@ -8,7 +8,7 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
-from flowinfra.report import change, resources
+from flowinfra.report import change, clean, resources
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
 from flowinfra.report.words import Phrase, count, names, phrase
 
@@ -30,6 +30,8 @@ _ACTIONS = {
 }
 _KINDS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "renamed": ("~", "cyan")}
 _DIFF = {"+": "green", "-": "red", "@": "cyan"}
+_HEIGHT = 25
+"""Lines of a terminal whose width is given: nothing depends on them."""
 _NARROW = 20
 """Columns that are left to a line, however deep it is indented."""
 
@@ -43,7 +45,9 @@ def render(report: Report, out: IO[str], *, terminal: bool | None = None, width:
         terminal: whether `out` is one; None finds out.
         width: columns of the terminal; None finds out.
     """
-    page = _Page(Console(file=out, highlight=False, force_terminal=terminal, width=width))
+    # a width without a height does not count for rich where TERM is dumb
+    height = None if width is None else _HEIGHT
+    page = _Page(Console(file=out, highlight=False, force_terminal=terminal, width=width, height=height))
     for index, stack in enumerate(report.stacks):
         if index:
             page.gap()
@@ -64,10 +68,12 @@ class _Page:
         if not self._console.is_terminal:
             # a pipe's lines are not wrapped, so that they can be searched
             for line in text.plain.split("\n"):
-                print(f"{indent}{line}".rstrip(), file=self._console.file)
+                print(clean.inert(f"{indent}{line}".rstrip()), file=self._console.file)
             return
         wrapped = text.wrap(self._console, max(_NARROW, self._console.width - len(indent) - 2))
-        for number, part in enumerate(wrapped):
+        for number, each in enumerate(wrapped):
+            # where a line is broken, another one begins
+            part = each if clean.inert(each.plain) == each.plain else Text(clean.inert(each.plain))
             self._console.print(Text.assemble(indent, "  " if number else "", part), soft_wrap=True)
 
     def gap(self) -> None:

@@ -41,6 +41,11 @@ ATTACKS = [
     "end",
     "1. list",
     "- list",
+    "::set-output name=x::y",
+    "\n  ::add-mask::x",
+    "##[error]wrong",
+    "##vso[task.setvariable variable=x]y",
+    "##teamcity[blockOpened name='x']",
 ]
 
 

@@ -14,6 +14,15 @@ from tests.unit.report.previews import flow_step, resource, stack
 DATA = Path(__file__).parent / "data"
 
 
+def nested(depth: int) -> bytes:
+    """A preview with an input of so many levels."""
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    state = {"inputs": value}
+    return json.dumps({"steps": [{"op": "create", "urn": "urn:pulumi:a::b::c::d", "newState": state}]}).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -39,6 +48,17 @@ DATA = Path(__file__).parent / "data"
         (b'{"steps": [{"op": "create", "urn": "x"}]}', "'x' is no URN"),
         (b'{"steps": [{"op": "create", "urn": "urn:pulumi:a::b::c::d", "newState": 1}]}', "its state is a number"),
         (b"[" * 100_000, "nested too deep"),
+        (nested(102), "steps[0]: its inputs are nested more than 100 deep"),
+        (nested(900), "nested"),
+        (b'{"steps": [], "duration": ' + b"9" * 5_000 + b"}", "holds a number of thousands of digits"),
+        (b'{"\\u001b[31m::x": 1, "##[error]": 2}', r"its keys are \x1b[31m::x, \x23#[error]"),
+        (b"##[error]no JSON", r"it begins with '\x23#[error]no JSON'"),
+        (b'{"steps": [{"op": "create", "urn": "##[error]"}]}', r"'\x23#[error]' is no URN"),
+        (
+            b'{"steps": [{"op": "a", "urn": "urn:pulumi:a::b::c::d"}, '
+            b'{"op": "a", "urn": "urn:pulumi:\\u001b::b::c::d"}]}',
+            r"(\x1b, a)",
+        ),
     ],
 )
 def test_what_is_no_preview(content: bytes, message: str) -> None:
