@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import Any
 
 import click
 
+from flowinfra.cli.failure import fail
 from flowinfra.errors import FlowInfraError
 
 COMMANDS: dict[str, str] = {
@@ -15,9 +15,10 @@ COMMANDS: dict[str, str] = {
     "bundle": "compile all flows of stacks into a folder, to deploy the same bytes anywhere",
     "lock": "solve @conda/@pypi environments and write the lock that compile uses",
     "why": "say which input made two compiled flows differ",
+    "mirror": "what differs between two stacks beyond their environments",
     "report": "what a preview changes, in the flow's words: text, Markdown or HTML",
-    "schema": "JSON schema of a stack's file, for editors",
     "preview-stack": "a short-lived stack per pull request: up, down",
+    "schema": "JSON schema of a stack's file, for editors",
     "gc": "remove retained job definitions and objects that nothing refers to",
     "recover": "mend a stack's state after a deploy that was killed",
     "pull": "make runs visible to the Client API where there is no metadata service",
@@ -51,9 +52,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except FlowInfraError as error:
-            click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-            click.echo(str(error), err=True)
-            sys.exit(1)
+            fail(error)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

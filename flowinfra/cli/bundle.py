@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from flowinfra.program.bundles import bundle_stacks, project_folder
+from flowinfra.program.bundles import bundle_stacks
+from flowinfra.program.configuration import project_folder
 
 
 @click.command("bundle", epilog="Docs: docs/bundles.md")

@@ -44,6 +44,18 @@ class StackFile:
         return replace(self, label=str(Path(self.label).with_name(f"Pulumi.{stack}.yaml")), stack=stack)
 
 
+def project_folder(start: Path) -> Path:
+    """The folder of the Pulumi project that a folder is in.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            return folder
+    raise ConfigError(f"{start}: neither here nor above is a Pulumi.yaml; run this in the folder of a project")
+
+
 def stack_file(root: Path, stack: str) -> StackFile:
     """Where `Pulumi.<stack>.yaml` is, by the project's `stackConfigDir`."""
     project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8")) or {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from posixpath import normpath
 from typing import Any
 
@@ -84,14 +85,11 @@ def _overridden(flows: Sequence[dict[str, Json]], own: Source, other: str, files
     result: list[Json] = []
     for flow in flows:
         changed = merged(flow, own.defaults)
-        ranked: dict[int, int] = {}
-        for index, (override, paths) in enumerate(zip(overrides, found, strict=True)):
-            if _is_for(override, paths, flow):
-                rank = _rank(override)
-                if rank in ranked:
-                    problems.append(twice(index, ranked[rank], str(flow["flow"]), own.label))
-                ranked[rank] = index
-        for _, index in sorted(ranked.items()):
+        fitting = for_flow(overrides, found, flow)
+        for first, index in pairwise(fitting):
+            if _rank(overrides[first]) == _rank(overrides[index]):
+                problems.append(twice(index, first, str(flow["flow"]), own.label))
+        for index in fitting:
             changed = merged(changed, {**overrides[index], "flow": flow["flow"]})
         result.append(changed)
     if problems:
@@ -117,6 +115,14 @@ def _stray_problems(
                 f"{label}: flowinfra:flows[{index}].flow: found {name!r}{hint}, which is no flow of the mirrored "
                 f"stack {other!r}; it has: {', '.join(known) or 'none'}"
             )
+
+
+def for_flow(
+    overrides: Sequence[Mapping[str, Json]], found: Sequence[Sequence[str]], flow: Mapping[str, Any]
+) -> list[int]:
+    """Which of a stack's entries are for a flow, the most general first; `found`: the files that each stands for."""
+    fitting = [index for index, override in enumerate(overrides) if _is_for(override, found[index], flow)]
+    return sorted(fitting, key=lambda index: _rank(overrides[index]))
 
 
 def _is_for(override: Mapping[str, Json], paths: Sequence[str], flow: Mapping[str, Any]) -> bool:
