@@ -53,3 +53,4 @@ aws.iam.RolePolicy(
 pulumi.export("namespace", flow.namespace)
 pulumi.export("trigger", flow.trigger)
 pulumi.export("metaflow_config", flow.metaflow_config)
+pulumi.export("version", flow.version)
