@@ -14,7 +14,7 @@ COMMANDS: dict[str, str] = {
     "compile": "compile a flow: CompiledFlow as JSON, or a bundle",
     "bundle": "compile all flows of stacks into a folder, to deploy the same bytes anywhere",
     "lock": "solve @conda/@pypi environments and write the lock that compile uses",
-    "why": "say which input made two compiled flows differ",
+    "why": "say which input made two versions of a flow differ",
     "mirror": "what differs between two stacks beyond their environments",
     "report": "what a preview changes, in the flow's words: text, Markdown or HTML",
     "preview-stack": "a short-lived stack per pull request: up, down",

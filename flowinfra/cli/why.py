@@ -1,4 +1,4 @@
-"""`flowinfra why`: what made two compiled flows differ."""
+"""`flowinfra why`: what made two versions of a flow differ."""
 
 from __future__ import annotations
 
@@ -8,27 +8,34 @@ from pathlib import Path
 
 import click
 
-from flowinfra.compiler import read_compiled
-from flowinfra.why import causes
+from flowinfra.report import clean
+from flowinfra.versions import explain, read_version
 
 
-@click.command("why", short_help="which input made two compiled flows differ")
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.command("why", short_help="which input made two versions of a flow differ", epilog="Docs: docs/mirror.md")
+@click.argument("old")
+@click.argument("new")
 @click.option("--json", "as_json", is_flag=True, help="Causes as JSON.")
-def command(old: Path, new: Path, as_json: bool) -> None:
-    """Say which input made two compiled flows differ: a file, an option, a Config, Metaflow's version, a setting.
+def command(old: str, new: str, as_json: bool) -> None:
+    """Say which input made two versions of a flow differ: a file, an option, a Config, Metaflow's version, a setting.
 
-    OLD and NEW are bundles (`flowinfra compile -o NAME.flow`) or the JSON that `flowinfra compile` prints.
+    OLD and NEW are bundles (`flowinfra compile -o NAME.flow`), the JSON that `flowinfra compile` prints, states of
+    stacks (`pulumi stack export`), stacks, or their earlier deployments: STACK@1 is the first. All flows of a stack
+    are compared, or the one of the bundle that is the other side.
 
     \b
       flowinfra why main.flow branch.flow
+      flowinfra why prod train.flow
+      flowinfra why prod@41 prod
     """
-    found = causes(read_compiled(old), read_compiled(new))
+    versions = [read_version(text, Path.cwd()) for text in (old, new)]
+    found = explain(*versions)
+    one = all(version.compiled is not None for version in versions)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(cause) for cause in found], indent=2, ensure_ascii=False))
+        told = [{"flow": flow, **dataclasses.asdict(cause)} for flow, causes in found.items() for cause in causes]
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif not found:
-        click.echo("equal, byte for byte")
-    else:
-        for cause in found:
-            click.echo(str(cause))
+        click.echo("equal, byte for byte" if one else "equal in all that the states say")
+    for flow, causes in found.items() if not as_json else ():
+        for cause in causes:
+            click.echo(clean.visible(str(cause) if one else f"{flow}: {cause}"))
