@@ -29,6 +29,8 @@ CI = ROOT / "examples" / "ci"
 COMMANDS = CI / "commands"
 WORKFLOW = CI / "github" / "flows.yml"
 ACTION = CI / "github" / "prepare" / "action.yml"
+STACK_WORKFLOW = CI / "github" / "preview-stack.yml"
+STACK_GITLAB = CI / "gitlab" / "preview-stack.yml"
 GITLAB = CI / "gitlab" / ".gitlab-ci.yml"
 REPORT = "<!-- flowinfra report -->\n"
 
@@ -46,7 +48,8 @@ class TestJudges:
         target = tmp_path / ".github"
         shutil.copytree(ACTION.parent, target / "actions" / "prepare")
         (target / "workflows").mkdir()
-        shutil.copy(WORKFLOW, target / "workflows")
+        for file in (WORKFLOW, STACK_WORKFLOW):
+            shutil.copy(file, target / "workflows")
         shutil.copy(ROOT / ".github" / "workflows" / "ci.yml", target / "workflows")
         assert run("git", "init", "-q", cwd=tmp_path).returncode == 0
         # what else is installed on the machine is not to decide
@@ -57,14 +60,16 @@ class TestJudges:
         ("schema", "file"),
         [
             ("vendor.github-workflows", WORKFLOW),
+            ("vendor.github-workflows", STACK_WORKFLOW),
             ("vendor.github-workflows", ROOT / ".github" / "workflows" / "ci.yml"),
             ("vendor.github-actions", ACTION),
             ("vendor.gitlab-ci", GITLAB),
+            ("vendor.gitlab-ci", STACK_GITLAB),
         ],
-        ids=["workflow", "own workflow", "action", "gitlab"],
+        ids=["workflow", "stack workflow", "own workflow", "action", "gitlab", "gitlab stack"],
     )
     def test_official_schema(self, schema: str, file: Path, tmp_path: Path) -> None:
-        transform = ["--data-transform", "gitlab-ci"] if file == GITLAB else []
+        transform = ["--data-transform", "gitlab-ci"] if schema == "vendor.gitlab-ci" else []
         check = Path(sys.executable).parent / "check-jsonschema"
         found = run(check, "--builtin-schema", schema, *transform, file, cwd=tmp_path)
         assert found.returncode == 0, found.stdout
@@ -95,7 +100,7 @@ def lines_of(job: dict[str, Any]) -> list[str]:
 
 class TestStructure:
     def test_actions_are_pinned_by_commit_and_say_their_version(self) -> None:
-        for file in (WORKFLOW, ACTION):
+        for file in (WORKFLOW, STACK_WORKFLOW, ACTION):
             uses = re.findall(r"uses: (.+)", file.read_text())
             ours = "./.github/actions/prepare"
             pinned = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
@@ -103,7 +108,9 @@ class TestStructure:
             assert [use for use in uses if use != ours and not pinned.fullmatch(use)] == []
 
     def test_an_action_has_one_version(self) -> None:
-        uses = re.findall(r"uses: (\S+)@(\w+)", WORKFLOW.read_text() + ACTION.read_text())
+        uses = re.findall(
+            r"uses: (\S+)@(\w+)", "".join(file.read_text() for file in (WORKFLOW, STACK_WORKFLOW, ACTION))
+        )
         assert len(set(uses)) == len({name for name, _ in uses})
 
     def test_least_permissions(self) -> None:
@@ -152,9 +159,19 @@ class TestStructure:
         assert digest.pop("bundle") is None
         assert set(digest.values()) == {"${{ needs.bundle.outputs.digest }}"}
 
+    @pytest.mark.parametrize("file", [STACK_WORKFLOW, STACK_GITLAB], ids=["github", "gitlab"])
+    def test_a_preview_stack_comes_and_goes(self, file: Path) -> None:
+        lines = [line for job in jobs_of(file).values() for line in lines_of(job)]
+        assert lines == ['ci/preview-stack up "$NAME"', 'ci/preview-stack down "$NAME"']
+
+    def test_a_preview_stack_has_a_role_of_its_own(self) -> None:
+        assert yaml.safe_load(STACK_WORKFLOW.read_text())["permissions"] == {}
+        (job,) = jobs_of(STACK_WORKFLOW).values()
+        assert (job["environment"], job["permissions"]) == ("preview", {"contents": "read", "id-token": "write"})
+
     def test_nothing_that_people_write_gets_into_a_shell(self) -> None:
         """Names of branches, titles and the like are text of whoever opens a pull request."""
-        for file in (WORKFLOW, ACTION):
+        for file in (WORKFLOW, STACK_WORKFLOW, ACTION):
             document = yaml.safe_load(file.read_text())
             steps = (
                 document["runs"]["steps"]
