@@ -12,6 +12,7 @@ from flowinfra.errors import PreviewError
 from flowinfra.report import html, markdown, text
 from flowinfra.report.assemble import Report, assemble
 from flowinfra.report.preview import Preview, parse_preview, read_preview
+from flowinfra.report.risk import Count
 from flowinfra.report.sources import Folder, Place, Revision, Sources
 
 RISK, CHANGE = 3, 4
@@ -39,6 +40,7 @@ RISK, CHANGE = 3, 4
     show_default="current folder",
     help="Folder with the new sources, and of the repository of --base.",
 )
+@click.option("--running", is_flag=True, help="Ask AWS for running executions of what changes; each is a risk.")
 @click.option(
     "--fail-on",
     type=click.Choice(["risk", "change"]),
@@ -51,6 +53,7 @@ def command(
     base: str | None,
     base_dir: Path | None,
     source: Path,
+    running: bool,
     fail_on: str | None,
 ) -> None:
     """Say what `pulumi preview --json` means for each flow: one file per stack, `-` for stdin.
@@ -65,7 +68,7 @@ def command(
     if base is not None and base_dir is not None:
         raise click.UsageError("--base and --base-dir exclude each other: give a git revision, or a folder")
     sources = Sources(_old(source, base, base_dir), Folder(source) if base or base_dir else None)
-    report = assemble(map(_read, previews), sources)
+    report = assemble(map(_read, previews), sources, _asking_aws() if running else None)
     if output is not None:
         try:
             output.write_bytes(_document(report, form))
@@ -77,6 +80,13 @@ def command(
         # as bytes: pipes of Windows are not UTF-8, but what reads a comment or a page is
         click.echo(_document(report, form), nl=False)
     sys.exit(_exit_code(report, fail_on))
+
+
+def _asking_aws() -> Count:
+    # boto3 takes longer to import than most reports to make
+    from flowinfra.report.running import running_executions
+
+    return running_executions
 
 
 def _read(path: Path) -> Preview:

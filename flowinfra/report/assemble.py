@@ -14,7 +14,7 @@ from flowinfra.report.changes import compare, introduce
 from flowinfra.report.graph import Graph, merged, unmarked
 from flowinfra.report.preview import Diagnostic, Preview
 from flowinfra.report.resources import ACTIONS, FlowPart, ResourceChange, resource_changes, split
-from flowinfra.report.risk import Risk
+from flowinfra.report.risk import Count, Risk
 from flowinfra.report.risks import flow_risks, other_risks
 from flowinfra.report.sources import Sources
 from flowinfra.report.steps import mapping
@@ -150,10 +150,16 @@ class Report:
         return any(stack.failed for stack in self.stacks)
 
 
-def assemble(previews: Iterable[Preview], sources: Sources) -> Report:
-    """A report of previews, in their order."""
+def assemble(previews: Iterable[Preview], sources: Sources, running: Count | None = None) -> Report:
+    """A report of previews, in their order.
+
+    Args:
+        previews: one per stack.
+        sources: where versions of source files are looked for.
+        running: counts executions that run; None says nothing of them.
+    """
     files = _Files(sources)
-    return Report(tuple(_stack(preview, files) for preview in previews))
+    return Report(tuple(_stack(preview, files, running) for preview in previews))
 
 
 class _Files:
@@ -178,9 +184,9 @@ class _Files:
         return self._known[change]
 
 
-def _stack(preview: Preview, files: _Files) -> StackReport:
+def _stack(preview: Preview, files: _Files, running: Count | None) -> StackReport:
     parts, others = split(preview)
-    flows = [_flow(part, files) for part in parts]
+    flows = [_flow(part, files, running) for part in parts]
     told = [flow for flow in flows if flow.kind != "unchanged"]
     return StackReport(
         clean.name(preview.stack),
@@ -195,7 +201,7 @@ def _stack(preview: Preview, files: _Files) -> StackReport:
     )
 
 
-def _flow(part: FlowPart, files: _Files) -> FlowReport:
+def _flow(part: FlowPart, files: _Files, running: Count | None) -> FlowReport:
     old, new = part.old, part.new
     delta, graph = Delta(), None
     changes: tuple[Change, ...] = ()
@@ -218,7 +224,7 @@ def _flow(part: FlowPart, files: _Files) -> FlowReport:
         tuple(map(files.report, delta.files)),
         graph if graph and (new is None or old is None or graph.changes) and graph.nodes else None,
         resources,
-        tuple(flow_risks(part, delta)),
+        tuple(flow_risks(part, delta, running)),
     )
 
 

@@ -80,6 +80,8 @@ class State:
     """False for a component, which is nothing in the cloud."""
     retained: bool = False
     """Stays in the cloud when it leaves the stack."""
+    id: str = ""
+    """As the cloud calls it: an ARN, often. Empty for what is not there yet."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,7 @@ def _state(entry: Json, where: str) -> State | None:
         parent if isinstance(parent, str) else None,
         entry.get("custom", True) is not False,
         entry.get("retainOnDelete") is True,
+        _text(entry.get("id")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flowinfra.report.words import Phrase
@@ -11,6 +12,7 @@ KINDS = {
     "state-machine-replaced": "a state machine is replaced: its executions' history is lost",
     "data-deleted": "a bucket, table, queue or log group is deleted or replaced, with what it holds",
     "in-use-deleted": "a job definition or datastore object is deleted that running executions may refer to",
+    "executions-running": "executions of a state machine that changes are running at this moment (with `--running`)",
     "schedule-removed": "a schedule is removed or turned off",
     "schedule-more-frequent": "a schedule fires more often, or one is turned on",
     "parameter-removed": "a parameter is removed",
@@ -27,6 +29,12 @@ KINDS = {
     "table-given-up": "the foreach table is no longer used, or another one is",
 }
 """Every kind of risk, the gravest first."""
+
+MOST_RUNNING = 1_000
+"""Executions that are counted; AWS lists no more at once."""
+
+Count = Callable[[str], int]
+"""ARN of a state machine → how many of its executions run, at most `MOST_RUNNING`."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What of a change a reviewer should look at twice. Pure; each kind is one small function.
 
-A risk is only what follows from a preview. Whether executions are running now is not in one, so nothing is said of it.
+A risk is what follows from a preview. Whether executions are running now is not in one: whoever wants to know passes
+what counts them.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from flowinfra.report.resources import (
     is_state_machine,
     noun,
 )
-from flowinfra.report.risk import Risk
+from flowinfra.report.risk import MOST_RUNNING, Count, Risk
 from flowinfra.report.roles import role_risks
 from flowinfra.report.steps import in_order, mapping, strings
-from flowinfra.report.words import Span, names, phrase
+from flowinfra.report.words import Span, count, names, phrase
 
 Json = Any
 
@@ -45,12 +46,14 @@ _HOLD_DATA = {
     "aws:cloudwatch/logGroup:LogGroup": "its logs are lost",
     "aws:secretsmanager/secret:Secret": "its value is lost",
 }
+_CHANGING = ("update", "delete", "replace")
 _LEAVING = ("delete", "replace", "create-replacement", "delete-replaced", "import-replacement")
 
 
-def flow_risks(part: FlowPart, delta: Delta) -> list[Risk]:
-    """Risks of one flow's change."""
-    found = [*_state_machine(part), *_in_use(part.children), *_definition_size(part), *_data(part.children)]
+def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None) -> list[Risk]:
+    """Risks of one flow's change; `running` counts executions, None says nothing of them."""
+    found = [*_running(part.children, running)] if running else []
+    found += [*_state_machine(part), *_in_use(part.children), *_definition_size(part), *_data(part.children)]
     if part.old is not None and part.new is None:
         found += _schedule(part.old, {})
     elif part.old is not None and part.new is not None:
@@ -87,6 +90,17 @@ def _state_machine(part: FlowPart) -> Iterator[Risk]:
             yield Risk("state-machine-replaced", phrase("the state machine is replaced", *_why(step), ": ", _HISTORY))
     if part.op == "delete" and not machines and not any(map(is_state_machine, part.children)):
         yield Risk("state-machine-deleted", phrase("the flow leaves the stack: ", _HISTORY))
+
+
+def _running(steps: Iterable[Step], count_running: Count) -> Iterator[Risk]:
+    machines = {step.urn.text: step for step in steps if is_state_machine(step) and step.op in _CHANGING}
+    for step in machines.values():
+        number = count_running(step.old.id) if step.old else 0
+        if number:
+            least = "at least " if number >= MOST_RUNNING else ""
+            effect = "ended at the next state" if _gone(step) else "to their end by the old definition"
+            line = f"{least}{count(number, 'execution')} running at this moment, {effect}"
+            yield Risk("executions-running", phrase(line))
 
 
 def _why(step: Step) -> list[Span | str]:

@@ -49,6 +49,11 @@ def test_there_and_back(cloud: Cloud, make_project: Callable[[], Project]) -> No
 
     checkout(new_code, 8192)
     forth = changes(project)
+    # the report tells of the execution, where it may ask
+    told = cloud.flowinfra(
+        "local", "exec", "--", "flowinfra", "report", "preview.json", "--running", cwd=project.folder
+    )
+    assert "1 execution running at this moment, to their end by the old definition" in told.succeeded().output
     second = deploy(project, "bob", SECOND)
     assert (second["commit"], second["deployed_by"]) == (SECOND, "bob")
     assert second["digest"] != first["digest"]
@@ -91,6 +96,7 @@ def deploy(project: Project, user: str, commit: str) -> dict[str, Any]:
 def changes(project: Project) -> set[str]:
     """What a report of the preview says, in words; the image is that of the tests' Python and left out."""
     preview = project.preview("--json").succeeded().stdout.encode()
+    (project.folder / "preview.json").write_bytes(preview)
     report = assemble([parse_preview(preview, "preview.json")], Sources())
     (flow,) = report.stacks[0].flows
     assert [file.path for file in flow.files] == [Path(FLOW).name]

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from flowinfra.report.assemble import assemble
+from flowinfra.report.preview import parse_preview
 from flowinfra.report.risk import KINDS
 from flowinfra.report.risks import DEFINITION_CHARACTERS
+from flowinfra.report.sources import Sources
+from flowinfra.report.words import plain
 from tests.unit.report.previews import (
     FLOW_TYPE,
     TRAIN,
@@ -207,3 +211,33 @@ def test_documentation_names_every_kind() -> None:
     page = (Path(__file__).parents[3] / "docs" / "report.md").read_text(encoding="utf-8")
     for kind, meaning in KINDS.items():
         assert f"| `{kind}` | {meaning} |" in page
+
+
+MACHINE_ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:TrainFlow"
+
+
+@pytest.mark.parametrize(
+    ("op", "number", "line"),
+    [
+        ("update", 1, "1 execution running at this moment, to their end by the old definition"),
+        ("update", 1_000, "at least 1,000 executions running at this moment, to their end by the old definition"),
+        ("delete", 2, "2 executions running at this moment, ended at the next state"),
+        ("replace", 2, "2 executions running at this moment, ended at the next state"),
+        ("update", 0, None),
+        ("same", 5, None),
+    ],
+)
+def test_running_executions_where_somebody_counts_them(op: str, number: int, line: str | None) -> None:
+    step = resource(op, MACHINE, "m", {"name": "TrainFlow"}, None if op == "delete" else {"name": "TrainFlow"})
+    step["oldState"]["id"] = MACHINE_ARN
+    document = json.dumps({"steps": [update({"steps.a.memory": 1}), step]}).encode()
+    asked: list[str] = []
+
+    def running(arn: str) -> int:
+        asked.append(arn)
+        return number
+
+    (found,) = assemble([parse_preview(document, "staging.json")], Sources(), running).stacks
+    told = [plain(risk.line) for _, risk in found.all_risks if risk.kind == "executions-running"]
+    assert told == ([line] if line else [])
+    assert asked == ([] if op == "same" else [MACHINE_ARN])
