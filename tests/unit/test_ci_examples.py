@@ -271,6 +271,16 @@ class TestSignature:
         found = run("ci/verify", cwd=bundles, BUNDLES_DIGEST=digest)
         assert (found.returncode == 0) is accepted, found.stderr
 
+    def test_stands_in_for_the_digest(self, bundles: Path, keys: Path, flowinfra: str) -> None:
+        self.bundle(bundles, flowinfra, keys / "ours")
+        assert run("ci/verify", cwd=bundles, BUNDLES_DIGEST="").returncode == 0
+        (bundles / "build" / "bundles" / "A-0123.flow").write_bytes(b"PK other")
+        assert "A-0123.flow: FAILED" in run("ci/verify", cwd=bundles, BUNDLES_DIGEST="").stdout
+
+    def test_a_digest_is_checked_all_the_same(self, bundles: Path, keys: Path, flowinfra: str) -> None:
+        self.bundle(bundles, flowinfra, keys / "ours")
+        assert run("ci/verify", cwd=bundles, BUNDLES_DIGEST="0" * 64).returncode == 1
+
     def test_is_of_these_sums(self, bundles: Path, keys: Path, flowinfra: str) -> None:
         self.bundle(bundles, flowinfra, keys / "ours")
         sums = bundles / "build" / "bundles" / "SHA256SUMS"
