@@ -8,43 +8,23 @@ shows Python tracebacks to users, and runs boto3's blocking calls on one event l
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import tempfile
-import threading
-import time
-import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import empty_pb2
 from google.protobuf.message import Message
-from pulumi.runtime.proto import (
-    engine_pb2,
-    engine_pb2_grpc,
-    plugin_pb2,
-    provider_pb2,
-    provider_pb2_grpc,
-    status_pb2,
-)
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from flowinfra.local.plugin import settings
+from flowinfra.local.plugin import serving, settings
 from flowinfra.local.plugin.cloud import CloudError
 from flowinfra.local.plugin.naming import Naming
 from flowinfra.local.plugin.provider import PartialFailureError, Provider
 from flowinfra.local.plugin.schema import Change, Problem
 from flowinfra.local.plugin.wire import decode_struct
 
-_THREADS = 32
-_ENDING = {signal.SIGINT, signal.SIGTERM}
-_GRACE_SECONDS = 3
-"""For calls that are under way when the engine ends the plugin: less than the engine waits before it kills."""
-_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 _NAMING_MODES = {
     provider_pb2.CheckRequest.AutonamingOptions.PROPOSE: "propose",
     provider_pb2.CheckRequest.AutonamingOptions.ENFORCE: "enforce",
@@ -73,9 +53,11 @@ def _clear_errors(method: Method[Answer]) -> Method[Answer]:
         except CloudError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except PartialFailureError as error:
-            context.abort_with_status(_partial(error))
+            context.abort_with_status(
+                serving.PartialStatus(str(error), error.identifier, error.properties, error.inputs)
+            )
         except Exception as error:
-            log = _write_traceback(method.__name__)
+            log = serving.write_traceback("aws", method.__name__)
             about = getattr(request, "urn", "") or getattr(request, "tok", "") or "the provider"
             context.abort(
                 grpc.StatusCode.INTERNAL,
@@ -146,15 +128,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return
         self._announced = True
         places = ", ".join(sorted(set(known.endpoints.values())))
-        message = f"local stand-in for pulumi-aws: talks to {places} only"
-        try:
-            with grpc.insecure_channel(self._engine) as channel:
-                engine_pb2_grpc.EngineStub(channel).Log(
-                    engine_pb2.LogRequest(severity=engine_pb2.INFO, message=message), timeout=5
-                )
-        except grpc.RpcError:
-            # The notice is a courtesy: an engine that does not take it still gets its answers.
-            return
+        serving.log(self._engine, f"local stand-in for pulumi-aws: talks to {places} only")
 
     @_clear_errors
     def Check(  # noqa: N802
@@ -169,7 +143,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             else "",
             proposed=request.autonaming.proposed_name,
         )
-        inputs, found = self._provider.check(_type(request), names, request.olds, request.news)
+        inputs, found = self._provider.check(serving.resource_type(request), names, request.olds, request.news)
         return provider_pb2.CheckResponse(inputs=inputs, failures=_failures(found))
 
     @_clear_errors
@@ -177,7 +151,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         """What an update would change, path by path."""
-        difference = self._provider.diff(_type(request), request.olds, request.news)
+        difference = self._provider.diff(serving.resource_type(request), request.olds, request.news)
         changes = difference.changes
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE,
@@ -195,7 +169,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CreateResponse:
         """Make a resource, or say what is known of it before."""
-        identifier, state = self._provider.create(_type(request), request.properties, preview=request.preview)
+        identifier, state = self._provider.create(
+            serving.resource_type(request), request.properties, preview=request.preview
+        )
         return provider_pb2.CreateResponse(id=identifier, properties=state)
 
     @_clear_errors
@@ -203,7 +179,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.UpdateResponse:
         """Change a resource in place, or say what would be known of it."""
-        state = self._provider.update(_type(request), request.id, request.olds, request.news, preview=request.preview)
+        state = self._provider.update(
+            serving.resource_type(request), request.id, request.olds, request.news, preview=request.preview
+        )
         return provider_pb2.UpdateResponse(properties=state)
 
     @_clear_errors
@@ -211,7 +189,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ReadResponse:
         """Read a resource for a refresh or an import."""
-        found = self._provider.read(_type(request), request.id, request.properties, request.inputs)
+        found = self._provider.read(serving.resource_type(request), request.id, request.properties, request.inputs)
         return provider_pb2.ReadResponse(id=found.identifier, properties=found.properties, inputs=found.inputs)
 
     @_clear_errors
@@ -219,7 +197,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext
     ) -> empty_pb2.Empty:
         """Remove a resource."""
-        self._provider.delete(_type(request), request.id, request.properties)
+        self._provider.delete(serving.resource_type(request), request.id, request.properties)
         return empty_pb2.Empty()
 
     @_clear_errors
@@ -237,11 +215,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
 
-def _type(request: Any) -> str:
-    # Engines before 3.160 send the type in the URN alone: urn:pulumi:stack::project::parent$type::name.
-    return str(request.type or request.urn.split("::")[2].rsplit("$", 1)[-1])
-
-
 def _failures(found: Any) -> list[provider_pb2.CheckFailure]:
     problems: list[Problem] = list(found)
     return [provider_pb2.CheckFailure(property=problem.path, reason=problem.reason) for problem in problems]
@@ -249,44 +222,6 @@ def _failures(found: Any) -> list[provider_pb2.CheckFailure]:
 
 def _tops(changes: list[Change]) -> list[str]:
     return sorted({change.top for change in changes})
-
-
-class _Status:
-    """What `abort_with_status` takes."""
-
-    def __init__(self, message: str, details: bytes) -> None:
-        self.code = grpc.StatusCode.UNKNOWN
-        self.details = message
-        self.trailing_metadata = (("grpc-status-details-bin", details),)
-
-
-def _partial(error: PartialFailureError) -> _Status:
-    detail = any_pb2.Any()
-    detail.Pack(
-        provider_pb2.ErrorResourceInitFailed(
-            id=error.identifier,
-            properties=error.properties,
-            inputs=error.inputs,
-            reasons=[str(error)],
-        )
-    )
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error), details=[detail])
-    return _Status(str(error), status.SerializeToString())
-
-
-def _write_traceback(method: str) -> Path:
-    path = Path(tempfile.gettempdir()) / f"flowinfra-local-aws-plugin-{os.getpid()}.log"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {method}\n{traceback.format_exc()}\n")
-    return path
-
-
-def _leave_with_parent() -> None:
-    """End when the engine is gone: one that was killed does not end its plugins."""
-    parent = os.getppid()
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 def _forget_account() -> None:
@@ -304,19 +239,4 @@ def _forget_account() -> None:
 def main(arguments: list[str]) -> None:
     """Serve until the engine goes; prints the port, as the engine expects."""
     _forget_account()
-    engine = next((argument for argument in arguments if not argument.startswith("-")), "")
-    # The engine ends a plugin by SIGINT and waits five seconds for it; Ctrl-C in a terminal does not come here, for the
-    # engine starts plugins in process groups of their own. Blocked before there are threads: only sigwait sees it then.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    for ending in _ENDING:
-        # A shell starts what runs in its background with SIGINT ignored, and an ignored signal may not reach sigwait.
-        signal.signal(ending, signal.SIG_DFL)
-    server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    signal.sigwait(_ENDING)
-    server.stop(_GRACE_SECONDS).wait()
+    serving.serve(arguments, Servicer)

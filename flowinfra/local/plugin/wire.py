@@ -120,16 +120,19 @@ def encode(plain: Plain, *, secret: bool = False) -> Value:
     raise TypeError(f"a {type(plain).__name__} cannot be sent to the Pulumi engine")
 
 
+def is_secret(value: Value) -> bool:
+    """Whether the value as a whole is a secret."""
+    fields = value.struct_value.fields
+    return _SIGNATURE in fields and fields[_SIGNATURE].string_value == _SECRET
+
+
 def has_secret(value: Value) -> bool:
     """Whether anything in the value is a secret."""
     match value.WhichOneof("kind"):
         case "list_value":
             return any(has_secret(item) for item in value.list_value.values)
         case "struct_value":
-            fields = value.struct_value.fields
-            if _SIGNATURE in fields and fields[_SIGNATURE].string_value == _SECRET:
-                return True
-            return any(has_secret(item) for item in fields.values())
+            return is_secret(value) or any(has_secret(item) for item in value.struct_value.fields.values())
     return False
 
 

@@ -26,11 +26,21 @@ class ApiError(Exception):
         self.message = message
 
 
+class NoSuchKindError(Exception):
+    """The apiserver has no such kind of object."""
+
+
 class Api:
     """One user's access. Safe for many threads."""
 
-    def __init__(self, server: str, token: str, authority: str) -> None:
-        self._server, self._token, self._authority = server, token, authority
+    def __init__(
+        self, server: str, token: str | None, authority: str | bool, certificate: tuple[str, str] | None = None
+    ) -> None:
+        """A token, or a certificate with its key, says who it is; `authority` is that of the server: a file, or
+        whether it is checked at all.
+        """
+        self._server, self._token = server, token
+        self._authority, self._certificate = authority, certificate
         self._local = threading.local()
         self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
 
@@ -69,19 +79,32 @@ class Api:
         """Create an object from a manifest; `generateName` works."""
         return cast("Object", self.request("POST", self.path(manifest, namespace, collection=True), dict(manifest)))
 
-    def apply(self, manifest: Mapping[str, Any], namespace: str | None = None) -> Object:
-        """Server-side apply: create or change an object so that it is as the manifest says."""
+    def apply(
+        self,
+        manifest: Mapping[str, Any],
+        namespace: str | None = None,
+        *,
+        manager: str = "rig",
+        force: bool = True,
+        dry_run: bool = False,
+    ) -> Object:
+        """Server-side apply: create or change an object so that it is as the manifest says.
+
+        Where another manager owns a field that would change, `force` takes it over; otherwise that is ApiError 409.
+        """
         path = self.path(manifest, namespace)
-        query = {"fieldManager": "rig", "force": "true"}
+        query = {"fieldManager": manager, "force": str(force).lower(), "dryRun": "All" if dry_run else None}
         return cast("Object", self.request("PATCH", path, dict(manifest), content_type=_APPLY, **query))
 
     def patch(self, path: str, body: Any) -> Object:
         """Merge a change into an object."""
         return cast("Object", self.request("PATCH", path, body, content_type=MERGE))
 
-    def delete(self, path: str, *, grace_seconds: int | None = None, uid: str | None = None) -> None:
-        """Delete an object; no error where there is none."""
-        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+    def delete(
+        self, path: str, *, grace_seconds: int | None = None, uid: str | None = None, policy: str = "Background"
+    ) -> None:
+        """Delete an object; no error where there is none, or another one in its place."""
+        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         if uid is not None:
@@ -89,7 +112,7 @@ class Api:
         try:
             self.request("DELETE", path, options)
         except ApiError as error:
-            if error.code not in (404, 409):
+            if error.code != 404 and not (error.code == 409 and uid is not None):
                 raise
 
     def find(self, path: str) -> Object | None:
@@ -123,11 +146,30 @@ class Api:
             parts.append(manifest["metadata"]["name"])
         return "/".join(parts)
 
+    def serves(self, version: str, kind: str) -> bool:
+        """Whether the apiserver knows a kind of object."""
+        try:
+            self._resource(version, kind)
+        except NoSuchKindError:
+            return False
+        return True
+
+    def namespaced(self, version: str, kind: str) -> bool:
+        """Whether objects of a kind are in namespaces. NoSuchKindError where there are none."""
+        return self._resource(version, kind)[1]
+
+    def plural(self, version: str, kind: str) -> str:
+        """The name of a kind in paths and messages. NoSuchKindError where there is none."""
+        return self._resource(version, kind)[0]
+
     def _resource(self, version: str, kind: str) -> tuple[str, bool]:
         if (version, kind) not in self._resources:
-            for resource in self.get(f"/api{'' if version == 'v1' else 's'}/{version}")["resources"]:
+            listed = self.find(f"/api{'' if version == 'v1' else 's'}/{version}") or {}
+            for resource in listed.get("resources", []):
                 if "/" not in resource["name"]:
                     self._resources[version, resource["kind"]] = (resource["name"], resource["namespaced"])
+        if (version, kind) not in self._resources:
+            raise NoSuchKindError(f'no matches for kind "{kind}" in version "{version}"')
         return self._resources[version, kind]
 
     @property
@@ -138,7 +180,9 @@ class Api:
             # No proxy and no .netrc of the user's comes between.
             session.trust_env = False
             session.verify = self._authority
-            session.headers["Authorization"] = f"Bearer {self._token}"
+            session.cert = self._certificate
+            if self._token:
+                session.headers["Authorization"] = f"Bearer {self._token}"
             self._local.session = session
         return session
 
