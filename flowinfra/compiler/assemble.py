@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import step_functions
+from flowinfra.compiler import airflow, step_functions
 from flowinfra.compiler.package import Package, Selection, compress, repack
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording
 from flowinfra.compiler.request import CompileRequest, recorded_shape
@@ -38,7 +38,10 @@ from flowinfra.model.sites import marked
 
 _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
 _PLACEHOLDER = re.compile(rf"{MARK}(job-definition-\w+|parameter-[\w-]+|{_IDENTITIES})")
-_READERS: Mapping[str, Callable[[Recording], Reading]] = {"step-functions": step_functions.read}
+_READERS: Mapping[str, Callable[[Recording], Reading]] = {
+    "step-functions": step_functions.read,
+    "airflow": airflow.read,
+}
 """Target → what reads its calls."""
 
 _COMPUTE_FIELDS = {"cpu", "gpu", "memory", "image", "queue"}
@@ -105,7 +108,7 @@ def assemble(
         if entry.key in reading.package_keys:
             package = repack(entry.body, selection, python, git)
             keep(entry, package.content, "package")
-        elif entry.key not in reading.commands:
+        elif entry.key not in reading.commands and entry.key not in reading.held:
             keep(entry, gzip.decompress(entry.body), "include-file")
     if package is None:
         raise CompileError(f"{request.label}: Metaflow saved no code package; this version is not supported")
@@ -224,7 +227,7 @@ def _step(step: Mapping[str, Any], reading: Reading) -> Step:
             extra={
                 name: _number(compute[name])
                 for name in sorted(decorators[reading.compute]["own"])
-                if name not in _COMPUTE_FIELDS and compute[name] != {}
+                if name not in _COMPUTE_FIELDS and compute[name] != {} and not _is_given(name, compute)
             },
         ),
         retries=int(decorators["retry"]["attributes"]["times"]) if "retry" in decorators else 0,
@@ -237,6 +240,11 @@ def _step(step: Mapping[str, Any], reading: Reading) -> Step:
         secrets=tuple(_secret_names(decorators.get("secrets"))),
         decorators=_decorators([d for d in step["decorators"] if d["name"] not in {*_READABLE, reading.compute}]),
     )
+
+
+def _is_given(name: str, compute: Mapping[str, Json]) -> bool:
+    """Whether the platform, not the flow, says it."""
+    return str(compute[name]).startswith(MARK) or (name == "gpu_vendor" and not compute.get("gpu"))
 
 
 def _number(value: Json) -> Json:

@@ -18,7 +18,7 @@ _LEFT = re.compile(r"set_batch_environment (?!parent_tasks parent_tasks\.sh )")
 _PARENTS = re.compile(r"set_batch_environment parent_tasks (?P<file>[a-z]{10}) && \. `pwd`/(?P=file)")
 
 # One line of Python for the task's shell: no single quote, backslash or $ may stand in it.
-_QUOTED_EXPORT = (
+QUOTED_EXPORT = (
     "python -c '"
     "import json,os,shlex;e=os.environ;"
     'p=json.loads(e.get("METAFLOW_DEFAULT_PARAMETERS","{}"));'
@@ -28,6 +28,7 @@ _QUOTED_EXPORT = (
     'for k,v in p.items() for n in [k.upper().replace("-","_")] if n.isascii() and ("_"+n).isidentifier())'
     "' && . `pwd`/parameters.sh"
 )
+"""Exports the parameters of a run, by shell quoting."""
 
 
 def quote_parameters(command: str) -> str:
@@ -37,7 +38,7 @@ def quote_parameters(command: str) -> str:
     executed, and non-ASCII characters arrive as `\\uXXXX`. The same export is written here with shell quoting; a name
     in the trigger's input that is no variable's, which the shell would execute too, is left out.
     """
-    return _EXPORT.sub(lambda _: _QUOTED_EXPORT, command)
+    return _EXPORT.sub(lambda _: QUOTED_EXPORT, command)
 
 
 def name_parent_tasks(command: str) -> str:
@@ -51,16 +52,16 @@ def plain_environment(entries: list[dict[str, str]], python: str) -> list[dict[s
     METAFLOW_VERSION holds the full build string of the compiling interpreter and its platform; the task has its own.
     """
     last = {entry["Name"]: entry for entry in entries}
-    return [_plain_version(entry, python) if name == "METAFLOW_VERSION" else entry for name, entry in last.items()]
+    return [
+        {**entry, "Value": plain_version(entry["Value"], python)} if name == "METAFLOW_VERSION" else entry
+        for name, entry in last.items()
+    ]
 
 
-def _plain_version(entry: dict[str, str], python: str) -> dict[str, str]:
-    found = json.loads(entry["Value"])
-    kept = {key: value for key, value in found.items() if key not in ("platform", "python_version_code")}
-    return {
-        **entry,
-        "Value": json.dumps({**kept, "python_version": python}, sort_keys=True, separators=(",", ":")),
-    }
+def plain_version(text: str, python: str) -> str:
+    """METAFLOW_VERSION without the build and platform of the interpreter that compiled."""
+    kept = {key: value for key, value in json.loads(text).items() if key not in ("platform", "python_version_code")}
+    return json.dumps({**kept, "python_version": python}, sort_keys=True, separators=(",", ":"))
 
 
 def mend_command(command: str) -> str:
@@ -76,7 +77,7 @@ def mend_command(command: str) -> str:
 
 def quotes_parameters(command: str) -> bool:
     """True for the command of a start step whose parameters arrive quoted."""
-    return _QUOTED_EXPORT in command
+    return QUOTED_EXPORT in command
 
 
 def mend_state(state: dict[str, Any], python: str) -> dict[str, Any]:

@@ -75,5 +75,7 @@ class Reading:
     schedule: Schedule | None = None
     workflow_timeout: int | None = None
     """Seconds."""
+    held: frozenset[str] = frozenset()
+    """Keys of the datastore whose objects are in the target's part."""
     commands: Mapping[str, str] = field(default_factory=dict)
     """Key → mended text of steps' commands that are objects of the datastore."""

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowinfra.compiler.request_airflow import AIRFLOW
 from flowinfra.compiler.request_step_functions import STEP_FUNCTIONS
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import MARK, Json, Shape
 
-_REQUESTS: Mapping[str, TargetRequest] = {"step-functions": STEP_FUNCTIONS}
+_REQUESTS: Mapping[str, TargetRequest] = {"step-functions": STEP_FUNCTIONS, "airflow": AIRFLOW}
 """Target → its part of a request."""
 
 TARGETS = tuple(_REQUESTS)

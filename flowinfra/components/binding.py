@@ -34,6 +34,8 @@ GRAMMAR_WORDS: dict[str, str] = {
     "job-role": "the ARN of an IAM role",
     "execution-role": "the ARN of an IAM role",
     "job-definition": "NAME:REVISION",
+    "kubernetes-namespace": "up to 63 lower-case letters, digits and `-`, a letter or digit at both ends",
+    "service-account": "up to 253 lower-case letters, digits, `-` and `.`, a letter or digit at both ends",
 }
 """What the grammars allow, in words for a person."""
 

@@ -284,6 +284,10 @@ class Shape(Model):
     compress: bool = False
     log_history: bool = False
     batch_tags: dict[str, str] = Field(default_factory=dict)
+    worker_pool: str | None = None
+    """Airflow's pool for the flow's tasks."""
+    paused: bool = False
+    """A new DAG waits until it is unpaused in Airflow."""
     package_root: str | None = None
     package_include: tuple[str, ...] = ()
     package_exclude: tuple[str, ...] = ()
@@ -327,9 +331,13 @@ class AirflowTarget(Model):
     dag_id: str
     """As Metaflow makes it."""
     dag: dict[str, Json]
-    """The DAG as Metaflow describes it to the file that it writes."""
-    file: str
-    """Text of the DAG file."""
+    """The DAG as Metaflow describes it at the head of the file that it writes."""
+    code: str
+    """Python text: the rest of that file, which makes a DAG of the description."""
+    deployment_key: str
+    """Key below the datastore's root of the object that tells Metaflow who deploys the DAG: `mf.airflow/<dag_id>`."""
+    deployment: str
+    """Text of that object: JSON with `owner` and `production_token`."""
 
 
 class CompiledFlow(Model):
@@ -443,6 +451,8 @@ GRAMMARS: dict[str, str] = {
     "job-role": _ROLE,
     "execution-role": _ROLE,
     "job-definition": r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}:[0-9]+",
+    "kubernetes-namespace": r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+    "service-account": r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?",
 }
 """Identity (what a stack binds in place of `flowinfra--<identity>`) → regular expression of the whole value.
 

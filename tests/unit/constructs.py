@@ -66,6 +66,9 @@ CONSTRUCTS = (
     Construct("parameters"),
     Construct("inheritance"),
     Construct("user_decorators"),
+    Construct("airflow_s3_key_sensor"),
+    Construct("airflow_external_task_sensor"),
+    Construct("airflow_parameters"),
     # options of Metaflow's command
     Construct("with", "linear", {"decospecs": ["retry:times=3", 'environment:vars={"A": "b c"}']}),
     Construct("tags", "linear", {"tags": ["nightly", "team:risk"]}),
@@ -78,6 +81,8 @@ CONSTRUCTS = (
     Construct("compress", "linear", {"compress": True}),
     Construct("log_history", "linear", {"log_history": True}),
     Construct("batch_tags", "linear", {"batch_tags": {"cost-center": "42", "team": "risk"}}),
+    Construct("worker_pool", "linear", {"worker_pool": "metaflow"}),
+    Construct("paused", "linear", {"paused": True}),
     # the platform's shape
     Construct("fargate", shape={"compute": "FARGATE"}),
     Construct("metadata_service", "linear", {"metadata": "service"}),

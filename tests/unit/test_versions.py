@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import compile_flow, mends
-from flowinfra.compiler.assemble import submitting_states
+from flowinfra.compiler.step_functions import submitting_states
 from flowinfra.errors import CompileError
 from tests.unit.constructs import CONSTRUCTS
 from tests.unit.golden import golden_path, render
@@ -83,6 +83,22 @@ def test_supported_minor(minor: str) -> None:
         assert essence(json.loads(render(compiled))) == essence(golden), construct.name
         if construct.name != "compress":
             assert parameters_are_quoted(compiled.step_functions.definition)
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("minor", VERSIONS)
+@pytest.mark.parametrize("name", ["foreach", "airflow_external_task_sensor"])
+def test_airflow_of_a_supported_minor(minor: str, name: str) -> None:
+    [construct] = [one for one in CONSTRUCTS if one.name == name]
+    compiled = json.loads(render(compile_flow(construct.request("airflow", python=python_with(VERSIONS[minor])))))
+    golden = json.loads(golden_path(name, "airflow").read_text(encoding="utf-8"))
+    assert compiled["flow"] == golden["flow"]
+    for made in (compiled, golden):
+        for state in made["airflow"]["dag"]["states"].values():
+            # words of commands and variables of tasks are each version's own
+            for key in ("cmds", "env_vars"):
+                state["operator_args"].pop(key, None)
+    assert compiled["airflow"] == golden["airflow"]
 
 
 def essence(compiled: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""`airflow create`: where the driver stands in it.
+
+Runs in the flow's interpreter beside driver.py: standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+COMMAND = "metaflow.plugins.airflow.airflow_cli"
+"""Module of Metaflow's command, with `make_flow` and `new_token`."""
+
+MAKER = "metaflow.plugins.airflow.airflow"
+"""Module that makes what is written, with `deploy_time_eval`."""
+
+COMPUTE = "kubernetes"
+"""Name of the decorator that holds a step's compute."""
+
+KUBERNETES = True
+"""Whether Metaflow makes manifests with the package `kubernetes`."""
+
+
+def answers(_request: dict[str, Any], recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
+    """Nothing is asked of AWS but of the datastore; the DAG file that Metaflow would write goes to the recording."""
+    maker: Any = importlib.import_module(MAKER)
+
+    def record(_self: Any, description: dict[str, Any]) -> str:
+        code = Path(maker.airflow_utils.__file__).read_text(encoding="utf-8")
+        template = Path(maker.AIRFLOW_DEPLOY_TEMPLATE_FILE).read_text(encoding="utf-8")
+        try:
+            plain = json.loads(json.dumps(description))
+        except TypeError as error:
+            raise maker.AirflowException(f"A decorator holds what a DAG file cannot: {error}.") from None
+        recording.call("airflow", "create", {"dag": plain, "code": code, "template": template})
+        return ""
+
+    maker.Airflow._to_airflow_dag_file = record
+    return {}

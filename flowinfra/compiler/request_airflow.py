@@ -1,0 +1,71 @@
+"""How a request is put to `airflow create`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flowinfra.compiler.target import TargetRequest
+from flowinfra.model.compiled import MARK, Shape
+
+FILE = "/dev/null"
+"""Where Metaflow is told to write the DAG file: what it would write is recorded, and made anew per stack."""
+
+
+def _command(shape: Shape) -> list[str]:
+    create = ["airflow", *(["--name", shape.name] if shape.name else []), "create"]
+    for tag in shape.tags:
+        create += ["--tag", tag]
+    if shape.namespace is not None:
+        create += ["--namespace", shape.namespace]
+    create.append(f"--max-workers={shape.max_workers}")
+    if shape.workflow_timeout is not None:
+        create.append(f"--workflow-timeout={shape.workflow_timeout}")
+    if shape.worker_pool is not None:
+        create.append(f"--worker-pool={shape.worker_pool}")
+    if shape.paused:
+        create.append("--is-paused-upon-creation")
+    return [*create, FILE]
+
+
+def _settings(shape: Shape) -> dict[str, str]:
+    values = {
+        "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
+    }
+    if shape.image:
+        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.image
+    return values
+
+
+def _problems(shape: Shape) -> Iterator[str]:
+    if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
+        yield f"schedule.cron: {problem}"
+
+
+def cron_problem(cron: str) -> str | None:
+    """What Airflow would make of a cron that is written for another scheduler, in words; None if it fits.
+
+    Airflow takes a sixth field for seconds, where AWS has the year: such a flow would run each second.
+    """
+    fields = len(cron.split())
+    if cron.startswith("@") or fields == 5:
+        return None
+    return (
+        f"{cron!r} has {fields} fields; Airflow takes five (minute, hour, day of the month, month, day of the week), "
+        "AWS's six are for Step Functions"
+    )
+
+
+AIRFLOW = TargetRequest(
+    options=frozenset(("paused", "worker_pool")),
+    command=_command,
+    settings=_settings,
+    overrides=frozenset(("disk", "gpu_vendor", "node_selector", "qos", "secrets", "service_account")),
+    given=frozenset(("kubernetes-namespace", "service-account")),
+    identity_settings={
+        "METAFLOW_KUBERNETES_NAMESPACE": "kubernetes_namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "service_account",
+    },
+    shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
+    problems=_problems,
+)

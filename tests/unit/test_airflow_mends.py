@@ -1,0 +1,126 @@
+"""What is changed in the DAGs that Metaflow would have written; test_airflow_dags.py shows that Airflow takes them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from metaflow.plugins.airflow import airflow_utils
+
+from flowinfra.compiler import compile_flow
+from flowinfra.compiler.mends import QUOTED_EXPORT
+from flowinfra.compiler.mends_airflow import CODE_MENDS, START_DATE, mend_code, mend_dag
+from flowinfra.compiler.request_airflow import cron_problem
+from tests.unit.constructs import CONSTRUCTS
+
+CODE = Path(airflow_utils.__file__).read_text(encoding="utf-8")
+EXPORT = "python -m metaflow.plugins.airflow.plumbing.set_parameters abcdefghij && . `pwd`/abcdefghij"
+
+
+def recorded() -> dict[str, Any]:
+    """A DAG as Metaflow describes it, cut down to what is mended."""
+    return {
+        "dag_instantiation_params": {
+            "dag_id": "Flow",
+            "schedule_interval": "@daily",
+            "start_date": "2026-01-02T03:04:05.6",
+        },
+        "file_path": "/dev/null",
+        "states": {
+            "wait": {"operator_type": "S3KeySensor", "operator_args": {"timeout": 1}},
+            "start": {
+                "operator_type": "kubernetes",
+                "operator_args": {
+                    "cmds": ["bash", "-c", f"if true; then {EXPORT} && true; fi"],
+                    "env_vars": [
+                        {"name": "METAFLOW_DEFAULT_METADATA", "value": "service"},
+                        {"name": "METAFLOW_AIRFLOW_JOB_ID", "value": "{{ ti.job_id }}"},
+                        {
+                            "name": "METAFLOW_VERSION",
+                            "value": '{"platform": "Linux", "python_version": "3.11.7 (main)"}',
+                        },
+                    ],
+                },
+            },
+        },
+    }
+
+
+def test_dag_is_the_same_at_any_time_and_anywhere() -> None:
+    mended = mend_dag(recorded(), "local", "3.11")
+    assert mended["file_path"] is None
+    assert mended["dag_instantiation_params"] == {
+        "dag_id": "Flow",
+        "schedule": "@daily",
+        "start_date": START_DATE,
+        "catchup": False,
+    }
+    assert mended["states"]["wait"] == recorded()["states"]["wait"]
+    start = mended["states"]["start"]["operator_args"]
+    assert start["cmds"][-1] == f"if true; then {QUOTED_EXPORT} && true; fi"
+    assert {entry["name"]: entry["value"] for entry in start["env_vars"]} == {
+        "METAFLOW_DEFAULT_METADATA": "local",
+        "METAFLOW_AIRFLOW_JOB_ID": "{{ ti.job_id | default('') }}",
+        "METAFLOW_VERSION": '{"python_version":"3.11"}',
+    }
+
+
+def test_what_is_recorded_is_left_as_it_was() -> None:
+    dag = recorded()
+    before = copy.deepcopy(dag)
+    mend_dag(dag, "local", "3.11")
+    assert dag == before
+
+
+def test_parameters_that_arrive_in_another_way_are_refused() -> None:
+    dag = json.loads(json.dumps(recorded()).replace("set_parameters", "export_parameters"))
+    with pytest.raises(ValueError, match="takes parameters in another way"):
+        mend_dag(dag, "local", "3.11")
+
+
+def test_quoted_parameters_are_nothing_to_airflows_templates() -> None:
+    assert not any(mark in QUOTED_EXPORT for mark in ("{{", "{%", "{#"))
+
+
+def test_every_mend_of_the_code_is_needed() -> None:
+    mended = mend_code(CODE)
+    for found, instead in CODE_MENDS:
+        assert found not in mended
+        assert mended.count(instead) == 1
+    compile(mended, "dag.py", "exec")
+
+
+@pytest.mark.parametrize("place", range(len(CODE_MENDS)))
+def test_code_of_another_metaflow_is_refused(place: int) -> None:
+    with pytest.raises(ValueError, match="DAG files do not say"):
+        mend_code(CODE.replace(CODE_MENDS[place][0], ""))
+
+
+def test_a_list_of_one_task_is_joined_as_airflow_3_gives_it() -> None:
+    space: dict[str, Any] = {}
+    exec(mend_code(CODE), space)
+    join = space["AirflowDAGArgs"].filters["join_list"]
+    assert join("airflow-abc") == "airflow-abc"
+    assert join(["airflow-abc", "airflow-def"]) == "airflow-abc,airflow-def"
+
+
+@pytest.mark.parametrize("cron", ["@daily", "0 3 * * *", "*/5 1-3 * * MON-FRI"])
+def test_cron_of_airflow(cron: str) -> None:
+    assert cron_problem(cron) is None
+
+
+@pytest.mark.parametrize("cron", ["0 3 * * ? *", "0 3 * *", "0 0 0 * * * *"])
+def test_cron_of_another_scheduler(cron: str) -> None:
+    assert "Airflow takes five" in (cron_problem(cron) or "")
+
+
+def test_record_of_the_owner_is_no_object_of_the_tasks() -> None:
+    [linear] = [one for one in CONSTRUCTS if one.name == "linear"]
+    compiled = compile_flow(linear.request("airflow"))
+    assert [entry.kind for entry in compiled.objects.values()] == ["package"]
+    section = compiled.model_dump(mode="json")["airflow"]
+    assert section["deployment_key"] == "mf.airflow/LinearFlow"
+    assert json.loads(section["deployment"]) == {"owner": "flowinfra--owner", "production_token": "flowinfra--token"}
