@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import airflow, step_functions
+from flowinfra.compiler import airflow, argo, step_functions
 from flowinfra.compiler.package import Package, Selection, compress, repack
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording
 from flowinfra.compiler.request import CompileRequest, recorded_shape
@@ -40,6 +40,7 @@ _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definit
 _PLACEHOLDER = re.compile(rf"{MARK}(job-definition-\w+|parameter-[\w-]+|{_IDENTITIES})")
 _READERS: Mapping[str, Callable[[Recording], Reading]] = {
     "step-functions": step_functions.read,
+    "argo": argo.read,
     "airflow": airflow.read,
 }
 """Target → what reads its calls."""

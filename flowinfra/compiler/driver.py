@@ -269,6 +269,8 @@ class Session:
         session = self
         recording, request = self.recording, self.request
         answers = {**datastore_answers(recording), **target.answers(request, recording, AbsentError)}
+        if target.KUBERNETES:
+            beside("driver_kubernetes").install(recording, refuse)
 
         class Provider:
             name = "flowinfra"

@@ -1,7 +1,7 @@
 """`step-functions create`: where the driver stands in it, and what an empty AWS account answers it.
 
 Runs in the flow's interpreter beside driver.py: standard library only. Every target has such a file, with the same
-four names.
+five names.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ MAKER = "metaflow.plugins.aws.step_functions.step_functions"
 
 COMPUTE = "batch"
 """Name of the decorator that holds a step's compute."""
+
+KUBERNETES = False
+"""Whether Metaflow makes manifests with the package `kubernetes`."""
 
 
 def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:

@@ -58,9 +58,10 @@ def plain_environment(entries: list[dict[str, str]], python: str) -> list[dict[s
     ]
 
 
-def plain_version(text: str, python: str) -> str:
-    """METAFLOW_VERSION without the build and platform of the interpreter that compiled."""
-    kept = {key: value for key, value in json.loads(text).items() if key not in ("platform", "python_version_code")}
+def plain_version(value: str, python: str) -> str:
+    """METAFLOW_VERSION without the machine that compiled; `python`: minor of its interpreter."""
+    found = json.loads(value)
+    kept = {key: item for key, item in found.items() if key not in ("platform", "python_version_code")}
     return json.dumps({**kept, "python_version": python}, sort_keys=True, separators=(",", ":"))
 
 

@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowinfra.compiler.request_airflow import AIRFLOW
+from flowinfra.compiler.request_argo import ARGO
 from flowinfra.compiler.request_step_functions import STEP_FUNCTIONS
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import MARK, Json, Shape
 
-_REQUESTS: Mapping[str, TargetRequest] = {"step-functions": STEP_FUNCTIONS, "airflow": AIRFLOW}
+_REQUESTS: Mapping[str, TargetRequest] = {
+    "step-functions": STEP_FUNCTIONS,
+    "argo": ARGO,
+    "airflow": AIRFLOW,
+}
 """Target → its part of a request."""
 
 TARGETS = tuple(_REQUESTS)

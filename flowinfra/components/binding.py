@@ -36,6 +36,13 @@ GRAMMAR_WORDS: dict[str, str] = {
     "job-definition": "NAME:REVISION",
     "kubernetes-namespace": "up to 63 lower-case letters, digits and `-`, a letter or digit at both ends",
     "service-account": "up to 253 lower-case letters, digits, `-` and `.`, a letter or digit at both ends",
+    "event-name": "letters, digits, `_`, `.` and `-`",
+    "event-bus": "up to 253 lower-case letters, digits, `-` and `.`, a letter or digit at both ends",
+    "event-source": "up to 253 lower-case letters, digits, `-` and `.`, a letter or digit at both ends",
+    "events-service-account": "up to 253 lower-case letters, digits, `-` and `.`, a letter or digit at both ends",
+    "events-namespace": "up to 63 lower-case letters, digits and `-`, a letter or digit at both ends",
+    "events-webhook": "http:// or https://, a host, an optional port and path",
+    "events-webhook-auth": "`none` or `service`",
 }
 """What the grammars allow, in words for a person."""
 

@@ -98,8 +98,9 @@ class Schedule(Model):
     """`@schedule` as the target takes it."""
 
     cron: str
-    """Six-field AWS cron (step-functions) without the `cron(…)` around it."""
+    """Six-field AWS cron (step-functions) without the `cron(…)` around it; five-field cron (argo)."""
     timezone: str | None = None
+    """Name of the IANA database; None for UTC."""
 
 
 class Project(Model):
@@ -298,6 +299,29 @@ class Shape(Model):
     """Variables that the flow's module may read at compile → sha256 of the value (never the value)."""
     settings: dict[str, str] = Field(default_factory=dict)
     """METAFLOW_* settings; the metadata service's key is refused here."""
+    workflow_priority: int | None = None
+    workflow_title: str | None = None
+    workflow_description: str | None = None
+    """Shown in Argo's UI; None for the flow's docstring."""
+    events: bool = False
+    """The platform has Argo Events: tasks know where to send events, and flows can wait for them."""
+    emit_events: bool = True
+    """Each finished step sends an event (`--auto-emit-argo-events`)."""
+    capture_errors: bool = True
+    """A failed run tells its first error (`--enable-error-msg-capture`)."""
+    heartbeat: bool = False
+    """A container beside the run tells that it is alive (`--enable-heartbeat-daemon`)."""
+    notify_on_error: bool = False
+    notify_on_success: bool = False
+    notify_slack: str | None = None
+    """`NAME/KEY` of the Kubernetes Secret, in the flow's namespace, that holds the webhook's URL; likewise below."""
+    notify_pager_duty: str | None = None
+    """Of an integration key."""
+    notify_incident_io: str | None = None
+    """Of an API key."""
+    incident_io_source: str | None = None
+    """Id of the alert source."""
+    incident_io_metadata: dict[str, str] = Field(default_factory=dict)
     extra: tuple[str, ...] = ()
     """Other options of Metaflow's own command."""
 
@@ -437,6 +461,8 @@ def canonical_json(value: Json) -> str:
 
 
 _WORD = r"[A-Za-z0-9_.-]+"
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_SUBDOMAIN = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 _ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"
 
 GRAMMARS: dict[str, str] = {
@@ -451,8 +477,15 @@ GRAMMARS: dict[str, str] = {
     "job-role": _ROLE,
     "execution-role": _ROLE,
     "job-definition": r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}:[0-9]+",
-    "kubernetes-namespace": r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
-    "service-account": r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?",
+    "kubernetes-namespace": _LABEL,
+    "service-account": _SUBDOMAIN,
+    "event-name": _WORD,
+    "event-bus": _SUBDOMAIN,
+    "event-source": _SUBDOMAIN,
+    "events-service-account": _SUBDOMAIN,
+    "events-namespace": _LABEL,
+    "events-webhook": r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_.-]+)*/?",
+    "events-webhook-auth": r"none|service",
 }
 """Identity (what a stack binds in place of `flowinfra--<identity>`) → regular expression of the whole value.
 

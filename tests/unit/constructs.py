@@ -22,6 +22,8 @@ class Construct:
     shape: dict[str, Any] = field(default_factory=dict)
     config_files: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
+    platform: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Target → what its platform must have for this construct, as options of the compile."""
 
     def request(self, target: str = "step-functions", **more: Any) -> CompileRequest:
         """The request that compiles this construct."""
@@ -29,12 +31,14 @@ class Construct:
         return CompileRequest(
             flow=folder / "flow.py",
             target=target,
-            shape=Shape.model_validate(self.shape),
+            shape=Shape.model_validate({**self.shape, **self.platform.get(target, {})}),
             config_files={name: folder / path for name, path in self.config_files.items()},
             env=self.env,
             **more,
         )
 
+
+EVENTS: dict[str, dict[str, Any]] = {"argo": {"events": True}}
 
 CONSTRUCTS = (
     # of Metaflow's
@@ -69,6 +73,17 @@ CONSTRUCTS = (
     Construct("airflow_s3_key_sensor"),
     Construct("airflow_external_task_sensor"),
     Construct("airflow_parameters"),
+    Construct("trigger", platform=EVENTS),
+    Construct("triggers", platform=EVENTS),
+    Construct("trigger_on_finish", platform=EVENTS),
+    Construct("trigger_on_finish_project", shape={"production": True}, platform=EVENTS),
+    Construct("trigger_without_events", "trigger"),
+    Construct("schedule_timezone"),
+    Construct("exit_hook"),
+    Construct("switch"),
+    Construct("switch_recursive"),
+    Construct("parallel"),
+    Construct("kubernetes"),
     # options of Metaflow's command
     Construct("with", "linear", {"decospecs": ["retry:times=3", 'environment:vars={"A": "b c"}']}),
     Construct("tags", "linear", {"tags": ["nightly", "team:risk"]}),
@@ -83,7 +98,29 @@ CONSTRUCTS = (
     Construct("batch_tags", "linear", {"batch_tags": {"cost-center": "42", "team": "risk"}}),
     Construct("worker_pool", "linear", {"worker_pool": "metaflow"}),
     Construct("paused", "linear", {"paused": True}),
+    Construct("workflow_priority", "linear", {"workflow_priority": 7}),
+    Construct(
+        "workflow_title", "linear", {"workflow_title": "It's *the* line", "workflow_description": "One\n\ntwo $HOME"}
+    ),
+    Construct("no_emit_events", "linear", {"emit_events": False}),
+    Construct("no_capture_errors", "linear", {"capture_errors": False}),
+    Construct("heartbeat", "project", {"heartbeat": True, "production": True, "tags": ["nightly"]}),
+    Construct("notify_slack", "linear", {"notify_on_error": True, "notify_slack": "alerts/slack-url"}),
+    Construct(
+        "notify_all",
+        "linear",
+        {
+            "notify_on_error": True,
+            "notify_on_success": True,
+            "notify_slack": "alerts/slack-url",
+            "notify_pager_duty": "alerts/pager-duty",
+            "notify_incident_io": "alerts/incident.io",
+            "incident_io_source": "01GW2G3V0S59R238FAHPDS1R66",
+            "incident_io_metadata": {"team": "risk"},
+        },
+    ),
     # the platform's shape
+    Construct("events", "linear", {"events": True}),
     Construct("fargate", shape={"compute": "FARGATE"}),
     Construct("metadata_service", "linear", {"metadata": "service"}),
     Construct("partition", "foreach", {"partition": "aws-us-gov", "distributed_map": True}),
@@ -112,6 +149,15 @@ CONSTRUCTS = (
                     "timeout": 300,
                     "environment": {"CHANGED": "yes", "ADDED": "too"},
                 },
+            },
+        },
+    ),
+    Construct(
+        "overrides_kubernetes",
+        shape={
+            "steps": {
+                "start": {"disk": 30720, "node_selector": {"pool": "big"}, "secrets": ["database"]},
+                "end": {"cpu": 2, "memory": 1024, "labels": {"team": "fraud"}, "image": "example.com/other:2"},
             },
         },
     ),

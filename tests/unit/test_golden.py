@@ -86,7 +86,7 @@ def definition_of(construct: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("finished")
 def test_definitions_follow_the_states_language() -> None:
-    definitions = {construct.name.replace("_", ""): definition_of(construct.name) for construct in CONSTRUCTS}
+    definitions = {name.replace("_", ""): definition_of(name) for name in NAMES if golden_path(name).exists()}
     # cfn-lint's grammar knows the partition `aws` only
     definitions["partition"] = json.loads(json.dumps(definitions["partition"]).replace("aws-us-gov", "aws"))
     assert judge(definitions) == {}

@@ -1,0 +1,91 @@
+"""What `argo-workflows create` sent → the Argo Workflows part of a CompiledFlow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from flowinfra.compiler import mends_argo
+from flowinfra.compiler.recording import Reading, Recording, Task
+from flowinfra.model.compiled import MARK, ArgoTarget, Json, Schedule
+
+STEP = "metaflow/step_name"
+
+
+def read(recording: Recording) -> Reading:
+    """WorkflowTemplate, CronWorkflow and Sensor of a recording.
+
+    Raises:
+        CompileError, LookupError, TypeError, ValueError: Metaflow sent something else than what is known.
+    """
+    shape = recording.request.shape
+    sent = {call["arguments"]["plural"]: call["arguments"] for call in recording.calls}
+    if len(sent) != len(recording.calls) or not sent.keys() <= {"workflowtemplates", "cronworkflows", "sensors"}:
+        raise ValueError(f"it makes {', '.join(call['arguments']['plural'] for call in recording.calls)}")
+    template = mends_argo.mend_template(sent["workflowtemplates"]["body"], shape, recording.python)
+    containers = list(step_containers(template))
+    exported = any(mends_argo.exports_parameters(word) for entry in containers for word in entry.container["command"])
+    if not exported and "metaflow/parameters" in template["metadata"]["annotations"]:
+        raise ValueError("its start step takes parameters in another way")
+    cron = _cron_workflow(sent.get("cronworkflows"))
+    target = ArgoTarget(
+        name=template["metadata"]["name"],
+        workflow_template=template,
+        cron_workflow=cron,
+        sensor=None if "sensors" not in sent else mends_argo.mend_sensor(sent["sensors"]["body"]),
+    )
+    return Reading(
+        section=target.model_dump(mode="json"),
+        package_keys=frozenset(
+            variable["value"].removeprefix(f"s3://{MARK}bucket/")
+            for entry in containers
+            for variable in entry.container["env"]
+            if variable["name"] == "METAFLOW_CODE_URL"
+        ),
+        compute="kubernetes",
+        tasks={entry.step: entry.task for entry in containers},
+        schedule=None if cron is None else _schedule(cron),
+        workflow_timeout=template["spec"].get("activeDeadlineSeconds"),
+    )
+
+
+@dataclass(frozen=True)
+class StepContainer:
+    """A container that runs a step, and how the step's tasks are run."""
+
+    step: str
+    container: dict[str, Json]
+    task: Task
+
+
+def step_containers(workflow_template: Mapping[str, Any]) -> Iterator[StepContainer]:
+    """The containers of all steps, those inside JobSets included; a JobSet's control and workers are two."""
+    for template in workflow_template["spec"]["templates"]:
+        attempts = int(template.get("retryStrategy", {}).get("limit", 0)) + 1
+        step = template.get("metadata", {}).get("annotations", {}).get(STEP)
+        if "container" in template and step is not None:
+            yield StepContainer(step, template["container"], Task(attempts, template["activeDeadlineSeconds"]))
+        if "resource" in template:
+            job_set = yaml.safe_load(mends_argo.parseable(template["resource"]["manifest"]))
+            for job in job_set["spec"]["replicatedJobs"]:
+                pod = job["template"]["spec"]["template"]["spec"]
+                task = Task(attempts, pod["activeDeadlineSeconds"])
+                for container in pod["containers"]:
+                    yield StepContainer(job_set["metadata"]["annotations"][STEP], container, task)
+
+
+def _cron_workflow(sent: Mapping[str, Any] | None) -> dict[str, Json] | None:
+    """The CronWorkflow with the namespace that the call named."""
+    if sent is None:
+        return None
+    body: dict[str, Json] = mends_argo.without_nulls(sent["body"])
+    return {**body, "metadata": {**body["metadata"], "namespace": sent["namespace"]}}
+
+
+def _schedule(cron_workflow: Mapping[str, Any]) -> Schedule:
+    spec = cron_workflow["spec"]
+    [cron] = spec["schedules"] if "schedules" in spec else [spec["schedule"]]
+    return Schedule(cron=cron, timezone=spec.get("timezone"))

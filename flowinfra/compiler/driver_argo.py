@@ -1,0 +1,27 @@
+"""`argo-workflows create`: where the driver stands in it. The cluster is one where nothing is yet.
+
+Runs in the flow's interpreter beside driver.py: standard library only. Every target has such a file, with the same
+five names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+COMMAND = "metaflow.plugins.argo.argo_workflows_cli"
+"""Module of Metaflow's command, with `make_flow` and `new_token`."""
+
+MAKER = "metaflow.plugins.argo.argo_workflows"
+"""Module that makes what is sent, with `deploy_time_eval`."""
+
+COMPUTE = "kubernetes"
+"""Name of the decorator that holds a step's compute."""
+
+KUBERNETES = True
+"""Whether Metaflow makes manifests with the package `kubernetes`."""
+
+
+def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
+    """Of AWS there is the datastore alone."""
+    return {}

@@ -1,0 +1,237 @@
+"""Every change that is made to what `argo-workflows create` would have sent. Closed list; see docs/mends.md.
+
+Each mend is a pure function on recorded data. Nothing else in the compiler alters what was recorded, other than putting
+it into canonical form (sorted JSON, code package packed reproducibly).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from flowinfra.compiler.mends import plain_version
+from flowinfra.model.compiled import Json, Shape
+
+SECRETS = {
+    "notify_slack": "https://secret.invalid/slack",
+    "notify_pager_duty": "secret-pager-duty",
+    "notify_incident_io": "secret-incident-io",
+}
+"""Field of the shape that names a Secret → what Metaflow is given in its place; none of these is left in the result."""
+
+TIMESTAMP = "metaflow/deployment_timestamp"
+
+_QUOTED, _BARE = "'{{=asInt(inputs.parameters.workerCount)}}'", "{{=asInt(inputs.parameters.workerCount)}}"
+"""Metaflow takes the quotes off this one text of a JobSet, so that it is a number."""
+
+_SET_PARAMETERS = re.compile(
+    r"python -m metaflow\.plugins\.argo\.set_parameters (?P<file>[a-z]{10}) .*? && \. `pwd`/(?P=file)"
+)
+_NAME = r"[\w-]+"
+_AS_OPTION = (
+    rf" --{_NAME}=(?:\{{\{{workflow\.parameters\.{_NAME}\}}\}}"
+    rf'|"\$\(python -m metaflow\.plugins\.argo\.param_val '
+    rf"\{{\{{=toBase64\(workflow\.parameters\['{_NAME}'\]\)\}}\}}\)\")"
+)
+_INIT = re.compile(rf"; then (?P<init>[^;]* init --run-id \S+ --task-id \S+)(?:{_AS_OPTION})+")
+"""How Metaflow before 2.19 hands parameters to its `init`: as options."""
+
+# No single quote, backslash, $ or {{ may stand in it: it is one word of the task's shell, and Argo has its own braces.
+_EXPORT = """python -c '
+import base64, json, shlex, sys
+def plain(text):
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, str) else text
+with open("parameters.sh", "w", encoding="utf-8") as file:
+    for entry in sys.argv[1:]:
+        name, optional, value = entry.split(",")
+        text = base64.b64decode(value).decode()
+        if optional == "f" or text != "null":
+            print("export METAFLOW_INIT_%s=%s" % (name.upper().replace("-", "_"), shlex.quote(plain(text))), file=file)
+' """
+
+
+def export_parameters(parameters: Iterable[Mapping[str, Json]]) -> str:
+    """The shell command that exports a workflow's parameters; one whose default is null is left out if it stays so."""
+    words = [
+        f"{entry['name']},{'t' if entry['value'] == 'null' else 'f'},"
+        f"{{{{=toBase64(workflow.parameters['{entry['name']}'])}}}}"
+        for entry in parameters
+    ]
+    return f"{_EXPORT}{' '.join(words)} && . `pwd`/parameters.sh"
+
+
+def quote_parameters(command: str, parameters: Iterable[Mapping[str, Json]]) -> str:
+    r"""Parameters reach the task as they were given.
+
+    Metaflow writes `export NAME=<json>` to a file that the shell sources (before 2.19 it put them on a command line):
+    `$(id)`, `$HOME` and backticks in a value are executed, and non-ASCII characters arrive as `\uXXXX`. The same export
+    is written here with shell quoting, to a file of a fixed name.
+    """
+    export = export_parameters(parameters)
+    command = _SET_PARAMETERS.sub(lambda _: export, command)
+    return _INIT.sub(lambda found: f"; then {export} && {found['init']}", command)
+
+
+def exports_parameters(command: str) -> bool:
+    """True for the command of a start step whose parameters arrive quoted."""
+    return _EXPORT in command
+
+
+def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: str) -> dict[str, Json]:
+    """All mends of a WorkflowTemplate.
+
+    Raises ValueError where Metaflow writes something in a way that the mends do not fit.
+    """
+    template = without_nulls(without_timestamp(workflow_template))
+    spec = template["spec"]
+    # Metaflow takes events, which it sets itself, for no parameters of the flow
+    described = template["metadata"]["annotations"].get("metaflow/parameters", "{}")
+    own = [entry for entry in spec["arguments"]["parameters"] if entry["name"] in json.loads(described)]
+    first = next(entry for entry in spec["templates"] if "container" in entry)
+    templates = []
+    for entry in spec["templates"]:
+        mended = dict(entry)
+        if "container" in mended:
+            mended["container"] = _mend_container(mended["container"], own, python)
+        if "resource" in mended:
+            manifest = mend_manifest(mended["resource"]["manifest"], own, python)
+            mended["resource"] = {**mended["resource"], "manifest": manifest}
+        if "http" in mended:
+            mended = secret_by_reference(mended, shape, first)
+        templates.append(mended)
+    left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
+    if left:
+        raise ValueError("it writes a notification's secret in another way")
+    return {**template, "spec": {**spec, "templates": templates}}
+
+
+def without_timestamp(value: Json) -> Json:
+    """Without the time of the deployment, which nothing reads."""
+    if isinstance(value, Mapping):
+        return {key: without_timestamp(item) for key, item in value.items() if key != TIMESTAMP}
+    return [without_timestamp(item) for item in value] if isinstance(value, list) else value
+
+
+def without_nulls(value: Json) -> Json:
+    """Without keys that have no value: Kubernetes takes both for the same, and an object's size is limited."""
+    if isinstance(value, Mapping):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def camel_cased(container: Mapping[str, Json]) -> dict[str, Json]:
+    """A container by the names of the API: Metaflow writes the heartbeat daemon's with those of Python."""
+    found = dict(container)
+    if "env_from" in found:
+        found["envFrom"] = [{"secretRef": entry["secret_ref"]} for entry in found.pop("env_from")]
+    return found
+
+
+def _mend_container(container: Mapping[str, Json], parameters: list[Any], python: str) -> dict[str, Json]:
+    mended = camel_cased(container)
+    mended["command"] = [_mend_command(word, parameters) for word in mended["command"]]
+    mended["env"] = [
+        {**entry, "value": plain_version(entry["value"], python)} if entry["name"] == "METAFLOW_VERSION" else entry
+        for entry in mended["env"]
+    ]
+    return mended
+
+
+def _mend_command(command: str, parameters: list[Any]) -> str:
+    mended = quote_parameters(command, parameters)
+    if "workflow.parameters" in mended.replace(export_parameters(parameters), ""):
+        raise ValueError("its tasks take their parameters in another way")
+    return mended
+
+
+def mend_manifest(manifest: str, parameters: list[Any], python: str) -> str:
+    """All mends of a JobSet, which is text; texts stand in quotes, so that a value that is bound stays a text."""
+    job_set = without_nulls(without_timestamp(yaml.safe_load(parseable(manifest))))
+    for job in job_set["spec"]["replicatedJobs"]:
+        pod = job["template"]["spec"]["template"]["spec"]
+        pod["containers"] = [_mend_container(entry, parameters, python) for entry in pod["containers"]]
+    text = yaml.dump(job_set, Dumper=_Quoting, default_flow_style=False, width=float("inf"), allow_unicode=True)
+    return text.replace(_QUOTED, _BARE)
+
+
+def parseable(manifest: str) -> str:
+    """A JobSet as YAML: Argo's own braces are none."""
+    return manifest.replace(_BARE, _QUOTED)
+
+
+class _Quoting(yaml.SafeDumper):
+    """Writes every text in single quotes, and nothing by reference to where it stood before."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+_Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'"))
+
+
+# No single quote may stand in it, nor {{.
+_NOTIFY = (
+    "import json,os,urllib.request as r;"
+    "e=os.environ;s=e['FLOWINFRA_SECRET'].strip();m=e['FLOWINFRA_MARK'];"
+    "h={k:v.replace(m,s) for k,v in json.loads(e['FLOWINFRA_HEADERS']).items()};"
+    "b=e['FLOWINFRA_BODY'].replace(m,json.dumps(s)[1:-1]).encode();"
+    "r.urlopen(r.Request(e['FLOWINFRA_URL'].replace(m,s),b,h),timeout=60).read()"
+)
+
+
+def secret_by_reference(template: Mapping[str, Json], shape: Shape, first: Mapping[str, Json]) -> dict[str, Json]:
+    """A notification's secret is read from a Secret when it is sent, and stands nowhere in the workflow.
+
+    Metaflow has Argo send the request, with the webhook's address or the key in it as plain text. Argo takes a Secret
+    for a header at most, so the same request is sent by a container with image and service account of the `first`
+    step, as Metaflow's own hooks are.
+    """
+    http = template["http"]
+    text = json.dumps(http)
+    used = [name for name, secret in SECRETS.items() if secret in text]
+    if not used:
+        return dict(template)
+    if "successCondition" in http:
+        # what Metaflow calls `exit-hook-hack` asks any address and does not look at the answer
+        return {**template, "http": {**http, "url": "https://events.pagerduty.com/v2/enqueue"}}
+    [name] = used
+    secret, _, key = getattr(shape, name).partition("/")
+    headers = {entry["name"]: entry["value"] for entry in http["headers"]} or {"Content-Type": "application/json"}
+    env = [
+        {"name": "FLOWINFRA_MARK", "value": "<secret>"},
+        {"name": "FLOWINFRA_URL", "value": http["url"].replace(SECRETS[name], "<secret>")},
+        {"name": "FLOWINFRA_HEADERS", "value": json.dumps(headers).replace(SECRETS[name], "<secret>")},
+        {"name": "FLOWINFRA_BODY", "value": http["body"].replace(SECRETS[name], "<secret>")},
+        {"name": "FLOWINFRA_SECRET", "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}},
+    ]
+    container = {
+        "name": "main",
+        "image": first["container"]["image"],
+        "command": ["python", "-c", _NOTIFY],
+        "env": env,
+        "resources": {"requests": {"cpu": "200m", "memory": "100Mi"}},
+    }
+    return {"name": template["name"], "serviceAccountName": first["serviceAccountName"], "container": container}
+
+
+def mend_sensor(sensor: Mapping[str, Json]) -> dict[str, Json]:
+    """All mends of a Sensor: conditions and parameters are in a fixed order, where Metaflow's is that of a set."""
+    mended: dict[str, Json] = without_nulls(without_timestamp(sensor))
+    for dependency in mended["spec"]["dependencies"]:
+        dependency["filters"]["exprs"] = sorted(dependency["filters"]["exprs"], key=_text)
+    for trigger in mended["spec"]["triggers"]:
+        k8s = trigger["template"]["k8s"]
+        k8s["parameters"] = sorted(k8s["parameters"], key=_text)
+    return mended
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)

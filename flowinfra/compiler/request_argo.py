@@ -1,0 +1,150 @@
+"""How a request is put to `argo-workflows create`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from flowinfra.compiler.mends_argo import SECRETS
+from flowinfra.compiler.target import TargetRequest
+from flowinfra.model.compiled import MARK, Shape
+
+_SECRET_OPTIONS = {
+    "--notify-slack-webhook-url": "notify_slack",
+    "--notify-pager-duty-integration-key": "notify_pager_duty",
+    "--notify-incident-io-api-key": "notify_incident_io",
+}
+"""Options of Metaflow's that take a secret → the field of the shape that names a Secret in its place."""
+
+_SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9._-]{1,253}")
+
+
+def _command(shape: Shape) -> list[str]:
+    create = ["argo-workflows", *(["--name", shape.name] if shape.name else []), "create"]
+    for tag in shape.tags:
+        create += ["--tag", tag]
+    if shape.namespace is not None:
+        create += ["--namespace", shape.namespace]
+    create.append(f"--max-workers={shape.max_workers}")
+    if shape.workflow_timeout is not None:
+        create.append(f"--workflow-timeout={shape.workflow_timeout}")
+    if shape.workflow_priority is not None:
+        create.append(f"--workflow-priority={shape.workflow_priority}")
+    if shape.workflow_title is not None:
+        create.append(f"--workflow-title={shape.workflow_title}")
+    if shape.workflow_description is not None:
+        create.append(f"--workflow-description={shape.workflow_description}")
+    create.append(f"--{'' if shape.emit_events else 'no-'}auto-emit-argo-events")
+    create.append(f"--{'' if shape.capture_errors else 'no-'}enable-error-msg-capture")
+    if shape.heartbeat:
+        create.append("--enable-heartbeat-daemon")
+    return [*create, *_notifications(shape)]
+
+
+def _notifications(shape: Shape) -> Iterator[str]:
+    if shape.notify_on_error:
+        yield "--notify-on-error"
+    if shape.notify_on_success:
+        yield "--notify-on-success"
+    for option, name in _SECRET_OPTIONS.items():
+        if getattr(shape, name) is not None:
+            yield f"{option}={SECRETS[name]}"
+    if shape.incident_io_source is not None:
+        yield f"--incident-io-alert-source-config-id={shape.incident_io_source}"
+    for key, value in sorted(shape.incident_io_metadata.items()):
+        yield f"--incident-io-metadata={key}={value}"
+
+
+def _settings(shape: Shape) -> dict[str, str]:
+    values = {
+        "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
+    }
+    if shape.events:
+        values |= {
+            "METAFLOW_ARGO_EVENTS_EVENT": f"{MARK}event-name",
+            "METAFLOW_ARGO_EVENTS_EVENT_BUS": f"{MARK}event-bus",
+            "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": f"{MARK}event-source",
+            "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": f"{MARK}events-service-account",
+            "METAFLOW_ARGO_EVENTS_SENSOR_NAMESPACE": f"{MARK}events-namespace",
+            "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": f"{MARK}events-webhook",
+            "METAFLOW_ARGO_EVENTS_WEBHOOK_AUTH": f"{MARK}events-webhook-auth",
+        }
+    if shape.image:
+        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.image
+    return values
+
+
+def _problems(shape: Shape) -> Iterator[str]:
+    for name in _SECRET_OPTIONS.values():
+        value = getattr(shape, name)
+        if value is not None and not _SECRET.fullmatch(value):
+            yield f"{name}: give a Secret of Kubernetes as NAME/KEY, not the secret itself"
+    for option in shape.extra:
+        name = option.split("=", 1)[0]
+        if name in _SECRET_OPTIONS:
+            yield f"option {name} takes a secret; keep it in a Secret of Kubernetes: {_SECRET_OPTIONS[name]}: NAME/KEY"
+
+
+_EVENTS = "METAFLOW_ARGO_EVENTS_"
+
+ARGO = TargetRequest(
+    options=frozenset(
+        (
+            "capture_errors",
+            "emit_events",
+            "events",
+            "heartbeat",
+            "incident_io_metadata",
+            "incident_io_source",
+            "notify_incident_io",
+            "notify_on_error",
+            "notify_on_success",
+            "notify_pager_duty",
+            "notify_slack",
+            "workflow_description",
+            "workflow_priority",
+            "workflow_title",
+        )
+    ),
+    command=_command,
+    settings=_settings,
+    overrides=frozenset(
+        (
+            "annotations",
+            "disk",
+            "extended_resources",
+            "gpu_vendor",
+            "image_pull_policy",
+            "image_pull_secrets",
+            "labels",
+            "node_selector",
+            "persistent_volume_claims",
+            "port",
+            "qos",
+            "secrets",
+            "security_context",
+            "service_account",
+            "shared_memory",
+            "tmpfs_path",
+            "tmpfs_size",
+            "tolerations",
+            "use_tmpfs",
+        )
+    ),
+    given=frozenset(("kubernetes-namespace", "service-account")),
+    identity_settings={
+        "METAFLOW_KUBERNETES_NAMESPACE": "kubernetes_namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "service_account",
+        f"{_EVENTS}EVENT": "event_name",
+        f"{_EVENTS}EVENT_BUS": "event_bus",
+        f"{_EVENTS}EVENT_SOURCE": "event_source",
+        f"{_EVENTS}SERVICE_ACCOUNT": "events_service_account",
+        f"{_EVENTS}SENSOR_NAMESPACE": "events_namespace",
+        f"{_EVENTS}WEBHOOK_URL": "events_webhook",
+        f"{_EVENTS}INTERNAL_WEBHOOK_URL": "events_webhook",
+        f"{_EVENTS}WEBHOOK_AUTH": "events_webhook_auth",
+    },
+    shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
+    problems=_problems,
+)
