@@ -23,9 +23,9 @@ _ORDERS = re.compile(r"(?m)^([^\S\n]*):(?=:)|#(?=#(?:\[|vso\[|teamcity\[))")
 """What CI systems read out of what a job prints: `::` at a line's beginning and `##[` anywhere, and the like."""
 
 
-def inert(text: str) -> str:
+def inert(text: str, escape: str = r"\x{:x}") -> str:
     r"""`text` of which no line is an order to a CI system (`::set-output …`, `##[error]`): as its escape (`\x3a:`)."""
-    return _ORDERS.sub(lambda found: r"\x23" if found[1] is None else rf"{found[1]}\x3a", text)
+    return _ORDERS.sub(lambda found: (found[1] or "") + escape.format(ord("#" if found[1] is None else ":")), text)
 
 
 def visible(text: str, keep: str = "") -> str:

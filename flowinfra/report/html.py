@@ -15,6 +15,8 @@ from flowinfra.report.words import Phrase, count, names, phrase, plain
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _DIFF = {"+": "ins", "-": "del", "@": "at"}
+_REFERENCE = "&#x{:x};"
+"""How a character is written that is not to be read as an order to CI: it shows the same, in the same width."""
 _TAGS = {"name": "b", "before": "del", "after": "ins"}
 
 
@@ -35,8 +37,8 @@ def render(report: Report) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<title>{clean.inert(escape(plain(title)))}</title><style>{style}</style></head>"
-        f"<body>{svg.markers()}<main>{clean.inert(body)}</main></body></html>\n"
+        f"<title>{clean.inert(escape(plain(title)), _REFERENCE)}</title><style>{style}</style></head>"
+        f"<body>{svg.markers()}<main>{clean.inert(body, _REFERENCE)}</main></body></html>\n"
     )
 
 
