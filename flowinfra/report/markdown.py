@@ -172,7 +172,8 @@ def _risks(stacks: Sequence[StackReport]) -> list[Block]:
 
 def _diagnostics(stack: StackReport, most: int) -> str:
     told = "**The preview failed: what follows is not all there is.**\n\n" if stack.failed else ""
-    messages = "\n".join(f"{each.severity}: {each.message}" for each in stack.diagnostics)
+    # indented: bots and GitLab read `/command` at a line's beginning, in a code block too
+    messages = "\n".join(f"{each.severity}: {each.message}".replace("\n", "\n  ") for each in stack.diagnostics)
     return told + (_fenced(clean.cut(messages, most), "") if messages else "")
 
 

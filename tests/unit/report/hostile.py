@@ -46,6 +46,7 @@ ATTACKS = [
     "##[error]wrong",
     "##vso[task.setvariable variable=x]y",
     "##teamcity[blockOpened name='x']",
+    "x\n```\n/merge\n/approve",
 ]
 
 

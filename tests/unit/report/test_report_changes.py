@@ -7,7 +7,7 @@ import pytest
 from flowinfra.report.change import words
 from flowinfra.report.changes import compare, introduce
 from flowinfra.report.words import plain
-from tests.unit.report.previews import SECRET, TRAIN, UNKNOWN, changed, stack, update
+from tests.unit.report.previews import SECRET, TRAIN, UNKNOWN, changed, resource, stack, update
 
 
 def told(changes: dict[str, Any], base: dict[str, Any] = TRAIN) -> list[str]:
@@ -189,3 +189,12 @@ def test_long_values_are_shown_where_they_differ() -> None:
     assert len(line) < 600
     assert "A" in line
     assert "B" in line
+
+
+def test_who_brought_a_version_is_no_change_of_its_own() -> None:
+    """It follows from the change of the flow; deploy-time parameters are told."""
+    stash = "pulumi:index:Stash"
+    records = [resource("replace", stash, f"TrainFlow-{what}", {}, {}) for what in ("version", "parameters")]
+    (flow,) = stack(update({"package": "e"}), *records).flows
+    assert [change.name for change in flow.resources] == ["TrainFlow-parameters"]
+    assert not stack(resource("create", stash, "TrainFlow-version", None, {})).changes

@@ -147,3 +147,10 @@ def test_failed() -> None:
     text = markdown.render(report(diagnostics=[{"severity": "error", "message": "error: ``` no"}]))
     assert "# The preview failed" in text
     assert "````\nerror: ``` no\n````" in text
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
+def test_no_line_begins_with_a_command_to_a_bot(attack: str) -> None:
+    """They read a comment as text, and know no code blocks."""
+    found = markdown.render(report(*attacking_steps(attack), diagnostics=diagnostics_of(attack)))
+    assert not re.search(r"(?m)^[/@]", found)
