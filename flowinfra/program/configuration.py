@@ -17,7 +17,7 @@ from flowinfra.model.compiled import Json
 from flowinfra.model.stack import StackConfig, check_stack, parse_stack
 from flowinfra.program import stack_yaml
 from flowinfra.program.mirrors import MIRRORS, Source, resolve
-from flowinfra.program.previews import on_own_branch
+from flowinfra.program.previews import kept_apart
 
 NAMESPACE = "flowinfra:"
 _TEXT = {"name_prefix", MIRRORS}
@@ -127,7 +127,7 @@ def known_stacks(file: StackFile) -> list[str]:
 def _resolved(source: Source, file: StackFile) -> StackConfig:
     """One entry per flow, each with the stack's defaults."""
     resolved = resolve(source, lambda stack: stored_source(file.of(stack)), partial(flow_files, file.root))
-    return on_own_branch(parse_stack(resolved, file.label))
+    return kept_apart(parse_stack(resolved, file.label))
 
 
 def flow_files(root: Path, pattern: str) -> Sequence[str]:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import CompiledFlow
-from flowinfra.model.stack import StackConfig
+from flowinfra.model.stack import FlowConfig, PreviewConfig, StackConfig
 
 
-def on_own_branch(stack: StackConfig) -> StackConfig:
-    """A preview stack with its @project flows on a branch of its own; any other stack as it is.
-
-    Which flows these are is known by what the other stack says: a @project flow needs `branch` or `production`.
-    """
+def kept_apart(stack: StackConfig) -> StackConfig:
+    """A preview stack whose flows are deployed beside the other stack's, not over them; any other stack as it is."""
     if stack.preview is None:
         return stack
-    own = {"branch": stack.preview.branch, "production": False}
-    flows = [flow.model_copy(update=own) if flow.branch or flow.production else flow for flow in stack.flows]
+    preview = stack.preview
+    flows = [flow.model_copy(update=_own(flow, preview)) for flow in stack.flows]
     return stack.model_copy(update={"flows": flows})
+
+
+def _own(flow: FlowConfig, preview: PreviewConfig) -> dict[str, object]:
+    """Branch or name that a flow has there alone.
+
+    Which flows are @project flows is known by what the other stack says: they need `branch` or `production`.
+    """
+    if flow.branch or flow.production:
+        return {"branch": preview.branch, "production": False}
+    if flow.target == "step-functions":
+        return {}  # the stack's name_prefix does it
+    name = flow.name or re.sub(r"[^a-z0-9]+", "-", PurePosixPath(flow.flow).stem.lower()).strip("-")
+    return {"name": f"{preview.branch.replace('_', '-')}-{name}"}
 
 
 def refuse_production(stack: StackConfig, flows: Mapping[str, CompiledFlow]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from flowinfra.errors import Problems
 from flowinfra.model.stack import StackConfig, parse_stack
-from flowinfra.program.previews import on_own_branch, refuse_production
+from flowinfra.program.previews import kept_apart, refuse_production
 from tests.unit.components.compiled import compiled
 
 FLOWS = [
@@ -25,13 +25,13 @@ def stack(**more: object) -> StackConfig:
 
 
 def test_project_flows_are_on_its_own_branch() -> None:
-    found = on_own_branch(stack(preview=MARK)).flows
+    found = kept_apart(stack(preview=MARK)).flows
     assert [(flow.branch, flow.production) for flow in found] == [(None, False), *[("pr_42", False)] * 4]
     assert [flow.enabled for flow in found] == [True] * 4 + [False]
 
 
 def test_other_stacks_stay_as_they_are() -> None:
-    assert on_own_branch(stack()) == stack()
+    assert kept_apart(stack()) == stack()
 
 
 def test_production_in_the_code_is_refused() -> None:
@@ -41,3 +41,18 @@ def test_production_in_the_code_is_refused() -> None:
         refuse_production(stack(preview=MARK), flows)
     assert str(raised.value).startswith("- flows/prod.py: is production by its own @project decorator")
     assert len(raised.value.errors) == 1
+
+
+def test_flows_of_targets_without_a_prefix_have_names_of_their_own() -> None:
+    platform = {"bucket": "bkt", "queue": "jobs", "kubernetes": {"namespace": "flows"}}
+    flows = [
+        {"flow": "flows/Train_flow.py", "target": "argo"},
+        {"flow": "flows/score.py", "target": "argo", "name": "score-eu"},
+        {"flow": "flows/fraud.py", "target": "argo", "branch": "dev"},
+    ]
+    found = kept_apart(stack(preview=MARK, flows=flows, platform=platform)).flows
+    assert [(flow.name, flow.branch) for flow in found] == [
+        ("pr-42-train-flow", None),
+        ("pr-42-score-eu", None),
+        (None, "pr_42"),
+    ]
