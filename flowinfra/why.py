@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flowinfra.components.inputs import SHORT, describe
+from flowinfra.components.inputs import ON_BY_DEFAULT, SHORT, TARGET_OPTIONS, describe
 from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
 
 Inputs = Mapping[str, Json]
@@ -60,6 +60,8 @@ _OPTIONS = (
     "distributed_map",
     "compress",
     "log_history",
+    *TARGET_OPTIONS,
+    *ON_BY_DEFAULT,
 )
 """Options of the compile that have an input of their own."""
 _PROJECT_OPTIONS = ("branch", "production")

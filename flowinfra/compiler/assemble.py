@@ -31,6 +31,8 @@ from flowinfra.model.compiled import (
     Project,
     Resources,
     Step,
+    Switch,
+    Trigger,
     compiled_flow,
     rename_digests,
 )
@@ -199,6 +201,7 @@ def _flow(
         },
         configs=described["configs"],
         schedule=reading.schedule,
+        triggers=tuple(Trigger.model_validate(trigger) for trigger in answer["triggers"]),
         project=None if project is None else Project.model_validate(project),
         decorators=_decorators(others),
         start=described["start"],
@@ -218,6 +221,7 @@ def _step(step: Mapping[str, Any], reading: Reading) -> Step:
     return Step(
         kind=step["kind"],
         next=tuple(step["next"]),
+        switch=step["switch"] and Switch.model_validate(step["switch"]),
         doc=step["doc"],
         image=compute.get("image"),
         queue=None if compute.get("queue") == f"{MARK}queue" else compute.get("queue"),

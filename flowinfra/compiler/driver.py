@@ -246,6 +246,7 @@ class Session:
         self.request = request
         self.recording = Recording(out)
         self.flow: dict[str, Any] | None = None
+        self.triggers: list[Any] = []
         self.token_prefix: str | None = None
         self.evaluated: dict[str, Any] | None = None
         self.included: dict[str, str] = {}
@@ -319,6 +320,7 @@ class Session:
             made = original_make(obj, *args, **kwargs)
             # decorators get their attributes from the platform while the flow is made
             session.flow = describe_flow(obj.flow, obj.graph)
+            session.triggers = [describe_trigger(trigger) for trigger in getattr(made, "triggers", ())]
             return made
 
         command.make_flow = make
@@ -573,11 +575,26 @@ def describe_step(node: Any) -> dict[str, Any]:
         "name": node.name,
         "kind": kind,
         "next": list(node.out_funcs),
+        "switch": describe_switch(node),
         "doc": node.doc or "",
         "decorators": [
             *(describe_decorator(decorator) for decorator in node.decorators),
             *(describe_own_decorator(decorator) for decorator in (*node.wrappers, *node.config_decorators)),
         ],
+    }
+
+
+def describe_switch(node: Any) -> dict[str, Any] | None:
+    if node.type != "split-switch":
+        return None
+    return {"condition": node.condition, "cases": {str(value): step for value, step in node.switch_cases.items()}}
+
+
+def describe_trigger(trigger: Any) -> dict[str, Any]:
+    return {
+        "name": trigger["name"],
+        "type": trigger["type"],
+        "parameters": dict(sorted((trigger.get("parameters") or {}).items())),
     }
 
 
@@ -793,6 +810,7 @@ def main() -> None:
         "metaflow": metaflow.__version__ if metaflow else None,
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
         "flow": session.flow,
+        "triggers": session.triggers,
         "token_prefix": session.token_prefix,
         "evaluated": session.evaluated,
         "included": session.included,

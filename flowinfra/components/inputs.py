@@ -17,6 +17,27 @@ EVALUATED = "evaluated at deploy time"
 """Stands for the value of a deploy-time parameter, which alone is never a difference."""
 
 
+TARGET_OPTIONS = (
+    "events",
+    "heartbeat",
+    "incident_io_metadata",
+    "incident_io_source",
+    "notify_incident_io",
+    "notify_on_error",
+    "notify_on_success",
+    "notify_pager_duty",
+    "notify_slack",
+    "paused",
+    "worker_pool",
+    "workflow_description",
+    "workflow_priority",
+    "workflow_title",
+)
+"""Options that not every target has, told as they are given."""
+ON_BY_DEFAULT = ("capture_errors", "emit_events")
+"""Options that not every target has, told where they are off."""
+
+
 def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str, Any]:
     """The component's inputs: the flow, and `deployment`, what the stack adds to it (datastore, queue, tags, …).
 
@@ -46,7 +67,8 @@ def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str,
         "metaflow_files": compiled.package.metaflow[:SHORT],
         "python": shape.python,
         "schedule": flow.schedule and flow.schedule.model_dump(exclude_none=True),
-        **_options(shape),
+        "triggers": {trigger.name: trigger.parameters or True for trigger in flow.triggers},
+        **_options(compiled),
         **deployment,
     }
     return {name: plain(value) for name, value in described.items() if _told(value)}
@@ -87,8 +109,9 @@ def _told(value: Any) -> bool:
     return value is not None and value is not False and value not in ("", [], {}, ())
 
 
-def _options(shape: Shape) -> dict[str, Any]:
+def _options(compiled: CompiledFlow) -> dict[str, Any]:
     """The options of the compile that the flow itself does not show: with them, every cause of a change has a name."""
+    shape = compiled.shape
     packaging = {
         "root": shape.package_root,
         "include": list(shape.package_include),
@@ -100,7 +123,7 @@ def _options(shape: Shape) -> dict[str, Any]:
         "name_prefix": shape.name_prefix,
         "with": list(shape.decospecs),
         "image": shape.image,
-        "compute": shape.compute,
+        "compute": shape.compute if compiled.target == "step-functions" else None,
         "partition": None if shape.partition == "aws" else shape.partition,
         "metadata": None if shape.metadata == "local" else shape.metadata,
         "environment": None if shape.environment == "local" else shape.environment,
@@ -109,6 +132,8 @@ def _options(shape: Shape) -> dict[str, Any]:
         "settings": shape.settings,
         "env": {name: digest[:SHORT] for name, digest in shape.env.items()},
         "options": list(shape.extra),
+        **{name: getattr(shape, name) for name in TARGET_OPTIONS},
+        **{name: None if getattr(shape, name) else "off" for name in ON_BY_DEFAULT},
         "overrides": dict.fromkeys(overrides(shape), True),
     }
 
@@ -126,6 +151,7 @@ def _step(step: Step) -> dict[str, Any]:
     described = {
         "kind": step.kind,
         "next": list(step.next),
+        "switch": step.switch and step.switch.model_dump(),
         "image": step.image,
         "queue": step.queue,
         "cpu": resources.cpu,

@@ -69,12 +69,23 @@ class Decorator(Model):
     attributes: dict[str, Json] = Field(default_factory=dict)
 
 
+class Switch(Model):
+    """How a step decides which one is next."""
+
+    condition: str
+    """Name of the attribute that it looks at."""
+    cases: dict[str, str]
+    """Value of that attribute → step."""
+
+
 class Step(Model):
     """A step of the flow in human terms: what a reviewer wants to see change."""
 
     kind: Literal["start", "linear", "split", "foreach", "join", "end", "split-switch", "parallel"]
     next: tuple[str, ...]
     """Names of the steps that follow, in the order of the flow's source."""
+    switch: Switch | None = None
+    """Of a step of kind `split-switch`."""
     doc: str = ""
     image: str | None = None
     queue: str | None = None
@@ -103,6 +114,16 @@ class Schedule(Model):
     """Name of the IANA database; None for UTC."""
 
 
+class Trigger(Model):
+    """An event that starts the flow: `@trigger`, `@trigger_on_finish`. Where there are several, all have to come."""
+
+    name: str
+    """Of the event; `metaflow.<flow>.end`, with project and branch where there are any, for a flow that has ended."""
+    type: Literal["event", "run"]
+    parameters: dict[str, str] = Field(default_factory=dict)
+    """Parameter → key of the event's payload."""
+
+
 class Project(Model):
     """`@project` as resolved for this compile."""
 
@@ -124,6 +145,7 @@ class Flow(Model):
     configs: dict[str, Json] = Field(default_factory=dict)
     """Config name → its value (Configs are part of the package, so they hold no secrets)."""
     schedule: Schedule | None = None
+    triggers: tuple[Trigger, ...] = ()
     project: Project | None = None
     decorators: tuple[Decorator, ...] = ()
     """Flow decorators other than @schedule and @project, sorted by name."""
