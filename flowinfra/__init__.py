@@ -1,6 +1,6 @@
 """Metaflow flows as declarative infrastructure.
 
-Compile a flow to data (`compile_flow`) and deploy it with Pulumi component resources (`StepFunctionsFlow`, `Platform`).
+Compile a flow to data (`compile_flow`) and deploy it with Pulumi component resources (`StepFunctionsFlow`, `ArgoFlow`).
 Names are imported when they are first used, so that compiling does not load Pulumi.
 """
 
@@ -18,14 +18,27 @@ if TYPE_CHECKING:
         read_bundle,
         write_bundle,
     )
-    from flowinfra.components import Platform, PlatformArgs, StepFunctionsFlow, StepFunctionsFlowArgs
+    from flowinfra.components import (
+        ArgoEvents,
+        ArgoFlow,
+        ArgoFlowArgs,
+        KubernetesPlatform,
+        Platform,
+        PlatformArgs,
+        StepFunctionsFlow,
+        StepFunctionsFlowArgs,
+    )
     from flowinfra.errors import FlowInfraError
     from flowinfra.model.compiled import CompiledFlow, Shape
 
 _HOMES = {
+    "ArgoEvents": "flowinfra.components",
+    "ArgoFlow": "flowinfra.components",
+    "ArgoFlowArgs": "flowinfra.components",
     "CompileRequest": "flowinfra.compiler",
     "CompiledFlow": "flowinfra.model.compiled",
     "FlowInfraError": "flowinfra.errors",
+    "KubernetesPlatform": "flowinfra.components",
     "Platform": "flowinfra.components",
     "PlatformArgs": "flowinfra.components",
     "Shape": "flowinfra.model.compiled",
@@ -39,9 +52,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "ArgoEvents",
+    "ArgoFlow",
+    "ArgoFlowArgs",
     "CompileRequest",
     "CompiledFlow",
     "FlowInfraError",
+    "KubernetesPlatform",
     "Platform",
     "PlatformArgs",
     "Shape",

@@ -9,6 +9,7 @@
       ConfigError             stack configuration or component arguments that do not fit
       LocalError              the embedded AWS: not running, port taken, wrong endpoint
       PreviewError            a file that is no preview of Pulumi, or sources that a report cannot read
+      ClusterError            a Kubernetes cluster that is not known, cannot be reached, or lacks what a flow needs
       StateError              a stack's state that cannot be read, or that holds nothing
       ToolError               a program that we need (pulumi, git, python) is missing or failed
 
@@ -54,6 +55,10 @@ class LocalError(FlowInfraError):
 
 class PreviewError(FlowInfraError):
     """What a report is made of cannot be read."""
+
+
+class ClusterError(FlowInfraError):
+    """A Kubernetes cluster is not there, or not as a flow needs it."""
 
 
 class StateError(FlowInfraError):

@@ -9,10 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flowinfra.components.argo_flow import ArgoFlow, ArgoFlowArgs
+    from flowinfra.components.kubernetes_platform import ArgoEvents, KubernetesPlatform
     from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
     from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs
 
 _HOMES = {
+    "ArgoEvents": "kubernetes_platform",
+    "ArgoFlow": "argo_flow",
+    "ArgoFlowArgs": "argo_flow",
+    "KubernetesPlatform": "kubernetes_platform",
     "Platform": "platform",
     "PlatformArgs": "platform",
     "PlatformSettings": "platform",
@@ -20,7 +26,17 @@ _HOMES = {
     "StepFunctionsFlowArgs": "step_functions_flow",
 }
 
-__all__ = ["Platform", "PlatformArgs", "PlatformSettings", "StepFunctionsFlow", "StepFunctionsFlowArgs"]
+__all__ = [
+    "ArgoEvents",
+    "ArgoFlow",
+    "ArgoFlowArgs",
+    "KubernetesPlatform",
+    "Platform",
+    "PlatformArgs",
+    "PlatformSettings",
+    "StepFunctionsFlow",
+    "StepFunctionsFlowArgs",
+]
 
 
 def __getattr__(name: str) -> Any:

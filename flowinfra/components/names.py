@@ -15,6 +15,8 @@ DATASTORE_TAG = "flowinfra:datastore"
 """On job definitions: `s3://bucket/prefix/<flow>`, so that `gc` finds the objects after a `destroy`."""
 KIND_TAG = "flowinfra:kind"
 """On datastore objects: package, include-file, command or environment."""
+TARGET_TAG = "flowinfra:target"
+"""On datastore objects of a flow whose references are not in AWS (`argo`): `gc` asks the cluster."""
 
 VERSION_RECORD = "-version"
 """Ends the name, in Pulumi, of what keeps the commit and person that brought a flow's version."""

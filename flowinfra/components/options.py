@@ -23,6 +23,8 @@ class PlatformShape:
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
     metadata: Literal["local", "service"] = "local"
     name_prefix: str | None = None
+    events: bool = False
+    """Argo Events is there."""
 
 
 def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> CompileRequest:
@@ -75,13 +77,27 @@ def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
         package_exclude=tuple(flow.package.exclude),
         package_suffixes=tuple(flow.package.suffixes),
         settings=flow.settings,
+        events=platform.events,
+        workflow_priority=flow.workflow_priority,
+        workflow_title=flow.workflow_title,
+        workflow_description=flow.workflow_description,
+        emit_events=flow.emit_events,
+        capture_errors=flow.capture_errors,
+        heartbeat=flow.heartbeat,
+        notify_on_error=flow.notify_on_error,
+        notify_on_success=flow.notify_on_success,
+        notify_slack=flow.notify_slack,
+        notify_pager_duty=flow.notify_pager_duty,
+        notify_incident_io=flow.notify_incident_io,
+        incident_io_source=flow.incident_io_source,
+        incident_io_metadata=flow.incident_io_metadata,
     )
 
 
 def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformShape, who: str) -> list[ConfigError]:
     """Where a flow that is compiled already is not what the stack asks for: it cannot be changed any more."""
     wanted, have = requested_shape(flow, platform), compiled.shape
-    always = {"compute", "partition", "metadata", "name_prefix"}
+    always = {"compute", "partition", "metadata", "name_prefix", "events"}
     skipped = {"python", "configs", "env"}
     problems = []
     for name, field in Shape.model_fields.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
+from flowinfra.components.kubernetes_platform import ArgoSite
 from flowinfra.model.compiled import CompiledFlow
 
 _CONSOLES = {
@@ -59,8 +60,37 @@ def metaflow_config(identity: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
+def argo_config(site: ArgoSite) -> dict[str, str]:
+    """The METAFLOW_* settings with which a laptop reaches a stack on Kubernetes; `site` with the service account."""
+    events = site.events
+    settings: dict[str, str | None] = {
+        "METAFLOW_DEFAULT_DATASTORE": "s3",
+        "METAFLOW_DATASTORE_SYSROOT_S3": site.datastore,
+        "METAFLOW_DATATOOLS_S3ROOT": f"{site.datastore}/data",
+        "METAFLOW_KUBERNETES_NAMESPACE": site.namespace,
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": site.service_account,
+        "METAFLOW_ARGO_EVENTS_EVENT": events.event if events else None,
+        "METAFLOW_ARGO_EVENTS_EVENT_BUS": events.bus if events else None,
+        "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": events.source if events else None,
+        "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": events.service_account if events else None,
+        "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": events.webhook(site.namespace) if events else None,
+        "METAFLOW_DEFAULT_METADATA": "service" if site.service_url else "local",
+        "METAFLOW_SERVICE_URL": site.service_url,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def argo_url(ui_url: str | None, namespace: str, name: str) -> str | None:
+    """The WorkflowTemplate's page in Argo's user interface."""
+    return None if ui_url is None else f"{ui_url.rstrip('/')}/workflow-templates/{namespace}/{name}"
+
+
+_COMMANDS = {"step-functions": "step-functions", "argo": "argo-workflows"}
+"""Target → Metaflow's command."""
+
+
 def _command(compiled: CompiledFlow, *words: str) -> str:
-    """`python FILE [--branch …] step-functions [--name …] WORDS`: it must name the same state machine."""
+    """`python FILE [--branch …] COMMAND [--name …] WORDS`: it must name the same deployment."""
     shape = compiled.shape
     options = []
     if compiled.flow.project is not None:
@@ -69,4 +99,4 @@ def _command(compiled: CompiledFlow, *words: str) -> str:
         if shape.production:
             options += ["--production"]
     name = ["--name", shape.name] if shape.name else []
-    return shlex.join(["python", compiled.flow.file, *options, "step-functions", *name, *words])
+    return shlex.join(["python", compiled.flow.file, *options, _COMMANDS[compiled.target], *name, *words])

@@ -11,7 +11,7 @@ from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters
 from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.deploy_time import Deployer
 from flowinfra.components.names import Names
-from flowinfra.components.options import compile_request, is_bundle, shape_problems
+from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
 from flowinfra.components.plan import FlowPlan, check
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
@@ -46,6 +46,33 @@ def prepare(label: str, args: Mapping[str, Any], deployment: Deployment) -> Prep
     """
     values = dict(args)
     settings = _settings(label, values.pop("platform", None))
+    source = flow_source(label, values, settings.shape, deployment)
+    return planned(label, source.compiled, source.config, settings, deployment, source.parameters)
+
+
+@dataclass(frozen=True)
+class FlowSource:
+    """A component's flow, compiled, and what its other arguments say."""
+
+    compiled: CompiledFlow
+    config: FlowConfig
+    parameters: Mapping[str, Json]
+    """Values of deploy-time parameters."""
+
+
+def flow_source(label: str, args: Mapping[str, Any], shape: PlatformShape, deployment: Deployment) -> FlowSource:
+    """Compile a component's flow where it is not compiled yet.
+
+    Args:
+        label: what messages call the component.
+        args: its arguments, without the platform.
+        shape: what of the platform changes what Metaflow produces.
+        deployment: where it goes.
+
+    Raises:
+        FlowInfraError: with everything that is wrong (`Problems` where there is more than one).
+    """
+    values = dict(args)
     given: Mapping[str, Json] | None = values.pop("deploy_time", None)
     flow = values.get("flow")
     if isinstance(flow, CompiledFlow):
@@ -53,17 +80,15 @@ def prepare(label: str, args: Mapping[str, Any], deployment: Deployment) -> Prep
     config = parse_flow(values, label)
     if isinstance(flow, CompiledFlow) or is_bundle(config):
         compiled = flow if isinstance(flow, CompiledFlow) else read_bundle(deployment.root / config.flow)
-        problems: list[Exception] = list(shape_problems(compiled, config, settings.shape, label))
+        problems: list[Exception] = list(shape_problems(compiled, config, shape, label))
         if problems:
             raise Problems(problems)
-        parameters = dict(given or {})
-    else:
-        if given is not None:
-            raise ConfigError(f"{label}: deploy_time is for a flow that is compiled already; leave it out")
-        request = compile_request(config, settings.shape, deployment.root)
-        compiled = compile_flow(request)
-        parameters = deploy_time_values(request, compiled)
-    return planned(label, compiled, config, settings, deployment, parameters)
+        return FlowSource(compiled, config, dict(given or {}))
+    if given is not None:
+        raise ConfigError(f"{label}: deploy_time is for a flow that is compiled already; leave it out")
+    request = compile_request(config, shape, deployment.root)
+    compiled = compile_flow(request)
+    return FlowSource(compiled, config, deploy_time_values(request, compiled))
 
 
 def deploy_time_values(request: CompileRequest, compiled: CompiledFlow) -> dict[str, Json]:

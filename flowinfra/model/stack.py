@@ -131,6 +131,32 @@ class FlowDefaults(Config):
     """Tags of all resources."""
     job_policies: list[str] = []
     """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
+    workflow_priority: int | None = None
+    """Argo only, as all up to `incident_io_metadata`: Argo's priority of each run."""
+    workflow_title: str | None = None
+    """In Argo's user interface."""
+    workflow_description: str | None = None
+    """In Argo's user interface; none: the flow's docstring."""
+    emit_events: bool = True
+    """Each finished step publishes an event, where the platform has Argo Events."""
+    capture_errors: bool = True
+    """A failed run tells its first error."""
+    heartbeat: bool = False
+    """A container beside the run tells that it is alive."""
+    notify_on_error: bool = False
+    """A failed run is told, by what is given below."""
+    notify_on_success: bool = False
+    """A run that succeeded is told."""
+    notify_slack: str | None = None
+    """`NAME/KEY` of the Kubernetes Secret that holds the webhook's address; likewise the two below."""
+    notify_pager_duty: str | None = None
+    """Of the one with an integration key."""
+    notify_incident_io: str | None = None
+    """Of the one with an API key."""
+    incident_io_source: str | None = None
+    """Id of the alert source."""
+    incident_io_metadata: dict[str, str] = {}
+    """Sent with each alert."""
     enabled: bool = True
     """False: the flow is not deployed (and removed where it was)."""
 
@@ -180,7 +206,9 @@ class EventsConfig(Config):
     service_account: str | None = Field(default=None, min_length=1)
     """Of the Sensors' pods, in place of one per flow."""
     webhook_url: str | None = Field(default=None, pattern=r"^https?://")
-    """Where tasks publish events, from inside the cluster; none: they publish none."""
+    """Where tasks publish events; none: the service of that EventSource, port 12000, path of the event's name."""
+    webhook_auth: Literal["none", "service"] = "none"
+    """`service`: events are sent with the headers of the metadata service."""
 
 
 class KubernetesConfig(Config):

@@ -58,7 +58,7 @@ class _Mocks(mocks.Mocks):
             state["revision"] = REVISION
         if args.typ.endswith(":Stash"):
             state["output"] = args.inputs["input"]
-        if args.typ.endswith(":Role"):
+        if args.typ == "aws:iam/role:Role":
             state |= {"name": f"{args.inputs['namePrefix']}1", "arn": role_arn(f"{args.inputs['namePrefix']}1")}
         for kind, key in ((":Bucket", "bucket"), (":Table", "name"), (":JobQueue", "name")):
             if args.typ.endswith(kind):

@@ -1,0 +1,187 @@
+"""What a Kubernetes cluster has, for checks before a deploy and for what nothing refers to any more. Reads only.
+
+The cluster is the one that Pulumi's `kubernetes` provider would use: a kubeconfig (path or text) and context, by
+default those of KUBECONFIG or ~/.kube/config.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import yaml
+
+from flowinfra.errors import ClusterError
+
+T = TypeVar("T")
+
+_GROUP, _VERSION = "argoproj.io", "v1alpha1"
+_IN_TIME: dict[str, Any] = {"_request_timeout": (5, 30)}
+"""Seconds to connect and to answer."""
+_PAGE = 200
+_FORBIDDEN, _NOT_FOUND = 403, 404
+
+
+@dataclass(frozen=True)
+class Named:
+    """An object's metadata."""
+
+    name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+class Cluster:
+    """What a cluster has. A question is asked once: the answers are those of one moment."""
+
+    def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
+        """Connect; nothing is sent yet.
+
+        Args:
+            kubeconfig: path or text; None for KUBECONFIG or ~/.kube/config.
+            context: of the kubeconfig; None for its current one.
+
+        Raises:
+            ClusterError: there is no kubeconfig, or it has no such context.
+        """
+        from kubernetes import client, config
+
+        # untyped
+        load: Any = config
+        try:
+            settings = client.Configuration()
+            text = _as_text(kubeconfig)
+            if text is not None:
+                load.load_kube_config_from_dict(text, context=context, client_configuration=settings)
+            else:
+                load.load_kube_config(config_file=kubeconfig, context=context, client_configuration=settings)
+        except config.ConfigException as error:
+            raise ClusterError(
+                f"the Kubernetes cluster is not known: {error}; set KUBECONFIG, or `kubernetes:kubeconfig` and "
+                "`kubernetes:context` in the stack's configuration"
+            ) from None
+        settings.retries = False
+        api = client.ApiClient(settings)
+        self._core, self._custom = client.CoreV1Api(api), client.CustomObjectsApi(api)
+        self._host = settings.host
+        self._answers: dict[str, Any] = {}
+
+    def argo_resources(self) -> frozenset[str]:
+        """Plural names of the resources of Argo that the cluster knows.
+
+        Raises:
+            ClusterError: the cluster cannot be reached. Likewise below.
+        """
+
+        def ask() -> frozenset[str]:
+            found = self._ask(_GROUP, lambda: self._custom.get_api_resources(_GROUP, _VERSION, **_IN_TIME))
+            return frozenset(entry.name for entry in found.resources) if found else frozenset()
+
+        return self._asked(_GROUP, ask)
+
+    def has_namespace(self, name: str) -> bool:
+        """Whether there is such a namespace, or one may not look."""
+        return self._there(f"namespace {name}", lambda: self._core.read_namespace(name, **_IN_TIME))
+
+    def has_service_account(self, namespace: str, name: str) -> bool:
+        """Whether there is such a service account, or one may not look."""
+        return self._there(
+            f"service account {namespace}/{name}",
+            lambda: self._core.read_namespaced_service_account(name, namespace, **_IN_TIME),
+        )
+
+    def named(self, namespace: str, plural: str) -> list[Named] | None:
+        """Argo's objects of a kind in a namespace; None where one may not look."""
+
+        def ask() -> list[Named] | None:
+            try:
+                found = [item["metadata"] for item in self._items(plural, namespace)]
+            except _RefusedError:
+                return None
+            return [Named(item["name"], item.get("labels") or {}, item.get("annotations") or {}) for item in found]
+
+        return self._asked(f"{plural} of {namespace}", ask)
+
+    def texts(self, plurals: Sequence[str]) -> list[str]:
+        """JSON texts of all of Argo's objects of these kinds, of all namespaces.
+
+        Raises:
+            ClusterError: also where one may not look into all namespaces.
+        """
+        return [json.dumps(item) for plural in plurals for item in self._items(plural)]
+
+    def _items(self, plural: str, namespace: str | None = None) -> Iterator[dict[str, Any]]:
+        following: str | None = None
+        while True:
+            page = self._ask(plural, partial(self._page, plural, namespace, following)) or {}
+            yield from page.get("items", ())
+            following = (page.get("metadata") or {}).get("continue")
+            if not following:
+                return
+
+    def _page(self, plural: str, namespace: str | None, following: str | None) -> dict[str, Any]:
+        more: dict[str, Any] = {"limit": _PAGE, **({"_continue": following} if following else {}), **_IN_TIME}
+        if namespace is None:
+            found: Any = self._custom.list_cluster_custom_object(_GROUP, _VERSION, plural, **more)
+        else:
+            found = self._custom.list_namespaced_custom_object(_GROUP, _VERSION, namespace, plural, **more)
+        answer: dict[str, Any] = found
+        return answer
+
+    def _there(self, what: str, question: Callable[[], Any]) -> bool:
+        def ask() -> bool:
+            try:
+                return self._ask(what, question) is not None
+            except _RefusedError:
+                return True
+
+        return self._asked(what, ask)
+
+    def _asked(self, what: str, ask: Callable[[], T]) -> T:
+        """The answer that was given before, or is given now."""
+        if what not in self._answers:
+            self._answers[what] = ask()
+        answer: T = self._answers[what]
+        return answer
+
+    def _ask(self, what: str, ask: Callable[[], Any]) -> Any:
+        """The answer, None where there is nothing."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return ask()
+        except ApiException as error:
+            if error.status == _NOT_FOUND:
+                return None
+            kind = _RefusedError if error.status == _FORBIDDEN else ClusterError
+            raise kind(
+                f"the Kubernetes cluster {self._host}, asked for {what}, answers {error.status}: {_reason(error)}"
+            ) from None
+        except (HTTPError, OSError) as error:
+            raise ClusterError(
+                f"the Kubernetes cluster {self._host} cannot be reached ({type(error).__name__}: {error}); is it "
+                "running, and is this the right context?"
+            ) from None
+
+
+class _RefusedError(ClusterError):
+    """One may not look there."""
+
+
+def _as_text(kubeconfig: str | None) -> dict[str, Any] | None:
+    """The content where `kubeconfig` is one and no path."""
+    if kubeconfig is None or ("\n" not in kubeconfig and not kubeconfig.lstrip().startswith("{")):
+        return None
+    content = yaml.safe_load(kubeconfig)
+    return content if isinstance(content, dict) else None
+
+
+def _reason(error: Any) -> str:
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return str(error.reason)

@@ -1,0 +1,114 @@
+"""What a cluster lacks for a flow, or has of somebody else's: told at preview, before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pulumi
+
+from flowinfra.cluster import Cluster, Named
+from flowinfra.components.argo_plan import PODS, SENSOR, ArgoPlan
+from flowinfra.components.kubernetes_platform import ArgoSite, KubernetesPlatform
+from flowinfra.components.names import PROJECT_LABEL, STACK_LABEL
+from flowinfra.errors import ClusterError, FlowInfraError
+
+_WORKFLOWS = "https://argo-workflows.readthedocs.io/en/latest/installation/"
+_EVENTS = "https://argoproj.github.io/argo-events/installation/"
+_PRODUCTION = "metaflow/production_token"
+_OWNER = "metaflow/owner"
+
+
+def asked(plan: ArgoPlan, platform: KubernetesPlatform) -> list[FlowInfraError]:
+    """What the cluster that Pulumi's configuration names lacks; nothing where the platform says not to ask.
+
+    A cluster that cannot be reached is an error of `up`. A preview warns: flows compile without a cluster.
+    """
+    if not platform.check_cluster or "namespace" in platform.pending:
+        return []
+    config = pulumi.Config("kubernetes")
+    try:
+        cluster = _connected(config.get("kubeconfig"), config.get("context"))
+        return list(cluster_problems(plan, platform.site(), cluster))
+    except ClusterError as error:
+        if not pulumi.runtime.is_dry_run():
+            raise
+        _warn(str(error))
+        return []
+
+
+def cluster_problems(plan: ArgoPlan, site: ArgoSite, cluster: Cluster) -> Iterator[FlowInfraError]:
+    """What the cluster lacks for a flow, or has of somebody else's; the same text for each flow where it is general.
+
+    Raises:
+        ClusterError: the cluster cannot be asked.
+    """
+    resources = cluster.argo_resources()
+    if "workflowtemplates" not in resources:
+        yield ClusterError(
+            f"the cluster does not know WorkflowTemplates (argoproj.io/v1alpha1): install Argo Workflows, {_WORKFLOWS}"
+        )
+        return
+    if not cluster.has_namespace(site.namespace):
+        yield ClusterError(
+            f"the cluster has no namespace {site.namespace!r}: make it (`kubectl create namespace {site.namespace}`), "
+            "or give another one as the platform's kubernetes namespace"
+        )
+        return
+    if plan.has_sensor:
+        yield from _event_problems(site, cluster, resources)
+    own = plan.own_accounts(site)
+    for who in (PODS, *([SENSOR] if plan.has_sensor else [])):
+        account = plan.account(who, site)
+        if who not in own and not cluster.has_service_account(site.namespace, account):
+            yield ClusterError(
+                f"namespace {site.namespace!r} has no service account {account!r}: make it, or leave it out of the "
+                "platform for one per flow, with the permissions that the flow needs"
+            )
+    for found in cluster.named(site.namespace, "workflowtemplates") or ():
+        if found.name == plan.name and not _is_ours(found, plan):
+            yield _foreign(found, plan, site)
+
+
+def _event_problems(site: ArgoSite, cluster: Cluster, resources: frozenset[str]) -> Iterator[ClusterError]:
+    if not {"sensors", "eventbus", "eventsources"} <= resources:
+        yield ClusterError(f"the cluster does not know Sensors (argoproj.io/v1alpha1): install Argo Events, {_EVENTS}")
+        return
+    events = site.events
+    assert events is not None
+    for kind, plural, name in (("EventBus", "eventbus", events.bus), ("EventSource", "eventsources", events.source)):
+        there = cluster.named(site.namespace, plural)
+        if there is not None and name not in {found.name for found in there}:
+            names = ", ".join(sorted(found.name for found in there)) or "none"
+            yield ClusterError(
+                f"namespace {site.namespace!r} has no {kind} {name!r}, without which Sensors hear nothing; there are: "
+                f"{names}. Make it, or name another in the platform's events"
+            )
+
+
+def _is_ours(found: Named, plan: ArgoPlan) -> bool:
+    """It carries this stack's labels, or its token: somebody who may has deployed over it by hand."""
+    labels = plan.names.labels
+    same = all(found.labels.get(label) == labels[label] for label in (PROJECT_LABEL, STACK_LABEL))
+    return same or found.annotations.get(_PRODUCTION) == plan.token
+
+
+def _foreign(found: Named, plan: ArgoPlan, site: ArgoSite) -> ClusterError:
+    stack = "/".join(found.labels[label] for label in (PROJECT_LABEL, STACK_LABEL) if label in found.labels)
+    who = f"the stack {stack}" if stack else found.annotations.get(_OWNER, "something other than Metaflow")
+    return ClusterError(
+        f"namespace {site.namespace!r} already has a WorkflowTemplate {plan.name!r}, deployed by {who}: it is not "
+        "taken over; give this stack a namespace of its own, give the flow another `name`, or delete the other one "
+        "(`argo-workflows delete`)"
+    )
+
+
+@cache
+def _connected(kubeconfig: str | None, context: str | None) -> Cluster:
+    return Cluster(kubeconfig, context)
+
+
+@cache
+def _warn(message: str) -> None:
+    """Once for all flows of a program."""
+    pulumi.log.warn(f"{message}. What the cluster has is not checked by this preview")

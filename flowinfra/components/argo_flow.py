@@ -1,0 +1,265 @@
+"""ArgoFlow: one Metaflow flow on Argo Workflows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypedDict, TypeVar
+
+import pulumi
+from typing_extensions import Required
+
+from flowinfra.components import datastore, outputs
+from flowinfra.components.argo_plan import PODS, ArgoPlan, Object, check, same_name
+from flowinfra.components.argo_prepare import PreparedArgoFlow, prepare
+from flowinfra.components.deployed_parameters import deployed_parameters
+from flowinfra.components.inputs import describe_deployed
+from flowinfra.components.kubernetes_object import kubernetes_object
+from flowinfra.components.kubernetes_platform import ArgoSite, KubernetesPlatform
+from flowinfra.components.prepare import Deployment
+from flowinfra.components.running import claim, project_root
+from flowinfra.components.version import Version, deployed_version, origin
+from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow, Json
+
+T = TypeVar("T")
+_With = TypedDict("_With", {"with": Sequence[str]}, total=False)
+
+_EKS_ROLE = "eks.amazonaws.com/role-arn"
+
+
+class ArgoFlowArgs(_With, total=False):
+    """Arguments of a flow; those that a stack's configuration has too mean the same there."""
+
+    flow: Required[str | CompiledFlow]
+    """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
+    platform: Required[KubernetesPlatform]
+    """Where it runs."""
+    name: str
+    """WorkflowTemplate's name in place of the flow's."""
+    tags: Sequence[str] | Mapping[str, str]
+    """Metaflow tags of each run."""
+    namespace: str
+    """Metaflow namespace of each run; that of Kubernetes is the platform's."""
+    branch: str
+    production: bool
+    configs: Mapping[str, Json]
+    """Config name → file (text) or value (anything else)."""
+    parameters: Mapping[str, Json]
+    """Parameter → its default here."""
+    schedule: Mapping[str, Json]
+    """`enabled`, `cron`."""
+    max_workers: int
+    workflow_timeout: int
+    """Seconds for a whole run."""
+    environment: str
+    package: Mapping[str, Json]
+    """`root`, `include`, `exclude`, `suffixes`."""
+    python: str
+    env: Mapping[str, str]
+    settings: Mapping[str, str]
+    image: str
+    steps: Mapping[str, Mapping[str, Json]]
+    aws_tags: Mapping[str, str]
+    """Tags of the datastore's objects."""
+    deploy_time: Mapping[str, Json]
+    """Values of deploy-time parameters, where `flow` is compiled already."""
+
+
+class ArgoFlow(pulumi.ComponentResource):
+    """A WorkflowTemplate, its CronWorkflow and Sensor, service accounts, and what the tasks read from the datastore.
+
+    A running workflow keeps the template that it began with (Argo stores it in the workflow), and the datastore's
+    objects stay when they leave the program; `flowinfra gc` removes them.
+    """
+
+    workflow_template: pulumi.Output[str]
+    """Its name."""
+    kubernetes_namespace: pulumi.Output[str]
+    """Where it is."""
+    namespace: pulumi.Output[str]
+    """Metaflow namespace of its runs."""
+    authorize: pulumi.Output[str]
+    """The command that lets a person deploy over it by hand."""
+    trigger: pulumi.Output[str]
+    """The command that starts a run."""
+    ui_url: pulumi.Output[str | None]
+    """Its page in Argo's user interface, where the platform names one."""
+    metaflow_config: pulumi.Output[dict[str, str]]
+    """METAFLOW_* settings with which a laptop reaches it; as JSON, a file that Metaflow takes."""
+    version: pulumi.Output[Version]
+    """What is deployed (`id`, `digest`, `package`, `metaflow`), and which commit and person brought it."""
+
+    def __init__(self, name: str, args: ArgoFlowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Deploy a flow.
+
+        Raises:
+            pulumi.RunError: with every problem of the flow, its arguments and the limits, before anything is made.
+        """
+        try:
+            deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
+            prepared = prepare(name, args, deployment)
+            by = origin(deployment.root)
+            plan, site = prepared.plan, prepared.platform.site()
+            claim(
+                f"workflow template {site.namespace}/{plan.name}", name, partial(same_name, site.namespace, plan.name)
+            )
+        except FlowInfraError as error:
+            raise pulumi.RunError(str(error)) from None
+        super().__init__("flowinfra:argo:ArgoFlow", name, _shown(prepared), opts)
+        making = _Making(name, plan, prepared.platform, pulumi.ResourceOptions(parent=self))
+
+        granted = [part for who in plan.own_accounts(site) for part in _account(making, who)]
+        objects = datastore.files(
+            name, plan.compiled, making.platform.bucket, making.platform.prefix, plan.object_tags, making.child
+        )
+        deployed = _workflow(making, [*granted, *objects])
+
+        def there(make: Callable[[ArgoSite], T]) -> pulumi.Output[T]:
+            # waits for the template, so that an output never speaks of what is not there
+            found = pulumi.Output.all(deployed[0].urn, making.platform.on_site(make))
+            return found.apply(lambda values: values[1])
+
+        ui_url = prepared.platform.ui_url
+        self.workflow_template = there(lambda _: plan.name)
+        self.kubernetes_namespace = there(lambda site: site.namespace)
+        self.namespace = there(lambda _: outputs.namespace(plan.token))
+        self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.token))
+        self.trigger = there(lambda _: outputs.trigger_command(plan.compiled))
+        self.ui_url = there(lambda site: outputs.argo_url(ui_url, site.namespace, plan.name))
+        self.metaflow_config = there(
+            lambda site: outputs.argo_config(replace(site, service_account=plan.account(PODS, site)))
+        )
+        self.version = deployed_version(name, plan.compiled, by, deployed, making.child)
+        self.register_outputs(
+            {
+                "workflow_template": self.workflow_template,
+                "kubernetes_namespace": self.kubernetes_namespace,
+                "namespace": self.namespace,
+                "authorize": self.authorize,
+                "trigger": self.trigger,
+                "ui_url": self.ui_url,
+                "metaflow_config": self.metaflow_config,
+                "version": self.version,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What every part of a flow is made with."""
+
+    name: str
+    plan: ArgoPlan
+    platform: KubernetesPlatform
+    child: pulumi.ResourceOptions
+
+    def options(self, **more: Any) -> pulumi.ResourceOptions:
+        """A child's options."""
+        return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
+
+
+def _account(making: _Making, who: str) -> list[pulumi.Resource]:
+    """A service account of the flow's own, and what it may do."""
+    plan = making.plan
+    found = pulumi.Output.from_input(making.platform.on_site(lambda site: plan.account_objects(who, site)))
+    known = plan.account_objects(who, making.platform.site())
+    extras = _extras(making.platform, found["account"]) if who == PODS else {}
+    return [
+        kubernetes_object(
+            f"{making.name}-{who}-{part}",
+            stand_in["apiVersion"],
+            stand_in["kind"],
+            {**_body(found[part], stand_in), **(extras if part == "account" else {})},
+            making.child,
+        )
+        for part, stand_in in known.items()
+    ]
+
+
+def _extras(platform: KubernetesPlatform, account: pulumi.Output[Any]) -> dict[str, Any]:
+    """What the platform adds to the service account of tasks: how they reach AWS, and registries of images."""
+    extras: dict[str, Any] = {}
+    if platform.pod_role is not None:
+        annotated = pulumi.Output.all(account["metadata"], platform.pod_role)
+        extras["metadata"] = annotated.apply(lambda found: {**found[0], "annotations": {_EKS_ROLE: found[1]}})
+    if platform.image_pull_secrets:
+        extras["imagePullSecrets"] = [{"name": name} for name in platform.image_pull_secrets]
+    return extras
+
+
+def _workflow(making: _Making, needs: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+    """The template, and then what starts it."""
+    plan, platform = making.plan, making.platform
+
+    def objects(found: Mapping[str, Any]) -> dict[str, Object]:
+        current = replace(plan, parameters=json.loads(found["parameters"]))
+        if problems := check(current, found["site"]):
+            raise pulumi.RunError(str(Problems(problems)))
+        return current.workflow_objects(found["site"])
+
+    parameters = deployed_parameters(making.name, plan.compiled, plan.parameters, making.child)
+    bound = pulumi.Output.all(site=platform.on_site(lambda site: site), parameters=parameters).apply(objects)
+    made: list[pulumi.Resource] = []
+    for kind, stand_in in plan.workflow_objects(platform.site()).items():
+        made.append(
+            kubernetes_object(
+                f"{making.name}-{kind}",
+                stand_in["apiVersion"],
+                stand_in["kind"],
+                _body(bound[kind], stand_in),
+                making.options(depends_on=[*needs, *made[:1]]),
+            )
+        )
+    return made
+
+
+def _body(found: pulumi.Output[Any], stand_in: Object) -> dict[str, Any]:
+    return {key: found[key] for key in stand_in if key not in ("apiVersion", "kind")}
+
+
+def _shown(prepared: PreparedArgoFlow) -> dict[str, Any]:
+    """The component's inputs: the flow in human terms."""
+    plan, platform = prepared.plan, prepared.platform
+    site = platform.site()
+    return describe_deployed(
+        plan.compiled,
+        plan.schedule_enabled,
+        {
+            "kubernetes_namespace": platform.namespace,
+            "service_account": platform.service_account,
+            "pod_role": platform.pod_role,
+            "image_pull_secrets": list(platform.image_pull_secrets),
+            "permissions": _permissions(plan, site),
+            "datastore": platform.on_site(lambda site: site.datastore),
+            "event_source": _events(platform) if plan.has_sensor else None,
+            "service_url": platform.service_url,
+            "aws_tags": dict(plan.aws_tags),
+        },
+    )
+
+
+def _permissions(plan: ArgoPlan, site: ArgoSite) -> dict[str, list[str]]:
+    """Whose own service account → `group/resource: verbs` in the namespace."""
+    return {
+        who: [
+            f"{group}/{resource}: {', '.join(rule['verbs'])}"
+            for rule in plan.rules(who, site)
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+        ]
+        for who in plan.own_accounts(site)
+    }
+
+
+def _events(platform: KubernetesPlatform) -> dict[str, str | None]:
+    events = platform.events
+    assert events is not None
+    return {
+        "bus": events.bus,
+        "source": events.source,
+        "event": events.event,
+        "service_account": events.service_account,
+    }

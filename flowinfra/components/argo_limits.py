@@ -1,0 +1,54 @@
+"""Limits of Kubernetes and Argo, checked on the bound objects before anything is sent: pure functions.
+
+Sources: Argo refuses a Workflow over 1 MiB (MAX_WORKFLOW_SIZE), and a Workflow holds the whole spec of its template;
+etcd refuses a request over 1.5 MiB; Kubernetes refuses annotations of more than 256 KiB on one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from flowinfra.components.argo_bound import ArgoBound
+from flowinfra.errors import BindError
+from flowinfra.model.compiled import ArgoCompiled, Json, canonical_json
+
+OBJECT_BYTES = 1_048_576
+ANNOTATIONS_BYTES = 262_144
+
+
+def flow_problems(compiled: ArgoCompiled, bound: ArgoBound) -> Iterator[BindError]:
+    """What Argo or Kubernetes would refuse of the flow's own objects for their size."""
+    who, steps = compiled.name, len(compiled.flow.steps)
+    size = _size(bound.workflow_template)
+    if size > OBJECT_BYTES:
+        step, largest = _largest(bound.workflow_template)
+        yield BindError(
+            f"{who}: the WorkflowTemplate has {size:,} bytes for {steps} steps, allowed are {OBJECT_BYTES:,}; split "
+            f"the flow, or give its steps fewer decorators and environment variables (the largest, {step!r}, "
+            f"has {largest:,} bytes)"
+        )
+    metadata: Mapping[str, Json] = bound.workflow_template["metadata"]
+    annotations = sum(
+        len(key.encode()) + len(value.encode()) for key, value in (metadata.get("annotations") or {}).items()
+    )
+    if annotations > ANNOTATIONS_BYTES:
+        yield BindError(
+            f"{who}: the WorkflowTemplate's annotations, which hold the parameters' defaults and the graph, have "
+            f"{annotations:,} bytes, allowed are {ANNOTATIONS_BYTES:,}; give large defaults as IncludeFile"
+        )
+    for kind, value in (("Sensor", bound.sensor), ("CronWorkflow", bound.cron_workflow)):
+        if value is not None and _size(value) > OBJECT_BYTES:
+            yield BindError(
+                f"{who}: the {kind} has {_size(value):,} bytes, allowed are {OBJECT_BYTES:,}; give large defaults of "
+                "parameters as IncludeFile"
+            )
+
+
+def _size(value: Json) -> int:
+    return len(canonical_json(value).encode())
+
+
+def _largest(workflow_template: Mapping[str, Json]) -> tuple[str, int]:
+    sizes = {template["name"]: _size(template) for template in workflow_template["spec"]["templates"]}
+    name = max(sizes, key=lambda name: sizes[name])
+    return name, sizes[name]

@@ -1,0 +1,183 @@
+"""What a flow's deployment to Argo consists of, decided before any resource exists: pure, and checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from flowinfra.components import argo_limits
+from flowinfra.components.argo_bound import ArgoBound, bind
+from flowinfra.components.argo_roles import Rule, pod_rules, sensor_rules
+from flowinfra.components.kubernetes_platform import ArgoSite
+from flowinfra.components.names import KIND_TAG, OWNER, TARGET_TAG, Names
+from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
+from flowinfra.model.compiled import ArgoCompiled, Json
+
+Object = dict[str, Json]
+"""A Kubernetes object, `apiVersion` to `spec`."""
+
+PODS, SENSOR = "pods", "sensor"
+"""Whose service account."""
+
+WORKFLOW_TEMPLATE, CRON_WORKFLOW, EVENT_SENSOR = "workflow-template", "cron-workflow", "sensor"
+
+
+@dataclass(frozen=True)
+class ArgoPlan:
+    """One flow in one stack."""
+
+    compiled: ArgoCompiled
+    names: Names
+    aws_tags: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    """Values of deploy-time parameters."""
+    schedule_enabled: bool = True
+
+    @property
+    def name(self) -> str:
+        """The WorkflowTemplate's name."""
+        return self.compiled.name
+
+    @property
+    def token(self) -> str:
+        """Production token."""
+        return self.names.token(self.compiled.flow.token_prefix)
+
+    def object_tags(self, kind: str) -> dict[str, str]:
+        """Tags of a datastore object: its kind and the target too, which `gc` goes by."""
+        return {**self.names.tags(self.aws_tags), KIND_TAG: kind, TARGET_TAG: self.compiled.target}
+
+    @property
+    def has_sensor(self) -> bool:
+        """Whether events start the flow."""
+        return self.compiled.argo.sensor is not None
+
+    @property
+    def workflow_kinds(self) -> tuple[str, ...]:
+        """Kinds of the flow's own objects, in the order in which they are made."""
+        there = {
+            WORKFLOW_TEMPLATE: True,
+            CRON_WORKFLOW: self.compiled.argo.cron_workflow is not None,
+            EVENT_SENSOR: self.has_sensor,
+        }
+        return tuple(kind for kind, wanted in there.items() if wanted)
+
+    def own_accounts(self, site: ArgoSite) -> tuple[str, ...]:
+        """Whose service accounts are the flow's own: those that the platform does not bring."""
+        needed = {
+            PODS: site.service_account is None,
+            SENSOR: self.has_sensor and site.events is not None and site.events.service_account is None,
+        }
+        return tuple(who for who, own in needed.items() if own)
+
+    def account(self, who: str, site: ArgoSite) -> str:
+        """Name of a service account."""
+        given = site.service_account if who == PODS else site.events and site.events.service_account
+        return given or self.names.kubernetes("" if who == PODS else who)
+
+    def bound(self, site: ArgoSite) -> ArgoBound:
+        """The flow with the stack's identity, labels and namespace.
+
+        Raises `Problems` with every value that does not fit.
+        """
+        bound = bind(self.compiled, self._identity(site), self.parameters)
+        cron = bound.cron_workflow
+        if cron is not None and not self.schedule_enabled:
+            cron = {**cron, "spec": {**cron["spec"], "suspend": True}}
+        return ArgoBound(
+            self._owned(bound.workflow_template, site),
+            cron and self._owned(cron, site),
+            bound.sensor and self._owned(bound.sensor, site),
+        )
+
+    def workflow_objects(self, site: ArgoSite) -> dict[str, Object]:
+        """Kind → object, for each of `workflow_kinds`."""
+        bound = self.bound(site)
+        found = {
+            WORKFLOW_TEMPLATE: bound.workflow_template,
+            CRON_WORKFLOW: bound.cron_workflow,
+            EVENT_SENSOR: bound.sensor,
+        }
+        return {kind: found[kind] or {} for kind in self.workflow_kinds}
+
+    def account_objects(self, who: str, site: ArgoSite) -> dict[str, Object]:
+        """Service account, role and role binding of the flow's own, by kind."""
+        metadata = {"name": self.account(who, site), "namespace": site.namespace, "labels": self.names.labels}
+        return {
+            "account": {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+            "role": {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "Role",
+                "metadata": metadata,
+                "rules": self.rules(who, site),
+            },
+            "role-binding": {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "RoleBinding",
+                "metadata": metadata,
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": metadata["name"]},
+                "subjects": [{"kind": "ServiceAccount", "name": metadata["name"], "namespace": site.namespace}],
+            },
+        }
+
+    def rules(self, who: str, site: ArgoSite) -> list[Rule]:
+        """What a service account of the flow's own may do in the namespace."""
+        return pod_rules(self.bound(site)) if who == PODS else sensor_rules()
+
+    def _identity(self, site: ArgoSite) -> dict[str, str]:
+        """Placeholder name → value."""
+        values = {
+            "bucket": site.bucket,
+            "prefix": site.prefix,
+            "kubernetes-namespace": site.namespace,
+            "service-account": self.account(PODS, site),
+            "owner": OWNER,
+            "token": self.token,
+            "service-url": site.service_url,
+        }
+        if events := site.events:
+            values |= {
+                "event-name": events.event,
+                "event-bus": events.bus,
+                "event-source": events.source,
+                "events-service-account": self.account(SENSOR, site),
+                "events-namespace": site.namespace,
+                "events-webhook": events.webhook(site.namespace),
+                "events-webhook-auth": events.webhook_auth,
+            }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _owned(self, value: Object, site: ArgoSite) -> Object:
+        metadata = value["metadata"]
+        labels = {**(metadata.get("labels") or {}), **self.names.labels}
+        return {**value, "metadata": {**metadata, "namespace": site.namespace, "labels": labels}}
+
+
+def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
+    """Everything that Kubernetes, Argo or binding would refuse of this plan."""
+    try:
+        bound = plan.bound(site)
+        for who in plan.own_accounts(site):
+            plan.rules(who, site)
+    except Problems as problems:
+        return [error for error in problems.errors if isinstance(error, FlowInfraError)]
+    except BindError as error:
+        return [BindError(f"{plan.name}: {error}")]
+    return list(argo_limits.flow_problems(plan.compiled, bound))
+
+
+def same_name_problems(flows: Mapping[str, tuple[str, str]]) -> Iterator[ConfigError]:
+    """Two flows that would be one WorkflowTemplate; `flows`: what a person calls the flow → namespace and name."""
+    first: dict[tuple[str, str], str] = {}
+    for label, found in flows.items():
+        if found in first:
+            yield same_name(*found, first[found], label)
+        first.setdefault(found, label)
+
+
+def same_name(namespace: str, name: str, first: str, second: str) -> ConfigError:
+    """The error for two flows that would be one WorkflowTemplate."""
+    return ConfigError(
+        f"{first} and {second} are both the WorkflowTemplate {name!r} in namespace {namespace!r}; give one of them "
+        "another `name`, or another branch if it is a @project flow"
+    )

@@ -1,0 +1,94 @@
+"""KubernetesPlatform: a namespace of a cluster with Argo Workflows, and the datastore of its flows.
+
+The cluster itself is the one that Pulumi's `kubernetes` provider speaks to (`kubernetes:context`, `KUBECONFIG`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import pulumi
+
+from flowinfra.components.options import PlatformShape
+from flowinfra.components.settings import Settings
+
+
+@dataclass(frozen=True)
+class ArgoEvents:
+    """Argo Events in the namespace, for flows with @trigger and @trigger_on_finish."""
+
+    source: str = "argo-events-webhook"
+    """Name of the EventSource that takes Metaflow's events."""
+    event: str = "metaflow-event"
+    """Name of the event in that source."""
+    bus: str = "default"
+    """Name of the EventBus."""
+    service_account: str | None = None
+    """Of the Sensors' pods; None: one per flow, which may start that flow and nothing else."""
+    webhook_url: str | None = None
+    """Where tasks publish events; None: the service of that EventSource on port 12000, with the event as its path."""
+    webhook_auth: Literal["none", "service"] = "none"
+    """`service`: events are sent with the headers of the metadata service."""
+
+    def webhook(self, namespace: str) -> str:
+        """Where the tasks of a namespace publish events."""
+        return self.webhook_url or f"http://{self.source}-eventsource-svc.{namespace}:12000/{self.event}"
+
+
+@dataclass(frozen=True)
+class ArgoSite:
+    """A platform's identity, every value known."""
+
+    bucket: str
+    namespace: str
+    prefix: str = "metaflow"
+    service_account: str | None = None
+    service_url: str | None = None
+    events: ArgoEvents | None = None
+
+    @property
+    def datastore(self) -> str:
+        """Metaflow's datastore root."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True)
+class KubernetesPlatform(Settings[ArgoSite]):
+    """Where flows run on Kubernetes. Nothing is created; values of what a program creates may be Outputs."""
+
+    plain: ClassVar = ArgoSite
+    stand_ins: ClassVar = {
+        "bucket": "bucket-that-is-being-created-00000000",
+        "namespace": "namespace-that-is-being-created-00000000",
+        "service_account": "service-account-that-is-being-created-00000000",
+        "service_url": "https://service.that.is.being.created/prefix",
+    }
+
+    bucket: pulumi.Input[str]
+    """Of the datastore, in S3."""
+    namespace: pulumi.Input[str]
+    """Each stack needs one of its own."""
+    prefix: str = "metaflow"
+    """Of the datastore in the bucket."""
+    service_account: pulumi.Input[str] | None = None
+    """Of all pods, in place of one per flow."""
+    pod_role: pulumi.Input[str] | None = None
+    """ARN of the IAM role of the flows' own service accounts (EKS: `eks.amazonaws.com/role-arn`)."""
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets in the namespace with which the flows' own service accounts pull images."""
+    events: ArgoEvents | None = None
+    """None: flows with @trigger are refused, and tasks publish no events."""
+    check_cluster: bool = True
+    """Ask the cluster for namespace, Argo and what else the flows need before anything is made; False where the
+    program makes them itself, or speaks to the cluster through a provider of its own."""
+    service_url: pulumi.Input[str] | None = None
+    """Metaflow's metadata service, as pods reach it."""
+    ui_url: str | None = None
+    """Argo's user interface, for a link in the outputs."""
+
+    @property
+    def shape(self) -> PlatformShape:
+        """What of the platform changes what Metaflow produces."""
+        metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
+        return PlatformShape(metadata=metadata, events=self.events is not None)

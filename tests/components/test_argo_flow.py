@@ -1,0 +1,294 @@
+"""What a flow on Argo is made of: exactly which resources, and how they are wired."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from flowinfra import ArgoEvents, ArgoFlow, KubernetesPlatform
+from flowinfra.cluster import Named
+from flowinfra.components import argo_cluster
+from flowinfra.errors import ClusterError
+from flowinfra.model.compiled import MARK
+from tests.components.mocked import Program, outputs, run
+from tests.unit.components.argo import FLOWS, argo
+
+ROLE = "arn:aws:iam::123456789012:role/tasks"
+
+
+class FakeCluster:
+    """A cluster with Argo and one namespace."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.resources = frozenset(("workflowtemplates", "cronworkflows", "sensors", "eventbus", "eventsources"))
+        self.namespaces, self.accounts = {"flows"}, {"runner"}
+        self.objects = {
+            "eventbus": [Named("default", {}, {})],
+            "eventsources": [Named("argo-events-webhook", {}, {})],
+            "workflowtemplates": [],
+        }
+        self.unreachable = False
+        for name, value in changes.items():
+            setattr(self, name, {**self.objects, **value} if name == "objects" else value)
+
+    def argo_resources(self) -> frozenset[str]:
+        if self.unreachable:
+            raise ClusterError("the Kubernetes cluster cannot be reached")
+        return self.resources
+
+    def has_namespace(self, name: str) -> bool:
+        return name in self.namespaces
+
+    def has_service_account(self, namespace: str, name: str) -> bool:
+        return name in self.accounts
+
+    def named(self, namespace: str, plural: str) -> list[Named] | None:
+        return self.objects[plural]
+
+
+@pytest.fixture(autouse=True)
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replaces the cluster that is asked."""
+
+    def replace(**changes: Any) -> None:
+        monkeypatch.setattr(argo_cluster, "_connected", lambda *_: FakeCluster(**changes))
+
+    replace()
+    return replace
+
+
+def platform(**changes: Any) -> KubernetesPlatform:
+    return KubernetesPlatform(**{"bucket": "bkt", "namespace": "flows", "events": ArgoEvents(), **changes})
+
+
+def flow(folder: str, settings: dict[str, Any] | None = None, **args: Any) -> ArgoFlow:
+    given: Any = {"flow": argo(folder), "platform": platform(**(settings or {})), **args}
+    return ArgoFlow("flow", given)
+
+
+def deploy(folder: str, settings: dict[str, Any] | None = None, preview: bool = False, **args: Any) -> Program:
+    return run(lambda: flow(folder, settings, **args) and None, preview)
+
+
+def kinds(program: Program) -> dict[str, int]:
+    return dict(Counter(item.type.rsplit(":", 1)[-1] for item in program.resources))
+
+
+@pytest.mark.parametrize(
+    ("folder", "settings", "more"),
+    [
+        ("linear", {}, {}),
+        ("schedule_timezone", {}, {"CronWorkflow": 1}),
+        ("trigger", {}, {"Sensor": 1, "ServiceAccount": 2, "Role": 2, "RoleBinding": 2}),
+        ("include_file", {}, {"BucketObjectv2": 3}),
+        ("linear", {"service_account": "runner"}, {"ServiceAccount": 0, "Role": 0, "RoleBinding": 0}),
+    ],
+)
+def test_exactly_what_is_needed(folder: str, settings: dict[str, Any], more: dict[str, int]) -> None:
+    expected = {
+        "ArgoFlow": 1,
+        "WorkflowTemplate": 1,
+        "ServiceAccount": 1,
+        "Role": 1,
+        "RoleBinding": 1,
+        "BucketObjectv2": 1,
+        "Stash": 1,
+    } | more
+    assert kinds(deploy(folder, settings)) == {kind: count for kind, count in expected.items() if count}
+
+
+def test_types_are_those_of_pulumi_kubernetes() -> None:
+    import pulumi_kubernetes
+
+    k8s: Any = pulumi_kubernetes
+    tokens = {item.type for item in deploy("linear").resources if item.type.startswith("kubernetes:")}
+    assert tokens == {
+        "kubernetes:argoproj.io/v1alpha1:WorkflowTemplate",
+        *(kind.pulumi_type for kind in (k8s.core.v1.ServiceAccount, k8s.rbac.v1.Role, k8s.rbac.v1.RoleBinding)),
+    }
+
+
+def test_children_are_named_after_the_component() -> None:
+    program = deploy("trigger")
+    assert all(item.name.startswith("flow") for item in program.resources)
+    assert len({item.name for item in program.resources}) == len(program.resources)
+
+
+def test_the_datastores_objects_say_whose_references_count() -> None:
+    tags = deploy("linear", aws_tags={"team": "ml"}).one("BucketObjectv2")["tags"]
+    assert tags == {
+        "team": "ml",
+        "flowinfra:project": "app",
+        "flowinfra:stack": "dev",
+        "flowinfra:flow": "linearflow",
+        "flowinfra:kind": "package",
+        "flowinfra:target": "argo",
+    }
+
+
+def test_a_role_and_registries_for_pods() -> None:
+    account = deploy("linear", {"pod_role": ROLE, "image_pull_secrets": ("registry",)}).one("ServiceAccount")
+    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": ROLE}
+    assert account["metadata"]["namespace"] == "flows"
+    assert account["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def test_the_flow_in_human_terms() -> None:
+    shown = deploy("schedule_timezone", schedule={"enabled": False}).one("ArgoFlow")
+    assert shown["schedule"] == {"cron": "0 0 * * ?", "timezone": "Europe/Paris", "enabled": False}
+    assert (shown["target"], shown["kubernetes_namespace"], shown["datastore"]) == (
+        "argo",
+        "flows",
+        "s3://bkt/metaflow",
+    )
+    assert shown["permissions"] == {"pods": ["argoproj.io/workflowtaskresults: create, patch"]}
+    assert "event_source" not in shown
+    assert "compute" not in shown
+    assert set(shown["steps"]) == {"start", "end"}
+    assert deploy("trigger").one("ArgoFlow")["event_source"] == {
+        "bus": "default",
+        "source": "argo-events-webhook",
+        "event": "metaflow-event",
+    }
+
+
+def test_the_outputs() -> None:
+    def told() -> pulumi.Output[Any]:
+        made = flow("trigger", {"ui_url": "https://argo.example.com/"})
+        return pulumi.Output.all(
+            made.workflow_template, made.kubernetes_namespace, made.namespace, made.authorize, made.trigger, made.ui_url
+        )
+
+    name, namespace, runs, authorize, trigger, url = outputs(told)
+    assert (name, namespace) == ("triggerflow", "flows")
+    assert runs.startswith("production:triggerflow-0-")
+    assert authorize == f"python flow.py argo-workflows create --authorize {runs.removeprefix('production:')}"
+    assert trigger == "python flow.py argo-workflows trigger"
+    assert url == "https://argo.example.com/workflow-templates/flows/triggerflow"
+
+
+def test_the_configuration_of_a_laptop() -> None:
+    config = outputs(lambda: flow("linear").metaflow_config)
+    assert config == {
+        "METAFLOW_DEFAULT_DATASTORE": "s3",
+        "METAFLOW_DATASTORE_SYSROOT_S3": "s3://bkt/metaflow",
+        "METAFLOW_DATATOOLS_S3ROOT": "s3://bkt/metaflow/data",
+        "METAFLOW_KUBERNETES_NAMESPACE": "flows",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": deploy("linear").one("ServiceAccount")["metadata"]["name"],
+        "METAFLOW_ARGO_EVENTS_EVENT": "metaflow-event",
+        "METAFLOW_ARGO_EVENTS_EVENT_BUS": "default",
+        "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": "argo-events-webhook",
+        "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": "http://argo-events-webhook-eventsource-svc.flows:12000/metaflow-event",
+        "METAFLOW_DEFAULT_METADATA": "local",
+    }
+
+
+def test_a_bucket_that_is_being_created() -> None:
+    bucket = pulumi.Output.from_input("made-later")
+    program = run(lambda: ArgoFlow("flow", {"flow": argo("linear"), "platform": platform(bucket=bucket)}) and None)
+    template = json.dumps(program.one("WorkflowTemplate"))
+    assert "s3://made-later/metaflow" in template
+    assert MARK not in template
+
+
+def test_a_file_is_compiled_for_argo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: app\nruntime: python\n")
+    (tmp_path / "flow.py").write_text((FLOWS / "linear" / "flow.py").read_text())
+    monkeypatch.chdir(tmp_path)
+    program = run(lambda: ArgoFlow("flow", {"flow": "flow.py", "platform": platform()}) and None)
+    assert program.one("WorkflowTemplate")["metadata"]["name"] == "linearflow"
+
+
+def refused(folder: str, settings: dict[str, Any] | None = None, preview: bool = False, **args: Any) -> str:
+    with pytest.raises(pulumi.RunError) as raised:
+        deploy(folder, settings, preview, **args)
+    return str(raised.value)
+
+
+def test_a_platform_of_another_target() -> None:
+    with pytest.raises(pulumi.RunError, match="flow: platform is None; give a KubernetesPlatform"):
+        run(lambda: ArgoFlow("flow", {"flow": argo("linear"), "platform": None}) and None)  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize("key", [{"queue": "jobs"}, {"job_policies": ["arn:x"]}, {"log_retention_days": 30}])
+def test_a_key_of_another_target(key: dict[str, Any]) -> None:
+    assert f"flow: {next(iter(key))} is for the target step-functions, this flow's is argo" in refused("linear", **key)
+
+
+def test_a_bundle_for_events_on_a_platform_without() -> None:
+    message = refused("trigger", {"events": None})
+    assert "the compiled flow was made with events = True, this stack asks for events = False" in message
+
+
+def test_two_flows_of_one_name() -> None:
+    def twice() -> None:
+        ArgoFlow("one", {"flow": argo("linear"), "platform": platform()})
+        ArgoFlow("two", {"flow": argo("linear"), "platform": platform()})
+
+    with pytest.raises(pulumi.RunError, match="one and two are both the WorkflowTemplate 'linearflow' in namespace"):
+        run(twice)
+
+
+def test_one_name_in_two_namespaces(cluster: Callable[..., None]) -> None:
+    cluster(namespaces={"flows", "others"})
+
+    def both() -> None:
+        ArgoFlow("one", {"flow": argo("linear"), "platform": platform()})
+        ArgoFlow("two", {"flow": argo("linear"), "platform": platform(namespace="others")})
+
+    assert len(run(both).of("WorkflowTemplate")) == 2
+
+
+LABELS = {"flowinfra/project": "app", "flowinfra/stack": "dev"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"resources": frozenset()}, "install Argo Workflows, https://argo-workflows.readthedocs.io"),
+        ({"namespaces": set()}, "the cluster has no namespace 'flows': make it (`kubectl create namespace flows`)"),
+        ({"resources": frozenset(["workflowtemplates"])}, "install Argo Events, https://argoproj.github.io"),
+        (
+            {"objects": {"eventbus": []}},
+            "has no EventBus 'default', without which Sensors hear nothing; there are: none",
+        ),
+        ({"objects": {"eventsources": [Named("hook", {}, {})]}}, "no EventSource 'argo-events-webhook'"),
+        (
+            {"objects": {"workflowtemplates": [Named("triggerflow", {}, {"metaflow/owner": "ann"})]}},
+            "already has a WorkflowTemplate 'triggerflow', deployed by ann: it is not taken over",
+        ),
+        (
+            {"objects": {"workflowtemplates": [Named("triggerflow", {**LABELS, "flowinfra/stack": "prod"}, {})]}},
+            "deployed by the stack app/prod",
+        ),
+    ],
+)
+def test_what_the_cluster_lacks(cluster: Callable[..., None], changes: dict[str, Any], message: str) -> None:
+    cluster(**changes)
+    assert message in refused("trigger", preview=True)
+
+
+def test_a_service_account_that_is_not_there() -> None:
+    assert "namespace 'flows' has no service account 'nobody'" in refused("linear", {"service_account": "nobody"})
+
+
+def test_our_own_template_is_no_other(cluster: Callable[..., None]) -> None:
+    cluster(objects={"workflowtemplates": [Named("linearflow", LABELS, {})]})
+    deploy("linear")
+    token = outputs(lambda: flow("linear").namespace).removeprefix("production:")
+    # by hand, by somebody who was authorized
+    cluster(objects={"workflowtemplates": [Named("linearflow", {}, {"metaflow/production_token": token})]})
+    deploy("linear")
+
+
+def test_a_cluster_that_cannot_be_reached(cluster: Callable[..., None]) -> None:
+    cluster(unreachable=True)
+    assert kinds(deploy("linear", preview=True))["WorkflowTemplate"] == 1
+    assert "cannot be reached" in refused("linear")
+    assert kinds(deploy("linear", {"check_cluster": False}))["WorkflowTemplate"] == 1

@@ -1,0 +1,165 @@
+"""What a flow's deployment to Argo consists of, and what is refused of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from flowinfra.components import argo_limits
+from flowinfra.components.argo_plan import PODS, SENSOR, check, same_name_problems
+from flowinfra.components.argo_roles import pod_rules
+from flowinfra.components.kubernetes_platform import ArgoEvents
+from flowinfra.components.names import Names, label_value
+from flowinfra.errors import BindError, Problems
+from flowinfra.model.compiled import MARK
+from tests.unit.components.argo import SITE, argo, argo_plan, argo_site
+
+OWN = {"flowinfra/project": "app", "flowinfra/stack": "dev"}
+RESULTS = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+
+
+@pytest.mark.parametrize(
+    ("flow", "kinds"),
+    [
+        ("linear", ["workflow-template"]),
+        ("schedule_timezone", ["workflow-template", "cron-workflow"]),
+        ("trigger", ["workflow-template", "sensor"]),
+        ("trigger_on_finish", ["workflow-template", "sensor"]),
+    ],
+)
+def test_the_objects_of_a_flow(flow: str, kinds: list[str]) -> None:
+    objects = argo_plan(flow).workflow_objects(SITE)
+    assert list(objects) == kinds
+    for found in objects.values():
+        assert found["metadata"]["namespace"] == "flows"
+        assert found["metadata"]["labels"].items() >= {**OWN, "flowinfra/flow": argo(flow).name}.items()
+        assert MARK not in json.dumps(found)
+
+
+def test_metaflows_own_marks_are_kept() -> None:
+    plan = argo_plan("linear")
+    metadata = plan.workflow_objects(SITE)["workflow-template"]["metadata"]
+    assert metadata["labels"]["app.kubernetes.io/part-of"] == "metaflow"
+    assert (
+        metadata["annotations"].items()
+        >= {
+            "metaflow/owner": "flowinfra",
+            "metaflow/production_token": plan.token,
+            "metaflow/flow_name": "LinearFlow",
+        }.items()
+    )
+
+
+def test_a_schedule_that_is_off_is_suspended() -> None:
+    on = argo_plan("schedule_timezone").workflow_objects(SITE)["cron-workflow"]
+    off = argo_plan("schedule_timezone", schedule_enabled=False).workflow_objects(SITE)["cron-workflow"]
+    assert (on["spec"]["suspend"], off["spec"]["suspend"]) == (False, True)
+    assert on["spec"]["timezone"] == "Europe/Paris"
+
+
+def test_service_accounts_of_the_flows_own() -> None:
+    plan = argo_plan("trigger")
+    assert plan.own_accounts(SITE) == (PODS, SENSOR)
+    account = plan.account(PODS, SITE)
+    template = plan.workflow_objects(SITE)["workflow-template"]
+    used = {found["serviceAccountName"] for found in template["spec"]["templates"] if "container" in found}
+    assert used == {account}
+    sensor = plan.workflow_objects(SITE)["sensor"]
+    assert sensor["spec"]["template"]["serviceAccountName"] == plan.account(SENSOR, SITE) != account
+    objects = plan.account_objects(SENSOR, SITE)
+    assert [found["kind"] for found in objects.values()] == ["ServiceAccount", "Role", "RoleBinding"]
+    assert objects["role-binding"]["subjects"] == [
+        {"kind": "ServiceAccount", "name": plan.account(SENSOR, SITE), "namespace": "flows"}
+    ]
+
+
+def test_service_accounts_of_the_platform() -> None:
+    given = argo_site(service_account="runner", events=ArgoEvents(service_account="sensor"))
+    plan = argo_plan("trigger")
+    assert plan.own_accounts(given) == ()
+    assert (plan.account(PODS, given), plan.account(SENSOR, given)) == ("runner", "sensor")
+
+
+def test_the_least_privileges() -> None:
+    assert argo_plan("linear").rules(PODS, SITE) == [RESULTS]
+    assert argo_plan("trigger").rules(SENSOR, SITE) == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}
+    ]
+    assert argo_plan("parallel").rules(PODS, SITE) == [
+        RESULTS,
+        {"apiGroups": ["jobset.x-k8s.io"], "resources": ["jobsets"], "verbs": ["create", "get"]},
+    ]
+
+
+def test_an_object_that_is_not_known_is_refused() -> None:
+    bound = argo_plan("parallel").bound(SITE)
+    (job_set,) = [found for found in bound.workflow_template["spec"]["templates"] if "resource" in found]
+    job_set["resource"]["manifest"] = "apiVersion: batch/v1\nkind: Job\n"
+    with pytest.raises(BindError, match=f"step '{job_set['name']}': makes a batch/v1/Job in the cluster"):
+        pod_rules(bound)
+
+
+def test_a_value_that_breaks_its_grammar() -> None:
+    problem = "\n".join(map(str, check(argo_plan("linear"), argo_site(namespace="My_Flows"))))
+    assert "kubernetes_namespace is 'My_Flows', allowed: up to 63 lower-case letters" in problem
+
+
+def test_deploy_time_values_reach_template_and_sensor() -> None:
+    (name,) = [name for name, entry in argo("argo_deploy_time").flow.parameters.items() if entry.deploy_time]
+    value: Any = {"who": 'a "quoted" $(name)'}
+    plan = argo_plan("argo_deploy_time", parameters={name: value})
+    objects = plan.workflow_objects(SITE)
+    (argument,) = [
+        entry for entry in objects["workflow-template"]["spec"]["arguments"]["parameters"] if entry["name"] == name
+    ]
+    # as Metaflow hands a JSON parameter to Argo: the text of its text
+    assert json.loads(json.loads(argument["value"])) == value
+    told = json.loads(objects["workflow-template"]["metadata"]["annotations"]["metaflow/parameters"])
+    assert told[name]["value"] == argument["value"]
+    assert MARK not in json.dumps(objects)
+    assert json.dumps(argument["value"]) in json.dumps(objects["sensor"])
+
+
+def test_a_deploy_time_value_that_is_missing() -> None:
+    with pytest.raises(Problems, match="is evaluated at deploy time, but has no value"):
+        argo_plan("argo_deploy_time").bound(SITE)
+
+
+def test_a_template_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(argo_limits, "OBJECT_BYTES", 9_000)
+    (problem,) = check(argo_plan("linear"), SITE)
+    assert str(problem).startswith("linearflow: the WorkflowTemplate has ")
+    assert "bytes for 3 steps, allowed are 9,000; split the flow" in str(problem)
+
+
+def test_annotations_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(argo_limits, "ANNOTATIONS_BYTES", 100)
+    (problem,) = check(argo_plan("trigger"), SITE)
+    assert "give large defaults as IncludeFile" in str(problem)
+
+
+def test_two_flows_of_one_name_in_a_namespace() -> None:
+    flows = {"flows[0] (a.py)": ("ml", "x"), "flows[1] (b.py)": ("ml", "x"), "flows[2] (c.py)": ("other", "x")}
+    (problem,) = same_name_problems(flows)
+    assert str(problem).startswith(
+        "flows[0] (a.py) and flows[1] (b.py) are both the WorkflowTemplate 'x' in namespace 'ml'"
+    )
+
+
+@pytest.mark.parametrize("text", ["dev", "a" * 64, "org/dev", "-", "x_", "é"])
+def test_values_of_labels(text: str) -> None:
+    value = label_value(text)
+    assert 1 <= len(value) <= 63
+    assert value[0].isalnum()
+    assert value[-1].isalnum()
+    assert value == label_value(text)
+    assert (value == text) is (text == "dev")
+
+
+def test_names_of_kubernetes_objects() -> None:
+    names = Names("My_Project", "dev", "fraud.prod.scoreflow" + "x" * 60)
+    assert len(names.kubernetes("sensor")) <= 63
+    assert names.kubernetes().startswith("flow-my-project-dev-fraud-prod-scoreflowxx")
+    assert names.kubernetes() != Names("My_Project", "prod", names.flow).kubernetes()
