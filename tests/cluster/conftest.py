@@ -20,11 +20,16 @@ from tools.bootstrap import cluster as tools
 from tools.bootstrap.output import SetupError
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the mark below also where xdist is switched off."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that stay on one worker")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All stay on one worker: two clusters at once would cost more than they give."""
+    """Tests with a cluster stay on one worker: two clusters at once would cost more than they give."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here):
+        if item.path.is_relative_to(here) and isinstance(item, pytest.Function) and "cluster" in item.fixturenames:
             item.add_marker(pytest.mark.cluster)
             item.add_marker(pytest.mark.xdist_group("cluster"))
 

@@ -206,6 +206,17 @@ class Cluster:
         pod: Object = self.wait_for(found, f"a pod with {selector}")
         return self.running_pod(namespace, pod["metadata"]["name"])
 
+    def submit(self, namespace: str, template: str, **parameters: str) -> str:
+        """Start a workflow of a template; its name."""
+        values = [{"name": name, "value": value} for name, value in parameters.items()]
+        workflow = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "metadata": {"generateName": f"{template}-"},
+            "spec": {"workflowTemplateRef": {"name": template}, "arguments": {"parameters": values}},
+        }
+        return str(self.api.create(workflow, namespace)["metadata"]["name"])
+
     def workflows(self, namespace: str, **labels: str) -> list[Object]:
         """The workflows of a namespace, oldest first."""
         selector = ",".join(f"{key}={value}" for key, value in labels.items()) or None
