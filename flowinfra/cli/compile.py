@@ -22,7 +22,7 @@ from flowinfra.model.compiled import Shape
 @click.option("-t", "--target", default="step-functions", show_default=True, help=f"One of: {', '.join(TARGETS)}.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a bundle (NAME.flow) instead of JSON.")
 @click.option("--with", "decospecs", multiple=True, metavar="DECOSPEC", help="Metaflow's --with, e.g. retry:times=3.")
-@click.option("--name", help="State machine name instead of the flow's.")
+@click.option("--name", help="Name of the deployed flow instead of its own.")
 @click.option("--name-prefix", help="Prefix of the state machine's name (METAFLOW_SFN_STATE_MACHINE_PREFIX).")
 @click.option("--tag", "tags", multiple=True, help="Metaflow tag of each run.")
 @click.option("--namespace", help="Namespace of runs instead of the production token's.")
@@ -31,12 +31,32 @@ from flowinfra.model.compiled import Shape
 @click.option("--config", "config_files", type=PAIR, multiple=True, metavar="NAME FILE", help="File for a Config.")
 @click.option("--config-value", "configs", type=PAIR, multiple=True, metavar="NAME JSON", help="Value of a Config.")
 @click.option("--param", "parameters", type=PAIR, multiple=True, metavar="NAME JSON", help="Default of a Parameter.")
-@click.option("--max-workers", type=int, default=100, show_default=True, help="Tasks of a foreach at a time.")
+@click.option("--max-workers", type=int, default=100, show_default=True, help="Tasks at a time.")
 @click.option("--workflow-timeout", type=int, metavar="SECONDS", help="Time limit of an execution.")
-@click.option("--distributed-map", is_flag=True, help="Distributed instead of inline maps for foreach.")
-@click.option("--compress", is_flag=True, help="Keep commands in the datastore (small definitions).")
-@click.option("--log-history", is_flag=True, help="Log execution history to CloudWatch.")
-@click.option("--compute", type=click.Choice(["EC2", "FARGATE"]), default="EC2", show_default=True)
+@click.option("--distributed-map", is_flag=True, help="step-functions: distributed instead of inline maps.")
+@click.option("--compress", is_flag=True, help="step-functions: keep commands in the datastore (small definitions).")
+@click.option("--log-history", is_flag=True, help="step-functions: log execution history to CloudWatch.")
+@click.option("--compute", type=click.Choice(["EC2", "FARGATE"]), default="EC2", help="step-functions: of the queue.")
+@click.option("--workflow-priority", type=int, help="argo: higher ones run first.")
+@click.option("--workflow-title", help="argo: shown in its UI instead of the flow's name.")
+@click.option("--workflow-description", help="argo: shown in its UI instead of the flow's docstring.")
+@click.option("--events", is_flag=True, help="argo: the platform has Argo Events.")
+@click.option("--no-emit-events", "emit_events", flag_value=False, default=True, help="argo: steps send no events.")
+@click.option(
+    "--no-capture-errors",
+    "capture_errors",
+    flag_value=False,
+    default=True,
+    help="argo: no hook for a run's first error.",
+)
+@click.option("--heartbeat", is_flag=True, help="argo: a container tells that the run is alive.")
+@click.option("--notify-on-error", is_flag=True, help="argo: tell when a run fails.")
+@click.option("--notify-on-success", is_flag=True, help="argo: tell when a run succeeds.")
+@click.option("--notify-slack", metavar="NAME/KEY", help="argo: Kubernetes Secret with the webhook's URL.")
+@click.option("--notify-pager-duty", metavar="NAME/KEY", help="argo: Kubernetes Secret with the integration key.")
+@click.option("--notify-incident-io", metavar="NAME/KEY", help="argo: Kubernetes Secret with the API key.")
+@click.option("--incident-io-source", metavar="ID", help="argo: alert source of incident.io.")
+@click.option("--incident-io-metadata", type=PAIR, multiple=True, metavar="KEY VALUE", help="argo: of each alert.")
 @click.option("--metadata", type=click.Choice(["local", "service"]), default="local", show_default=True)
 @click.option("--environment", type=click.Choice(["local", "conda", "pypi"]), default="local", show_default=True)
 @click.option("--lock", type=click.Path(path_type=Path), help="Lock of @conda/@pypi packages, if not FLOW.lock.json.")
@@ -52,6 +72,7 @@ def command(
     configs: tuple[tuple[str, str], ...],
     config_files: tuple[tuple[str, str], ...],
     parameters: tuple[tuple[str, str], ...],
+    incident_io_metadata: tuple[tuple[str, str], ...],
     metaflow_options: tuple[str, ...],
     package_suffixes: str,
     env: tuple[str, ...],
@@ -70,6 +91,7 @@ def command(
       flowinfra compile flow.py > flow.json
       flowinfra compile flow.py --with retry --tag nightly -o flow.flow
       flowinfra compile flow.py --branch main --production
+      flowinfra compile flow.py -t argo --events
     """
     try:
         options = Shape.model_validate(
@@ -77,6 +99,7 @@ def command(
                 **shape,
                 "configs": values.json_values(configs),
                 "parameters": values.json_values(parameters),
+                "incident_io_metadata": dict(incident_io_metadata),
                 "package_suffixes": tuple(filter(None, package_suffixes.split(","))),
                 "settings": values.settings(settings),
                 "extra": metaflow_options,

@@ -24,7 +24,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     """The error to raise for a failed child."""
     kind, message, label = error["kind"], error["message"], request.label
     if kind in ("seam", "unknown-call"):
-        what = "lacks" if kind == "seam" else "makes an AWS call that flowinfra does not know:"
+        what = "lacks" if kind == "seam" else "makes a call that flowinfra does not know:"
         return unfit(request, metaflow, f"{what} {message}")
     if kind == "no-metaflow":
         return CompileError(
@@ -55,6 +55,13 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     where = _place(request, error)
     if _TRACEBACK in message:
         where, message = _inner(request, where, message)
+    if kind == "metaflow" and error["headline"] == "Argo Workflows name too long":
+        return CompileError(f"{label}: the workflow's name is longer than 45 characters; give it a shorter `name`")
+    if kind == "metaflow" and "hasn't been configured for your deployment yet" in message:
+        return CompileError(
+            f"{label}: waits for events (@trigger, @trigger_on_finish), but is compiled for a platform without Argo "
+            "Events: give the platform of the stack its event source (on the command line --events)"
+        )
     if kind == "metaflow" and error["headline"] == "Incompatible environment":
         return CompileError(
             f"{where}: {_clean(message)}: give `environment: pypi` (on the command line --environment pypi), "
@@ -106,6 +113,9 @@ _DETAILED = {
     "unknown-step": lambda detail: _unknown("step", detail),
     "parameter-type": lambda detail: (
         f"parameters.{detail['name']}: {detail['value']!r} does not fit type {detail['type']}"
+    ),
+    "kubernetes-field": lambda detail: (
+        f"@kubernetes({detail['attribute']}=…) has the key {detail['name']!r}; allowed are {', '.join(detail['known'])}"
     ),
     "timeout": lambda detail: (
         f"steps.{detail['step']}.timeout: {detail['wanted']} s is longer than the step's own "

@@ -342,13 +342,13 @@ SFN = "plugins/aws/step_functions"
             f"{SFN}/step_functions_client.py",
             "state_machine_arn = self.get_state_machine_arn(name)\n",
             "state_machine_arn = self._client.tag_resource(tags=[])\n",
-            r"makes an AWS call that flowinfra does not know: stepfunctions\.tag_resource",
+            r"makes a call that flowinfra does not know: stepfunctions\.tag_resource",
         ),
         (
             f"{SFN}/event_bridge_client.py",
             'get_aws_client("events")',
             'get_aws_client("scheduler")',
-            r"makes an AWS call that flowinfra does not know: scheduler\.disable_rule",
+            r"makes a call that flowinfra does not know: scheduler\.disable_rule",
         ),
         (
             "plugins/aws/aws_client.py",
