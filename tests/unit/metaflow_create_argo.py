@@ -64,7 +64,8 @@ def api_server() -> Iterator[ApiServer]:
         def do_GET(self) -> None:
             self._answer(404, {"kind": "Status", "code": 404, "message": "not found"})
 
-        do_DELETE = do_GET
+        def do_DELETE(self) -> None:
+            self.do_GET()
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -1,0 +1,254 @@
+"""The mends of Argo's manifests, run for real where they are shell or Python."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flowinfra.compiler import compile_flow, mends_argo
+from flowinfra.model.compiled import ArgoCompiled, Shape
+from tests.unit.constructs import Construct
+
+OF_219 = "python -m metaflow.plugins.argo.set_parameters abcdefghij x,f,{{=toBase64(workflow.parameters['x'])}}"
+EXPORT = f"{OF_219} && . `pwd`/abcdefghij"
+INIT = "if ! python f.py dump a/b; then python f.py --with 'k:a=b' init --run-id r --task-id t-params{} --tag n; fi"
+OF_218 = """ --x="$(python -m metaflow.plugins.argo.param_val {{=toBase64(workflow.parameters['x'])}})\""""
+OF_217 = " --x={{workflow.parameters.x}}"
+
+
+def arrive(arguments: dict[str, str], defaults: dict[str, str], folder: Path) -> dict[str, str]:
+    """Variables that a task sees of a workflow's arguments, as Argo puts them into the mended command."""
+    parameters = [{"name": name, "value": defaults.get(name, '"default"')} for name in arguments]
+    command = mends_argo.quote_parameters(EXPORT, parameters)
+
+    def put_in(found: re.Match[str]) -> str:
+        return base64.b64encode(arguments[found[1]].encode()).decode()
+
+    command = re.sub(r"\{\{=toBase64\(workflow\.parameters\['([\w-]+)'\]\)\}\}", put_in, command)
+    assert "{{" not in command
+    done = subprocess.run(
+        ["bash", "-c", f"true && ({command} && env -0)"],
+        cwd=folder,
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": "/a/home", "LC_ALL": "C"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stderr == b""
+    pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0"))
+    return {name.removeprefix("METAFLOW_INIT_"): value for name, _, value in pairs if name.startswith("METAFLOW_INIT_")}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain",
+        "",
+        " ",
+        "it's",
+        '"quoted"',
+        "$(id)",
+        "`id`",
+        "$HOME and ${HOME}",
+        "a\nb\n",
+        "back\\slash \\n \\\\",
+        "!history * ? [a] {b,c} ~ # & ; | < > ( )",
+        "grün 漢字 🙂",
+        '{"depth": [1, 2], "text": "$HOME"}',
+        "a,b",
+        "-n",
+        "null",
+        "1e5",
+        "%s %d %%",
+    ],
+)
+def test_text_arrives_as_it_is(value: str, tmp_path: Path) -> None:
+    """As Metaflow's own trigger and a CronWorkflow send it: as JSON."""
+    assert arrive({"x": json.dumps(value)}, {}, tmp_path) == {"X": value}
+
+
+@pytest.mark.parametrize(
+    "value", ["plain", "two words", "$(id)", "it's", "1e5", "007", '"', '{"a": 1.0}', "grün", "true"]
+)
+def test_text_that_is_no_json_text_arrives_as_it_is(value: str, tmp_path: Path) -> None:
+    """As somebody types it in Argo's own UI."""
+    assert arrive({"x": value}, {}, tmp_path) == {"X": value}
+
+
+@pytest.mark.parametrize("value", [0, -1, 0.5, True, [1, "two"], {"a": {"b": None}}])
+def test_other_values_arrive_as_json(value: Any, tmp_path: Path) -> None:
+    assert arrive({"x": json.dumps(value)}, {}, tmp_path) == {"X": json.dumps(value)}
+
+
+def test_null_is_left_out_where_it_is_the_default(tmp_path: Path) -> None:
+    arguments = {"unset": "null", "given": '"3"', "emptied": "null", "with-dash": '"x"'}
+    arrived = arrive(arguments, {"unset": "null", "given": "null"}, tmp_path)
+    assert arrived == {"GIVEN": "3", "EMPTIED": "null", "WITH_DASH": "x"}
+
+
+@pytest.mark.parametrize("option", [OF_218, OF_217], ids=["2.18", "2.17"])
+def test_parameters_that_were_options_are_exported(option: str) -> None:
+    parameters = [{"name": "x", "value": "3"}]
+    mended = mends_argo.quote_parameters(INIT.format(option), parameters)
+    export = mends_argo.export_parameters(parameters)
+    assert mended == INIT.format("").replace("; then ", f"; then {export} && ")
+    assert mends_argo.exports_parameters(mended)
+
+
+def template(command: str) -> dict[str, Any]:
+    described = {"x": {"name": "x", "value": "3"}}
+    container = {"command": ["bash", "-c", command], "env": [], "image": "python:3", "name": "start"}
+    return {
+        "metadata": {"annotations": {"metaflow/parameters": json.dumps(described)}},
+        "spec": {
+            "arguments": {"parameters": [{"name": "x", "value": "3"}]},
+            "templates": [{"name": "start", "container": container}],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [EXPORT.replace(" && . ", " && source "), INIT.format(OF_217.replace("{{", "{{ ")), INIT.format(" --x=y" + OF_218)],
+)
+def test_a_command_that_no_mend_fits_is_refused(command: str) -> None:
+    with pytest.raises(ValueError, match="another way"):
+        mends_argo.mend_template(template(command), Shape(), "3.11")
+
+
+def test_mends_leave_no_time_and_no_nulls() -> None:
+    sent = template(EXPORT)
+    sent["metadata"]["annotations"][mends_argo.TIMESTAMP] = "2026-01-01"
+    sent["spec"]["podMetadata"] = {"annotations": {mends_argo.TIMESTAMP: "2026-01-01", "a": "null"}}
+    sent["spec"]["priority"] = None
+    mended = mends_argo.mend_template(sent, Shape(), "3.11")
+    assert mended["spec"]["podMetadata"] == {"annotations": {"a": "null"}}
+    assert mended["metadata"]["annotations"].keys() == {"metaflow/parameters"}
+    assert "priority" not in mended["spec"]
+
+
+def test_job_set_keeps_texts_as_texts() -> None:
+    manifest = yaml.dump(
+        {
+            "metadata": {"annotations": {"owner": "flowinfra--owner", "time": {mends_argo.TIMESTAMP: "now"}}},
+            "spec": {
+                "network": None,
+                "replicatedJobs": [
+                    {
+                        "replicas": "REPLICAS",
+                        "template": {
+                            "spec": {"template": {"spec": {"containers": [{"command": ["it's"], "env": []}]}}}
+                        },
+                    }
+                ],
+            },
+        }
+    ).replace("REPLICAS", "{{=asInt(inputs.parameters.workerCount)}}")
+    mended = mends_argo.mend_manifest(manifest, [], "3.11")
+    assert "'replicas': {{=asInt(inputs.parameters.workerCount)}}\n" in mended
+    bound = yaml.safe_load(mends_argo.parseable(mended).replace("flowinfra--owner", "0123"))
+    assert bound["metadata"]["annotations"] == {"owner": "0123", "time": {}}
+    assert bound["spec"].keys() == {"replicatedJobs"}
+    assert bound["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["containers"][0]["command"] == [
+        "it's"
+    ]
+
+
+def test_heartbeat_daemon_has_the_names_of_the_api() -> None:
+    assert mends_argo.camel_cased({"name": "main", "env_from": [{"secret_ref": {"name": "a"}}]}) == {
+        "name": "main",
+        "envFrom": [{"secretRef": {"name": "a"}}],
+    }
+
+
+class Receiver(HTTPServer):
+    """Keeps the request that it got."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        self.server.path, self.server.headers = self.path, dict(self.headers)
+        self.server.body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+NOTIFYING = Construct(
+    "notify",
+    "linear",
+    {
+        "notify_on_error": True,
+        "notify_slack": "alerts/slack",
+        "notify_pager_duty": "alerts/pager",
+        "notify_incident_io": "alerts/incident",
+        "incident_io_source": "ABC",
+    },
+)
+
+
+def notify(hook: str, secret: str, receiver: Receiver, url: str | None = None) -> None:
+    """Run a notification's container as it stands in the workflow, to an address of ours."""
+    compiled = compile_flow(NOTIFYING.request("argo"))
+    assert isinstance(compiled, ArgoCompiled)
+    templates = {entry["name"]: entry for entry in compiled.argo.workflow_template["spec"]["templates"]}
+    container = templates[hook]["container"]
+    env = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+    assert next(entry for entry in container["env"] if "valueFrom" in entry)["name"] == "FLOWINFRA_SECRET"
+    env["FLOWINFRA_SECRET"] = secret
+    if url is not None:
+        env["FLOWINFRA_URL"] = url
+    subprocess.run([sys.executable, *container["command"][1:]], env=env, check=True)
+
+
+def test_slack_is_told_at_its_secret_address(receiver: Receiver) -> None:
+    notify("notify-slack-on-error", f"http://127.0.0.1:{receiver.server_port}/services/T/B\n", receiver)
+    assert receiver.path == "/services/T/B"
+    assert json.loads(receiver.body) == {"text": ":rotating_light: _LinearFlow/argo-{{workflow.name}}_ failed!"}
+
+
+def test_pager_duty_is_told_with_the_secret_key(receiver: Receiver) -> None:
+    notify("notify-pager-duty-on-error", 'k"ey', receiver, f"http://127.0.0.1:{receiver.server_port}/v2/enqueue")
+    assert json.loads(receiver.body)["routing_key"] == 'k"ey'
+
+
+def test_incident_io_is_told_with_the_secret_key(receiver: Receiver) -> None:
+    notify("notify-incident-io-on-error", "key", receiver, f"http://127.0.0.1:{receiver.server_port}/v2")
+    assert receiver.headers["Authorization"] == "Bearer key"
+    assert json.loads(receiver.body)["status"] == "firing"
+
+
+def test_no_secret_stands_in_the_flow() -> None:
+    text = compile_flow(NOTIFYING.request("argo")).to_json()
+    assert not [secret for secret in mends_argo.SECRETS.values() if secret in text]
