@@ -65,7 +65,21 @@ _OPTIONS = (
 )
 """Options of the compile that have an input of their own."""
 _PROJECT_OPTIONS = ("branch", "production")
-_STACK = ("datastore", "queue", "table", "service_url", "log_retention_days", "aws_tags", "job_policies")
+_STACK = (
+    "datastore",
+    "queue",
+    "table",
+    "service_url",
+    "log_retention_days",
+    "aws_tags",
+    "job_policies",
+    "kubernetes_namespace",
+    "service_account",
+    "pod_role",
+    "image_pull_secrets",
+    "permissions",
+    "event_source",
+)
 """What a stack binds and no compile knows."""
 
 

@@ -23,9 +23,9 @@ from flowinfra.compiler import write_bundle
 from flowinfra.components.prepare import Deployment
 from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
-from flowinfra.program.compiling import platform_shape
+from flowinfra.program.compiling import StackFlow
 from flowinfra.program.configuration import NAMESPACE, stack_file, stored_stack
-from flowinfra.program.deploy import StackFlow, compiled_flows
+from flowinfra.program.deploy import compiled_flows
 from flowinfra.program.mirrors import MIRRORS
 
 SUMS = "SHA256SUMS"
@@ -80,7 +80,7 @@ def _compiled(root: Path, stacks: Sequence[str]) -> dict[str, list[StackFlow]]:
     for stack in stacks:
         try:
             config = stored_stack(root, stack)
-            flows[stack] = compiled_flows(config.flows, platform_shape(config), Deployment(_project(root), stack, root))
+            flows[stack] = compiled_flows(config, Deployment(_project(root), stack, root))
         except Problems as found:
             problems += found.errors
         except FlowInfraError as error:

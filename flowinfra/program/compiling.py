@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from flowinfra.compiler import CompileRequest, compile_flows, read_bundle
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, StackConfig
 
 
-def platform_shape(stack: StackConfig) -> PlatformShape:
-    """What of the platform changes what Metaflow produces."""
+@dataclass(frozen=True)
+class StackFlow:
+    """A flow of the stack, compiled."""
+
+    label: str
+    """What messages call it: its file."""
+    config: FlowConfig
+    compiled: CompiledFlow
+    deploy_time: Mapping[str, Json]
+
+
+def platform_shape(stack: StackConfig, target: str) -> PlatformShape:
+    """What of the platform changes what Metaflow produces for a target."""
     platform = stack.platform
+    if target == "argo":
+        kubernetes = platform.kubernetes
+        return PlatformShape(
+            metadata="service" if platform.service_url else "local",
+            events=kubernetes is not None and kubernetes.events is not None,
+        )
     return PlatformShape(
         compute=platform.create.compute if platform.create else platform.compute,
         partition=platform.partition,

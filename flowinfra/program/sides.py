@@ -76,7 +76,7 @@ def mirrored(root: Path, stack: str, other: str, states: tuple[bytes, bytes] | N
         raise ConfigError(f"{other!r} mirrors {stack!r}, not the other way round: `flowinfra mirror {other} {stack}`")
     both = ((file, config), (theirs, their_config))
     flows = [(flow, found) for _, found in both for flow in found.flows if flow.enabled]
-    compiled = compiled_configs([(flow, platform_shape(found)) for flow, found in flows], root)
+    compiled = compiled_configs([(flow, platform_shape(found, flow.target)) for flow, found in flows], root)
     mirror, base = (
         Side(
             each.stack,
@@ -161,13 +161,16 @@ def _configured_flow(
     made = MADE if platform.create else None
     bound = {
         "datastore": f"s3://{platform.bucket or made}/{platform.prefix}",
-        "queue": config.queue or platform.queue or made,
-        "table": platform.table or made,
         "service_url": platform.service_url,
-        "log_retention_days": config.log_retention_days or platform.log_retention_days,
         "aws_tags": config.aws_tags,
-        "job_policies": config.job_policies,
     }
+    if compiled.target == "step-functions":
+        bound |= {
+            "queue": config.queue or platform.queue or made,
+            "table": platform.table or made,
+            "log_retention_days": config.log_retention_days or platform.log_retention_days,
+            "job_policies": config.job_policies,
+        }
     inputs = describe_deployed(compiled, config.schedule.enabled, bound)
     return Flow(compiled.name, inputs, declared.of_flow(config))
 

@@ -18,7 +18,6 @@ from flowinfra.components.prepare import Deployment
 from flowinfra.errors import BundleError, Problems
 from flowinfra.model.stack import parse_stack
 from flowinfra.program.bundles import Bundled, bundle_stacks
-from flowinfra.program.compiling import platform_shape
 from flowinfra.program.deploy import compiled_flows
 
 FLOWS = Path(__file__).parents[1] / "flows"
@@ -134,7 +133,7 @@ def test_what_was_written_is_what_is_deployed(project: Path, bundled: Bundled) -
         document = yaml.safe_load((bundled.sums.parent / f"Pulumi.{stack}.yaml").read_text())
         keys = {key.removeprefix("flowinfra:"): value for key, value in document["config"].items()}
         config = parse_stack({key: value for key, value in keys.items() if ":" not in key}, stack)
-        found = compiled_flows(config.flows, platform_shape(config), Deployment("shop", stack, project))
+        found = compiled_flows(config, Deployment("shop", stack, project))
         assert [flow.compiled.digest for flow in found] == [flow.digest for flow in flows]
         assert found[0].deploy_time
 

@@ -28,8 +28,9 @@ from flowinfra.model.stack import (
     StackConfig,
     StepConfig,
 )
+from flowinfra.program.compiling import StackFlow
 from flowinfra.program.configuration import stored_stack
-from flowinfra.program.deploy import StackFlow, check_flows, compiled_flows, existing_platform, platform_shape
+from flowinfra.program.deploy import check_flows, compiled_flows
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ROOT / "stacks"
@@ -130,8 +131,8 @@ def stacks() -> dict[str, list[StackFlow]]:
         stack = stored_stack(ROOT, name)
         deployment = Deployment("flowinfra", name, ROOT)
         with region(name):
-            found[name] = compiled_flows(stack.flows, platform_shape(stack), deployment)
-            check_flows(found[name], existing_platform(stack), deployment)
+            found[name] = compiled_flows(stack, deployment)
+            check_flows(found[name], stack, deployment)
     return found
 
 
@@ -175,7 +176,7 @@ def test_flows_of_one_file_are_told_apart(stacks: dict[str, list[StackFlow]]) ->
     (flow,) = [flow for flow in stacks["dev"] if flow.compiled.flow.name == "BranchFlow"]
     second = replace(flow, config=flow.config.model_copy(update={"branch": "other"}))
     with region("dev"), pytest.raises(Problems) as raised:
-        check_flows([flow, second], existing_platform(stored_stack(ROOT, "dev")), Deployment("flowinfra", "dev", ROOT))
+        check_flows([flow, second], stored_stack(ROOT, "dev"), Deployment("flowinfra", "dev", ROOT))
     file = "examples/flows/branches/branch_flow.py"
     said = f"{file} (step-functions) and {file} (step-functions, other) are both the state machine 'dev_BranchFlow'"
     assert said in str(raised.value)

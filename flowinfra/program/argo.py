@@ -1,0 +1,84 @@
+"""The flows of a stack that run on Argo Workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pulumi
+
+from flowinfra.components import outputs
+from flowinfra.components.argo_flow import ArgoFlow
+from flowinfra.components.argo_plan import same_name_problems
+from flowinfra.components.argo_prepare import planned
+from flowinfra.components.kubernetes_platform import ArgoEvents, KubernetesPlatform
+from flowinfra.components.platform import PlatformSettings
+from flowinfra.components.prepare import Deployment
+from flowinfra.errors import FlowInfraError
+from flowinfra.model.stack import StackConfig
+from flowinfra.program.compiling import StackFlow
+from flowinfra.program.targets import Outputs
+
+_BUCKET = "bucket-being-created-00000000"
+"""Stands for the bucket of a platform that is made after the checks."""
+
+
+class Argo:
+    """See `StackTarget`."""
+
+    def __init__(self, stack: StackConfig, deployment: Deployment) -> None:
+        self._stack, self._deployment = stack, deployment
+
+    def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
+        """Flows that would be one WorkflowTemplate."""
+        namespace = str(kubernetes_platform(self._stack, None).namespace)
+        return same_name_problems({label: (namespace, flow.compiled.name) for label, flow in flows.items()})
+
+    def check(self, label: str, flow: StackFlow) -> None:
+        """Raise all that binding, Kubernetes or Argo would refuse, and what the cluster lacks."""
+        platform = kubernetes_platform(self._stack, None)
+        planned(label, flow.compiled, flow.config, platform, self._deployment, flow.deploy_time)
+
+    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+        """Make an ArgoFlow."""
+        made = ArgoFlow(
+            flow.compiled.name,
+            {
+                "flow": flow.compiled,
+                "platform": kubernetes_platform(self._stack, created),
+                "schedule": {"enabled": flow.config.schedule.enabled},
+                "aws_tags": flow.config.aws_tags,
+                "deploy_time": flow.deploy_time,
+            },
+        )
+        return {
+            "workflow_template": made.workflow_template,
+            "kubernetes_namespace": made.kubernetes_namespace,
+            "namespace": made.namespace,
+            "authorize": made.authorize,
+            "trigger": made.trigger,
+            "ui_url": made.ui_url,
+            "metaflow_config": made.metaflow_config,
+            "version": made.version,
+        }
+
+    def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
+        """Of the stack's platform, without what is a flow's own."""
+        return kubernetes_platform(self._stack, created).on_site(outputs.argo_config)
+
+
+def kubernetes_platform(stack: StackConfig, created: PlatformSettings | None) -> KubernetesPlatform:
+    """Where the stack's flows run; `created`: a platform that the stack makes itself, whose bucket they use."""
+    platform, kubernetes = stack.platform, stack.platform.kubernetes
+    assert kubernetes is not None
+    events = kubernetes.events
+    return KubernetesPlatform(
+        bucket=created.bucket if created else platform.bucket or _BUCKET,
+        namespace=kubernetes.namespace,
+        prefix=platform.prefix,
+        service_account=kubernetes.service_account,
+        pod_role=kubernetes.pod_role,
+        image_pull_secrets=tuple(kubernetes.image_pull_secrets),
+        events=None if events is None else ArgoEvents(**events.model_dump()),
+        service_url=platform.service_url,
+        ui_url=kubernetes.ui_url,
+    )

@@ -1,0 +1,105 @@
+"""The flows of a stack that run on Step Functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import cached_property
+
+import pulumi
+
+from flowinfra.components import outputs
+from flowinfra.components.plan import same_name_problems
+from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.prepare import Deployment, planned
+from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs
+from flowinfra.errors import FlowInfraError
+from flowinfra.model.stack import StackConfig
+from flowinfra.program.compiling import StackFlow
+from flowinfra.program.targets import Outputs
+
+_PLACEHOLDER = "being-created-00000000"
+"""Stands for a name of a platform that is made after the checks."""
+
+
+class StepFunctions:
+    """See `StackTarget`."""
+
+    def __init__(self, stack: StackConfig, deployment: Deployment) -> None:
+        self._stack, self._deployment = stack, deployment
+
+    def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
+        """Flows that would be one state machine."""
+        return same_name_problems({label: flow.compiled.name for label, flow in flows.items()})
+
+    def check(self, label: str, flow: StackFlow) -> None:
+        """Raise all that binding or AWS would refuse."""
+        planned(label, flow.compiled, flow.config, self._existing, self._deployment, flow.deploy_time)
+
+    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+        """Make a StepFunctionsFlow."""
+        made = _component(flow, created or self._existing)
+        return {
+            "arn": made.arn,
+            "namespace": made.namespace,
+            "authorize": made.authorize,
+            "trigger": made.trigger,
+            "console_url": made.console_url,
+            "metaflow_config": made.metaflow_config,
+            "version": made.version,
+        }
+
+    def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
+        """Of the stack's platform, without what is a flow's own."""
+        settings = created or self._existing
+        return settings.on_site(
+            lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})
+        )
+
+    @cached_property
+    def _existing(self) -> PlatformSettings:
+        return existing_platform(self._stack)
+
+
+def existing_platform(stack: StackConfig) -> PlatformSettings:
+    """The platform that is there; in place of one that is still to be made, one with stand-ins to check with."""
+    platform = stack.platform
+    stand_in = _PLACEHOLDER if platform.create else None
+    return Platform.existing(
+        bucket=platform.bucket or _PLACEHOLDER,
+        queue=platform.queue or _PLACEHOLDER,
+        table=platform.table or stand_in,
+        prefix=platform.prefix,
+        compute=platform.create.compute if platform.create else platform.compute,
+        region=platform.region,
+        account=platform.account,
+        partition=platform.partition,
+        name_prefix=stack.name_prefix,
+        job_role=platform.job_role,
+        states_role=platform.states_role,
+        events_role=platform.events_role,
+        execution_role=platform.execution_role,
+        permissions_boundary=platform.permissions_boundary,
+        job_policies=platform.job_policies,
+        service_url=platform.service_url,
+        service_auth_secret=platform.service_auth_secret,
+        log_retention_days=platform.log_retention_days,
+    )
+
+
+def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow:
+    args: StepFunctionsFlowArgs = {
+        "flow": flow.compiled,
+        "platform": settings,
+        "schedule": {"enabled": flow.config.schedule.enabled},
+        "aws_tags": flow.config.aws_tags,
+        "job_policies": flow.config.job_policies,
+        "deploy_time": flow.deploy_time,
+    }
+    if flow.config.queue is not None:
+        args["queue"] = flow.config.queue
+    if flow.config.name_prefix is not None:
+        args["name_prefix"] = flow.config.name_prefix
+    if flow.config.log_retention_days is not None:
+        args["log_retention_days"] = flow.config.log_retention_days
+    return StepFunctionsFlow(flow.compiled.name, args)

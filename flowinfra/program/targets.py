@@ -1,0 +1,35 @@
+"""What the program asks of each target's part: `step_functions.py`, `argo.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import pulumi
+
+from flowinfra.components.platform import PlatformSettings
+from flowinfra.components.prepare import Deployment
+from flowinfra.errors import FlowInfraError
+from flowinfra.model.stack import StackConfig
+from flowinfra.program.compiling import StackFlow
+
+Outputs = Mapping[str, Any]
+"""Name → value, which may be an Output of Pulumi."""
+
+
+class StackTarget(Protocol):
+    """The flows of a stack that have one target; they are compiled."""
+
+    def __init__(self, stack: StackConfig, deployment: Deployment) -> None: ...
+
+    def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
+        """Flows that would be one thing where they are deployed; `flows`: what messages call each → flow."""
+
+    def check(self, label: str, flow: StackFlow) -> None:
+        """Raise everything that would be refused of a flow; nothing is made."""
+
+    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+        """Make the component; what the stack tells of the flow. `created`: a platform that the stack makes itself."""
+
+    def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
+        """METAFLOW_* settings with which a laptop reaches the flows."""
