@@ -25,6 +25,8 @@ _WORKFLOW_VARIABLES = {
     "DEFAULT_REQUEUE_TIME": "500ms",
     "CRON_SYNC_PERIOD": "1s",
 }
+# Definitions are megabytes of YAML: without libyaml that takes longer than all the rest.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEFINITION = "CustomResourceDefinition"
 _PATIENCE = 180
 
@@ -32,10 +34,11 @@ _PATIENCE = 180
 def install(api: Api) -> None:
     """Put definitions, roles and controllers into the cluster; wait until the definitions are served."""
     events = list(_documents(ARGO_EVENTS.manifest("install.yaml")))
-    workflows = [document for name in ("roles", "controller") for document in _folder(name)]
-    definitions = [*_folder("crds"), *(each for each in events if each["kind"] == _DEFINITION)]
+    workflows = [document for name in ("roles", "controller") for document in _documents_of(name)]
+    definitions = [*_documents_of("crds"), *(each for each in events if each["kind"] == _DEFINITION)]
     for definition in definitions:
-        api.apply(definition)
+        # Not by server-side apply: it takes long for objects of this size.
+        api.create(definition)
     for namespace in (WORKFLOWS_NAMESPACE, EVENTS_NAMESPACE):
         api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     for definition in definitions:
@@ -66,7 +69,7 @@ def wait_for_condition(api: Api, path: str, kind: str) -> Object:
         time.sleep(0.1)
 
 
-def _folder(name: str) -> Iterator[Object]:
+def _documents_of(name: str) -> Iterator[Object]:
     for file in sorted(ARGO_WORKFLOWS.manifest(name).glob("*.yaml")):
         if file.name != "kustomization.yaml":
             yield from _documents(file)
@@ -74,7 +77,7 @@ def _folder(name: str) -> Iterator[Object]:
 
 def _documents(file: Path) -> Iterator[Object]:
     with file.open() as text:
-        for document in yaml.safe_load_all(text):
+        for document in yaml.load_all(text, _LOADER):
             if document:
                 yield document
 

@@ -10,8 +10,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
@@ -69,12 +72,14 @@ class Supervisor:
         certificates.make(self._folder)
         self._etcd()
         self._apiserver()
-        instance, _ = control.start(State(self._folder.aws), control.Options(port=0, call_log=True))
-        api = Api.from_kubeconfig(self._folder.kubeconfig)
-        self._await(api)
-        self._controller_manager()
+        with ThreadPoolExecutor(1) as other:
+            aws = other.submit(control.start, State(self._folder.aws), control.Options(port=0, call_log=True))
+            api = Api.from_kubeconfig(self._folder.kubeconfig)
+            self._await(api)
+            self._controller_manager()
+            controllers.install(api)
+            instance, _ = aws.result()
         self._kubelet(instance)
-        controllers.install(api)
         controllers.wait_until_available(api)
         self._folder.ready.touch()
 
@@ -213,12 +218,24 @@ def _command(*words: str) -> None:
     subprocess.run(words, check=True)
 
 
+def _end_with_input() -> None:
+    """End, and with this process all others of the namespace, when standard input ends."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
 def main(folder: str) -> None:
     """Run a cluster until standard input ends."""
     # Ctrl-C in a terminal is for who started this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Supervisor(Folder(Path(folder))).start()
-    sys.stdin.buffer.read()
+    owner = threading.Thread(target=_end_with_input)
+    owner.start()
+    try:
+        Supervisor(Folder(Path(folder))).start()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    owner.join()
 
 
 if __name__ == "__main__":
