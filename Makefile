@@ -8,10 +8,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Tests that share a deployment stay together.
 PYTEST ?= -n 2 --dist loadgroup
 
-.PHONY: help setup demo test lint lock bench golden pictures clean
+.PHONY: help setup demo test test-cluster cluster-tools lint lock bench golden pictures clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## prepare .venv, and a Pulumi CLI where none is installed (about 4 minutes, once)
 	@PYTHON="$(PYTHON)" tools/setup
@@ -24,8 +24,14 @@ lint: setup ## style and types
 	ruff format --check .
 	mypy
 
-test: lint ## lint and all tests
+test: lint cluster-tools ## lint and all tests
 	pytest $(PYTEST)
+
+cluster-tools: setup ## prepare Kubernetes and Argo for the tests, where they can run (about 12 minutes, once)
+	@PYTHON="$(PYTHON)" tools/setup cluster
+
+test-cluster: cluster-tools ## the tests on Kubernetes and Argo alone
+	pytest $(PYTEST) tests/cluster
 
 golden: setup ## regenerate the golden files; review the difference before you commit it
 	pytest $(PYTEST) --update-golden tests/unit
