@@ -426,8 +426,20 @@ def _reason(details: ErrorDetails, location: list[int | str], model: type[Config
         return f"found {found!r}, allowed: {details['ctx']['expected']}"
     if kind == "model_type":
         return f"found {found!r}, allowed: a mapping"
-    reason = details["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    reason = details["msg"]
+    for words, ours in _PYDANTIC:
+        reason = reason.replace(words, ours)
     return f"found {found!r}, allowed: {reason}"
+
+
+_PYDANTIC = (
+    ("Input should be ", ""),
+    ("a valid ", ""),
+    ("dictionary", "mapping"),
+    ("String should have ", ""),
+    ("String should match pattern ", "text that matches "),
+)
+"""Words of pydantic's → ours."""
 
 
 def _unknown(key: str, allowed: tuple[str, ...]) -> str:

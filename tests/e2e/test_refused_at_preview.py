@@ -88,6 +88,7 @@ def test_flows_that_do_not_compile(cloud: Cloud, project: Project) -> None:
         "branchless": flow("BranchlessFlow", header='@project(name="fraud")'),
         "configless": flow("ConfiglessFlow", body='config = Config("config", default="absent.json")'),
         "long": flow("LongFlow"),
+        "configured": flow("ConfiguredFlow", body='settings = Config("settings", default_value={"limit": 0})'),
         "typed": flow("TypedFlow", body='alpha = Parameter("alpha", default=0.1)'),
     }
     for name, text in bad.items():
@@ -101,9 +102,10 @@ def test_flows_that_do_not_compile(cloud: Cloud, project: Project) -> None:
     bundles = ("good.flow", "truncated.flow", "altered.flow")
     project.configure(
         {"flow": "flows/good.py", "name": "Good"},
-        *(f"flows/{name}.py" for name in bad if name not in ("typed", "long")),
+        *(f"flows/{name}.py" for name in bad if name not in ("typed", "long", "configured")),
         {"flow": "flows/long.py", "name": "L" * 81},
         {"flow": "flows/typed.py", "parameters": {"alpha": "much"}},
+        {"flow": "flows/configured.py", "configs": {"settigns": {"limit": 1}}},
         *(f"flows/{name}" for name in ("absent.py", "r_flow.R", *bundles)),
     )
     said = project.preview().failed()
@@ -117,6 +119,7 @@ def test_flows_that_do_not_compile(cloud: Cloud, project: Project) -> None:
         "flows/configless.py": "absent.json",
         "flows/long.py": "state machine name too long",
         "flows/typed.py": "alpha",
+        "flows/configured.py": "configs: the flow has no Config 'settigns'; did you mean 'settings'?",
         "flows/absent.py": "not",
         "flows/r_flow.R": "R ",
         "flows/truncated.flow": "truncated",

@@ -165,7 +165,7 @@ def test_mistakes_are_told_of_the_file_that_they_are_in(project: Path) -> None:
     with pytest.raises(Problems) as raised:
         mirror(project, {"flow": "flows/train/train_flow.py"}, prod=({"flow": "flows/*/*_flow.py", "steps": 3},))
     (message,) = map(str, raised.value.errors)
-    assert message == "stacks/Pulumi.prod.yaml: flowinfra:flows[0].steps: found 3, allowed: dictionary"
+    assert message == "stacks/Pulumi.prod.yaml: flowinfra:flows[0].steps: found 3, allowed: mapping"
     configure(project, "prod", {"flow": "flows/*/*_flow.py"})
     (message,) = problems(project, {"flow": "flows/score/score_flow.py", "parmeters": {}}, mirrors="prod")
     assert message.startswith("flows[0].parmeters: unknown key 'parmeters' (did you mean 'parameters'?)")

@@ -59,6 +59,10 @@ def test_the_least_that_is_needed() -> None:
         ({"production": 1}, "flowinfra:flows[0].production: found 1, allowed: boolean"),
         ({"max_workers": 0}, "flowinfra:flows[0].max_workers: found 0, allowed: greater than 0"),
         ({"env": {"A": 1}}, "flowinfra:flows[0].env.A: found 1, allowed: string"),
+        ({"env": []}, "flowinfra:flows[0].env: found [], allowed: mapping"),
+        ({"name": ""}, "flowinfra:flows[0].name: found '', allowed: at least 1 character"),
+        ({"digest": "1"}, "flowinfra:flows[0].digest: found '1', allowed: text that matches '^[0-9a-f]{64}$'"),
+        ({"log_retention_days": 8}, "flowinfra:flows[0].log_retention_days: found 8, allowed: 1, 3, 5, 7, 14, "),
     ],
 )
 def test_a_mistake_in_a_flow(flow: dict[str, Any], message: str) -> None:
@@ -210,7 +214,7 @@ def test_a_platform_of_kubernetes_alone() -> None:
         (
             {**KUBERNETES, "kubernetes": {"namespace": "My_Flows"}},
             {"target": "argo"},
-            "flowinfra:platform.kubernetes.namespace: found 'My_Flows', allowed: String should match",
+            "flowinfra:platform.kubernetes.namespace: found 'My_Flows', allowed: text that matches",
         ),
         (
             {**KUBERNETES, "kubernetes": {}},
