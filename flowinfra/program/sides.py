@@ -159,7 +159,7 @@ def _configured_flow(
     config: FlowConfig, platform: PlatformConfig, compiled: CompiledFlow, declared: _Declarations
 ) -> Flow:
     made = MADE if platform.create else None
-    bound = {
+    bound: dict[str, Json] = {
         "datastore": f"s3://{platform.bucket or made}/{platform.prefix}",
         "service_url": platform.service_url,
         "aws_tags": config.aws_tags,
