@@ -61,7 +61,7 @@ with open("parameters.sh", "w", encoding="utf-8") as file:
 def export_parameters(parameters: Iterable[Mapping[str, Json]]) -> str:
     """The shell command that exports a workflow's parameters; one whose default is null is left out if it stays so."""
     words = [
-        f"{entry['name']},{'t' if entry['value'] == 'null' else 'f'},"
+        f"{entry['name']},{'t' if entry.get('value', 'null') == 'null' else 'f'},"
         f"{{{{=toBase64(workflow.parameters['{entry['name']}'])}}}}"
         for entry in parameters
     ]
@@ -94,7 +94,8 @@ def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: s
     spec = template["spec"]
     # Metaflow takes events, which it sets itself, for no parameters of the flow
     described = template["metadata"]["annotations"].get("metaflow/parameters", "{}")
-    own = [entry for entry in spec["arguments"]["parameters"] if entry["name"] in json.loads(described)]
+    arguments = unquoted_arguments(spec["arguments"])
+    own = [entry for entry in arguments["parameters"] if entry["name"] in json.loads(described)]
     first = next(entry for entry in spec["templates"] if "container" in entry)
     templates = []
     for entry in spec["templates"]:
@@ -110,7 +111,18 @@ def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: s
     left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
     if left:
         raise ValueError("it writes a notification's secret in another way")
-    return {**template, "spec": {**spec, "templates": templates}}
+    return {**template, "spec": {**spec, "arguments": arguments, "templates": templates}}
+
+
+def unquoted_arguments(arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """A workflow's arguments as JSON text: Metaflow before 2.18 quotes those of JSON parameters for a shell."""
+    return {
+        **arguments,
+        "parameters": [
+            {**entry, "value": entry["value"][1:-1]} if entry.get("value", "").startswith("'") else entry
+            for entry in arguments["parameters"]
+        ],
+    }
 
 
 def without_timestamp(value: Json) -> Json:
@@ -223,12 +235,28 @@ def secret_by_reference(template: Mapping[str, Json], shape: Shape, first: Mappi
 
 
 def mend_sensor(sensor: Mapping[str, Json]) -> dict[str, Json]:
-    """All mends of a Sensor: conditions and parameters are in a fixed order, where Metaflow's is that of a set."""
+    """All mends of a Sensor.
+
+    Conditions and parameters are in a fixed order, where Metaflow's is that of a set. Values are not quoted for a
+    shell, as Metaflow before 2.18 does: none takes them apart any more.
+    """
     mended: dict[str, Json] = without_nulls(without_timestamp(sensor))
     for dependency in mended["spec"]["dependencies"]:
         dependency["filters"]["exprs"] = sorted(dependency["filters"]["exprs"], key=_text)
     for trigger in mended["spec"]["triggers"]:
         k8s = trigger["template"]["k8s"]
+        workflow = k8s["source"]["resource"]["spec"]
+        workflow["arguments"] = unquoted_arguments(workflow["arguments"])
+        defaults = {
+            f"spec.arguments.parameters.#(name={entry['name']}).value": entry["value"]
+            for entry in workflow["arguments"]["parameters"]
+            if "value" in entry
+        }
+        for entry in k8s["parameters"]:
+            if entry["dest"] in defaults:
+                entry["src"]["value"] = defaults[entry["dest"]]
+            if "dataTemplate" in entry["src"]:
+                entry["src"]["dataTemplate"] = entry["src"]["dataTemplate"].replace(" | squote)", ")")
         k8s["parameters"] = sorted(k8s["parameters"], key=_text)
     return mended
 

@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler import compile_flow, mends
+from flowinfra.compiler import compile_flow, mends, mends_argo
+from flowinfra.compiler.argo import step_containers
 from flowinfra.compiler.step_functions import submitting_states
 from flowinfra.errors import CompileError
+from flowinfra.model.compiled import ArgoCompiled
 from tests.unit.constructs import CONSTRUCTS
 from tests.unit.golden import golden_path, render
 from tests.unit.interpreters import ROOT
@@ -47,6 +49,20 @@ SAMPLE = {
     "partition",
     "user_decorators",
     "with",
+}
+
+
+ARGO_SAMPLE = {
+    "exit_hook",
+    "heartbeat",
+    "include_file",
+    "nested_foreach",
+    "notify_all",
+    "parallel",
+    "parameters",
+    "schedule_timezone",
+    "triggers",
+    "user_decorators",
 }
 
 
@@ -99,6 +115,55 @@ def test_airflow_of_a_supported_minor(minor: str, name: str) -> None:
             for key in ("cmds", "env_vars"):
                 state["operator_args"].pop(key, None)
     assert compiled["airflow"] == golden["airflow"]
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("minor", VERSIONS)
+def test_argo_of_a_supported_minor(minor: str) -> None:
+    for construct in (one for one in CONSTRUCTS if one.name in ARGO_SAMPLE):
+        compiled = compile_flow(construct.request("argo", python=python_with(VERSIONS[minor])))
+        assert isinstance(compiled, ArgoCompiled)
+        golden = json.loads(golden_path(construct.name, "argo").read_text(encoding="utf-8"))
+        assert argo_essence(json.loads(render(compiled))) == argo_essence(golden), construct.name
+        containers = step_containers(compiled.argo.workflow_template)
+        commands = [word for entry in containers for word in entry.container["command"]]
+        assert not compiled.flow.parameters or any(map(mends_argo.exports_parameters, commands))
+
+
+def argo_essence(compiled: dict[str, Any]) -> dict[str, Any]:
+    """What no version of Metaflow may change: what runs with what it asks for, and what starts it."""
+    target = compiled["argo"]
+    spec = target["workflow_template"]["spec"]
+    containers = {}
+    for template in spec["templates"]:
+        kept = {key: value for key, value in template.items() if key not in ("dag", "inputs", "outputs")}
+        if "container" in kept:
+            kept["container"] = {k: v for k, v in kept["container"].items() if k not in ("command", "env")}
+        if "resource" in kept:
+            kept.pop("resource")
+        containers[kept.pop("name")] = kept
+    cron = target["cron_workflow"] or {"spec": {}}
+    sensor = target["sensor"] or {"spec": {}}
+    return {
+        **{key: compiled[key] for key in ("flow", "shape", "package")},
+        "name": target["name"],
+        "arguments": {entry["name"]: arrives(entry.get("value", "null")) for entry in spec["arguments"]["parameters"]},
+        "templates": containers,
+        "hooks": spec.get("hooks"),
+        "schedule": {key: cron["spec"].get(key) for key in ("schedule", "timezone", "suspend")},
+        "events": sensor["spec"].get("dependencies"),
+        "payload": [
+            {**entry["src"], "dataTemplate": "squote" in entry["src"].get("dataTemplate", "")}
+            for trigger in sensor["spec"].get("triggers", [])
+            for entry in trigger["template"]["k8s"]["parameters"]
+        ],
+    }
+
+
+def arrives(argument: str) -> str:
+    """A workflow's argument as the task sees it: JSON text, or the text that is in it."""
+    value = json.loads(argument)
+    return value if isinstance(value, str) else argument
 
 
 def essence(compiled: dict[str, Any]) -> dict[str, Any]:
