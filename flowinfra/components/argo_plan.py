@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from flowinfra.components import argo_limits
 from flowinfra.components.argo_bound import ArgoBound, bind
 from flowinfra.components.argo_roles import Rule, pod_rules, sensor_rules
+from flowinfra.components.confidential import secret_problems
 from flowinfra.components.kubernetes_platform import ArgoSite
 from flowinfra.components.names import KIND_TAG, OWNER, TARGET_TAG, Names
 from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
@@ -163,7 +164,7 @@ def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
         return [error for error in problems.errors if isinstance(error, FlowInfraError)]
     except BindError as error:
         return [BindError(f"{plan.name}: {error}")]
-    return list(argo_limits.flow_problems(plan.compiled, bound))
+    return [*argo_limits.flow_problems(plan.compiled, bound), *secret_problems(plan.name, plan.parameters, None)]
 
 
 def same_name_problems(flows: Mapping[str, tuple[str, str]]) -> Iterator[ConfigError]:

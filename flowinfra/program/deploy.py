@@ -19,6 +19,7 @@ from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.program.compiling import StackFlow, compiled_configs, platform_shape
 from flowinfra.program.configuration import read_stack, stack_file
+from flowinfra.program.listing import APART
 from flowinfra.program.previews import refuse_production
 from flowinfra.program.targets import Outputs, StackTarget
 
@@ -122,10 +123,14 @@ def _labels(flows: Sequence[StackFlow]) -> dict[str, StackFlow]:
     """What messages call each flow: its file, with what keeps it apart from others of that file."""
     labels = {}
     for flow in flows:
-        config = flow.config
-        apart = (config.target, config.name, config.name_prefix, config.branch, "production" * config.production)
-        several = sum(flow.label == other.label for other in flows) > 1
-        labels[f"{flow.label} ({', '.join(filter(None, apart))})" if several else flow.label] = flow
+        others = [other.config for other in flows if other.label == flow.label]
+        own = {key: getattr(flow.config, key) for key in APART}
+        apart = [
+            key if value is True else f"{key} {value}"
+            for key, value in own.items()
+            if value and any(getattr(other, key) != value for other in others)
+        ]
+        labels[f"{flow.label} ({', '.join(apart)})" if apart else flow.label] = flow
     return labels
 
 

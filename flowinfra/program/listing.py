@@ -18,7 +18,7 @@ Entry = Mapping[str, Json]
 Files = Callable[[str], Sequence[str]]
 """A glob → the files that it matches, in a fixed order; from the project's folder."""
 
-_SAME = ("target", "name", "name_prefix", "branch", "production")
+APART = ("target", "name", "name_prefix", "branch", "production")
 """What keeps deployments of one file apart."""
 
 
@@ -86,7 +86,7 @@ def twice(index: int, first: int, path: str, label: str) -> ConfigError:
 def _twice_problems(entries: Sequence[Entry], found: Sequence[Sequence[str]], label: str) -> Iterator[ConfigError]:
     first: dict[tuple[Json, ...], int] = {}
     for index, (entry, paths) in enumerate(zip(entries, found, strict=True)):
-        apart = () if _is_glob(entry) else tuple(entry.get(key) for key in _SAME)
+        apart = () if _is_glob(entry) else tuple(entry.get(key) for key in APART)
         for path in paths:
             if (path, apart) in first:
                 yield twice(index, first[path, apart], path, label)

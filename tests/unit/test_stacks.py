@@ -178,5 +178,5 @@ def test_flows_of_one_file_are_told_apart(stacks: dict[str, list[StackFlow]]) ->
     with region("dev"), pytest.raises(Problems) as raised:
         check_flows([flow, second], stored_stack(ROOT, "dev"), Deployment("flowinfra", "dev", ROOT))
     file = "examples/flows/branches/branch_flow.py"
-    said = f"{file} (step-functions) and {file} (step-functions, other) are both the state machine 'dev_BranchFlow'"
+    said = f"{file} and {file} (branch other) are both the state machine 'dev_BranchFlow'"
     assert said in str(raised.value)
