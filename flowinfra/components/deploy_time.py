@@ -15,7 +15,8 @@ USER, BRANCH, NOW, COMMIT = "FLOWINFRA_USER", "FLOWINFRA_BRANCH", "FLOWINFRA_NOW
 """Variables by which CI declares them, so that preview and `up` see the same."""
 
 NOBODY = "unknown"
-"""Who deploys where neither a variable nor the system says it (a container without users)."""
+"""Who deploys where neither a variable nor the system says it (a container without users), and root: Metaflow takes
+root for nobody, and refuses to go on."""
 
 _COMMIT = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,99}")
 
@@ -39,8 +40,9 @@ class Deployer:
         """
         environ = os.environ if environ is None else environ
         now = environ.get(NOW)
+        user = environ.get(USER) or _login()
         return cls(
-            user=environ.get(USER) or _login(),
+            user=NOBODY if user == "root" else user,
             branch=environ.get(BRANCH) or None,
             now=_time(now) if now else datetime.now(timezone.utc),
             commit=_commit(environ.get(COMMIT)),

@@ -41,6 +41,13 @@ def test_what_is_no_commit(text: str) -> None:
         Deployer.from_environment({"FLOWINFRA_COMMIT": text})
 
 
+@pytest.mark.parametrize("variable", ["FLOWINFRA_USER", "LOGNAME"])
+def test_root_is_nobody(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """A container of CI: Metaflow refuses to evaluate a parameter for root."""
+    monkeypatch.setenv("LOGNAME", "root")
+    assert Deployer.from_environment({variable: "root"}).user == "unknown"
+
+
 def test_a_container_without_users(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> str:
         raise KeyError("getpwuid(): uid not found: 1234")
