@@ -84,6 +84,7 @@ CONSTRUCTS = (
     Construct("switch_recursive"),
     Construct("parallel"),
     Construct("kubernetes"),
+    Construct("resources_kubernetes"),
     # options of Metaflow's command
     Construct("with", "linear", {"decospecs": ["retry:times=3", 'environment:vars={"A": "b c"}']}),
     Construct("tags", "linear", {"tags": ["nightly", "team:risk"]}),

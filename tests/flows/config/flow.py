@@ -1,6 +1,6 @@
 """Configs: from a file, from a value, parsed by a function, and used by a decorator."""
 
-from metaflow import Config, FlowSpec, batch, config_expr, step
+from metaflow import Config, FlowSpec, config_expr, environment, resources, step
 
 
 def parse_table(text):
@@ -13,7 +13,8 @@ class ConfigFlow(FlowSpec):
     table = Config("table", default="table.txt", parser=parse_table)
     words = Config("words", default_value="one two", parser="parsers.count_words")
 
-    @batch(image=config_expr("settings.image"), memory=config_expr("int(table.memory)"))
+    @environment(vars={"MODEL": config_expr("settings.image")})
+    @resources(memory=config_expr("int(table.memory)"))
     @step
     def start(self):
         print(self.settings.limit, self.inline.depth, self.words)
