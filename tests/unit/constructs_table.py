@@ -13,7 +13,7 @@ DOCUMENT = TESTS.parent / "docs" / "constructs.md"
 HEAD = """# Constructs: what works on which orchestrator
 
 Each line is a flow of `tests/flows` with options, compiled for each target: ✓ where it compiles to the golden file
-`tests/golden/<construct>/<target>.json`, – where an option is another target's (the error names it), else the number of
+`tests/golden/<construct>/<target>.json`, `-` where an option is another target's (the error names it), else the number of
 the error that `flowinfra compile` gives, below. Metaflow decides what each orchestrator can do. `make golden` renews
 this page.
 """
@@ -47,7 +47,7 @@ def _cell(construct: Construct, target: str, errors: list[str]) -> str:
         return "✓"
     lines = refusal_path(construct.name, target).read_text(encoding="utf-8").splitlines()
     if all(" is no option of target " in line for line in lines):
-        return "–"
+        return "-"
     numbers = []
     for line in lines:
         error = line.removeprefix("- ").removeprefix("<flow>: ").replace("*", r"\*")
