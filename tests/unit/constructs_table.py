@@ -13,8 +13,8 @@ DOCUMENT = TESTS.parent / "docs" / "constructs.md"
 HEAD = """# Constructs: what works on which orchestrator
 
 Each line is a flow of `tests/flows` with options, compiled for each target: ✓ where it compiles to the golden file
-`tests/golden/<construct>/<target>.json`, `-` where an option is another target's (the error names it), else the number of
-the error that `flowinfra compile` gives, below. Metaflow decides what each orchestrator can do. `make golden` renews
+`tests/golden/<construct>/<target>.json`, `-` where an option is another target's (the error names it), else the number
+of the error that `flowinfra compile` gives, below. Metaflow decides what each orchestrator can do. `make golden` renews
 this page.
 """
 
