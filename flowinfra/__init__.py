@@ -1,6 +1,7 @@
 """Metaflow flows as declarative infrastructure.
 
-Compile a flow to data (`compile_flow`) and deploy it with Pulumi component resources (`StepFunctionsFlow`, `ArgoFlow`).
+Compile a flow to data (`compile_flow`) and deploy it with Pulumi component resources (`StepFunctionsFlow`, `ArgoFlow`,
+`AirflowFlow`).
 Names are imported when they are first used, so that compiling does not load Pulumi.
 """
 
@@ -19,9 +20,15 @@ if TYPE_CHECKING:
         write_bundle,
     )
     from flowinfra.components import (
+        AirflowFlow,
+        AirflowFlowArgs,
+        AirflowPlatform,
         ArgoEvents,
         ArgoFlow,
         ArgoFlowArgs,
+        DagBucket,
+        DagConfigMaps,
+        DagFolder,
         KubernetesPlatform,
         Platform,
         PlatformArgs,
@@ -32,11 +39,17 @@ if TYPE_CHECKING:
     from flowinfra.model.compiled import CompiledFlow, Shape
 
 _HOMES = {
+    "AirflowFlow": "flowinfra.components",
+    "AirflowFlowArgs": "flowinfra.components",
+    "AirflowPlatform": "flowinfra.components",
     "ArgoEvents": "flowinfra.components",
     "ArgoFlow": "flowinfra.components",
     "ArgoFlowArgs": "flowinfra.components",
     "CompileRequest": "flowinfra.compiler",
     "CompiledFlow": "flowinfra.model.compiled",
+    "DagBucket": "flowinfra.components",
+    "DagConfigMaps": "flowinfra.components",
+    "DagFolder": "flowinfra.components",
     "FlowInfraError": "flowinfra.errors",
     "KubernetesPlatform": "flowinfra.components",
     "Platform": "flowinfra.components",
@@ -52,11 +65,17 @@ _HOMES = {
 }
 
 __all__ = [
+    "AirflowFlow",
+    "AirflowFlowArgs",
+    "AirflowPlatform",
     "ArgoEvents",
     "ArgoFlow",
     "ArgoFlowArgs",
     "CompileRequest",
     "CompiledFlow",
+    "DagBucket",
+    "DagConfigMaps",
+    "DagFolder",
     "FlowInfraError",
     "KubernetesPlatform",
     "Platform",

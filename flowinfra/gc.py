@@ -3,7 +3,8 @@
 A deploy keeps superseded job definitions and datastore objects, because an execution keeps the definition that it
 began with. They are found by their tags (project and stack), also after a `destroy`; what neither a deployed
 definition nor that of a running execution names can go. Definitions of every state machine of the account and region
-count, since stacks that share a datastore share objects. Do not collect while a deploy of the stack is under way:
+count, since stacks that share a datastore share objects; where flows run on Argo, so do all WorkflowTemplates and
+Workflows of the cluster, and as long as it cannot be asked, all objects stay. Do not collect while a deploy of the stack is under way:
 what it has uploaded is not referred to yet.
 """
 
@@ -20,7 +21,8 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from flowinfra.components.names import DATASTORE_TAG, FLOW_TAG, KIND_TAG, PROJECT_TAG, STACK_TAG
+from flowinfra.cluster import Cluster
+from flowinfra.components.names import DATASTORE_TAG, FLOW_TAG, KIND_TAG, PROJECT_TAG, STACK_TAG, TARGET_TAG
 from flowinfra.errors import ConfigError, ToolError
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ _OBJECTS: dict[str, Kind] = {
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _CHECKSUM = "SHA256"
 """Of our objects, as a listing tells it; artifacts that tasks write have another."""
+_RUNS = ("sfn-", "argo-")
+"""What ids of runs begin with."""
+_ARGO_OBJECTS = ("workflowtemplates", "workflows")
+"""Where flows on Argo name objects; a workflow has the template that it began with in its status."""
 _OWNED = '"metaflow.owner"'
 """In every definition that Metaflow or flowinfra deployed."""
 
@@ -58,6 +64,8 @@ class Leftover:
     """Its state machine."""
     size: int = 0
     """Bytes of an object."""
+    target: str = ""
+    """Of an object that flows elsewhere than in AWS may refer to: `argo`."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class Collection:
     remove: tuple[Leftover, ...]
     kept: tuple[Leftover, ...] = ()
     """Objects without a reference that stay because the flow has runs, which may be resumed."""
+    unknown: str = ""
+    """Why the objects of flows on Argo, and all others, stay: the cluster could not be asked."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,12 @@ class Scope:
     """`s3://bucket/prefix` of datastores to look through as a whole, beside what the job definitions name."""
     with_packages: bool = False
     """Also what runs may need to be resumed."""
+    on_argo: bool = False
+    """The stack's platform has a namespace of Kubernetes: the cluster is asked even if no object says so."""
+    kubeconfig: str | None = None
+    """Of that cluster, path or text; None for KUBECONFIG or ~/.kube/config."""
+    context: str | None = None
+    """Of the kubeconfig; None for its current one."""
 
     def owns(self, tags: Mapping[str, str]) -> bool:
         """Whether something with these tags is this stack's."""
@@ -125,14 +141,17 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
             # a deployed command names the package that it unpacks
             if found.kind == "command" and references.name(found):
                 references.digests.update(_DIGEST.findall(_content(s3, found)))
+        unknown = ""
+        if scope.on_argo or any(found.target for _, found in objects):
+            unknown = _add_argo(references, scope)
         gone = [revision for revision in revisions if not references.name(revision)]
         kept: list[Leftover] = []
         runs = {home: not scope.with_packages and _has_runs(s3, home) for home in homes}
         for part, found in objects:
-            if not references.name(found):
+            if not references.name(found) and not unknown:
                 resumable = found.kind in FOR_RESUME and any(runs[home] for home in part.homes)
                 (kept if resumable else gone).append(found)
-    return Collection(tuple(gone), tuple(kept))
+    return Collection(tuple(gone), tuple(kept), unknown)
 
 
 def remove(leftovers: Iterable[Leftover], session: boto3.Session | None = None) -> Iterator[Leftover]:
@@ -185,6 +204,17 @@ def _references(states: SFNClient) -> _References:
     return references
 
 
+def _add_argo(references: _References, scope: Scope) -> str:
+    """Note what WorkflowTemplates and Workflows name; why that is not known, or an empty text."""
+    try:
+        texts = Cluster(scope.kubeconfig, scope.context).texts(_ARGO_OBJECTS)
+    except ClusterError as error:
+        return str(error)
+    for text in texts:
+        references.add(text)
+    return ""
+
+
 def _homes(s3: S3Client, root: str) -> Iterator[str]:
     """Every flow's part of a datastore."""
     bucket, prefix = _split(root)
@@ -225,9 +255,10 @@ def _objects(s3: S3Client, folder: str, scope: Scope) -> list[Leftover]:
         key, size = entry
         tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
         kind = _OBJECTS.get(tags.get(KIND_TAG, ""))
-        if not scope.owns(tags) or kind is None:
+        # what refers to the objects of other targets stands outside of AWS: they are left alone
+        if not scope.owns(tags) or kind is None or TARGET_TAG in tags:
             return None
-        return Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size)
+        return Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size, tags.get(TARGET_TAG, ""))
 
     with ThreadPoolExecutor(8) as pool:
         return [found for found in pool.map(tagged, listed) if found is not None]
@@ -240,7 +271,8 @@ def _content(s3: S3Client, leftover: Leftover) -> str:
 
 def _has_runs(s3: S3Client, home: str) -> bool:
     bucket, prefix = _split(home)
-    return s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/sfn-", MaxKeys=1)["KeyCount"] > 0
+    folders = (f"{prefix}/{run}" for run in _RUNS)
+    return any(s3.list_objects_v2(Bucket=bucket, Prefix=each, MaxKeys=1)["KeyCount"] > 0 for each in folders)
 
 
 def _split(url: str) -> tuple[str, str]:

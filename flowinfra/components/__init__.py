@@ -9,15 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flowinfra.components.airflow_flow import AirflowFlow, AirflowFlowArgs
+    from flowinfra.components.airflow_platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
     from flowinfra.components.argo_flow import ArgoFlow, ArgoFlowArgs
     from flowinfra.components.kubernetes_platform import ArgoEvents, KubernetesPlatform
     from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
     from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs
 
 _HOMES = {
+    "AirflowFlow": "airflow_flow",
+    "AirflowFlowArgs": "airflow_flow",
+    "AirflowPlatform": "airflow_platform",
     "ArgoEvents": "kubernetes_platform",
     "ArgoFlow": "argo_flow",
     "ArgoFlowArgs": "argo_flow",
+    "DagBucket": "airflow_platform",
+    "DagConfigMaps": "airflow_platform",
+    "DagFolder": "airflow_platform",
     "KubernetesPlatform": "kubernetes_platform",
     "Platform": "platform",
     "PlatformArgs": "platform",
@@ -27,9 +35,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "AirflowFlow",
+    "AirflowFlowArgs",
+    "AirflowPlatform",
     "ArgoEvents",
     "ArgoFlow",
     "ArgoFlowArgs",
+    "DagBucket",
+    "DagConfigMaps",
+    "DagFolder",
     "KubernetesPlatform",
     "Platform",
     "PlatformArgs",

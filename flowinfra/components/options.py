@@ -91,6 +91,8 @@ def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
         notify_incident_io=flow.notify_incident_io,
         incident_io_source=flow.incident_io_source,
         incident_io_metadata=flow.incident_io_metadata,
+        worker_pool=flow.worker_pool,
+        paused=flow.paused,
     )
 
 

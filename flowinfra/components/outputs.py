@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
+from flowinfra.components.airflow_platform import AirflowSite
 from flowinfra.components.kubernetes_platform import ArgoSite
 from flowinfra.model.compiled import CompiledFlow
 
@@ -28,7 +29,8 @@ def namespace(token: str) -> str:
 
 def authorize_command(compiled: CompiledFlow, token: str) -> str:
     """What lets a person deploy over this by hand, once."""
-    return _command(compiled, "create", "--authorize", token)
+    file = [f"{compiled.name}.py"] if compiled.target == "airflow" else []
+    return _command(compiled, "create", "--authorize", token, *file)
 
 
 def trigger_command(compiled: CompiledFlow) -> str:
@@ -85,7 +87,26 @@ def argo_url(ui_url: str | None, namespace: str, name: str) -> str | None:
     return None if ui_url is None else f"{ui_url.rstrip('/')}/workflow-templates/{namespace}/{name}"
 
 
-_COMMANDS = {"step-functions": "step-functions", "argo": "argo-workflows"}
+def airflow_trigger(compiled: CompiledFlow) -> str:
+    """What starts a run on Airflow, for which Metaflow has no command."""
+    return shlex.join(["airflow", "dags", "trigger", compiled.name])
+
+
+def airflow_config(site: AirflowSite) -> dict[str, str]:
+    """The METAFLOW_* settings with which a laptop reaches a stack on Airflow."""
+    settings: dict[str, str | None] = {
+        "METAFLOW_DEFAULT_DATASTORE": "s3",
+        "METAFLOW_DATASTORE_SYSROOT_S3": site.datastore,
+        "METAFLOW_DATATOOLS_S3ROOT": f"{site.datastore}/data",
+        "METAFLOW_KUBERNETES_NAMESPACE": site.namespace,
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": site.service_account,
+        "METAFLOW_DEFAULT_METADATA": "service" if site.service_url else "local",
+        "METAFLOW_SERVICE_URL": site.service_url,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+_COMMANDS = {"step-functions": "step-functions", "argo": "argo-workflows", "airflow": "airflow"}
 """Target → Metaflow's command."""
 
 

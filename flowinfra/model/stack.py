@@ -77,7 +77,7 @@ class StepConfig(Config):
 class FlowDefaults(Config):
     """What a stack may set for all its flows: every key of a flow but `flow` and `name`."""
 
-    target: Literal["step-functions", "argo"] = "step-functions"
+    target: Literal["step-functions", "argo", "airflow"] = "step-functions"
     """What runs the flow."""
     with_: list[str] = Field(default=[], alias="with")
     """Decorators as `--with` takes them."""
@@ -157,6 +157,10 @@ class FlowDefaults(Config):
     """Id of the alert source."""
     incident_io_metadata: dict[str, str] = {}
     """Sent with each alert."""
+    worker_pool: str | None = Field(default=None, min_length=1)
+    """Airflow only: its pool for the flow's tasks."""
+    paused: bool = False
+    """Airflow only: a new DAG waits until it is unpaused there."""
     enabled: bool = True
     """False: the flow is not deployed (and removed where it was)."""
 
@@ -228,6 +232,28 @@ class KubernetesConfig(Config):
     """Argo's user interface, for links in the outputs."""
 
 
+class DagsConfig(Config):
+    """Where Airflow takes its DAG files from: one of these."""
+
+    s3: str | None = Field(default=None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*$")
+    """`s3://bucket/folder`: the DAG folder of MWAA, or what an Airflow copies from S3."""
+    config_maps: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    """Airflow's namespace in Kubernetes, in the cluster of `kubernetes:context`: a ConfigMap per flow."""
+    folder: str | None = Field(default=None, pattern=r"^/")
+    """Absolute path of a folder of the machine that deploys."""
+
+
+class AirflowConfig(Config):
+    """An Airflow that is there already, and where its tasks' pods run; nothing of it is created."""
+
+    namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    """Of Kubernetes, for the tasks' pods."""
+    service_account: str = Field(default="default", min_length=1)
+    """Of the tasks' pods."""
+    dags: DagsConfig
+    """Where Airflow takes its DAG files from."""
+
+
 class PlatformConfig(Config):
     """Where the flows of a stack run: infrastructure that is there already, or `create`."""
 
@@ -269,6 +295,8 @@ class PlatformConfig(Config):
     """Of execution histories (`log_history`)."""
     kubernetes: KubernetesConfig | None = None
     """Where flows with the target `argo` run, with bucket and prefix above as their datastore."""
+    airflow: AirflowConfig | None = None
+    """Where flows with the target `airflow` run, with bucket and prefix above as their datastore."""
 
 
 class PreviewConfig(Config):
@@ -342,6 +370,7 @@ def _missing_platforms(platform: PlatformConfig, flows: Sequence[FlowConfig]) ->
         needs = {
             "step-functions": None if queue or flow.queue else "platform.queue: is missing",
             "argo": None if platform.kubernetes else "platform.kubernetes: is missing",
+            "airflow": None if platform.airflow else "platform.airflow: is missing",
         }
         if (missing := needs.get(flow.target)) and flow.enabled and flow.target not in reported:
             reported.add(flow.target)
@@ -373,7 +402,8 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
     """What each key allows and both together do not."""
     platform = stack.platform
     if platform.create is None:
-        for key in ("bucket", "queue") if platform.kubernetes is None else ("bucket",):
+        elsewhere = platform.kubernetes is not None or platform.airflow is not None
+        for key in ("bucket",) if elsewhere else ("bucket", "queue"):
             if getattr(platform, key) is None:
                 yield (
                     f"platform.{key}: is missing; give the {key} that is there already, "
@@ -385,6 +415,12 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
                 yield f"platform.{key}: found {getattr(platform, key)!r}, but `create` makes one; give one of both"
         if platform.create.compute == "EC2" and not platform.create.instance_profile:
             yield "platform.create.instance_profile: is missing; EC2 compute needs the ARN of an instance profile"
+    if platform.airflow is not None:
+        given = sorted(platform.airflow.dags.model_dump(exclude_none=True))
+        if len(given) != 1:
+            yield (
+                f"platform.airflow.dags: found {', '.join(given) or 'nothing'}, allowed: one of s3, config_maps, folder"
+            )
     if platform.service_auth_secret and not platform.service_url:
         yield "platform.service_auth_secret: is given without `service_url`"
 

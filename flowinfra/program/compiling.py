@@ -27,6 +27,8 @@ class StackFlow:
 def platform_shape(stack: StackConfig, target: str) -> PlatformShape:
     """What of the platform changes what Metaflow produces for a target."""
     platform = stack.platform
+    if target == "airflow":
+        return PlatformShape(metadata="service" if platform.service_url else "local")
     if target == "argo":
         kubernetes = platform.kubernetes
         return PlatformShape(

@@ -26,6 +26,7 @@ from flowinfra.program.targets import Outputs, StackTarget
 _TARGETS = {
     "step-functions": ("flowinfra.program.step_functions", "StepFunctions"),
     "argo": ("flowinfra.program.argo", "Argo"),
+    "airflow": ("flowinfra.program.airflow", "Airflow"),
 }
 """Target → module and class of its part, loaded where a flow has it."""
 

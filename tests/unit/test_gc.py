@@ -44,9 +44,12 @@ class Account:
             jobDefinitionName=name, type="container", containerProperties={"image": "i", "vcpus": 1, "memory": 128}
         )
 
-    def put(self, key: str, kind: str = "package", stack: str = "dev", body: bytes = b"x", ours: bool = True) -> str:
+    def put(
+        self, key: str, kind: str = "package", stack: str = "dev", body: bytes = b"x", ours: bool = True, **other: str
+    ) -> str:
         more = {"ChecksumAlgorithm": "SHA256"} if ours else {}
-        text = "&".join(f"{name}={value}" for name, value in {**tags(stack), "flowinfra:kind": kind}.items())
+        given = {**tags(stack), "flowinfra:kind": kind, **other}
+        text = "&".join(f"{name}={value}" for name, value in given.items())
         self.s3.put_object(Bucket="bkt", Key=f"metaflow/{key}", Body=body, Tagging=text, **more)
         return f"s3://bkt/metaflow/{key}"
 
@@ -132,6 +135,13 @@ def test_objects_that_nothing_names(account: Account) -> None:
     file = account.put(f"data/Flow/{digest('c')}", "include-file")
     account.machine("Flow", account.job("step"), new)
     assert names(collect(SCOPE)) == {old, file}
+
+
+def test_objects_of_other_targets_stay(account: Account) -> None:
+    old = account.put(f"Flow/data/aa/{digest('a')}")
+    account.put(f"Flow/data/bb/{digest('b')}", **{"flowinfra:target": "airflow"})
+    account.machine("Flow", account.job("step"))
+    assert names(collect(SCOPE)) == {old}
 
 
 def test_artifacts_are_not_looked_at(account: Account) -> None:

@@ -44,7 +44,10 @@ def test_the_least_that_is_needed() -> None:
     ("flow", "message"),
     [
         ({"schedle": {}}, "flowinfra:flows[0].schedle: unknown key 'schedle' (did you mean 'schedule'?), allowed: "),
-        ({"target": "lambda"}, "flowinfra:flows[0].target: found 'lambda', allowed: 'step-functions' or 'argo'"),
+        (
+            {"target": "lambda"},
+            "flowinfra:flows[0].target: found 'lambda', allowed: 'step-functions', 'argo' or 'airflow'",
+        ),
         ({"with": "retry"}, "flowinfra:flows[0].with: found 'retry', allowed: list"),
         ({"steps": {"train": {"memory": "4G"}}}, "flowinfra:flows[0].steps.train.memory: found '4G', allowed: integer"),
         (
@@ -226,6 +229,33 @@ def test_a_platform_of_kubernetes_alone() -> None:
 def test_a_platform_that_a_target_lacks(platform: dict[str, Any], flow: dict[str, Any], message: str) -> None:
     with pytest.raises(Problems, match=re.escape(f"{FILE}: {message}")):
         parse_stack({"platform": platform, "flows": [{"flow": "a.py", **flow}]}, FILE)
+
+
+AIRFLOW: dict[str, Any] = {"bucket": "metaflow", "airflow": {"namespace": "jobs", "dags": {"s3": "s3://acme/dags"}}}
+
+
+def test_a_platform_of_airflow_alone() -> None:
+    stack = parse_stack({"platform": AIRFLOW, "flows": [{"flow": "a.py", "target": "airflow", "paused": True}]}, FILE)
+    assert stack.platform.airflow is not None
+    assert (stack.platform.airflow.service_account, stack.flows[0].paused) == ("default", True)
+    message = f"{FILE}: flowinfra:platform.airflow: is missing, and a.py has the target 'airflow'"
+    with pytest.raises(Problems, match=re.escape(message)):
+        parse_stack({"platform": PLATFORM, "flows": [{"flow": "a.py", "target": "airflow"}]}, FILE)
+
+
+@pytest.mark.parametrize(
+    ("dags", "message"),
+    [
+        ({}, "platform.airflow.dags: found nothing, allowed: one of s3, config_maps, folder"),
+        ({"folder": "/dags", "s3": "s3://acme/dags"}, "platform.airflow.dags: found folder, s3, allowed: one of"),
+        ({"folder": "dags"}, "platform.airflow.dags.folder: found 'dags', allowed: text that matches"),
+        ({"s3": "acme/dags"}, "platform.airflow.dags.s3: found 'acme/dags', allowed: text that matches"),
+    ],
+)
+def test_dags_are_delivered_in_one_way(dags: dict[str, str], message: str) -> None:
+    platform = {**AIRFLOW, "airflow": {"namespace": "jobs", "dags": dags}}
+    with pytest.raises(Problems, match=re.escape(message)):
+        parse_stack({"platform": platform, "flows": []}, FILE)
 
 
 def test_a_stack_from_its_file_alone(tmp_path: Path) -> None:

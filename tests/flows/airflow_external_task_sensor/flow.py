@@ -1,3 +1,5 @@
+"""Sensors before the first step: other DAGs of Airflow."""
+
 from datetime import timedelta
 
 from metaflow import FlowSpec, airflow_external_task_sensor, schedule, step

@@ -1,3 +1,5 @@
+"""A sensor before the first step: a file in S3."""
+
 from metaflow import FlowSpec, airflow_s3_key_sensor, step
 
 

@@ -1,0 +1,66 @@
+"""A flow for Airflow with a stack's identity in it: the DAG file that is delivered, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowinfra.components.airflow_file import dag_file
+from flowinfra.components.binding import filled
+from flowinfra.errors import BindError
+from flowinfra.model.compiled import AirflowCompiled, Json, canonical_json
+
+_TYPES: Mapping[type, str] = {int: "integer", float: "number", str: "string"}
+"""Type of a default → its type for Airflow, as Metaflow says it."""
+
+
+@dataclass(frozen=True)
+class AirflowBound:
+    """A compiled flow with a stack's identity in it."""
+
+    dag: dict[str, Any]
+    """The DAG as Metaflow describes it."""
+    file: str
+    """Text of the DAG file."""
+    deployment: str
+    """Text of the object by which Metaflow knows who deploys the DAG."""
+
+
+def bind(
+    compiled: AirflowCompiled,
+    identity: Mapping[str, str],
+    parameters: Mapping[str, Json] | None = None,
+    scheduled: bool = True,
+) -> AirflowBound:
+    """Put `identity` (placeholder name without its mark → value) and deploy-time `parameters` into the flow.
+
+    Args:
+        compiled: the flow.
+        identity: a value for each placeholder.
+        parameters: values of the deploy-time parameters.
+        scheduled: False takes the schedule away; the DAG can still be triggered.
+
+    Raises:
+        Problems: every value that is missing or breaks its grammar, and every stray placeholder.
+        BindError: a deploy-time parameter is None, which Airflow does not take.
+    """
+    target = filled(compiled, identity, parameters)["airflow"]
+    dag = target["dag"]
+    for entry in dag["metaflow_params"]:
+        if entry["name"] in (parameters or {}):
+            entry.update(_default(compiled.name, entry["name"], (parameters or {})[entry["name"]]))
+    if not scheduled:
+        dag["dag_instantiation_params"]["schedule"] = None
+    return AirflowBound(dag, dag_file(compiled, dag), target["deployment"])
+
+
+def _default(who: str, name: str, value: Json) -> dict[str, Json]:
+    """A parameter's default and type as Metaflow gives them to Airflow: a truth value as text, JSON as its text."""
+    if value is None:
+        raise BindError(f"{who}: parameter {name!r} is evaluated to None; Airflow needs a default for every parameter")
+    if isinstance(value, bool):
+        value = str(value)
+    elif isinstance(value, (dict, list)):
+        value = canonical_json(value)
+    return {"default": value, "type": _TYPES[type(value)]}

@@ -1,0 +1,252 @@
+"""AirflowFlow: one Metaflow flow on Airflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, TypedDict, TypeVar
+
+import pulumi
+import pulumi_aws as aws
+from typing_extensions import Required
+
+from flowinfra.components import datastore, outputs
+from flowinfra.components.airflow_bound import AirflowBound
+from flowinfra.components.airflow_plan import AirflowPlan, check, same_name
+from flowinfra.components.airflow_platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
+from flowinfra.components.airflow_prepare import PreparedAirflowFlow, prepare
+from flowinfra.components.deployed_parameters import deployed_parameters
+from flowinfra.components.inputs import describe_deployed
+from flowinfra.components.kubernetes_object import kubernetes_object
+from flowinfra.components.local_file import LocalFile
+from flowinfra.components.prepare import Deployment
+from flowinfra.components.running import claim, project_root
+from flowinfra.components.version import Version, deployed_version, origin
+from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow, Json
+
+T = TypeVar("T")
+_With = TypedDict("_With", {"with": Sequence[str]}, total=False)
+
+
+class AirflowFlowArgs(_With, total=False):
+    """Arguments of a flow; those that a stack's configuration has too mean the same there."""
+
+    flow: Required[str | CompiledFlow]
+    """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
+    platform: Required[AirflowPlatform]
+    """Where it runs, and where Airflow takes its DAG files from."""
+    name: str
+    """DAG's id in place of the flow's name."""
+    tags: Sequence[str] | Mapping[str, str]
+    """Metaflow tags of each run, and tags of the DAG."""
+    namespace: str
+    """Metaflow namespace of each run; that of Kubernetes is the platform's."""
+    branch: str
+    production: bool
+    configs: Mapping[str, Json]
+    """Config name → file (text) or value (anything else)."""
+    parameters: Mapping[str, Json]
+    """Parameter → its default here."""
+    schedule: Mapping[str, Json]
+    """`enabled`, `cron`."""
+    max_workers: int
+    """Tasks of the DAG at a time."""
+    workflow_timeout: int
+    """Seconds for a whole run of a DAG with a schedule."""
+    worker_pool: str
+    """Airflow's pool for the flow's tasks."""
+    paused: bool
+    """A new DAG waits until it is unpaused in Airflow."""
+    environment: str
+    package: Mapping[str, Json]
+    """`root`, `include`, `exclude`, `suffixes`."""
+    python: str
+    env: Mapping[str, str]
+    settings: Mapping[str, str]
+    image: str
+    steps: Mapping[str, Mapping[str, Json]]
+    aws_tags: Mapping[str, str]
+    """Tags of objects in S3."""
+    deploy_time: Mapping[str, Json]
+    """Values of deploy-time parameters, where `flow` is compiled already."""
+
+
+class AirflowFlow(pulumi.ComponentResource):
+    """A DAG file where Airflow finds it, and what the tasks read from the datastore.
+
+    Removing the flow removes the file. The datastore's objects stay, for the runs that still refer to them.
+    """
+
+    dag_id: pulumi.Output[str]
+    file: pulumi.Output[str]
+    """Where the DAG file is: `s3://…`, `configmap://namespace/name/key`, or a path."""
+    namespace: pulumi.Output[str]
+    """Metaflow namespace of its runs."""
+    authorize: pulumi.Output[str]
+    """The command that lets a person write a DAG of the same production token by hand."""
+    trigger: pulumi.Output[str]
+    """The command of Airflow's that starts a run."""
+    metaflow_config: pulumi.Output[dict[str, str]]
+    """METAFLOW_* settings with which a laptop reaches it; as JSON, a file that Metaflow takes."""
+    version: pulumi.Output[Version]
+    """What is deployed (`id`, `digest`, `package`, `metaflow`), and which commit and person brought it."""
+
+    def __init__(self, name: str, args: AirflowFlowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Deploy a flow.
+
+        Raises:
+            pulumi.RunError: with every problem of the flow, its arguments and the limits, before anything is made.
+        """
+        try:
+            deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
+            prepared = prepare(name, args, deployment)
+            by = origin(deployment.root)
+            claim(f"dag {prepared.plan.name}", name, partial(same_name, prepared.plan.name))
+        except FlowInfraError as error:
+            raise pulumi.RunError(str(error)) from None
+        plan, platform = prepared.plan, prepared.platform
+        super().__init__("flowinfra:airflow:AirflowFlow", name, _shown(prepared), opts)
+        making = _Making(name, plan, platform, pulumi.ResourceOptions(parent=self))
+
+        objects = datastore.files(name, plan.compiled, platform.bucket, platform.prefix, plan.object_tags, making.child)
+        bound = _bound(making)
+        deployed, file = _delivered(making, bound.apply(lambda found: found.file), objects)
+        record = _record(making, bound.apply(lambda found: found.deployment))
+
+        def there(make: Callable[[AirflowSite], T]) -> pulumi.Output[T]:
+            # waits for the file, so that an output never speaks of what is not there
+            found = pulumi.Output.all(deployed.urn, platform.on_site(make))
+            return found.apply(lambda values: values[1])
+
+        self.dag_id = there(lambda _: plan.name)
+        self.file = pulumi.Output.all(deployed.urn, file).apply(lambda values: values[1])
+        self.namespace = there(lambda _: outputs.namespace(plan.token))
+        self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.token))
+        self.trigger = there(lambda _: outputs.airflow_trigger(plan.compiled))
+        self.metaflow_config = there(outputs.airflow_config)
+        self.version = deployed_version(name, plan.compiled, by, [deployed, record], making.child)
+        self.register_outputs(
+            {
+                "dag_id": self.dag_id,
+                "file": self.file,
+                "namespace": self.namespace,
+                "authorize": self.authorize,
+                "trigger": self.trigger,
+                "metaflow_config": self.metaflow_config,
+                "version": self.version,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What every part of a flow is made with."""
+
+    name: str
+    plan: AirflowPlan
+    platform: AirflowPlatform
+    child: pulumi.ResourceOptions
+
+    def options(self, **more: Any) -> pulumi.ResourceOptions:
+        """A child's options."""
+        return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
+
+
+def _bound(making: _Making) -> pulumi.Output[AirflowBound]:
+    """The flow with the stack's identity, checked once more with what was not known before."""
+    plan, platform = making.plan, making.platform
+
+    def bound(found: Mapping[str, Any]) -> AirflowBound:
+        site: AirflowSite = found["site"]
+        current = replace(plan, parameters=json.loads(found["parameters"]))
+        known = replace(
+            platform,
+            bucket=site.bucket,
+            namespace=site.namespace,
+            service_account=site.service_account,
+            service_url=site.service_url,
+        )
+        if problems := check(current, known):
+            raise pulumi.RunError(str(Problems(problems)))
+        return current.bound(site)
+
+    parameters = deployed_parameters(making.name, plan.compiled, plan.parameters, making.child)
+    return pulumi.Output.all(site=platform.on_site(lambda site: site), parameters=parameters).apply(bound)
+
+
+def _delivered(
+    making: _Making, text: pulumi.Output[str], needs: Sequence[pulumi.Resource]
+) -> tuple[pulumi.Resource, pulumi.Input[str]]:
+    """The DAG file where Airflow takes it from, and the words for that place; the text is no diff to read."""
+    name, plan, dags = f"{making.name}-dag", making.plan, making.platform.dags
+    if isinstance(dags, DagBucket):
+        key = str(PurePosixPath(dags.prefix) / plan.file_name)
+        made: pulumi.Resource = aws.s3.BucketObjectv2(
+            name,
+            bucket=dags.bucket,
+            key=key,
+            content=text,
+            content_type="text/x-python",
+            tags=plan.tags,
+            opts=making.options(depends_on=needs, hide_diffs=["content"]),
+        )
+        return made, pulumi.Output.concat("s3://", dags.bucket, "/", key)
+    if isinstance(dags, DagConfigMaps):
+        body = plan.config_map(dags.namespace, "")
+        data = text.apply(lambda file: plan.config_map(dags.namespace, file)["data"])
+        made = kubernetes_object(
+            name,
+            body["apiVersion"],
+            body["kind"],
+            {"metadata": body["metadata"], "data": data},
+            making.options(depends_on=needs, hide_diffs=["data"]),
+        )
+        return made, f"configmap://{dags.namespace}/{body['metadata']['name']}/{plan.file_name}"
+    path = str(PurePosixPath(dags.path) / plan.file_name)
+    return LocalFile(name, path, text, making.options(depends_on=needs, hide_diffs=["content"])), path
+
+
+def _record(making: _Making, text: pulumi.Output[str]) -> pulumi.Resource:
+    """The object by which Metaflow refuses a hand-made `create` of whoever does not have the token."""
+    platform = making.platform
+    return aws.s3.BucketObjectv2(
+        f"{making.name}-owner",
+        bucket=platform.bucket,
+        key=f"{platform.prefix}/{making.plan.compiled.airflow.deployment_key}",
+        content=text,
+        tags=making.plan.tags,
+        opts=making.child,
+    )
+
+
+def _shown(prepared: PreparedAirflowFlow) -> dict[str, Any]:
+    """The component's inputs: the flow in human terms."""
+    plan, platform = prepared.plan, prepared.platform
+    return describe_deployed(
+        plan.compiled,
+        plan.schedule_enabled,
+        {
+            "kubernetes_namespace": platform.namespace,
+            "service_account": platform.service_account,
+            "datastore": platform.on_site(lambda site: site.datastore),
+            "dags": _place(platform),
+            "service_url": platform.service_url,
+            "aws_tags": dict(plan.aws_tags),
+        },
+    )
+
+
+def _place(platform: AirflowPlatform) -> pulumi.Input[str]:
+    """Where DAG files go, in words."""
+    dags = platform.dags
+    if isinstance(dags, DagBucket):
+        if isinstance(dags.bucket, str):
+            return f"s3://{dags.bucket}/{dags.prefix}"
+        return pulumi.Output.concat("s3://", dags.bucket, "/", dags.prefix)
+    if isinstance(dags, DagConfigMaps):
+        return f"configmap://{dags.namespace}"
+    return dags.path

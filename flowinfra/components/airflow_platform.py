@@ -1,0 +1,84 @@
+"""AirflowPlatform: an Airflow that is there already, where its tasks' pods run, and the datastore of its flows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import pulumi
+
+from flowinfra.components.options import PlatformShape
+from flowinfra.components.settings import Settings
+
+
+@dataclass(frozen=True)
+class DagBucket:
+    """DAG files are objects of S3: the DAG folder of MWAA, or what an Airflow copies from S3."""
+
+    bucket: pulumi.Input[str]
+    prefix: str = "dags"
+    """Folder in the bucket; as MWAA has it, `dags`."""
+
+
+@dataclass(frozen=True)
+class DagConfigMaps:
+    """Each DAG file is a ConfigMap of its own in Kubernetes, which Airflow's pods mount."""
+
+    namespace: str
+    """Of Airflow, which may be another than that of the tasks."""
+
+
+@dataclass(frozen=True)
+class DagFolder:
+    """DAG files are written to a folder of the machine that deploys: one that Airflow reads too."""
+
+    path: str
+    """Absolute."""
+
+
+@dataclass(frozen=True)
+class AirflowSite:
+    """A platform's identity, every value known."""
+
+    bucket: str
+    namespace: str
+    prefix: str = "metaflow"
+    service_account: str = "default"
+    service_url: str | None = None
+
+    @property
+    def datastore(self) -> str:
+        """Metaflow's datastore root."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True)
+class AirflowPlatform(Settings[AirflowSite]):
+    """Where flows run on Airflow. Nothing is created; values of what a program creates may be Outputs."""
+
+    plain: ClassVar = AirflowSite
+    stand_ins: ClassVar = {
+        "bucket": "bucket-that-is-being-created-00000000",
+        "namespace": "namespace-that-is-being-created-00000000",
+        "service_account": "service-account-that-is-being-created-00000000",
+        "service_url": "https://service.that.is.being.created/prefix",
+    }
+
+    bucket: pulumi.Input[str]
+    """Of the datastore, in S3."""
+    namespace: pulumi.Input[str]
+    """Of Kubernetes, for the tasks' pods."""
+    dags: DagBucket | DagConfigMaps | DagFolder
+    """Where Airflow takes its DAG files from."""
+    prefix: str = "metaflow"
+    """Of the datastore in the bucket."""
+    service_account: pulumi.Input[str] = "default"
+    """Of the tasks' pods; it needs what docs/airflow.md says."""
+    service_url: pulumi.Input[str] | None = None
+    """Metaflow's metadata service, as pods reach it."""
+
+    @property
+    def shape(self) -> PlatformShape:
+        """What of the platform changes what Metaflow produces."""
+        metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
+        return PlatformShape(metadata=metadata)

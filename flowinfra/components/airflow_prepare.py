@@ -1,0 +1,70 @@
+"""An AirflowFlow's arguments → a plan that is compiled and checked. Nothing of Pulumi's engine is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowinfra.components.airflow_plan import AirflowPlan, check
+from flowinfra.components.airflow_platform import AirflowPlatform
+from flowinfra.components.names import Names
+from flowinfra.components.prepare import Deployment, flow_source
+from flowinfra.errors import ConfigError, FlowInfraError, Problems
+from flowinfra.model.compiled import AirflowCompiled, CompiledFlow, Json
+from flowinfra.model.stack import FlowConfig
+
+TARGET = "airflow"
+
+
+@dataclass(frozen=True)
+class PreparedAirflowFlow:
+    """A flow that is compiled and checked, ready to become resources."""
+
+    plan: AirflowPlan
+    platform: AirflowPlatform
+
+
+def prepare(label: str, args: Mapping[str, Any], deployment: Deployment) -> PreparedAirflowFlow:
+    """Compile the flow where it is not, and check all of it.
+
+    Raises:
+        FlowInfraError: with everything that is wrong (`Problems` where there is more than one).
+    """
+    values = {"target": TARGET, **args}
+    platform = values.pop("platform", None)
+    if not isinstance(platform, AirflowPlatform):
+        raise ConfigError(f"{label}: platform is {platform!r}; give an AirflowPlatform")
+    source = flow_source(label, values, platform.shape, deployment)
+    return planned(label, source.compiled, source.config, platform, deployment, source.parameters)
+
+
+def planned(
+    label: str,
+    compiled: CompiledFlow,
+    config: FlowConfig,
+    platform: AirflowPlatform,
+    deployment: Deployment,
+    parameters: Mapping[str, Json],
+) -> PreparedAirflowFlow:
+    """The plan of a compiled flow, checked."""
+    if not isinstance(compiled, AirflowCompiled):
+        raise ConfigError(f"{label}: is compiled for {compiled.target}, this is a component for {TARGET}")
+    plan = AirflowPlan(
+        compiled=compiled,
+        names=Names(deployment.project, deployment.stack, compiled.name),
+        aws_tags=config.aws_tags,
+        parameters=parameters,
+        schedule_enabled=config.schedule.enabled,
+    )
+    problems: list[FlowInfraError] = [*_other_targets(label, config), *check(plan, platform)]
+    if problems:
+        raise Problems(problems)
+    return PreparedAirflowFlow(plan, platform)
+
+
+def _other_targets(label: str, config: FlowConfig) -> Iterator[ConfigError]:
+    """Keys that this target has no use for; those that change what is compiled are refused by the compiler."""
+    for key in ("queue", "job_policies", "log_retention_days"):
+        if getattr(config, key):
+            yield ConfigError(f"{label}: {key} is for the target step-functions, this flow's is {TARGET}; leave it out")

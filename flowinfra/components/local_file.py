@@ -1,0 +1,92 @@
+"""A text file on the machine that deploys, as a Pulumi resource.
+
+A dynamic provider of Pulumi's Python SDK: it needs no plugin but `pulumi-resource-pulumi-python`, which comes with the
+Pulumi CLI. This module is what the state refers to, so its name and that of the provider stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+
+class LocalFileProvider(ResourceProvider):
+    """Writes, reads and removes the file; its path is its id."""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Write the file.
+
+        Raises:
+            FileExistsError: another one is there.
+            OSError: it cannot be written.
+        """
+        path = Path(props["path"])
+        if _text(path) not in (None, props["content"]):
+            raise FileExistsError(f"{path} is there already and not of this stack; remove it, or rename the flow")
+        _write(path, props["content"])
+        return CreateResult(str(path), _state(props))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """What is there now."""
+        text = _text(Path(id_))
+        return ReadResult(None, {}) if text is None else ReadResult(id_, {"path": id_, "content": text})
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Another path is another file; another text is written over it."""
+        changed = [name for name in ("path", "content") if _olds.get(name) != _news.get(name)]
+        return DiffResult(changes=bool(changed), replaces=[name for name in changed if name == "path"])
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Write the text over the old one."""
+        _write(Path(_id), _news["content"])
+        return UpdateResult(_state(_news))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Remove the file, if it is there."""
+        Path(_id).unlink(missing_ok=True)
+
+
+class LocalFile(Resource):
+    """A text file; it goes when the resource goes."""
+
+    path: pulumi.Output[str]
+    content: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, path: str, content: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Have a file.
+
+        Args:
+            name: in Pulumi.
+            path: absolute; its folder exists.
+            content: its text.
+            opts: of the resource.
+        """
+        super().__init__(LocalFileProvider(), name, {"path": path, "content": content}, opts)
+
+
+def _state(props: Mapping[str, Any]) -> dict[str, Any]:
+    return {"path": props["path"], "content": props["content"]}
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write at once: whoever reads the folder never sees half a file, nor another one."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

@@ -1,0 +1,88 @@
+"""The flows of a stack that run on Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pulumi
+
+from flowinfra.components import outputs
+from flowinfra.components.airflow_flow import AirflowFlow
+from flowinfra.components.airflow_plan import same_name_problems
+from flowinfra.components.airflow_platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.components.airflow_prepare import planned
+from flowinfra.components.platform import PlatformSettings
+from flowinfra.components.prepare import Deployment
+from flowinfra.errors import FlowInfraError
+from flowinfra.model.stack import DagsConfig, StackConfig
+from flowinfra.program.compiling import StackFlow
+from flowinfra.program.targets import Outputs
+
+_BUCKET = "bucket-being-created-00000000"
+"""Stands for the bucket of a platform that is made after the checks."""
+
+
+class Airflow:
+    """See `StackTarget`."""
+
+    def __init__(self, stack: StackConfig, deployment: Deployment) -> None:
+        self._stack, self._deployment = stack, deployment
+
+    def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
+        """Flows that would be one DAG."""
+        return same_name_problems({label: flow.compiled.name for label, flow in flows.items()})
+
+    def check(self, label: str, flow: StackFlow) -> None:
+        """Raise all that binding, Airflow or Kubernetes would refuse."""
+        platform = airflow_platform(self._stack, None)
+        planned(label, flow.compiled, flow.config, platform, self._deployment, flow.deploy_time)
+
+    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+        """Make an AirflowFlow."""
+        made = AirflowFlow(
+            flow.compiled.name,
+            {
+                "flow": flow.compiled,
+                "platform": airflow_platform(self._stack, created),
+                "schedule": {"enabled": flow.config.schedule.enabled},
+                "aws_tags": flow.config.aws_tags,
+                "deploy_time": flow.deploy_time,
+            },
+        )
+        return {
+            "dag_id": made.dag_id,
+            "file": made.file,
+            "namespace": made.namespace,
+            "authorize": made.authorize,
+            "trigger": made.trigger,
+            "metaflow_config": made.metaflow_config,
+            "version": made.version,
+        }
+
+    def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
+        """Of the stack's platform."""
+        return airflow_platform(self._stack, created).on_site(outputs.airflow_config)
+
+
+def airflow_platform(stack: StackConfig, created: PlatformSettings | None) -> AirflowPlatform:
+    """Where the stack's flows run; `created`: a platform that the stack makes itself, whose bucket they use."""
+    platform, airflow = stack.platform, stack.platform.airflow
+    assert airflow is not None
+    return AirflowPlatform(
+        bucket=created.bucket if created else platform.bucket or _BUCKET,
+        namespace=airflow.namespace,
+        dags=_dags(airflow.dags),
+        prefix=platform.prefix,
+        service_account=airflow.service_account,
+        service_url=platform.service_url,
+    )
+
+
+def _dags(dags: DagsConfig) -> DagBucket | DagConfigMaps | DagFolder:
+    if dags.s3 is not None:
+        bucket, _, prefix = dags.s3.removeprefix("s3://").partition("/")
+        return DagBucket(bucket, prefix.rstrip("/"))
+    if dags.config_maps is not None:
+        return DagConfigMaps(dags.config_maps)
+    assert dags.folder is not None
+    return DagFolder(dags.folder)

@@ -1,0 +1,172 @@
+"""What a flow on Airflow is made of: exactly which resources, and how they are wired."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes
+import pytest
+
+from flowinfra import AirflowFlow, AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.components.local_file import LocalFileProvider
+from tests.components.mocked import Program, outputs, run
+from tests.unit.components.airflow import airflow
+
+S3 = DagBucket("acme-airflow")
+
+
+def flow(folder: str, settings: dict[str, Any] | None = None, **args: Any) -> AirflowFlow:
+    platform = AirflowPlatform(**{"bucket": "bkt", "namespace": "jobs", "dags": S3, **(settings or {})})
+    given: Any = {"flow": airflow(folder), "platform": platform, **args}
+    return AirflowFlow("flow", given)
+
+
+def deploy(folder: str, settings: dict[str, Any] | None = None, preview: bool = False, **args: Any) -> Program:
+    return run(lambda: flow(folder, settings, **args) and None, preview)
+
+
+@pytest.mark.parametrize(
+    ("settings", "delivered"),
+    [
+        ({}, {"BucketObjectv2": 3}),
+        ({"dags": DagConfigMaps("airflow")}, {"BucketObjectv2": 2, "ConfigMap": 1}),
+        ({"dags": DagFolder("/dags")}, {"BucketObjectv2": 2, "Resource": 1}),
+    ],
+)
+def test_exactly_what_is_needed(settings: dict[str, Any], delivered: dict[str, int]) -> None:
+    kinds = Counter(item.type.rsplit(":", 1)[-1] for item in deploy("linear", settings).resources)
+    assert kinds == {"AirflowFlow": 1, "Stash": 1, **delivered}
+
+
+def test_dag_in_s3() -> None:
+    program = deploy("linear", {"dags": DagBucket("acme-airflow", "dags/metaflow")}, aws_tags={"team": "ml"})
+    made = program.of("BucketObjectv2")
+    dag, owner = made["flow-dag"], made["flow-owner"]
+    assert (dag["bucket"], dag["key"]) == ("acme-airflow", "dags/metaflow/LinearFlow.py")
+    assert dag["tags"]["team"] == "ml"
+    assert dag["contentType"] == "text/x-python"
+    ast.parse(dag["content"])
+    assert (owner["bucket"], owner["key"]) == ("bkt", "metaflow/mf.airflow/LinearFlow")
+    assert json.loads(owner["content"])["owner"] == "flowinfra"
+    [package] = [inputs for name, inputs in made.items() if "-package-" in name]
+    assert package["tags"]["flowinfra:target"] == "airflow"
+    assert package["key"] in dag["content"].replace("s3://bkt/", "")
+
+
+def test_dag_in_a_config_map() -> None:
+    program = deploy("linear", {"dags": DagConfigMaps("airflow")})
+    kubernetes: Any = pulumi_kubernetes
+    [found] = [item for item in program.resources if item.type.startswith("kubernetes:")]
+    assert found.type == kubernetes.core.v1.ConfigMap.pulumi_type
+    assert found.inputs["metadata"]["namespace"] == "airflow"
+    assert found.inputs["metadata"]["labels"]["flowinfra/dag"] == "true"
+    assert sorted(found.inputs["data"]) == [".airflowignore", "LinearFlow.py"]
+    ast.parse(found.inputs["data"]["LinearFlow.py"])
+
+
+def test_inputs_are_the_flow_and_not_the_dag() -> None:
+    shown = deploy("foreach", {"service_account": "runner"}).one("AirflowFlow")
+    assert shown["target"] == "airflow"
+    assert shown["dags"] == "s3://acme-airflow/dags"
+    assert shown["kubernetes_namespace"] == "jobs"
+    assert shown["service_account"] == "runner"
+    assert shown["steps"]["work"] == {
+        "kind": "linear",
+        "next": ["join"],
+        "image": shown["steps"]["work"]["image"],
+        "cpu": 1,
+        "memory": 4096,
+    }
+    assert "CONFIG" not in json.dumps(shown)
+
+
+def test_schedule_that_is_off() -> None:
+    program = deploy("schedule_daily", schedule={"enabled": False})
+    assert program.one("AirflowFlow")["schedule"] == {"cron": "@daily", "enabled": False}
+    assert '"schedule": None' in program.of("BucketObjectv2")["flow-dag"]["content"]
+
+
+def test_deploy_time_values_are_kept() -> None:
+    program = deploy("airflow_parameters", deploy_time={"made-late": 7})
+    assert json.loads(program.of("Stash")["flow-parameters"]["input"]) == {"made-late": 7}
+    assert '"default": 7' in program.of("BucketObjectv2")["flow-dag"]["content"]
+
+
+def test_what_is_being_created_is_bound_when_it_is_there() -> None:
+    program = run(lambda: flow("linear", {"bucket": pulumi.Output.from_input("late-bucket")}) and None)
+    assert "s3://late-bucket/metaflow" in program.of("BucketObjectv2")["flow-dag"]["content"]
+
+
+def test_outputs() -> None:
+    def made() -> pulumi.Output[dict[str, Any]]:
+        component = flow("linear", {"dags": DagConfigMaps("airflow")})
+        names = ("dag_id", "file", "namespace", "authorize", "trigger", "metaflow_config", "version")
+        return pulumi.Output.all(**{name: getattr(component, name) for name in names})
+
+    found = outputs(made)
+    assert found["dag_id"] == "LinearFlow"
+    assert found["file"].startswith("configmap://airflow/flow-")
+    assert found["file"].endswith("/LinearFlow.py")
+    assert found["trigger"] == "airflow dags trigger LinearFlow"
+    token = found["namespace"].removeprefix("production:")
+    assert found["authorize"] == f"python flow.py airflow create --authorize {token} LinearFlow.py"
+    assert found["metaflow_config"]["METAFLOW_KUBERNETES_NAMESPACE"] == "jobs"
+    assert found["version"]["id"] == airflow("linear").digest[:12]
+
+
+@pytest.mark.parametrize(
+    ("settings", "args", "words"),
+    [
+        ({"dags": DagFolder("dags")}, {}, "allowed: an absolute path"),
+        ({}, {"queue": "gpu"}, "queue is for the target step-functions, this flow's is airflow"),
+        ({"namespace": "Jobs"}, {}, "kubernetes_namespace is 'Jobs', allowed"),
+    ],
+)
+def test_refused_before_anything_is_made(settings: dict[str, Any], args: dict[str, Any], words: str) -> None:
+    with pytest.raises(pulumi.RunError, match=words):
+        deploy("linear", settings, **args)
+
+
+def test_two_flows_of_one_id() -> None:
+    def both() -> None:
+        flow("linear")
+        AirflowFlow(
+            "other",
+            {"flow": airflow("linear"), "platform": AirflowPlatform(bucket="bkt", namespace="jobs", dags=S3)},
+        )
+
+    with pytest.raises(pulumi.RunError, match="flow and other are both the DAG 'LinearFlow'"):
+        run(both)
+
+
+def test_file_in_a_folder(tmp_path: Path) -> None:
+    provider, path = LocalFileProvider(), tmp_path / "LinearFlow.py"
+    first, second = ({"path": str(path), "content": text} for text in ("one", "two"))
+    assert provider.create(first).id == str(path)
+    assert path.read_text() == "one"
+    assert provider.diff(str(path), first, first).changes is False
+    changed = provider.diff(str(path), first, second)
+    assert (changed.changes, changed.replaces) == (True, [])
+    provider.update(str(path), first, second)
+    assert path.read_text() == "two"
+    moved = provider.diff(str(path), first, {**first, "path": "/elsewhere"})
+    assert (moved.changes, moved.replaces) == (True, ["path"])
+    assert provider.read(str(path), first).outs == second
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+    provider.delete(str(path), second)
+    provider.delete(str(path), second)
+    assert not path.exists()
+    assert provider.read(str(path), second).id is None
+
+
+def test_file_of_somebody_else_stays(tmp_path: Path) -> None:
+    path = tmp_path / "LinearFlow.py"
+    path.write_text("mine")
+    with pytest.raises(FileExistsError, match="is there already and not of this stack"):
+        LocalFileProvider().create({"path": str(path), "content": "theirs"})
+    assert path.read_text() == "mine"

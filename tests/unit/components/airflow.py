@@ -1,0 +1,27 @@
+"""Flows that are compiled for Airflow, for tests of what is made of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.model.compiled import AirflowCompiled, Shape
+from tests.unit.constructs import FLOWS
+
+IDENTITY = {
+    "bucket": "acme-metaflow",
+    "prefix": "metaflow",
+    "kubernetes-namespace": "jobs",
+    "service-account": "runner",
+    "owner": "flowinfra",
+    "token": "a-token",
+}
+
+
+@cache
+def airflow(folder: str, **shape: Any) -> AirflowCompiled:
+    """A flow of tests/flows."""
+    compiled = compile_flow(CompileRequest(FLOWS / folder / "flow.py", "airflow", Shape.model_validate(shape)))
+    assert isinstance(compiled, AirflowCompiled)
+    return compiled
