@@ -16,13 +16,13 @@ from pathlib import Path
 
 import click
 
-from bench import compiling, demo, deploying, tables
+from bench import compiling, demo, deploying, reviewing, tables
 from bench.embedded import embedded_aws
 from bench.figures import Report
 from bench.processes import BenchError
 from flowinfra.errors import FlowInfraError
 
-SECTIONS = ("compile", "size", "deploy", "demo")
+SECTIONS = ("compile", "size", "report", "mirror", "deploy", "demo")
 
 
 class Sizes(click.ParamType[tuple[int, ...]]):
@@ -55,8 +55,8 @@ def command(
 ) -> None:
     """Measure flowinfra against Metaflow's own command and a bare Pulumi program.
 
-    SECTIONS: compile, size, deploy, demo; all of them if none is named. Everything happens in a temporary folder, on an
-    embedded AWS of its own.
+    SECTIONS: compile, size, report, mirror, deploy, demo; all of them if none is named. Everything happens in a
+    temporary folder, on an embedded AWS of its own.
     """
     chosen = sections or SECTIONS
     report = Report(machine=_machine())
@@ -93,6 +93,10 @@ def _measure(report: Report, chosen: Sequence[str], sizes: Sequence[int], sample
                 compiling.measure(report, sizes, environment, sample, folder, say)
             if "size" in chosen:
                 compiling.measure_size(report, environment, folder, say)
+    if "report" in chosen:
+        reviewing.measure_report(report, sizes, folder, say)
+    if "mirror" in chosen:
+        reviewing.measure_mirror(report, sizes, folder, say)
     if "deploy" in chosen:
         deploying.measure(report, sizes, folder, say)
     if "demo" in chosen:

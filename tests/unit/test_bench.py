@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -17,7 +18,13 @@ from bench.figures import Figure, Report, Table, Target, ratio
 from bench.flows import STEPS, change_flow, source, write_flows
 from bench.manifest import manifest
 from bench.processes import BenchError, descendants, run
+from bench.reviewing import preview
 from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.report.assemble import assemble
+from flowinfra.report.change import words
+from flowinfra.report.preview import parse_preview
+from flowinfra.report.sources import Sources
+from flowinfra.report.words import plain
 
 
 @pytest.mark.parametrize(
@@ -84,6 +91,16 @@ def test_a_flow_compiles_and_changes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     after = compile_flow(CompileRequest(flow=flow.file))
     assert (before.flow.steps["train"].resources.memory, after.flow.steps["train"].resources.memory) == (8192, 16384)
     assert before.package.object != after.package.object
+
+
+def test_the_preview_that_is_reported_reads_as_one_of_pulumis(tmp_path: Path) -> None:
+    flow = write_flows(tmp_path / "flows", 1)[0]
+    document = preview([compile_flow(CompileRequest(flow=flow.file))])
+    found = assemble([parse_preview(json.dumps(document).encode(), "preview.json")], Sources()).stacks[0]
+    (reported,) = found.flows
+    assert [plain(words(change)) for change in reported.changes] == ["step train: memory 4096 → 8192 MB"]
+    assert [file.path for file in reported.files] == ["models.py"]
+    assert found.resources_in_words() == "2 updated"
 
 
 def _urn(kind: str, name: str) -> str:
