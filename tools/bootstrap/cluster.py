@@ -1,6 +1,7 @@
 """The programs of the tests' Kubernetes cluster: installed ones of the right version, else built ones.
 
-    kubernetes-…/bin          etcd, kube-apiserver, kube-controller-manager: pinned by tools/kubernetes/go.mod
+    etcd-…/bin                etcd, pinned by tools/kubernetes/go.mod, as what follows
+    kubernetes-…/bin          kube-apiserver, kube-controller-manager, and node-server (tools/kubernetes/node-server)
     argo-workflows-…/bin      workflow-controller, argoexec, argo
     argo-events-…/bin         argo-events, nats-server
     argo-*-…/manifests        custom resource definitions, roles and deployments of that release
@@ -111,6 +112,7 @@ KUBERNETES = Release(
     (
         Program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", ("--version",)),
         Program("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", ("--version",)),
+        Program("node-server", "./node-server"),
     ),
     stamp="k8s.io/component-base/version.gitVersion",
 )

@@ -141,7 +141,8 @@ def _text(kubeconfig: str) -> tuple[str, str]:
 
 def _api(configuration: Configuration) -> Api:
     keys: Any = configuration.api_key
-    token = str(keys.get("authorization", "")).removeprefix("Bearer ") or None
+    # Releases of the package name the key differently.
+    token = str(keys.get("BearerToken") or keys.get("authorization") or "").removeprefix("Bearer ") or None
     certificate = (str(configuration.cert_file), str(configuration.key_file)) if configuration.cert_file else None
     authority: str | bool = str(configuration.ssl_ca_cert) if configuration.ssl_ca_cert else True
     return Api(str(configuration.host), token, authority if configuration.verify_ssl else False, certificate)

@@ -13,6 +13,8 @@ NODE_ADDRESS = "10.244.0.1"
 BRIDGE = "pods"
 API_PORT = 6443
 KUBELET_PORT = 10250
+"""Of the node's HTTPS endpoint (tools/kubernetes/node-server), which asks the stand-in at `LOGS_PORT` for logs."""
+LOGS_PORT = 10249
 ETCD_URL = "http://127.0.0.1:2379"
 SERVER = f"https://127.0.0.1:{API_PORT}"
 SERVICE_RANGE = "10.96.0.0/16"
@@ -47,6 +49,11 @@ class Folder:
         return self.root / "pods"
 
     @property
+    def processes(self) -> Path:
+        """`<namespace>_<pod>/<container>`: the process whose only child is the container's first one."""
+        return self.root / "processes"
+
+    @property
     def aws(self) -> Path:
         """State of the embedded AWS."""
         return self.root / "aws"
@@ -68,10 +75,6 @@ class KubeletSettings:
 
     folder: str
     kubeconfig: str
-    authority: str
-    """Certificate of the cluster's authority, as pods see it."""
-    certificate: str
-    key: str
     programs: dict[str, str]
     """Name in /usr/local/bin of each container → file."""
     entrypoints: dict[str, list[str]]

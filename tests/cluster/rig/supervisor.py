@@ -27,6 +27,8 @@ from tests.cluster.rig.settings import (
     API_PORT,
     BRIDGE,
     ETCD_URL,
+    KUBELET_PORT,
+    LOGS_PORT,
     NODE_ADDRESS,
     ROOT,
     SERVER,
@@ -163,13 +165,9 @@ class Supervisor:
         shared = bytecode.shared_folder()
         shared.mkdir(parents=True, exist_ok=True)
         interpreter = _interpreter_folders()
-        place = self._folder.certificates
         KubeletSettings(
             folder=str(self._folder.root),
             kubeconfig=str(self._folder.kubeconfig),
-            authority=str(place / "ca.crt"),
-            certificate=str(place / "server.crt"),
-            key=str(place / "server.key"),
             programs={name: str(self._programs[name]) for name in _IN_CONTAINERS},
             entrypoints=controllers.ENTRYPOINTS,
             visible=interpreter,
@@ -180,6 +178,10 @@ class Supervisor:
             interpreter=interpreter,
         ).write(self._folder.kubelet)
         self._spawn("kubelet", [sys.executable, "-m", "tests.cluster.rig.kubelet", str(self._folder.kubelet)])
+        place = self._folder.certificates
+        words = [f"{NODE_ADDRESS}:{KUBELET_PORT}", str(place / "server.crt"), str(place / "server.key")]
+        words += [str(self._folder.processes), f"http://127.0.0.1:{LOGS_PORT}"]
+        self._spawn("node-server", [str(self._programs["node-server"]), *words])
 
 
 def _environment(instance: Instance) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Plays: binding of pods; init and main containers with restart policies and back-off, grace period, deadline and
 termination messages; emptyDir, hostPath, configMap, secret, downwardAPI and projected volumes with service account
-tokens; environment from config maps, secrets, fields and `$(VAR)`; statuses, conditions, logs (also `follow`).
+tokens; environment from config maps, secrets, fields and `$(VAR)`; statuses, conditions, logs (also `follow`), exec.
 
 A container is a process tree in mount, process and host name namespaces of its own, on an overlay of this machine's
 root file system, with a /tmp of its own. Images are not looked at: every container sees this machine's programs.
@@ -11,7 +11,7 @@ one port; all others use the node's network, where the embedded AWS is.
 
 Does not play: images and their pull policies, users and capabilities (everything is root), requests and limits,
 selectors, affinities and taints (there is one node, and it takes all pods), probes (running is ready), lifecycle
-hooks, sidecars among init containers, persistent volumes, services and DNS, exec, attach and port forwarding.
+hooks, sidecars among init containers, persistent volumes, services and DNS, attach and port forwarding.
 
     __main__.py      follows the apiserver's pods
     pod.py           one pod from binding to its end
@@ -20,5 +20,8 @@ hooks, sidecars among init containers, persistent volumes, services and DNS, exe
     volumes.py       volumes as folders
     variables.py     environment and `$(VAR)`
     addresses.py     network namespaces
-    logs.py          log files and the HTTPS endpoint from which the apiserver reads them
+    logs.py          log files, and the endpoint from which the apiserver reads them
+
+The node's HTTPS endpoint is tools/kubernetes/node-server: exec speaks a streaming protocol that Kubernetes' own
+packages implement.
 """

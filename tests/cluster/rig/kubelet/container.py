@@ -71,6 +71,11 @@ class Container:
         self._writer.start()
 
     @property
+    def process(self) -> int:
+        """The process whose only child is the container's first one."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether it has not ended yet."""
         return self._process.poll() is None

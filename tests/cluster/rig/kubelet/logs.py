@@ -1,10 +1,9 @@
-"""Log files of containers, and kubelet's HTTPS endpoint for them, which the apiserver asks for `pods/log`."""
+"""Log files of containers, and kubelet's endpoint for them, which the apiserver asks for `pods/log`."""
 
 from __future__ import annotations
 
 import datetime
 import re
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tests.cluster.rig.settings import KUBELET_PORT, NODE_ADDRESS, Folder, KubeletSettings
+from tests.cluster.rig.settings import LOGS_PORT, Folder, KubeletSettings
 
 _POLL = 0.1
 _PATH = re.compile(r"/containerLogs/(?P<namespace>[^/]+)/(?P<pod>[^/]+)/(?P<container>[^/]+)")
@@ -52,10 +51,7 @@ def serve(settings: KubeletSettings, running: Running) -> None:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer((NODE_ADDRESS, KUBELET_PORT), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.certificate, settings.key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server = ThreadingHTTPServer(("127.0.0.1", LOGS_PORT), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 

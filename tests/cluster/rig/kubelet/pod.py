@@ -44,6 +44,7 @@ class Pod:
         self._path = f"/api/v1/namespaces/{self._namespace}/pods/{self._name}"
         self._spec: Object = manifest["spec"]
         self._folder = Folder(Path(settings.folder)).pods / self.uid
+        self._processes = Folder(Path(settings.folder)).processes / f"{self._namespace}_{self._name}"
         self._lock = threading.RLock()
         self._running: dict[str, Container] = {}
         self._states: dict[str, Object] = {}
@@ -78,7 +79,8 @@ class Pod:
         finally:
             self._report()
             self._network.end()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            for place in (self._folder, self._processes):
+                shutil.rmtree(place, ignore_errors=True)
 
     def delete(self, grace_seconds: float) -> None:
         """End its containers, and remove it from the apiserver. Returns after that."""
@@ -188,6 +190,8 @@ class Pod:
                 if self._deleted.is_set():
                     return 137
                 self._running[name] = Container(start, folder / "filesystem", log)
+                self._processes.mkdir(parents=True, exist_ok=True)
+                (self._processes / name).write_text(str(self._running[name].process))
                 self._states[name] = {"running": {"startedAt": started}}
         except PodError as error:
             return self._refused(name, started, str(error))
