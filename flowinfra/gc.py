@@ -4,8 +4,9 @@ A deploy keeps superseded job definitions and datastore objects, because an exec
 began with. They are found by their tags (project and stack), also after a `destroy`; what neither a deployed
 definition nor that of a running execution names can go. Definitions of every state machine of the account and region
 count, since stacks that share a datastore share objects; where flows run on Argo, so do all WorkflowTemplates and
-Workflows of the cluster, and as long as it cannot be asked, all objects stay. Do not collect while a deploy of the stack is under way:
-what it has uploaded is not referred to yet.
+Workflows of the cluster, and as long as it cannot be asked, all objects stay. Objects of flows on Airflow, which
+nothing here knows the references of, stay always. Do not collect while a deploy of the stack is under way: what it has
+uploaded is not referred to yet.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flowinfra.cluster import Cluster
 from flowinfra.components.names import DATASTORE_TAG, FLOW_TAG, KIND_TAG, PROJECT_TAG, STACK_TAG, TARGET_TAG
-from flowinfra.errors import ConfigError, ToolError
+from flowinfra.errors import ClusterError, ConfigError, ToolError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,6 +48,7 @@ _CHECKSUM = "SHA256"
 """Of our objects, as a listing tells it; artifacts that tasks write have another."""
 _RUNS = ("sfn-", "argo-")
 """What ids of runs begin with."""
+_ARGO = "argo"
 _ARGO_OBJECTS = ("workflowtemplates", "workflows")
 """Where flows on Argo name objects; a workflow has the template that it began with in its status."""
 _OWNED = '"metaflow.owner"'
@@ -142,7 +144,7 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
             if found.kind == "command" and references.name(found):
                 references.digests.update(_DIGEST.findall(_content(s3, found)))
         unknown = ""
-        if scope.on_argo or any(found.target for _, found in objects):
+        if scope.on_argo or any(found.target == _ARGO for _, found in objects):
             unknown = _add_argo(references, scope)
         gone = [revision for revision in revisions if not references.name(revision)]
         kept: list[Leftover] = []
@@ -255,10 +257,10 @@ def _objects(s3: S3Client, folder: str, scope: Scope) -> list[Leftover]:
         key, size = entry
         tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
         kind = _OBJECTS.get(tags.get(KIND_TAG, ""))
-        # what refers to the objects of other targets stands outside of AWS: they are left alone
-        if not scope.owns(tags) or kind is None or TARGET_TAG in tags:
+        target = tags.get(TARGET_TAG, "")
+        if not scope.owns(tags) or kind is None or target not in ("", _ARGO):
             return None
-        return Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size, tags.get(TARGET_TAG, ""))
+        return Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size, target)
 
     with ThreadPoolExecutor(8) as pool:
         return [found for found in pool.map(tagged, listed) if found is not None]

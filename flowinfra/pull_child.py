@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 
+_DEPLOYED = ("sfn-", "argo-")
+"""What ids of runs begin with: those of Step Functions and of Argo."""
+
+
 class NothingToPullError(Exception):
     """What was asked for is not in the datastore; the text is for the user."""
 
@@ -51,16 +55,16 @@ class _NoEnvironment:
 
 
 def _runs(storage: Any, flow: str, datastore: str) -> list[str]:
-    """Runs in the datastore that Step Functions made; the others have their metadata where they
+    """Runs in the datastore that a deployment made; the others have their metadata where they
     ran.
     """
     entries = storage.list_content([flow])
     names = sorted(entry.path.rstrip("/").rpartition("/")[2] for entry in entries if not entry.is_file)
-    runs = [name for name in names if name.startswith("sfn-")]
+    runs = [name for name in names if name.startswith(_DEPLOYED)]
     if not runs:
         flows = sorted(entry.path.rstrip("/") for entry in storage.list_content([""]) if not entry.is_file)
         raise NothingToPullError(
-            f"{datastore} has no run of flow {flow} on Step Functions. "
+            f"{datastore} has no run of flow {flow} that a deployment made. "
             f"Flows in it: {', '.join(flows) or 'none'}. A run appears with its first task."
         )
     return runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,9 @@ def command(
         stack=stack.rsplit("/", 1)[-1],
         datastores=datastores or settings.datastores,
         with_packages=with_packages,
+        on_argo=settings.on_argo,
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
     )
     session = boto3.Session()
     if session.region_name is None:
@@ -75,11 +78,16 @@ def command(
     click.echo(f"Removed {_counted(done)}.")
 
 
+@dataclass(frozen=True)
 class _Settings:
     """What the Pulumi project in this folder or above says about the stack."""
 
-    def __init__(self, project: str | None, region: str | None, datastores: tuple[str, ...]) -> None:
-        self.project, self.region, self.datastores = project, region, datastores
+    project: str | None = None
+    region: str | None = None
+    datastores: tuple[str, ...] = ()
+    on_argo: bool = False
+    kubeconfig: str | None = None
+    context: str | None = None
 
 
 def _project_settings(stack: str) -> _Settings:
@@ -92,8 +100,15 @@ def _project_settings(stack: str) -> _Settings:
             platform = config.get("flowinfra:platform") or {}
             bucket = platform.get("bucket")
             datastores = (f"s3://{bucket}/{platform.get('prefix', 'metaflow')}",) if bucket else ()
-            return _Settings(project.get("name"), config.get("aws:region"), datastores)
-    return _Settings(None, None, ())
+            return _Settings(
+                project=project.get("name"),
+                region=config.get("aws:region"),
+                datastores=datastores,
+                on_argo="kubernetes" in platform,
+                kubeconfig=config.get("kubernetes:kubeconfig"),
+                context=config.get("kubernetes:context"),
+            )
+    return _Settings()
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -119,6 +134,8 @@ def _table(found: Collection) -> Table:
 
 
 def _tell_kept(found: Collection) -> None:
+    if found.unknown:
+        click.echo(f"All objects of the datastore stay: {found.unknown}.")
     if found.kept:
         click.echo(
             f"{_counted(found.kept)} stay: the runs of their flows may be resumed (--with-packages removes them too)."
@@ -135,5 +152,6 @@ def _as_json(found: Collection, done: list[Leftover]) -> dict[str, Any]:
     return {
         "remove": [asdict(leftover) for leftover in found.remove],
         "kept": [asdict(leftover) for leftover in found.kept],
+        "unknown": found.unknown,
         "removed": [leftover.name for leftover in done],
     }

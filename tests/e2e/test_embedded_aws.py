@@ -85,7 +85,7 @@ def test_pull_is_incremental_and_takes_all_runs(cloud: Cloud, runs: dict[str, Ex
 
 def test_pull_of_what_is_not_there(cloud: Cloud, runs: dict[str, Execution], tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"has no run of flow Nothing on Step Functions\. Flows in it: .*EmulatorFlow"
+        ConfigError, match=r"has no run of flow Nothing that a deployment made\. Flows in it: .*EmulatorFlow"
     ):
         pull("Nothing", destination=tmp_path, environment=cloud.environment)
     with pytest.raises(ConfigError, match="has no run sfn-x in s3://"):

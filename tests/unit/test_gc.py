@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -13,9 +15,10 @@ from click.testing import CliRunner
 from moto import mock_aws
 
 from flowinfra.cli import main
-from flowinfra.errors import ConfigError, ToolError
+from flowinfra.errors import ClusterError, ConfigError, ToolError
 from flowinfra.gc import Collection, Scope, collect, remove
 
+AIRFLOW: Any = {"flowinfra:target": "airflow"}
 ROLE = "arn:aws:iam::123456789012:role/states"
 HOME = "s3://bkt/metaflow/Flow"
 SCOPE = Scope("app", "dev")
@@ -75,7 +78,8 @@ def digest(letter: str) -> str:
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
+    monkeypatch.chdir(tmp_path)  # away from the project's own stacks
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -102,6 +106,46 @@ def test_a_name_that_only_begins_alike_is_no_reference(account: Account) -> None
     first = account.job("step")
     account.machine("Flow", f"{first}0", f"x-{first}")
     assert names(collect(SCOPE)) == {first}
+
+
+class FakeCluster:
+    """What a cluster's WorkflowTemplates and Workflows say; None where it cannot be asked."""
+
+    found: ClassVar[list[str] | None] = []
+
+    def __init__(self, _kubeconfig: str | None, _context: str | None) -> None:
+        pass
+
+    def texts(self, _plurals: object) -> list[str]:
+        if self.found is None:
+            raise ClusterError("the Kubernetes cluster cannot be reached")
+        return self.found
+
+
+@pytest.mark.parametrize("scope", [SCOPE, replace(SCOPE, on_argo=True)])
+def test_what_argo_refers_to_stays(account: Account, monkeypatch: pytest.MonkeyPatch, scope: Scope) -> None:
+    job = account.job("step")
+    # two targets of one flow share their package: the last one's tags are on it
+    other: Any = {} if scope.on_argo else {"flowinfra:target": "argo"}
+    deployed, running, old = (
+        account.put(f"Flow/data/{letter * 2}/{digest(letter)}", **other) for letter in ("a", "b", "c")
+    )
+    monkeypatch.setattr("flowinfra.gc.Cluster", FakeCluster)
+    monkeypatch.setattr(FakeCluster, "found", [f'{{"spec": "{deployed}"}}', f'{{"status": "{running}"}}'])
+    assert names(collect(scope)) == {job, old}
+    monkeypatch.setattr(FakeCluster, "found", None)
+    found = collect(scope)
+    assert names(found) == {job}
+    assert found.unknown == "the Kubernetes cluster cannot be reached"
+
+
+def test_runs_of_argo_may_be_resumed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.job("step")
+    argo: Any = {"flowinfra:target": "argo"}
+    account.put(f"Flow/data/aa/{digest('a')}", **argo)
+    account.put("Flow/argo-flow-x/start/1/0.data.json", ours=False)
+    monkeypatch.setattr("flowinfra.gc.Cluster", FakeCluster)
+    assert len(collect(SCOPE).kept) == 1
 
 
 def test_other_stacks_and_what_is_not_ours_stay(account: Account) -> None:
@@ -139,7 +183,7 @@ def test_objects_that_nothing_names(account: Account) -> None:
 
 def test_objects_of_other_targets_stay(account: Account) -> None:
     old = account.put(f"Flow/data/aa/{digest('a')}")
-    account.put(f"Flow/data/bb/{digest('b')}", **{"flowinfra:target": "airflow"})
+    account.put(f"Flow/data/bb/{digest('b')}", **AIRFLOW)
     account.machine("Flow", account.job("step"))
     assert names(collect(SCOPE)) == {old}
 
