@@ -52,7 +52,9 @@ def write(path: Path, text: str) -> None:
 
 def release(checksum: str = SUM) -> Release:
     source = Source("example.org/thing", checksum, copied={"copied.txt": "there.txt"}, written={"added.txt": "added\n"})
-    return Release("thing", "1.2.3", (Program("thing", "./cmd", ("--version",)),), "", source, {"manifests": "all"})
+    return Release(
+        "thing", "1.2.3", (Program("thing", "./cmd", ("--version",)),), "", source, manifests={"manifests": "all"}
+    )
 
 
 def test_versions_are_those_of_go_mod() -> None:

@@ -1,9 +1,11 @@
 """The programs of the tests' Kubernetes cluster: installed ones of the right version, else built ones.
 
     etcd-…/bin                etcd, pinned by tools/kubernetes/go.mod, as what follows
-    kubernetes-…/bin          kube-apiserver, kube-controller-manager, and node-server (tools/kubernetes/node-server)
+    kubernetes-…/bin          kube-apiserver, kube-controller-manager
+    node-server-…/bin         node-server (tools/kubernetes/node-server)
+    nats-…/bin                nats-server: pinned by tools/nats/go.mod
     argo-workflows-…/bin      workflow-controller, argoexec, argo
-    argo-events-…/bin         argo-events, nats-server
+    argo-events-…/bin         argo-events
     argo-*-…/manifests        custom resource definitions, roles and deployments of that release
 
 The Argo programs are built in a copy of their module's own folder, so with the versions that their release chose.
@@ -11,6 +13,7 @@ The Argo programs are built in a copy of their module's own folder, so with the 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -66,7 +69,9 @@ class Release:
     stamp: str
     """Variable that the linker sets to the version, as `package.variable`; empty for none."""
     source: Source | None = None
-    """The module in a copy of which it is built; None where it is built by tools/kubernetes/go.mod."""
+    """The published module in a copy of which it is built."""
+    module: GoModule | None = None
+    """The folder whose go.mod pins what it is built from, where it is not built in a copy."""
     manifests: Mapping[str, str] = field(default_factory=dict)
     """Folder or file of the module → its name in `manifests`."""
 
@@ -112,15 +117,32 @@ KUBERNETES = Release(
     (
         Program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", ("--version",)),
         Program("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", ("--version",)),
-        Program("node-server", "./node-server"),
     ),
     stamp="k8s.io/component-base/version.gitVersion",
+    module=KUBERNETES_MODULE,
+)
+NODE_SERVER = Release(
+    "node-server",
+    # It has no version: each change of it is another program.
+    hashlib.sha256((KUBERNETES_MODULE.folder / "node-server" / "main.go").read_bytes()).hexdigest()[:12],
+    (Program("node-server", "./node-server"),),
+    stamp="",
+    module=KUBERNETES_MODULE,
 )
 ETCD = Release(
     "etcd",
     KUBERNETES_MODULE.version_of("go.etcd.io/etcd/server/v3"),
     (Program("etcd", "go.etcd.io/etcd/server/v3", ("--version",)),),
     stamp="",
+    module=KUBERNETES_MODULE,
+)
+NATS_MODULE = GoModule(ROOT / "tools" / "nats")
+NATS = Release(
+    "nats",
+    NATS_MODULE.version_of("github.com/nats-io/nats-server/v2"),
+    (Program("nats-server", "github.com/nats-io/nats-server/v2", ("--version",)),),
+    stamp="",
+    module=NATS_MODULE,
 )
 ARGO_WORKFLOWS = Release(
     "argo-workflows",
@@ -149,15 +171,14 @@ ARGO_EVENTS = Release(
     "argo-events",
     "1.9.6",
     (
+        # Cannot tell its version, so an installed one is not taken.
         Program("argo-events", "./cmd"),
-        # The release that Argo Events is tested with, by its own go.mod.
-        Program("nats-server", "github.com/nats-io/nats-server/v2"),
     ),
     stamp="github.com/argoproj/argo-events.version",
     source=Source("github.com/argoproj/argo-events", "h1:tQTyUmMt0/4UI+9fbXrmK1/h9oalV7KBCC3YgPI7qz0="),
     manifests={"manifests/install.yaml": "install.yaml"},
 )
-RELEASES = (ETCD, KUBERNETES, ARGO_EVENTS, ARGO_WORKFLOWS)
+RELEASES = (ETCD, NATS, KUBERNETES, NODE_SERVER, ARGO_EVENTS, ARGO_WORKFLOWS)
 
 
 def why_not() -> str | None:
@@ -216,10 +237,10 @@ def _build_all(go: str, releases: list[Release]) -> None:
         f"This takes about 12 minutes on 2 cores, once; the result is kept in {cache_folder()}."
     )
     for release in releases:
-        if release.source is None:
-            _build(go, release, KUBERNETES_MODULE)
-        else:
+        if release.source is not None:
             _build_copy(go, release, release.source)
+        elif release.module is not None:
+            _build(go, release, release.module)
 
 
 def _build(go: str, release: Release, module: GoModule) -> None:
