@@ -79,6 +79,22 @@ _FLOW_FIELDS = {
     "environment": Field("Metaflow environment", absent="local"),
     "image": Field("default image", absent="that of Python"),
     "log_retention_days": Field("execution history kept", "days"),
+    "kubernetes_namespace": Field("Kubernetes namespace"),
+    "service_account": Field("service account", absent="the flow's own"),
+    "pod_role": Field("pods' IAM role"),
+    "workflow_priority": Field("priority of runs"),
+    "workflow_title": Field("title", absent="the flow's name"),
+    "workflow_description": Field("description", absent="the flow's own"),
+    "emit_events": Field("events of finished steps", absent="on"),
+    "capture_errors": Field("first error of a failed run", absent="on"),
+    "heartbeat": Field("heartbeat daemon", absent=OFF),
+    "events": Field("Argo Events", absent=OFF),
+    "notify_on_error": Field("notification of failed runs", absent=OFF),
+    "notify_on_success": Field("notification of succeeded runs", absent=OFF),
+    "notify_slack": Field("Slack webhook's Secret"),
+    "notify_pager_duty": Field("PagerDuty key's Secret"),
+    "notify_incident_io": Field("incident.io key's Secret"),
+    "incident_io_source": Field("incident.io alert source"),
 }
 _YES = {OFF: "on", "no": "yes"}
 """What `true` is called, by what its absence is called."""
@@ -88,6 +104,7 @@ _MEMBERS = {
     "secrets": "secret",
     "with": "decorator of all steps",
     "options": "Metaflow option",
+    "image_pull_secrets": "image pull secret",
 }
 _MAPPINGS = {
     "configs": "config",
@@ -100,6 +117,10 @@ _MAPPINGS = {
     "batch_tags": "Batch tag",
     "packaging": "packaging",
     "overrides": "override",
+    "triggers": "trigger",
+    "permissions": "permissions of",
+    "event_source": "event source",
+    "incident_io_metadata": "incident.io field",
 }
 _TEXTS = {"environment", "AWS tag", "setting", "variable", "Batch tag"}
 """Mappings whose values are always text."""

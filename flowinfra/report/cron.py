@@ -1,4 +1,4 @@
-"""How often an AWS cron expression fires: counted over four years, so that two schedules can be compared.
+"""How often a cron expression of AWS or Argo fires: counted over four years, so that two schedules can be compared.
 
 The language is EventBridge's: minutes, hours, day of month, month, day of week, year; `*`, `?`, lists, ranges, steps,
 names of months and days, `L`, `W` and `#`. The year field is left out of the count: it says when, not how often.
@@ -20,13 +20,15 @@ _FIRST, _END = date(2024, 1, 1), date(2028, 1, 1)
 """Four years with a leap day: the calendar's shape repeats closely enough."""
 
 
+_ZONE = re.compile(r"[A-Z][A-Za-z]+(/[A-Za-z_+-]+[0-9]*)+|UTC|GMT")
+"""A timezone by its IANA name."""
+
+
 @lru_cache(maxsize=4096)
 def runs_per_day(expression: str) -> float | None:
     """Average number of runs a day; None where the expression is not one that we read."""
-    fields = expression.upper().split()
-    if len(fields) != 6:
-        return None
     try:
+        fields = _fields(expression)
         minutes, hours = _numbers(fields[0], 0, 59), _numbers(fields[1], 0, 23)
         months = _numbers(fields[3], 1, 12, _MONTHS)
         fires = _day_rule(fields[2], fields[4])
@@ -34,6 +36,31 @@ def runs_per_day(expression: str) -> float | None:
         return None
     days = sum(day.month in months and fires(day) for day in _calendar())
     return days * len(minutes) * len(hours) / len(_calendar())
+
+
+def _fields(expression: str) -> list[str]:
+    """The six fields of AWS's cron; Argo's has five, and its days of the week begin with 0. A timezone is left out.
+
+    Raises ValueError where it is neither, or where the two languages do not mean the same.
+    """
+    words = expression.split()
+    fields = (
+        [word.upper() for word in words[:-1]] if words and _ZONE.fullmatch(words[-1]) else expression.upper().split()
+    )
+    if len(fields) == 6:
+        return fields
+    if len(fields) != 5:
+        raise ValueError(expression)
+    minutes, hours, day, month, weekday = fields
+    every = ("*", "?")
+    if day not in every and weekday not in every:
+        raise ValueError(expression)  # either day fires there
+    if weekday in every:
+        return [minutes, hours, "*" if day == "?" else day, month, "?", "*"]
+    if "/" in weekday or "#" in weekday:
+        raise ValueError(expression)
+    shifted = re.sub(r"\d+", lambda found: str(int(found.group()) % 7 + 1), weekday)
+    return [minutes, hours, "?", month, shifted, "*"]
 
 
 def frequency(expression: str) -> str | None:

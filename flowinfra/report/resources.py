@@ -27,6 +27,7 @@ ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 MANAGED_POLICY = "aws:iam/policy:Policy"
 STASH = "pulumi:index:Stash"
+WORKFLOW_TEMPLATE = "kubernetes:argoproj.io/v1alpha1:WorkflowTemplate"
 
 _NOUNS = {
     STATE_MACHINE: "state machine",
@@ -48,6 +49,12 @@ _NOUNS = {
     "aws:ec2/securityGroup:SecurityGroup": "security group",
     "aws:secretsmanager/secret:Secret": "secret",
     STASH: "deploy-time parameters",
+    WORKFLOW_TEMPLATE: "WorkflowTemplate",
+    "kubernetes:argoproj.io/v1alpha1:CronWorkflow": "CronWorkflow",
+    "kubernetes:argoproj.io/v1alpha1:Sensor": "Sensor",
+    "kubernetes:core/v1:ServiceAccount": "service account",
+    "kubernetes:rbac.authorization.k8s.io/v1:Role": "Kubernetes role",
+    "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": "Kubernetes role binding",
 }
 FLOW_TYPE = re.compile(r"flowinfra:[a-z0-9-]+:\w*Flow")
 """Types of the components that are flows, whatever they are deployed to."""

@@ -19,6 +19,7 @@ from flowinfra.report.resources import (
     CLOUD_CONTROL,
     DATASTORE_OBJECTS,
     JOB_DEFINITION,
+    WORKFLOW_TEMPLATE,
     FlowPart,
     is_state_machine,
     noun,
@@ -46,6 +47,7 @@ _HOLD_DATA = {
     "aws:cloudwatch/logGroup:LogGroup": "its logs are lost",
     "aws:secretsmanager/secret:Secret": "its value is lost",
 }
+STEP_FUNCTIONS, ARGO = "step-functions", "argo"
 _CHANGING = ("update", "delete", "replace")
 _LEAVING = ("delete", "replace", "create-replacement", "delete-replaced", "import-replacement")
 
@@ -53,11 +55,19 @@ _LEAVING = ("delete", "replace", "create-replacement", "delete-replaced", "impor
 def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None) -> list[Risk]:
     """Risks of one flow's change; `running` counts executions, None says nothing of them."""
     found = [*_running(part.children, running)] if running else []
-    found += [*_state_machine(part), *_in_use(part.children), *_definition_size(part), *_data(part.children)]
+    found += [
+        *_state_machine(part),
+        *_workflow_template(part),
+        *_in_use(part.children),
+        *_definition_size(part),
+        *_data(part.children),
+    ]
     if part.old is not None and part.new is None:
         found += _schedule(part.old, {})
     elif part.old is not None and part.new is not None:
         found += _schedule(part.old, part.new)
+        found += _triggers(part.old, part.new)
+        found += _permissions(part.old, part.new)
         found += _parameters(part.old, part.new)
         found += _steps(part.old, part.new, delta.renamed)
         found += _places(part.old, part.new)
@@ -88,8 +98,21 @@ def _state_machine(part: FlowPart) -> Iterator[Risk]:
             yield Risk("state-machine-deleted", phrase("the state machine is deleted: ", _HISTORY))
         else:
             yield Risk("state-machine-replaced", phrase("the state machine is replaced", *_why(step), ": ", _HISTORY))
-    if part.op == "delete" and not machines and not any(map(is_state_machine, part.children)):
+    leaves = part.op == "delete" and (part.old or {}).get("target", STEP_FUNCTIONS) == STEP_FUNCTIONS
+    if leaves and not machines and not any(map(is_state_machine, part.children)):
         yield Risk("state-machine-deleted", phrase("the flow leaves the stack: ", _HISTORY))
+
+
+def _workflow_template(part: FlowPart) -> Iterator[Risk]:
+    if part.op == "delete" and (part.old or {}).get("target") == ARGO:
+        leaving = "the flow leaves the stack: running workflows go on, but lose a service account of the flow's own"
+        yield Risk("workflow-template-deleted", phrase(leaving))
+        return
+    for step in {step.urn.text: step for step in part.children if step.urn.type == WORKFLOW_TEMPLATE}.values():
+        if step.op in _LEAVING and not _retained(step):
+            how = "deleted" if step.op == "delete" else "replaced"
+            line = phrase(f"the WorkflowTemplate is {how}: running workflows go on with the one that they began with")
+            yield Risk("workflow-template-deleted", line)
 
 
 def _running(steps: Iterable[Step], count_running: Count) -> Iterator[Risk]:
@@ -190,6 +213,10 @@ def _schedule(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk
         ending = f" ({often})" if often else ""
         yield Risk("schedule-removed", phrase("the schedule ", _span(before, "before"), ending, " ends"))
         return
+    zones = [_timezone(side) for side in (old, new)]
+    if before is not None and zones[0] != zones[1]:
+        zone = phrase("the schedule's timezone ", _span(zones[0], "before"), " → ", _span(zones[1], "after"))
+        yield Risk("schedule-timezone", zone)
     was, will = (runs_per_day(cron) if cron else 0.0 for cron in (before, after))
     line = phrase("the schedule ", _span(before or OFF, "before"), " → ", _span(after, "after"))
     if will is None or was is None:
@@ -197,6 +224,31 @@ def _schedule(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk
     elif will > was:
         told = f"{frequency(before)} → {frequency(after)}" if before else f"{frequency(after)}"
         yield Risk("schedule-more-frequent", (*line, Span(f" fires more often ({told})")))
+
+
+def _timezone(inputs: Mapping[str, Json]) -> str:
+    schedule = inputs.get("schedule")
+    zone = schedule.get("timezone") if isinstance(schedule, dict) else None
+    return clean.show(zone or "UTC")
+
+
+def _triggers(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
+    for event in sorted(mapping(old, "triggers").keys() - mapping(new, "triggers").keys()):
+        yield Risk("trigger-removed", phrase("event ", Span(clean.name(event), "name"), " no longer starts the flow"))
+
+
+def _permissions(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
+    """What service accounts of the flow's own may do in their namespace."""
+    before, after = mapping(old, "permissions"), mapping(new, "permissions")
+    for who in sorted(before.keys() & after.keys()):
+        was, will = (set(strings(side, who)) for side in (before, after))
+        for kind, more, verb in (
+            ("role-widened", will - was, "may now"),
+            ("role-narrowed", was - will, "may no longer"),
+        ):
+            for permission in sorted(more):
+                subject = "the flow's pods" if who == "pods" else "the Sensor"
+                yield Risk(kind, phrase(f"{subject} {verb}: ", Span(clean.name(permission), "name")))
 
 
 def _parameters(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
@@ -255,6 +307,7 @@ def _places(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
     for key, kind, what, effect in (
         ("datastore", "datastore-changed", "the datastore", "earlier runs stay in the old one, for resume too"),
         ("queue", "queue-changed", "the job queue", "tasks that wait stay in the old one"),
+        ("kubernetes_namespace", "namespace-changed", "the Kubernetes namespace", "runs stay in the old one"),
     ):
         if key in old and old[key] != new.get(key):
             was, will = _both(old, new, key, "none")

@@ -45,7 +45,10 @@ def told(changes: dict[str, Any], base: dict[str, Any] = TRAIN) -> list[str]:
         ({"schedule.cron": "0 * * * ? *"}, "schedule: 0 0 * * ? * → 0 * * * ? * (once a day → 24 times a day)"),
         ({"schedule.cron": "0 5 * * ? *"}, "schedule: 0 0 * * ? * → 0 5 * * ? * (once a day, as before)"),
         ({"schedule.cron": "rate(1 hour)"}, "schedule: 0 0 * * ? * → rate(1 hour) (was once a day)"),
-        ({"schedule.timezone": "Europe/Paris"}, "schedule: 0 0 * * ? * → 0 0 * * ? * Europe/Paris (was once a day)"),
+        (
+            {"schedule.timezone": "Europe/Paris"},
+            "schedule: 0 0 * * ? * → 0 0 * * ? * Europe/Paris (once a day, as before)",
+        ),
         ({"max_workers": 10}, "max workers: 100 → 10"),
         ({"workflow_timeout": 3600}, "run timeout: none → 3600 s"),
         ({"compress": True}, "compressed commands: off → on"),

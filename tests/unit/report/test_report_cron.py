@@ -41,7 +41,6 @@ def test_frequency(expression: str, words: str) -> None:
         "",
         "rate(5 minutes)",
         "[known after up]",
-        "0 0 * * *",
         "0 0 1 * 2 *",
         "60 0 * * ? *",
         "0 24 * * ? *",

@@ -1,0 +1,90 @@
+"""Changes of flows on Argo, in the report's words and risks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowinfra.report.change import words
+from flowinfra.report.changes import compare
+from flowinfra.report.cron import frequency
+from flowinfra.report.words import plain
+from tests.unit.report.previews import TRAIN, changed, flow_step, resource, risks, update
+
+TEMPLATE = "kubernetes:argoproj.io/v1alpha1:WorkflowTemplate"
+ARGO: dict[str, Any] = changed(
+    TRAIN,
+    {
+        "target": "argo",
+        "queue": None,
+        "table": None,
+        "schedule": {"cron": "0 6 * * ?", "timezone": "Europe/Berlin", "enabled": True},
+        "kubernetes_namespace": "flows",
+        "permissions": {"pods": ["argoproj.io/workflowtaskresults: create, patch"]},
+        "triggers": {"data_ready": True},
+    },
+)
+
+
+def test_the_same_is_no_risk() -> None:
+    assert risks(update({"source.train.py": "eeeeeeeeeeee"}, ARGO)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "line"),
+    [
+        ({"schedule.timezone": "UTC"}, "schedule-timezone", "the schedule's timezone Europe/Berlin → UTC"),
+        ({"schedule.cron": "0 * * * *"}, "schedule-more-frequent", "fires more often (once a day → 24 times a day)"),
+        ({"schedule": None}, "schedule-removed", "the schedule 0 6 * * ? Europe/Berlin (once a day) ends"),
+        ({"triggers": None}, "trigger-removed", "event data_ready no longer starts the flow"),
+        ({"kubernetes_namespace": "other"}, "namespace-changed", "the Kubernetes namespace flows → other"),
+        (
+            {
+                "permissions": {
+                    "pods": ["argoproj.io/workflowtaskresults: create, patch", "jobset.x-k8s.io/jobsets: create"]
+                }
+            },
+            "role-widened",
+            "the flow's pods may now: jobset.x-k8s.io/jobsets: create",
+        ),
+    ],
+)
+def test_risks(changes: dict[str, Any], kind: str, line: str) -> None:
+    found = dict(risks(update(changes, ARGO)))
+    assert kind in found
+    assert line in found[kind]
+
+
+def test_a_template_that_is_replaced() -> None:
+    steps = [update({}, ARGO), resource("replace", TEMPLATE, "TrainFlow-workflow-template", {}, {})]
+    assert [kind for kind, _ in risks(*steps)] == ["workflow-template-deleted"]
+
+
+def test_a_flow_that_leaves() -> None:
+    kinds = [kind for kind, _ in risks(flow_step("delete", ARGO))]
+    assert kinds == ["workflow-template-deleted", "schedule-removed"]
+
+
+def test_words_of_what_changes() -> None:
+    new = changed(ARGO, {"service_account": "runner", "emit_events": "off", "triggers.more": True})
+    told = [plain(words(change)) for change in compare(ARGO, new).changes]
+    assert "service account: the flow's own → runner" in told
+    assert "events of finished steps: on → off" in told
+    assert "trigger more added: true" in told
+
+
+@pytest.mark.parametrize(
+    ("cron", "often"),
+    [
+        ("0 6 * * ?", "once a day"),
+        ("0 6 * * *", "once a day"),
+        ("0 6 * * 1-5 Europe/Berlin", "5 times a week"),
+        ("0 6 ? * SUN", "once a week"),
+        ("0 6 * * 0", "once a week"),
+        ("0 6 1 * 0", None),
+        ("@every 5s", None),
+    ],
+)
+def test_how_often_argos_cron_fires(cron: str, often: str | None) -> None:
+    assert frequency(cron) == often
