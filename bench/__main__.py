@@ -16,13 +16,13 @@ from pathlib import Path
 
 import click
 
-from bench import compiling, demo, deploying, reviewing, tables
+from bench import compiling, compiling_argo, demo, deploying, reviewing, tables
 from bench.embedded import embedded_aws
 from bench.figures import Report
 from bench.processes import BenchError
 from flowinfra.errors import FlowInfraError
 
-SECTIONS = ("compile", "size", "report", "mirror", "deploy", "demo")
+SECTIONS = ("compile", "argo", "size", "report", "mirror", "deploy", "demo")
 
 
 class Sizes(click.ParamType[tuple[int, ...]]):
@@ -55,7 +55,7 @@ def command(
 ) -> None:
     """Measure flowinfra against Metaflow's own command and a bare Pulumi program.
 
-    SECTIONS: compile, size, report, mirror, deploy, demo; all of them if none is named. Everything happens in a
+    SECTIONS: compile, argo, size, report, mirror, deploy, demo; all of them if none is named. Everything happens in a
     temporary folder, on an embedded AWS of its own.
     """
     chosen = sections or SECTIONS
@@ -85,12 +85,14 @@ def command(
 
 
 def _measure(report: Report, chosen: Sequence[str], sizes: Sequence[int], sample: int | None, folder: Path) -> None:
-    if "compile" in chosen or "size" in chosen:
+    if {"compile", "argo", "size"} & set(chosen):
         with ExitStack() as stack:
             with say("starting the embedded AWS"):
                 environment = stack.enter_context(embedded_aws(folder / "aws"))
             if "compile" in chosen:
                 compiling.measure(report, sizes, environment, sample, folder, say)
+            if "argo" in chosen:
+                compiling_argo.measure(report, environment, folder, say)
             if "size" in chosen:
                 compiling.measure_size(report, environment, folder, say)
     if "report" in chosen:

@@ -62,7 +62,7 @@ def measure(
         _ours(flows[:1], environment, folder)
     times = [_times(flows[:size], environment, sample, folder, say) for size in sorted(sizes)]
     with say("timing the command"):
-        command = _median([_command(flows[0], environment, folder) for _ in range(_REPEATS)])
+        command = median([_command(flows[0], environment, folder) for _ in range(_REPEATS)])
     report.tables.append(_table(times, command))
     for each in times:
         share = ratio(each.cold.seconds, each.metaflow.seconds)
@@ -118,7 +118,7 @@ def _times(
             theirs.append(_sum([_metaflow(flow, environment) for flow in run_really]))
         with say(f"{count} flows: flowinfra, cold ({turn + 1}/{repeats})"):
             cold.append(_ours(flows, environment, folder)[0])
-    metaflow = _median(theirs)
+    metaflow = median(theirs)
     scale = count / len(run_really)
     with tempfile.TemporaryDirectory(dir=folder) as cache, say(f"{count} flows: flowinfra, cached"):
         cached = _cached(flows, environment, folder, cache)
@@ -126,7 +126,7 @@ def _times(
     return CompileTimes(
         flows=count,
         metaflow=Ran(metaflow.seconds * scale, metaflow.cpu * scale, ""),
-        cold=_median(cold),
+        cold=median(cold),
         cached=cached,
         cached_each_ms=repeated["each"] * 1000,
         extrapolated_from=len(run_really) if scale > 1 else None,
@@ -189,7 +189,8 @@ def _table(times: Sequence[CompileTimes], command: Ran) -> Table:
     return Table("Compile, whole processes", columns, rows, notes)
 
 
-def _median(runs: Sequence[Ran]) -> Ran:
+def median(runs: Sequence[Ran]) -> Ran:
+    """The middle one of several measurements."""
     return Ran(statistics.median(r.seconds for r in runs), statistics.median(r.cpu for r in runs), "")
 
 

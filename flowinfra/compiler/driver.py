@@ -10,6 +10,8 @@ Everything of Metaflow's that we lean on is in `Seams`; a Metaflow that lacks on
 from __future__ import annotations
 
 import ast
+import builtins
+import gc
 import hashlib
 import importlib
 import importlib.util
@@ -171,12 +173,6 @@ class Recording:
         raise self.refusal
 
 
-def _client_error(code: str, operation: str) -> Exception:
-    from botocore.exceptions import ClientError
-
-    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
-
-
 class AbsentError(Exception):
     """Stands for every `client.exceptions.<Name>`: what is asked for is not there."""
 
@@ -203,11 +199,11 @@ class Client:
         return answer
 
 
-def datastore_answers(recording: Recording) -> dict[str, Any]:
+def datastore_answers(recording: Recording, client_error: Any) -> dict[str, Any]:
     """Operation → what an empty datastore answers."""
 
     def head_object(**_arguments: Any) -> Any:
-        raise _client_error("404", "HeadObject")
+        raise client_error({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
 
     def upload_fileobj(fileobj: Any, bucket: str, key: str, ExtraArgs: Any = None) -> None:  # noqa: N803
         recording.save(bucket, key, fileobj.read(), (ExtraArgs or {}).get("Metadata", {}))
@@ -254,8 +250,9 @@ class Session:
 
     def install(self) -> None:
         """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
+        boto3 = beside("driver_boto3")
+        stand_in(boto3.modules())
         try:
-            import boto3  # noqa: F401  (Metaflow imports it late; here its byte code may still be cached)
             import metaflow  # noqa: F401
         except ModuleNotFoundError as missing:
             raise Refusal("no-metaflow", str(missing.name)) from None
@@ -269,19 +266,18 @@ class Session:
 
         session = self
         recording, request = self.recording, self.request
-        answers = {**datastore_answers(recording), **target.answers(request, recording, AbsentError)}
+        client_error = boto3.ClientError
+        answers = {**datastore_answers(recording, client_error), **target.answers(request, recording, AbsentError)}
         if target.KUBERNETES:
-            beside("driver_kubernetes").install(recording, refuse)
+            stand_in(beside("driver_kubernetes").modules(recording, refuse))
 
         class Provider:
             name = "flowinfra"
 
             @staticmethod
             def get_client(module: str, with_error: bool = False, **_arguments: Any) -> Any:
-                from botocore.exceptions import ClientError
-
                 client = Client(module, recording, answers)
-                return (client, ClientError) if with_error else client
+                return (client, client_error) if with_error else client
 
         internals("metaflow.plugins.aws.aws_client").cached_provider_class = Provider
 
@@ -371,6 +367,18 @@ class Session:
 
 def refuse(kind: str, message: str) -> NoReturn:
     raise Refusal(kind, message)
+
+
+def stand_in(modules: dict[str, Any]) -> None:
+    """Give Metaflow these modules (by name) where it imports them; everybody else gets what is installed."""
+    original = builtins.__import__
+
+    def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        if name in modules and level == 0 and str((globals or {}).get("__name__")).startswith("metaflow."):
+            return modules[name]
+        return original(name, globals, locals, fromlist, level)
+
+    builtins.__import__ = imported
 
 
 def beside(name: str) -> Any:
@@ -761,6 +769,7 @@ class Output(io.StringIO):
 
 
 def main() -> None:
+    gc.disable()  # a process this short never gets back the time that collecting takes
     request = json.load(sys.stdin)
     out = request["out"]
     captured = Output()

@@ -6,7 +6,6 @@ pod's parts, and to reach a cluster. The flow's own code, if it imports the pack
 
 from __future__ import annotations
 
-import builtins
 import json
 import re
 from collections.abc import Callable
@@ -117,8 +116,8 @@ class Module:
         return self._recording.unknown("kubernetes", f"{self._name}.{name}")
 
 
-def install(recording: Any, refuse: Callable[[str, str], Any]) -> None:
-    """Give Metaflow this package wherever it imports `kubernetes`."""
+def modules(recording: Any, refuse: Callable[[str, str], Any]) -> dict[str, Any]:
+    """Name of a module → what stands in for it."""
 
     class Api:
         @staticmethod
@@ -126,7 +125,6 @@ def install(recording: Any, refuse: Callable[[str, str], Any]) -> None:
             return to_api(value)
 
     parts = {name: _class(name, fields.split(), recording, refuse) for name, fields in FIELDS.items()}
-    rest = Module("client.rest", recording, ApiException=NotThereError)
     client = Module(
         "client",
         recording,
@@ -134,22 +132,11 @@ def install(recording: Any, refuse: Callable[[str, str], Any]) -> None:
         ApiClient=Api,
         CustomObjectsApi=lambda: CustomObjects(recording),
         api_client=Module("client.api_client", recording, ApiClient=Api),
-        rest=rest,
+        rest=Module("client.rest", recording, ApiException=NotThereError),
     )
     config = Module("config", recording, load_kube_config=lambda: None)
-    modules = {
-        "kubernetes": Module("kubernetes", recording, client=client, config=config),
-        "kubernetes.client": client,
-    }
-    original = builtins.__import__
-
-    def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-        importer = str((globals or {}).get("__name__"))
-        if level == 0 and name.split(".")[0] == "kubernetes" and importer.startswith("metaflow."):
-            return modules.get(name) or recording.unknown("kubernetes", f"import {name}")
-        return original(name, globals, locals, fromlist, level)
-
-    builtins.__import__ = imported
+    package = Module("kubernetes", recording, client=client, config=config)
+    return {"kubernetes": package, "kubernetes.client": client}
 
 
 def _class(name: str, known: list[str], recording: Any, refuse: Callable[[str, str], Any]) -> type[Part]:

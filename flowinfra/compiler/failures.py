@@ -28,8 +28,8 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return unfit(request, metaflow, f"{what} {message}")
     if kind == "no-metaflow":
         return CompileError(
-            f"{label}: {request.python or sys.executable} has no module {message!r}; install metaflow and boto3 there, "
-            "beside what the flow imports"
+            f"{label}: {request.python or sys.executable} has no module {message!r}; install it there, beside "
+            "what the flow imports"
         )
     if kind == "not-a-flow":
         return CompileError(f"{label}: {message}; the file must end with `if __name__ == '__main__': MyFlow()`")

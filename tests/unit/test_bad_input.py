@@ -386,7 +386,7 @@ def test_an_interpreter_without_metaflow_is_said(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
     found = compile_badly(LINEAR, ["--python", python], tmp_path / "out.flow")
-    check(found, rf"<flow>: {re.escape(python)} has no module 'boto3'; install metaflow and boto3 there, .*", LINEAR)
+    check(found, rf"<flow>: {re.escape(python)} has no module 'metaflow'; install it there, .*", LINEAR)
 
 
 @pytest.mark.parametrize(
