@@ -103,9 +103,8 @@ class ArgoFlow(pulumi.ComponentResource):
             prepared = prepare(name, args, deployment)
             by = origin(deployment.root)
             plan, site = prepared.plan, prepared.platform.site()
-            claim(
-                f"workflow template {site.namespace}/{plan.name}", name, partial(same_name, site.namespace, plan.name)
-            )
+            twice = partial(same_name, site.namespace, plan.name)
+            claim(f"workflow template {_place(prepared.platform)}/{plan.name}", name, twice)
         except FlowInfraError as error:
             raise pulumi.RunError(str(error)) from None
         super().__init__("flowinfra:argo:ArgoFlow", name, _shown(prepared), opts)
@@ -145,6 +144,11 @@ class ArgoFlow(pulumi.ComponentResource):
                 "version": self.version,
             }
         )
+
+
+def _place(platform: KubernetesPlatform) -> str:
+    """The namespace; one that is being created is told apart by the Output that it is."""
+    return platform.namespace if isinstance(platform.namespace, str) else f"namespace {id(platform.namespace)}"
 
 
 @dataclass(frozen=True)

@@ -245,6 +245,17 @@ def test_one_name_in_two_namespaces(cluster: Callable[..., None]) -> None:
     assert len(run(both).of("WorkflowTemplate")) == 2
 
 
+def test_one_name_in_two_namespaces_that_are_being_created() -> None:
+    namespaces = [pulumi.Output.from_input(name) for name in ("a", "b")]
+
+    def both() -> None:
+        for name, namespace in zip(("one", "two"), namespaces, strict=True):
+            ArgoFlow(name, {"flow": argo("linear"), "platform": platform(namespace=namespace)})
+
+    templates = run(both).of("WorkflowTemplate").values()
+    assert {inputs["metadata"]["namespace"] for inputs in templates} == {"a", "b"}
+
+
 LABELS = {"flowinfra/project": "app", "flowinfra/stack": "dev"}
 
 

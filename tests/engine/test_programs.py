@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engine
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in EXAMPLES.glob("programs/*/Pulumi.yaml")))
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in EXAMPLES.glob("programs/*/Pulumi.local.yaml")))
 def test_an_example_deploys(name: str, cloud: Cloud, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__", ".metaflow"))
     folder = tmp_path / "examples" / "programs" / name
