@@ -205,6 +205,19 @@ def test_a_file_is_compiled_for_argo(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert program.one("WorkflowTemplate")["metadata"]["name"] == "linearflow"
 
 
+def test_deploy_time_values_are_evaluated_once_per_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: app\nruntime: python\n")
+    (tmp_path / "flow.py").write_text((FLOWS / "argo_deploy_time" / "flow.py").read_text())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLOWINFRA_USER", "ann")
+    program = run(lambda: ArgoFlow("flow", {"flow": "flow.py", "platform": platform()}) and None)
+    (stash,) = [inputs for name, inputs in program.of("Stash").items() if name == "flow-parameters"]
+    assert json.loads(stash["input"]) == {"settings": '{"who": "ann"}'}
+    parameters = program.one("WorkflowTemplate")["spec"]["arguments"]["parameters"]
+    (argument,) = [entry for entry in parameters if entry["name"] == "settings"]
+    assert json.loads(json.loads(argument["value"])) == {"who": "ann"}
+
+
 def refused(folder: str, settings: dict[str, Any] | None = None, preview: bool = False, **args: Any) -> str:
     with pytest.raises(pulumi.RunError) as raised:
         deploy(folder, settings, preview, **args)
