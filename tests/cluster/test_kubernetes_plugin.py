@@ -97,7 +97,6 @@ def test_life_of_objects(stack: Stack) -> None:
     """Create, nothing to do, change in place, replace, drift, mend, delete."""
     account = {"apiVersion": "v1", "kind": "ServiceAccount"}
     stack.write(flow=template(), words=secret(a="hidden"), settings=settings(a="1"), role=role("get"), account=account)
-    assert {step["op"] for step in stack.steps().values()} == {"create"}
     shown = stack.up().succeeded()
     assert "hidden" not in shown.output
     state = stack.pulumi("stack", "export", "-s", "test").succeeded().stdout
@@ -107,8 +106,7 @@ def test_life_of_objects(stack: Stack) -> None:
     [account_name] = [item["id"].split("/")[1] for item in resources if item["urn"].endswith("::account")]
     assert account_name.startswith("account-")
     assert stack.live("serviceaccounts", account_name) is not None
-    for words in ((), ("--refresh",)):
-        stack.pulumi("preview", "--expect-no-changes", "--diff", "-s", "test", *words).succeeded()
+    stack.pulumi("preview", "--expect-no-changes", "--refresh", "-s", "test").succeeded()
 
     stack.write(
         flow=template("newer"),

@@ -40,9 +40,10 @@ class TestKubernetes:
         container = {
             "name": "main",
             "image": "any",
-            "command": ["sh", "-c", "echo hello from $(NAME); echo $GREETING; exit 0"],
+            "command": ["sh", "-c", 'echo hello from $(NAME); echo $GREETING; python -c "$SCRIPT"'],
             "env": [
                 {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['job-name']"}}},
+                {"name": "SCRIPT", "value": "import boto3; print(len(boto3.client('s3').list_buckets()['Buckets']))"},
                 {"name": "GREETING", "valueFrom": {"secretKeyRef": {"name": "words", "key": "greeting"}}},
             ],
         }
@@ -56,10 +57,10 @@ class TestKubernetes:
         cluster.wait_for(lambda: cluster.api.get(path)["status"].get("succeeded"), "the job")
         [pod] = cluster.api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector="job-name=job")
         log = f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}/log"
-        assert cluster.api.get(log) == "hello from job\nhi\n"
-        assert cluster.api.get(log, tailLines=1) == "hi\n"
+        assert cluster.api.get(log) == "hello from job\nhi\n1\n"
+        assert cluster.api.get(log, tailLines=1) == "1\n"
         stamped = cluster.api.get(log, timestamps="true", follow="true").splitlines()
-        assert [line.split(" ", 1)[1] for line in stamped] == ["hello from job", "hi"]
+        assert [line.split(" ", 1)[1] for line in stamped] == ["hello from job", "hi", "1"]
 
     def test_a_pod_without_a_service_account_is_refused(self, cluster: Cluster, namespace: str) -> None:
         spec = {"serviceAccountName": "nobody", "containers": [{"name": "main", "image": "any", "command": ["true"]}]}
