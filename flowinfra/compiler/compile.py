@@ -20,7 +20,7 @@ from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, u
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, compiled_flow
+from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
 
 Progress = Callable[[CompileRequest, bool], None]
 """Called when a flow is compiled, with True if it came from the cache."""
@@ -51,6 +51,7 @@ def compile_flows(
     Raises:
         Problems: all errors of all flows.
     """
+    build()
     # digests of shared modules are taken once for all flows
     reads = store.Reads()
 

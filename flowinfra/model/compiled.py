@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -30,9 +31,12 @@ Json = Any
 
 
 class Model(BaseModel):
-    """Base of all data in a CompiledFlow: immutable, and closed to keys that it does not know."""
+    """Base of all data in a CompiledFlow: immutable, and closed to keys that it does not know.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    pydantic builds a class when it is first used: to build all at import takes as long as to compile half a flow.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Parameter(Model):
@@ -460,14 +464,22 @@ class AirflowCompiled(CompiledFlow):
         return self.airflow.dag_id
 
 
-_COMPILED: TypeAdapter[CompiledFlow] = TypeAdapter(
-    Annotated[StepFunctionsCompiled | ArgoCompiled | AirflowCompiled, Field(discriminator="target")]
-)
+def build(model: type[Model] = Model) -> None:
+    """Build all classes now: threads must not be the first to use one, all at the same time."""
+    for found in model.__subclasses__():
+        found.model_rebuild()
+        build(found)
+    _adapter()
+
+
+@cache
+def _adapter() -> TypeAdapter[CompiledFlow]:
+    return TypeAdapter(Annotated[StepFunctionsCompiled | ArgoCompiled | AirflowCompiled, Field(discriminator="target")])
 
 
 def compiled_flow(data: Json) -> CompiledFlow:
     """CompiledFlow of its target's class from JSON data; raises pydantic's ValidationError."""
-    return _COMPILED.validate_python(data)
+    return _adapter().validate_python(data)
 
 
 def rename_digests(text: str, renamed: Mapping[str, str]) -> str:
