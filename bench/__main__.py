@@ -16,13 +16,13 @@ from pathlib import Path
 
 import click
 
-from bench import compiling, compiling_argo, demo, deploying, reviewing, tables
+from bench import compiling, compiling_airflow, compiling_argo, demo, deploying, reviewing, tables
 from bench.embedded import embedded_aws
 from bench.figures import Report
 from bench.processes import BenchError
 from flowinfra.errors import FlowInfraError
 
-SECTIONS = ("compile", "argo", "size", "report", "mirror", "deploy", "demo")
+SECTIONS = ("compile", "argo", "airflow", "size", "report", "mirror", "deploy", "demo")
 
 
 class Sizes(click.ParamType[tuple[int, ...]]):
@@ -55,8 +55,8 @@ def command(
 ) -> None:
     """Measure flowinfra against Metaflow's own command and a bare Pulumi program.
 
-    SECTIONS: compile, argo, size, report, mirror, deploy, demo; all of them if none is named. Everything happens in a
-    temporary folder, on an embedded AWS of its own.
+    SECTIONS: compile, argo, airflow, size, report, mirror, deploy, demo; all of them if none is named. Everything
+    happens in a temporary folder, on an embedded AWS of its own.
     """
     chosen = sections or SECTIONS
     report = Report(machine=_machine())
@@ -85,7 +85,7 @@ def command(
 
 
 def _measure(report: Report, chosen: Sequence[str], sizes: Sequence[int], sample: int | None, folder: Path) -> None:
-    if {"compile", "argo", "size"} & set(chosen):
+    if {"compile", "argo", "airflow", "size"} & set(chosen):
         with ExitStack() as stack:
             with say("starting the embedded AWS"):
                 environment = stack.enter_context(embedded_aws(folder / "aws"))
@@ -93,6 +93,8 @@ def _measure(report: Report, chosen: Sequence[str], sizes: Sequence[int], sample
                 compiling.measure(report, sizes, environment, sample, folder, say)
             if "argo" in chosen:
                 compiling_argo.measure(report, environment, folder, say)
+            if "airflow" in chosen:
+                compiling_airflow.measure(report, environment, folder, say)
             if "size" in chosen:
                 compiling.measure_size(report, environment, folder, say)
     if "report" in chosen:

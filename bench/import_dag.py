@@ -10,15 +10,17 @@ import statistics
 import sys
 import time
 import warnings
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-warnings.simplefilter("ignore")
-
-from airflow.providers.cncf.kubernetes import __version__, get_provider_info  # noqa: E402
-
+_PROVIDER = "airflow.providers.cncf.kubernetes"
 _TURNS = 15
 
-get_provider_info.get_provider_info = lambda: {"versions": [__version__]}
+warnings.simplefilter("ignore")
+asked: Any = import_module(f"{_PROVIDER}.get_provider_info")
+version = import_module(_PROVIDER).__version__
+asked.get_provider_info = lambda: {"versions": [version]}
 
 
 def seconds(file: str) -> float:
