@@ -1,0 +1,195 @@
+"""Compiling for Argo: the same bytes everywhere, no cluster, and clear errors for what does not fit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flowinfra.cli import main
+from flowinfra.compiler import CompileRequest, compile_flow, read_bundle, write_bundle
+from flowinfra.errors import CompileError, FlowInfraError
+from flowinfra.model.compiled import ArgoCompiled, Shape
+from tests.unit.constructs import FLOWS, Construct
+from tests.unit.interpreters import interpreter
+from tests.unit.sources import STEPS, source, write_flow
+
+FLOW = source(
+    head="from kubernetes_of_the_flow import ANSWER",
+    decorators='@trigger(event="data.ready")\n@schedule(daily=True, timezone="Europe/Paris")',
+    body=f"""
+    words = IncludeFile("words", default="words.txt")
+    kinds = Parameter("kinds", default=", ".join({{"x", "y", "z"}}))
+    a = Parameter("a", default=ANSWER)
+    b = Parameter("b", default=1)
+    computed = Parameter("computed", default=lambda context: context.user_name)
+{STEPS}""",
+)
+
+
+def lay_out(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "words.txt").write_text("words")
+    (folder / "kubernetes_of_the_flow.py").write_text("ANSWER = 42\n")
+    return write_flow(folder, FLOW)
+
+
+def compiled(flow: Path, **more: Any) -> ArgoCompiled:
+    found = compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True), **more))
+    assert isinstance(found, ArgoCompiled)
+    return found
+
+
+def test_same_bytes_elsewhere(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another path, time, user, hash seed and interpreter; a kubeconfig and settings of the shell; no cache."""
+    one = compiled(lay_out(tmp_path / "one"))
+    other = lay_out(tmp_path / "grün and spaces" / "other")
+    for file in other.parent.iterdir():
+        os.utime(file, (86400, 86400))
+    config = tmp_path / "kubeconfig"
+    config.write_text("not: [a, kubeconfig")
+    for name, value in {
+        "KUBECONFIG": str(config),
+        "KUBERNETES_SERVICE_HOST": "203.0.113.1",
+        "METAFLOW_KUBERNETES_NAMESPACE": "mine",
+        "METAFLOW_ARGO_EVENTS_EVENT_BUS": "mine",
+        "USER": "bob",
+        "PYTHONHASHSEED": "7",
+        "TZ": "Asia/Tokyo",
+    }.items():
+        monkeypatch.setenv(name, value)
+    time.sleep(1.1)  # Metaflow writes the time of the deployment, gzip and tar theirs in seconds
+    again = compiled(other, python=interpreter(tmp_path / "venv", {}))
+    assert again.to_json() == one.to_json()
+    write_bundle(one, tmp_path / "one.flow")
+    write_bundle(again, tmp_path / "again.flow")
+    assert (tmp_path / "one.flow").read_bytes() == (tmp_path / "again.flow").read_bytes()
+    assert read_bundle(tmp_path / "one.flow") == one
+
+
+def test_the_package_kubernetes_is_not_needed(tmp_path: Path) -> None:
+    """And a flow that has one gets its own."""
+    broken = interpreter(
+        tmp_path / "venv", {"kubernetes/__init__.py": "VERSION = 'its own'\n", "boto3/__init__.py": ""}
+    )
+    flow = write_flow(
+        tmp_path, source(head="import kubernetes", body=f"    p = Parameter('p', default=kubernetes.VERSION){STEPS}")
+    )
+    assert compiled(flow, python=broken).flow.parameters["p"].default == "its own"
+
+
+def test_flow_in_human_terms(tmp_path: Path) -> None:
+    flow = compiled(lay_out(tmp_path / "flow")).flow
+    assert flow.schedule is not None
+    assert (flow.schedule.cron, flow.schedule.timezone) == ("0 0 * * ?", "Europe/Paris")
+    assert [trigger.name for trigger in flow.triggers] == ["data.ready"]
+    assert flow.triggers[0].parameters == {name: name for name in ("a", "b", "computed", "kinds", "words")}
+    steps = compile_flow(Construct("switch").request("argo")).flow.steps
+    assert steps["start"].switch is not None
+    assert steps["start"].switch.cases == {"small": "light", "large": "heavy"}
+    parallel = compile_flow(Construct("parallel").request("argo")).flow.steps["train"]
+    assert (parallel.kind, parallel.attempts) == ("parallel", 2)
+    kubernetes = compile_flow(Construct("kubernetes").request("argo")).flow.steps
+    assert kubernetes["placed"].resources.extra["node_selector"] == {"pool": "big"}
+    assert not [name for step in kubernetes.values() for name in step.resources.extra if name == "namespace"]
+
+
+BAD: list[tuple[str, str, dict[str, Any], str]] = [
+    (
+        "batch",
+        "@batch\n    @step",
+        {},
+        r"Flow failed: Step start is marked for execution both on AWS Batch and Kubernetes.*",
+    ),
+    (
+        "long name",
+        "@step",
+        {"name": "a" * 46},
+        r"the workflow's name is longer than 45 characters; give it a shorter `name`",
+    ),
+    ("no DNS label", "@step", {"name": "Night_ly"}, r"Flow failed: Name 'Night_ly' contains invalid characters.*"),
+    ("toleration", '@kubernetes(tolerations=[{"kee": 1}])\n    @step', {}, r".*invalid keys: \['kee'\].*"),
+    (
+        "security context",
+        '@kubernetes(security_context={"run_as": 1})\n    @step',
+        {},
+        r"@kubernetes\(security_context=…\) has the key 'run_as'; allowed are allow_privilege_escalation, .*",
+    ),
+    (
+        "notification without a service",
+        "@step",
+        {"notify_on_error": True},
+        r"Flow failed: Notifications require specifying.*",
+    ),
+    (
+        "secret",
+        "@step",
+        {"notify_slack": "https://hooks/x"},
+        r"notify_slack: give a Secret of Kubernetes as NAME/KEY.*",
+    ),
+    (
+        "secret as option",
+        "@step",
+        {"extra": ["--notify-pager-duty-integration-key", "k"]},
+        r"option --notify-pager-duty-integration-key takes a secret; keep it in a Secret .*notify_pager_duty: NAME/KEY",
+    ),
+    (
+        "other target's option",
+        "@step",
+        {"compress": True},
+        r"compress is no option of target argo \(but of step-functions\).*",
+    ),
+    (
+        "queue",
+        "@step",
+        {"steps": {"start": {"queue": "q"}}},
+        r"steps\.start: unknown override 'queue'; known: annotations.*",
+    ),
+    (
+        "identity",
+        "@step",
+        {"settings": {"METAFLOW_KUBERNETES_NAMESPACE": "x"}},
+        r"settings: METAFLOW_KUBERNETES_NAMESPACE belongs to the stack's platform.*",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "decorated", "shape", "message"), BAD, ids=[bad[0] for bad in BAD])
+def test_bad_input(name: str, decorated: str, shape: dict[str, Any], message: str, tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, source(body=STEPS.replace("@step", decorated, 1)))
+    with pytest.raises(FlowInfraError) as caught:
+        compile_flow(CompileRequest(flow, target="argo", shape=Shape.model_validate(shape)))
+    assert re.fullmatch(rf"{re.escape(str(flow))}(:\d+)?: {message}", str(caught.value), re.DOTALL), caught.value
+
+
+def test_a_step_elsewhere_is_refused(tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, source(body=STEPS.replace("@step", '@kubernetes(namespace="other")\n    @step', 1)))
+    with pytest.raises(CompileError, match=r"Step start is trying to override the default Kubernetes namespace"):
+        compile_flow(CompileRequest(flow, target="argo"))
+
+
+def test_command_line(tmp_path: Path) -> None:
+    flow = str(FLOWS / "trigger" / "flow.py")
+    arguments = ["compile", flow, "-t", "argo", "--events", "--workflow-priority", "3", "--no-emit-events"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["argo"]["workflow_template"]["spec"]["priority"] == 3
+    assert found["shape"] == {
+        "emit_events": False,
+        "events": True,
+        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "workflow_priority": 3,
+    }
+    one, two = tmp_path / "one.flow", tmp_path / "two.flow"
+    assert CliRunner().invoke(main, [*arguments, "-o", str(one)]).exit_code == 0
+    assert CliRunner().invoke(main, [*arguments, "--heartbeat", "-o", str(two)]).exit_code == 0
+    why = CliRunner().invoke(main, ["why", str(one), str(two)])
+    assert why.stdout.strip() == "option heartbeat: added (true)"
