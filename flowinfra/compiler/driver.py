@@ -22,6 +22,7 @@ import os
 import random
 import runpy
 import sys
+import tarfile
 import threading
 import traceback
 from collections.abc import Callable, Iterable
@@ -219,6 +220,7 @@ class Seams:
         ("metaflow.plugins.aws.aws_client", "cached_provider_class"),
         ("metaflow.metaflow_version", "call_git_describe"),
         ("metaflow.includefile", "FilePathClass"),
+        ("metaflow.packaging_sys.tar_backend", "tarfile"),
         ("metaflow.parameters", "DeployTimeField"),
         ("metaflow.user_decorators.mutable_flow", "MutableFlow"),
         ("metaflow.user_decorators.mutable_step", "MutableStep"),
@@ -280,6 +282,8 @@ class Session:
                 return (client, client_error) if with_error else client
 
         internals("metaflow.plugins.aws.aws_client").cached_provider_class = Provider
+
+        internals("metaflow.packaging_sys.tar_backend").tarfile = Stored()
 
         original_init = flow_spec.__init__
 
@@ -363,6 +367,17 @@ class Session:
             lambda line: print(line, file=captured),
         )
         self.environments.install()
+
+
+class Stored:
+    """The module tarfile, but what it would compress it stores: a code package is packed again by the parent."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(tarfile, name)
+
+    @staticmethod
+    def open(*args: Any, **kwargs: Any) -> Any:
+        return tarfile.open(*args, **{**kwargs, "compresslevel": 0} if "compresslevel" in kwargs else kwargs)
 
 
 def refuse(kind: str, message: str) -> NoReturn:
