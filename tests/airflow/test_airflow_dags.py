@@ -15,6 +15,9 @@ from flowinfra.model.compiled import AirflowCompiled, Shape
 from tests.airflow.installations import VERSIONS, inspected, unsupported
 from tests.unit.constructs import CONSTRUCTS
 
+# one worker: an installation is made once
+pytestmark = pytest.mark.xdist_group("airflow")
+
 IDENTITY = {
     "bucket": "acme-metaflow",
     "prefix": "metaflow",

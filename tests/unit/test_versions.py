@@ -25,6 +25,9 @@ from tests.unit.constructs import CONSTRUCTS
 from tests.unit.golden import golden_path, render
 from tests.unit.interpreters import ROOT
 
+# one worker: a virtual environment is made once
+pytestmark = pytest.mark.xdist_group("metaflow-versions")
+
 LOCK = (ROOT / "requirements.lock").read_text()
 LOCKED: dict[str, str] = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK, re.MULTILINE))
 VERSIONS = {"2.17": "2.17.5", "2.18": "2.18.13", "2.19": LOCKED["metaflow"]}
