@@ -15,6 +15,7 @@ from flowinfra.errors import ClusterError, FlowInfraError
 
 _WORKFLOWS = "https://argo-workflows.readthedocs.io/en/latest/installation/"
 _EVENTS = "https://argoproj.github.io/argo-events/installation/"
+_KINDS = {"workflowtemplates": "a WorkflowTemplate", "cronworkflows": "a CronWorkflow"}
 _PRODUCTION = "metaflow/production_token"
 _OWNER = "metaflow/owner"
 
@@ -65,9 +66,19 @@ def cluster_problems(plan: ArgoPlan, site: ArgoSite, cluster: Cluster) -> Iterat
                 f"namespace {site.namespace!r} has no service account {account!r}: make it, or leave it out of the "
                 "platform for one per flow, with the permissions that the flow needs"
             )
-    for found in cluster.named(site.namespace, "workflowtemplates") or ():
-        if found.name == plan.name and not _is_ours(found, plan):
-            yield _foreign(found, plan, site)
+    templates = _of_that_name(plan, site, cluster, "workflowtemplates")
+    if templates:
+        # somebody who may has deployed by hand: then the other objects have none of our marks, too
+        others = [("workflowtemplates", found) for found in templates if not _is_ours(found, plan)]
+    else:
+        crons = _of_that_name(plan, site, cluster, "cronworkflows") if plan.compiled.argo.cron_workflow else []
+        others = [("cronworkflows", found) for found in crons if not _is_ours(found, plan)]
+    for plural, found in others:
+        yield _foreign(plural, found, plan, site)
+
+
+def _of_that_name(plan: ArgoPlan, site: ArgoSite, cluster: Cluster, plural: str) -> list[Named]:
+    return [found for found in cluster.named(site.namespace, plural) or () if found.name == plan.name]
 
 
 def _event_problems(site: ArgoSite, cluster: Cluster, resources: frozenset[str]) -> Iterator[ClusterError]:
@@ -93,11 +104,11 @@ def _is_ours(found: Named, plan: ArgoPlan) -> bool:
     return same or found.annotations.get(_PRODUCTION) == plan.token
 
 
-def _foreign(found: Named, plan: ArgoPlan, site: ArgoSite) -> ClusterError:
+def _foreign(plural: str, found: Named, plan: ArgoPlan, site: ArgoSite) -> ClusterError:
     stack = "/".join(found.labels[label] for label in (PROJECT_LABEL, STACK_LABEL) if label in found.labels)
     who = f"the stack {stack}" if stack else found.annotations.get(_OWNER, "something other than Metaflow")
     return ClusterError(
-        f"namespace {site.namespace!r} already has a WorkflowTemplate {plan.name!r}, deployed by {who}: it is not "
+        f"namespace {site.namespace!r} already has {_KINDS[plural]} {plan.name!r}, deployed by {who}: it is not "
         "taken over; give this stack a namespace of its own, give the flow another `name`, or delete the other one "
         "(`argo-workflows delete`)"
     )

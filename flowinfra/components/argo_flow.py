@@ -188,7 +188,9 @@ def _extras(platform: KubernetesPlatform, account: pulumi.Output[Any]) -> dict[s
     extras: dict[str, Any] = {}
     if platform.pod_role is not None:
         annotated = pulumi.Output.all(account["metadata"], platform.pod_role)
-        extras["metadata"] = annotated.apply(lambda found: {**found[0], "annotations": {_EKS_ROLE: found[1]}})
+        extras["metadata"] = annotated.apply(
+            lambda found: {**found[0], "annotations": {**found[0]["annotations"], _EKS_ROLE: found[1]}}
+        )
     if platform.image_pull_secrets:
         extras["imagePullSecrets"] = [{"name": name} for name in platform.image_pull_secrets]
     return extras

@@ -20,6 +20,9 @@ Object = dict[str, Json]
 PODS, SENSOR = "pods", "sensor"
 """Whose service account."""
 
+OWNED = {"pulumi.com/patchForce": "true"}
+"""Annotation of every object: what somebody else changed in it is set back, and not reported as a conflict."""
+
 WORKFLOW_TEMPLATE, CRON_WORKFLOW, EVENT_SENSOR = "workflow-template", "cron-workflow", "sensor"
 
 
@@ -103,7 +106,12 @@ class ArgoPlan:
 
     def account_objects(self, who: str, site: ArgoSite) -> dict[str, Object]:
         """Service account, role and role binding of the flow's own, by kind."""
-        metadata = {"name": self.account(who, site), "namespace": site.namespace, "labels": self.names.labels}
+        metadata = {
+            "name": self.account(who, site),
+            "namespace": site.namespace,
+            "labels": self.names.labels,
+            "annotations": OWNED,
+        }
         return {
             "account": {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
             "role": {
@@ -151,7 +159,9 @@ class ArgoPlan:
     def _owned(self, value: Object, site: ArgoSite) -> Object:
         metadata = value["metadata"]
         labels = {**(metadata.get("labels") or {}), **self.names.labels}
-        return {**value, "metadata": {**metadata, "namespace": site.namespace, "labels": labels}}
+        annotations = {**(metadata.get("annotations") or {}), **OWNED}
+        owned = {**metadata, "namespace": site.namespace, "labels": labels, "annotations": annotations}
+        return {**value, "metadata": owned}
 
 
 def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:

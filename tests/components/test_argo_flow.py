@@ -32,6 +32,7 @@ class FakeCluster:
             "eventbus": [Named("default", {}, {})],
             "eventsources": [Named("argo-events-webhook", {}, {})],
             "workflowtemplates": [],
+            "cronworkflows": [],
         }
         self.unreachable = False
         for name, value in changes.items():
@@ -120,6 +121,11 @@ def test_children_are_named_after_the_component() -> None:
     assert len({item.name for item in program.resources}) == len(program.resources)
 
 
+def test_what_others_change_in_an_object_is_set_back() -> None:
+    objects = [item.inputs for item in deploy("trigger").resources if item.type.startswith("kubernetes:")]
+    assert {item["metadata"]["annotations"]["pulumi.com/patchForce"] for item in objects} == {"true"}
+
+
 def test_the_datastores_objects_say_whose_references_count() -> None:
     tags = deploy("linear", aws_tags={"team": "ml"}).one("BucketObjectv2")["tags"]
     assert tags == {
@@ -134,7 +140,7 @@ def test_the_datastores_objects_say_whose_references_count() -> None:
 
 def test_a_role_and_registries_for_pods() -> None:
     account = deploy("linear", {"pod_role": ROLE, "image_pull_secrets": ("registry",)}).one("ServiceAccount")
-    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": ROLE}
+    assert account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] == ROLE
     assert account["metadata"]["namespace"] == "flows"
     assert account["imagePullSecrets"] == [{"name": "registry"}]
 
@@ -309,6 +315,15 @@ def test_our_own_template_is_no_other(cluster: Callable[..., None]) -> None:
     # by hand, by somebody who was authorized
     cluster(objects={"workflowtemplates": [Named("linearflow", {}, {"metaflow/production_token": token})]})
     deploy("linear")
+
+
+def test_somebody_elses_cron_workflow(cluster: Callable[..., None]) -> None:
+    cron = [Named("scheduleflow", {}, {})]
+    cluster(objects={"cronworkflows": cron})
+    assert "already has a CronWorkflow 'scheduleflow'" in refused("schedule_timezone")
+    # beside a template of ours it is what Metaflow's own `create` made of it
+    cluster(objects={"cronworkflows": cron, "workflowtemplates": [Named("scheduleflow", LABELS, {})]})
+    deploy("schedule_timezone")
 
 
 def test_a_cluster_that_cannot_be_reached(cluster: Callable[..., None]) -> None:
