@@ -31,6 +31,15 @@ EXAMPLES = {
     "job-role": ["arn:aws:iam::123456789012:role/a", "arn:aws-cn:iam::123456789012:role/p/q+=,.@-_"],
     "execution-role": ["arn:aws:iam::123456789012:role/a"],
     "job-definition": ["name:1", "a-b_c:9999999"],
+    "kubernetes-namespace": ["ml", "team-1", "n" * 63],
+    "service-account": ["default", "metaflow.jobs-1"],
+    "event-name": ["metaflow_flow_run_succeeded", "flow.succeeded"],
+    "event-bus": ["default", "bus-1"],
+    "event-source": ["argo-events-webhook"],
+    "events-service-account": ["operate-workflow-sa"],
+    "events-namespace": ["argo-events"],
+    "events-webhook": ["http://argo-events-webhook-eventsource-svc.argo:12000/metaflow-event"],
+    "events-webhook-auth": ["none", "service"],
 }
 HOSTILE = ["", "a b", "it's", 'a"b', "$(id)", "`id`", "a\nb", "a;b", "a\\b", "a$b", "ä", "a|b", "a&b", "a>b", "a\n"]
 
@@ -75,7 +84,8 @@ def test_whatever_matches_a_grammar_survives_json_and_shell(key: str) -> None:
                 matched += 1
                 assert json.dumps(mutant) == f'"{mutant}"'
                 assert shlex.quote(mutant) == mutant
-    assert matched
+    # a grammar of a few words has no mutants
+    assert matched or all(pattern.fullmatch(word) for word in GRAMMARS[key].split("|"))
 
 
 @pytest.mark.parametrize(
