@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-
-_DEPLOYED = ("sfn-", "argo-")
-"""What ids of runs begin with: those of Step Functions and of Argo."""
+_DEPLOYED = ("sfn-", "argo-", "airflow-")
+"""What ids of runs begin with: those of Step Functions, Argo and Airflow."""
 
 
 class NothingToPullError(Exception):
