@@ -22,8 +22,8 @@ from bench.flows import STEPS, BenchFlow, write_flows
 from bench.processes import BenchError, Ran, run
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.names import Names
-from flowinfra.components.plan import FlowPlan
 from flowinfra.components.site import Site
+from flowinfra.components.step_functions.plan import FlowPlan
 from flowinfra.local import identity, platform
 from flowinfra.model.compiled import StepFunctionsCompiled
 

@@ -19,7 +19,7 @@ from bench.figures import Figure, Report, Table, Target, ratio
 from bench.flows import STEPS, write_flows
 from bench.processes import Ran, run
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.components.airflow_bound import bind
+from flowinfra.components.airflow.bound import bind
 from flowinfra.model.compiled import AirflowCompiled
 from tests.airflow.installations import python_with
 

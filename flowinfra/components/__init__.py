@@ -9,29 +9,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowinfra.components.airflow_flow import AirflowFlow, AirflowFlowArgs
-    from flowinfra.components.airflow_platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
-    from flowinfra.components.argo_flow import ArgoFlow, ArgoFlowArgs
-    from flowinfra.components.kubernetes_platform import ArgoEvents, KubernetesPlatform
+    from flowinfra.components.airflow.flow import AirflowFlow, AirflowFlowArgs
+    from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+    from flowinfra.components.argo.flow import ArgoFlow, ArgoFlowArgs
+    from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
     from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
-    from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs
+    from flowinfra.components.step_functions.flow import StepFunctionsFlow, StepFunctionsFlowArgs
 
 _HOMES = {
-    "AirflowFlow": "airflow_flow",
-    "AirflowFlowArgs": "airflow_flow",
-    "AirflowPlatform": "airflow_platform",
-    "ArgoEvents": "kubernetes_platform",
-    "ArgoFlow": "argo_flow",
-    "ArgoFlowArgs": "argo_flow",
-    "DagBucket": "airflow_platform",
-    "DagConfigMaps": "airflow_platform",
-    "DagFolder": "airflow_platform",
-    "KubernetesPlatform": "kubernetes_platform",
+    "AirflowFlow": "airflow.flow",
+    "AirflowFlowArgs": "airflow.flow",
+    "AirflowPlatform": "airflow.platform",
+    "ArgoEvents": "argo.platform",
+    "ArgoFlow": "argo.flow",
+    "ArgoFlowArgs": "argo.flow",
+    "DagBucket": "airflow.platform",
+    "DagConfigMaps": "airflow.platform",
+    "DagFolder": "airflow.platform",
+    "KubernetesPlatform": "argo.platform",
     "Platform": "platform",
     "PlatformArgs": "platform",
     "PlatformSettings": "platform",
-    "StepFunctionsFlow": "step_functions_flow",
-    "StepFunctionsFlowArgs": "step_functions_flow",
+    "StepFunctionsFlow": "step_functions.flow",
+    "StepFunctionsFlowArgs": "step_functions.flow",
 }
 
 __all__ = [

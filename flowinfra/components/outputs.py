@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from flowinfra.components.airflow_platform import AirflowSite
-from flowinfra.components.kubernetes_platform import ArgoSite
+from flowinfra.components.airflow.platform import AirflowSite
+from flowinfra.components.argo.platform import ArgoSite
 from flowinfra.model.compiled import CompiledFlow
 
 _CONSOLES = {

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 import pulumi
 
 from flowinfra.components import outputs
-from flowinfra.components.airflow_flow import AirflowFlow
-from flowinfra.components.airflow_plan import same_name_problems
-from flowinfra.components.airflow_platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
-from flowinfra.components.airflow_prepare import planned
+from flowinfra.components.airflow.flow import AirflowFlow
+from flowinfra.components.airflow.plan import same_name_problems
+from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.components.airflow.prepare import planned
 from flowinfra.components.platform import PlatformSettings
-from flowinfra.components.prepare import Deployment
+from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import DagsConfig, StackConfig
 from flowinfra.program.compiling import StackFlow

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 import pulumi
 
 from flowinfra.components import outputs
-from flowinfra.components.argo_flow import ArgoFlow
-from flowinfra.components.argo_plan import same_name_problems
-from flowinfra.components.argo_prepare import planned
-from flowinfra.components.kubernetes_platform import ArgoEvents, KubernetesPlatform
+from flowinfra.components.argo.flow import ArgoFlow
+from flowinfra.components.argo.plan import same_name_problems
+from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
+from flowinfra.components.argo.prepare import planned
 from flowinfra.components.platform import PlatformSettings
-from flowinfra.components.prepare import Deployment
+from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import StackConfig
 from flowinfra.program.compiling import StackFlow

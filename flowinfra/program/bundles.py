@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from flowinfra.compiler import write_bundle
-from flowinfra.components.prepare import Deployment
+from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.program.compiling import StackFlow

@@ -12,8 +12,8 @@ import pulumi
 from flowinfra.compiler import unreviewed_files
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle
 from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
-from flowinfra.components.prepare import Deployment, deploy_time_values
 from flowinfra.components.running import project_root
+from flowinfra.components.source import Deployment, deploy_time_values
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig

@@ -9,10 +9,11 @@ from functools import cached_property
 import pulumi
 
 from flowinfra.components import outputs
-from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import Platform, PlatformSettings
-from flowinfra.components.prepare import Deployment, planned
-from flowinfra.components.step_functions_flow import StepFunctionsFlow, StepFunctionsFlowArgs
+from flowinfra.components.source import Deployment
+from flowinfra.components.step_functions.flow import StepFunctionsFlow, StepFunctionsFlowArgs
+from flowinfra.components.step_functions.plan import same_name_problems
+from flowinfra.components.step_functions.prepare import planned
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import StackConfig
 from flowinfra.program.compiling import StackFlow

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pulumi
 
 from flowinfra.components.platform import PlatformSettings
-from flowinfra.components.prepare import Deployment
+from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import StackConfig
 from flowinfra.program.compiling import StackFlow

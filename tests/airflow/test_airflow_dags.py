@@ -9,8 +9,8 @@ import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.compiler.mends_airflow import CODE_MENDS, START_DATE
-from flowinfra.components.airflow_bound import AirflowBound, bind
-from flowinfra.components.airflow_plan import IGNORE
+from flowinfra.components.airflow.bound import AirflowBound, bind
+from flowinfra.components.airflow.plan import IGNORE
 from flowinfra.model.compiled import AirflowCompiled, Shape
 from tests.airflow.installations import VERSIONS, inspected, unsupported
 from tests.unit.constructs import CONSTRUCTS

@@ -21,7 +21,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from flowinfra.compiler import CompileRequest, blob_path, compile_flow
-from flowinfra.components.airflow_bound import bind
+from flowinfra.components.airflow.bound import bind
 from flowinfra.model.compiled import AirflowCompiled
 from tests.airflow.installations import HERE, python_with, unsupported
 from tests.unit.components.airflow import IDENTITY

@@ -13,7 +13,7 @@ import pytest
 
 from flowinfra import ArgoEvents, ArgoFlow, KubernetesPlatform
 from flowinfra.cluster import Named
-from flowinfra.components import argo_cluster
+from flowinfra.components.argo import cluster as argo_cluster
 from flowinfra.errors import ClusterError
 from flowinfra.model.compiled import MARK
 from tests.components.mocked import Program, outputs, run

@@ -10,8 +10,8 @@ import pulumi
 import pytest
 
 from flowinfra import Platform, StepFunctionsFlow
-from flowinfra.components.limits import submissions
 from flowinfra.components.platform import PlatformSettings
+from flowinfra.components.step_functions.limits import submissions
 from flowinfra.model.compiled import MARK
 from tests.components.mocked import ACCOUNT, REVISION, Program, outputs, role_arn, run
 from tests.unit.components.compiled import compiled

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from flowinfra.cli.bundle import command
 from flowinfra.compiler import read_bundle
-from flowinfra.components.prepare import Deployment
+from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, Problems
 from flowinfra.model.stack import parse_stack
 from flowinfra.program.bundles import Bundled, bundle_stacks

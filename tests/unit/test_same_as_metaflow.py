@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import blob_path, compile_flow, evaluate_parameters, mends
-from flowinfra.components.bound import bind
+from flowinfra.components.step_functions.bound import bind
 from flowinfra.model.compiled import CompiledFlow, rename_digests
 from tests.unit.constructs import Construct
 from tests.unit.metaflow_create import FARGATE_QUEUE, IDENTITY, Account, Created, account, create, members

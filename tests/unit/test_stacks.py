@@ -16,7 +16,7 @@ import yaml
 from click.testing import CliRunner
 
 from flowinfra.cli import main
-from flowinfra.components.prepare import Deployment
+from flowinfra.components.source import Deployment
 from flowinfra.errors import Problems
 from flowinfra.model.schema import DIALECT, schema_text
 from flowinfra.model.stack import (

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.components.argo_plan import ArgoPlan
-from flowinfra.components.kubernetes_platform import ArgoEvents, ArgoSite
+from flowinfra.components.argo.plan import ArgoPlan
+from flowinfra.components.argo.platform import ArgoEvents, ArgoSite
 from flowinfra.components.names import Names
 from flowinfra.model.compiled import ArgoCompiled, Shape
 

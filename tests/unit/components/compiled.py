@@ -8,8 +8,8 @@ from typing import Any
 
 from flowinfra.compiler import compile_flow
 from flowinfra.components.names import Names
-from flowinfra.components.plan import FlowPlan
 from flowinfra.components.site import Site
+from flowinfra.components.step_functions.plan import FlowPlan
 from flowinfra.model.compiled import CompiledFlow
 from tests.unit.constructs import CONSTRUCTS
 

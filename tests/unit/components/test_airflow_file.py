@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowinfra.components.airflow_bound import bind
-from flowinfra.components.airflow_file import literal
+from flowinfra.components.airflow.bound import bind
+from flowinfra.components.airflow.file import literal
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import MARK
 from tests.unit.components.airflow import IDENTITY, airflow

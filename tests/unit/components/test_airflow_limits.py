@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from flowinfra.components.airflow_bound import AirflowBound, bind
-from flowinfra.components.airflow_limits import flow_problems
-from flowinfra.components.airflow_plan import AirflowPlan, check, same_name_problems
-from flowinfra.components.airflow_platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.components.airflow.bound import AirflowBound, bind
+from flowinfra.components.airflow.limits import flow_problems
+from flowinfra.components.airflow.plan import AirflowPlan, check, same_name_problems
+from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.components.names import Names
 from tests.unit.components.airflow import IDENTITY, airflow
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from flowinfra.components import argo_limits
-from flowinfra.components.argo_plan import PODS, SENSOR, check, same_name_problems
-from flowinfra.components.argo_roles import pod_rules
-from flowinfra.components.kubernetes_platform import ArgoEvents
+from flowinfra.components.argo import limits
+from flowinfra.components.argo.plan import PODS, SENSOR, check, same_name_problems
+from flowinfra.components.argo.platform import ArgoEvents
+from flowinfra.components.argo.roles import pod_rules
 from flowinfra.components.names import Names, label_value
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import MARK
@@ -128,14 +128,14 @@ def test_a_deploy_time_value_that_is_missing() -> None:
 
 
 def test_a_template_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(argo_limits, "OBJECT_BYTES", 9_000)
+    monkeypatch.setattr(limits, "OBJECT_BYTES", 9_000)
     (problem,) = check(argo_plan("linear"), SITE)
     assert str(problem).startswith("linearflow: the WorkflowTemplate has ")
     assert "bytes for 3 steps, allowed are 9,000; split the flow" in str(problem)
 
 
 def test_annotations_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(argo_limits, "ANNOTATIONS_BYTES", 100)
+    monkeypatch.setattr(limits, "ANNOTATIONS_BYTES", 100)
     (problem,) = check(argo_plan("trigger"), SITE)
     assert "give large defaults as IncludeFile" in str(problem)
 

@@ -9,7 +9,7 @@ import pytest
 from flowinfra.components import outputs
 from flowinfra.components.inputs import EVALUATED, describe, overrides, plain
 from flowinfra.components.names import Names
-from flowinfra.components.plan import same_name_problems
+from flowinfra.components.step_functions.plan import same_name_problems
 from flowinfra.model.compiled import Shape
 from tests.unit.components.compiled import compiled
 

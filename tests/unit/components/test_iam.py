@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from flowinfra.components import iam
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
+from flowinfra.components.step_functions import iam
 from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
 

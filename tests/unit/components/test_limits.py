@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowinfra.components import limits
-from flowinfra.components.plan import check
+from flowinfra.components.step_functions import limits
+from flowinfra.components.step_functions.plan import check
 from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flowinfra.components.argo_bound import ArgoBound
+from flowinfra.components.argo.bound import ArgoBound
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import ArgoCompiled, Json, canonical_json
 

@@ -13,14 +13,25 @@ import pulumi
 import pulumi_aws as aws
 from typing_extensions import Required
 
-from flowinfra.components import datastore, limits, outputs
+from flowinfra.components import datastore, outputs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
-from flowinfra.components.plan import EVENTS, EXECUTION, JOBS, STATES, FlowPlan, check, cloud_control_state, same_name
 from flowinfra.components.platform import Platform, PlatformSettings
-from flowinfra.components.prepare import Deployment, PreparedFlow, prepare
 from flowinfra.components.running import claim, project_root
 from flowinfra.components.site import Site
+from flowinfra.components.source import Deployment
+from flowinfra.components.step_functions import limits
+from flowinfra.components.step_functions.plan import (
+    EVENTS,
+    EXECUTION,
+    JOBS,
+    STATES,
+    FlowPlan,
+    check,
+    cloud_control_state,
+    same_name,
+)
+from flowinfra.components.step_functions.prepare import PreparedFlow, prepare
 from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json, canonical_json

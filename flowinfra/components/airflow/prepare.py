@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowinfra.components.airflow_plan import AirflowPlan, check
-from flowinfra.components.airflow_platform import AirflowPlatform
+from flowinfra.components.airflow.plan import AirflowPlan, check
+from flowinfra.components.airflow.platform import AirflowPlatform
 from flowinfra.components.names import Names
-from flowinfra.components.prepare import Deployment, flow_source
+from flowinfra.components.source import Deployment, flow_source
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import AirflowCompiled, CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from flowinfra.components.argo_bound import ArgoBound
+from flowinfra.components.argo.bound import ArgoBound
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import Json
 

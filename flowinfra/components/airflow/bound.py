@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowinfra.components.airflow_file import dag_file
+from flowinfra.components.airflow.file import dag_file
 from flowinfra.components.binding import filled
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import AirflowCompiled, Json, canonical_json

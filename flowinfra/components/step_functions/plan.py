@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from flowinfra.components import iam, limits
 from flowinfra.components.binding import JOB_DEFINITION
-from flowinfra.components.bound import Bound, bind
 from flowinfra.components.confidential import secret_problems
 from flowinfra.components.names import DATASTORE_TAG, KIND_TAG, Names
 from flowinfra.components.site import Site, identity
+from flowinfra.components.step_functions import iam, limits
+from flowinfra.components.step_functions.bound import Bound, bind
 from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import Json, StepFunctionsCompiled, canonical_json
 

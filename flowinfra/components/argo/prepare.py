@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowinfra.components.argo_cluster import asked
-from flowinfra.components.argo_plan import ArgoPlan, check
-from flowinfra.components.kubernetes_platform import KubernetesPlatform
+from flowinfra.components.argo.cluster import asked
+from flowinfra.components.argo.plan import ArgoPlan, check
+from flowinfra.components.argo.platform import KubernetesPlatform
 from flowinfra.components.names import Names
-from flowinfra.components.prepare import Deployment, flow_source
+from flowinfra.components.source import Deployment, flow_source
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import ArgoCompiled, CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig

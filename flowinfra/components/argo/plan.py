@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from flowinfra.components import argo_limits
-from flowinfra.components.argo_bound import ArgoBound, bind
-from flowinfra.components.argo_roles import Rule, pod_rules, sensor_rules
+from flowinfra.components.argo import limits
+from flowinfra.components.argo.bound import ArgoBound, bind
+from flowinfra.components.argo.platform import ArgoSite
+from flowinfra.components.argo.roles import Rule, pod_rules, sensor_rules
 from flowinfra.components.confidential import secret_problems
-from flowinfra.components.kubernetes_platform import ArgoSite
 from flowinfra.components.names import KIND_TAG, OWNER, TARGET_TAG, Names
 from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import ArgoCompiled, Json
@@ -174,7 +174,7 @@ def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
         return [error for error in problems.errors if isinstance(error, FlowInfraError)]
     except BindError as error:
         return [BindError(f"{plan.name}: {error}")]
-    return [*argo_limits.flow_problems(plan.compiled, bound), *secret_problems(plan.name, plan.parameters, None)]
+    return [*limits.flow_problems(plan.compiled, bound), *secret_problems(plan.name, plan.parameters, None)]
 
 
 def same_name_problems(flows: Mapping[str, tuple[str, str]]) -> Iterator[ConfigError]:

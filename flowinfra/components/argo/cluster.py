@@ -8,8 +8,8 @@ from functools import cache
 import pulumi
 
 from flowinfra.cluster import Cluster, Named
-from flowinfra.components.argo_plan import PODS, SENSOR, ArgoPlan
-from flowinfra.components.kubernetes_platform import ArgoSite, KubernetesPlatform
+from flowinfra.components.argo.plan import PODS, SENSOR, ArgoPlan
+from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
 from flowinfra.components.names import PROJECT_LABEL, STACK_LABEL
 from flowinfra.errors import ClusterError, FlowInfraError
 

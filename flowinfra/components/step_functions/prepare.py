@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters, read_bundle
-from flowinfra.components.binding import deploy_time_parameters
-from flowinfra.components.deploy_time import Deployer
 from flowinfra.components.names import Names
-from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
-from flowinfra.components.plan import FlowPlan, check
 from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.source import Deployment, flow_source
+from flowinfra.components.step_functions.plan import FlowPlan, check
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json, StepFunctionsCompiled
-from flowinfra.model.stack import FlowConfig, parse_flow
+from flowinfra.model.stack import FlowConfig
 
 
 @dataclass(frozen=True)
@@ -26,16 +22,6 @@ class PreparedFlow:
     plan: FlowPlan
     settings: PlatformSettings
     schedule_enabled: bool
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """Which stack a flow is deployed to."""
-
-    project: str
-    stack: str
-    root: Path
-    """Folder that the paths of flows are relative to."""
 
 
 def prepare(label: str, args: Mapping[str, Any], deployment: Deployment) -> PreparedFlow:
@@ -48,55 +34,6 @@ def prepare(label: str, args: Mapping[str, Any], deployment: Deployment) -> Prep
     settings = _settings(label, values.pop("platform", None))
     source = flow_source(label, values, settings.shape, deployment)
     return planned(label, source.compiled, source.config, settings, deployment, source.parameters)
-
-
-@dataclass(frozen=True)
-class FlowSource:
-    """A component's flow, compiled, and what its other arguments say."""
-
-    compiled: CompiledFlow
-    config: FlowConfig
-    parameters: Mapping[str, Json]
-    """Values of deploy-time parameters."""
-
-
-def flow_source(label: str, args: Mapping[str, Any], shape: PlatformShape, deployment: Deployment) -> FlowSource:
-    """Compile a component's flow where it is not compiled yet.
-
-    Args:
-        label: what messages call the component.
-        args: its arguments, without the platform.
-        shape: what of the platform changes what Metaflow produces.
-        deployment: where it goes.
-
-    Raises:
-        FlowInfraError: with everything that is wrong (`Problems` where there is more than one).
-    """
-    values = dict(args)
-    given: Mapping[str, Json] | None = values.pop("deploy_time", None)
-    flow = values.get("flow")
-    if isinstance(flow, CompiledFlow):
-        values["flow"] = flow.flow.file
-    config = parse_flow(values, label)
-    if isinstance(flow, CompiledFlow) or is_bundle(config):
-        compiled = flow if isinstance(flow, CompiledFlow) else read_bundle(deployment.root / config.flow)
-        problems: list[Exception] = list(shape_problems(compiled, config, shape, label))
-        if problems:
-            raise Problems(problems)
-        return FlowSource(compiled, config, dict(given or {}))
-    if given is not None:
-        raise ConfigError(f"{label}: deploy_time is for a flow that is compiled already; leave it out")
-    request = compile_request(config, shape, deployment.root)
-    compiled = compile_flow(request)
-    return FlowSource(compiled, config, deploy_time_values(request, compiled))
-
-
-def deploy_time_values(request: CompileRequest, compiled: CompiledFlow) -> dict[str, Json]:
-    """Values of the flow's deploy-time parameters, evaluated for whoever deploys; nothing runs where it has none."""
-    if not deploy_time_parameters(compiled):
-        return {}
-    deployer = Deployer.from_environment()
-    return evaluate_parameters(request, deployer.user, deployer.branch, deployer.now)
 
 
 def planned(

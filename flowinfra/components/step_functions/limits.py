@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowinfra.components.bound import Bound
+from flowinfra.components.step_functions.bound import Bound
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import StepFunctionsCompiled, canonical_json
 

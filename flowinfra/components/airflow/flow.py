@@ -14,16 +14,16 @@ import pulumi_aws as aws
 from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
-from flowinfra.components.airflow_bound import AirflowBound
-from flowinfra.components.airflow_plan import AirflowPlan, check, same_name
-from flowinfra.components.airflow_platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
-from flowinfra.components.airflow_prepare import PreparedAirflowFlow, prepare
+from flowinfra.components.airflow.bound import AirflowBound
+from flowinfra.components.airflow.plan import AirflowPlan, check, same_name
+from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
+from flowinfra.components.airflow.prepare import PreparedAirflowFlow, prepare
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
 from flowinfra.components.local_file import LocalFile
-from flowinfra.components.prepare import Deployment
 from flowinfra.components.running import claim, project_root
+from flowinfra.components.source import Deployment
 from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from flowinfra.components.airflow_bound import AirflowBound, bind
-from flowinfra.components.airflow_limits import flow_problems
-from flowinfra.components.airflow_platform import AirflowPlatform, AirflowSite
+from flowinfra.components.airflow.bound import AirflowBound, bind
+from flowinfra.components.airflow.limits import flow_problems
+from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite
 from flowinfra.components.confidential import secret_problems
 from flowinfra.components.names import KIND_TAG, OWNER, TARGET_TAG, Names
 from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems

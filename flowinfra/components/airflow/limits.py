@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from flowinfra.components.airflow_bound import AirflowBound
-from flowinfra.components.airflow_platform import AirflowPlatform, DagConfigMaps, DagFolder
+from flowinfra.components.airflow.bound import AirflowBound
+from flowinfra.components.airflow.platform import AirflowPlatform, DagConfigMaps, DagFolder
 from flowinfra.errors import BindError, ConfigError, FlowInfraError
 from flowinfra.model.compiled import AirflowCompiled
 

@@ -12,14 +12,14 @@ import pulumi
 from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
-from flowinfra.components.argo_plan import PODS, ArgoPlan, Object, check, same_name
-from flowinfra.components.argo_prepare import PreparedArgoFlow, prepare
+from flowinfra.components.argo.plan import PODS, ArgoPlan, Object, check, same_name
+from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
+from flowinfra.components.argo.prepare import PreparedArgoFlow, prepare
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
-from flowinfra.components.kubernetes_platform import ArgoSite, KubernetesPlatform
-from flowinfra.components.prepare import Deployment
 from flowinfra.components.running import claim, project_root
+from flowinfra.components.source import Deployment
 from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json

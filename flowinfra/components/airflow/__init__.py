@@ -1,0 +1,1 @@
+"""Airflow: `AirflowFlow` and what its arguments are made of."""

@@ -1,0 +1,1 @@
+"""Argo Workflows: `ArgoFlow` and what its arguments are made of."""

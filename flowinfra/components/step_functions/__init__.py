@@ -1,0 +1,1 @@
+"""Step Functions: `StepFunctionsFlow` and what its arguments are made of."""
