@@ -16,14 +16,14 @@ from flowinfra.compiler.target import TargetRequest
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import MARK, Json, Shape
 
-_REQUESTS: Mapping[str, TargetRequest] = {
+REQUESTS: Mapping[str, TargetRequest] = {
     "step-functions": STEP_FUNCTIONS,
     "argo": ARGO,
     "airflow": AIRFLOW,
 }
 """Target → its part of a request."""
 
-TARGETS = tuple(_REQUESTS)
+TARGETS = tuple(REQUESTS)
 
 IDENTITY_SETTINGS = {
     "METAFLOW_DATASTORE_SYSROOT_S3": "bucket and prefix",
@@ -32,7 +32,7 @@ IDENTITY_SETTINGS = {
     "METAFLOW_SERVICE_INTERNAL_URL": "service_url",
     "METAFLOW_SERVICE_AUTH_KEY": "service_auth_secret",
     "METAFLOW_SERVICE_HEADERS": "service_auth_secret",
-    **{name: key for part in _REQUESTS.values() for name, key in part.identity_settings.items()},
+    **{name: key for part in REQUESTS.values() for name, key in part.identity_settings.items()},
 }
 """Settings that are a stack's identity, whatever the target → the platform's key that binds them."""
 
@@ -41,7 +41,7 @@ SHAPE_SETTINGS = {
     "METAFLOW_USER": "nothing: the owner is fixed",
     "METAFLOW_PROFILE": "settings of its own",
     "METAFLOW_HOME": "settings of its own",
-    **{name: key for part in _REQUESTS.values() for name, key in part.shape_settings.items()},
+    **{name: key for part in REQUESTS.values() for name, key in part.shape_settings.items()},
 }
 """Settings that have a key of their own, whatever the target."""
 
@@ -146,10 +146,10 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
 
 def _target_problems(request: CompileRequest) -> Iterator[str]:
     """What the target does not have, or has no use for."""
-    shape, mine = request.shape, _REQUESTS[request.target]
-    for name in sorted(set().union(*(part.options for part in _REQUESTS.values())) - mine.options):
+    shape, mine = request.shape, REQUESTS[request.target]
+    for name in sorted(set().union(*(part.options for part in REQUESTS.values())) - mine.options):
         if getattr(shape, name) != Shape.model_fields[name].get_default(call_default_factory=True):
-            owners = ", ".join(target for target, part in _REQUESTS.items() if name in part.options)
+            owners = ", ".join(target for target, part in REQUESTS.items() if name in part.options)
             yield f"{name} is no option of target {request.target} (but of {owners}); leave it out"
     known = sorted({*STEP_OVERRIDES, *mine.overrides})
     for step, changes in shape.steps.items():
@@ -161,7 +161,7 @@ def _target_problems(request: CompileRequest) -> Iterator[str]:
 
 def given(target: str) -> frozenset[str]:
     """Placeholders that the compute decorator of a target's step holds."""
-    return _REQUESTS[target].given
+    return REQUESTS[target].given
 
 
 def arguments(request: CompileRequest) -> list[str]:
@@ -183,7 +183,7 @@ def arguments(request: CompileRequest) -> list[str]:
         top += ["--branch", shape.branch]
     if shape.production:
         top.append("--production")
-    return [*top, *_REQUESTS[request.target].command(shape), *shape.extra]
+    return [*top, *REQUESTS[request.target].command(shape), *shape.extra]
 
 
 def config_texts(request: CompileRequest) -> dict[str, str]:
@@ -209,7 +209,7 @@ def settings(request: CompileRequest) -> dict[str, str]:
     if shape.metadata == "service":
         values["METAFLOW_SERVICE_URL"] = f"{MARK}service-url"
         values["METAFLOW_SERVICE_VERSION_CHECK"] = ""
-    return {**values, **_REQUESTS[request.target].settings(shape), **shape.settings}
+    return {**values, **REQUESTS[request.target].settings(shape), **shape.settings}
 
 
 def recorded_shape(request: CompileRequest, python: str) -> Shape:

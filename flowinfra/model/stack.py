@@ -72,6 +72,44 @@ class StepConfig(Config):
     """Seconds per attempt."""
     environment: dict[str, str] | None = None
     """Variables of the task."""
+    disk: int | None = Field(default=None, gt=0)
+    """MB. Argo and Airflow only, as all up to `service_account`: attributes of @kubernetes."""
+    gpu_vendor: str | None = None
+    """As Kubernetes names the resource: `nvidia`, `amd`."""
+    node_selector: dict[str, str] | None = None
+    """Labels of the nodes that the task may run on."""
+    qos: Literal["Guaranteed", "Burstable"] | None = None
+    """`Guaranteed`: the limits are what is requested."""
+    secrets: list[str] | None = None
+    """Names of Kubernetes Secrets whose keys become variables of the task."""
+    service_account: str | None = None
+    """Of the task's pod, in place of the platform's or the flow's own."""
+    tolerations: list[dict[str, Json]] | None = None
+    """Argo only, as all that follow. Taints that the task's pod tolerates, as Kubernetes has them."""
+    annotations: dict[str, str] | None = None
+    """Of the task's pod."""
+    labels: dict[str, str] | None = None
+    """Of the task's pod."""
+    extended_resources: dict[str, Json] | None = None
+    """Resources of nodes that Kubernetes has no name of its own for → how much."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """When the image is pulled."""
+    image_pull_secrets: list[str] | None = None
+    """Names of Secrets with which the image is pulled."""
+    persistent_volume_claims: dict[str, str] | None = None
+    """Claim → path in the task."""
+    port: int | None = Field(default=None, gt=0)
+    """That the task listens on."""
+    security_context: dict[str, Json] | None = None
+    """Of the container, as Metaflow takes it."""
+    shared_memory: int | None = Field(default=None, gt=0)
+    """MB."""
+    use_tmpfs: bool | None = None
+    """A file system in memory; its path and size:"""
+    tmpfs_path: str | None = None
+    """Default `/metaflow_temp`."""
+    tmpfs_size: int | None = Field(default=None, gt=0)
+    """MB; default half of `memory`."""
 
 
 class FlowDefaults(Config):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 import pulumi
 import pulumi_aws as aws
@@ -18,6 +18,7 @@ from flowinfra.components.airflow.bound import AirflowBound
 from flowinfra.components.airflow.plan import AirflowPlan, check, same_name
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
 from flowinfra.components.airflow.prepare import PreparedAirflowFlow, prepare
+from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
@@ -26,53 +27,19 @@ from flowinfra.components.running import claim, project_root
 from flowinfra.components.source import Deployment
 from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, Json
 
 T = TypeVar("T")
-_With = TypedDict("_With", {"with": Sequence[str]}, total=False)
 
 
-class AirflowFlowArgs(_With, total=False):
-    """Arguments of a flow; those that a stack's configuration has too mean the same there."""
+class AirflowFlowArgs(FlowArgs, total=False):
+    """Arguments of a flow on Airflow."""
 
-    flow: Required[str | CompiledFlow]
-    """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
     platform: Required[AirflowPlatform]
     """Where it runs, and where Airflow takes its DAG files from."""
-    name: str
-    """DAG's id in place of the flow's name."""
-    tags: Sequence[str] | Mapping[str, str]
-    """Metaflow tags of each run, and tags of the DAG."""
-    namespace: str
-    """Metaflow namespace of each run; that of Kubernetes is the platform's."""
-    branch: str
-    production: bool
-    configs: Mapping[str, Json]
-    """Config name → file (text) or value (anything else)."""
-    parameters: Mapping[str, Json]
-    """Parameter → its default here."""
-    schedule: Mapping[str, Json]
-    """`enabled`, `cron`."""
-    max_workers: int
-    """Tasks of the DAG at a time."""
-    workflow_timeout: int
-    """Seconds for a whole run of a DAG with a schedule."""
     worker_pool: str
     """Airflow's pool for the flow's tasks."""
     paused: bool
     """A new DAG waits until it is unpaused in Airflow."""
-    environment: str
-    package: Mapping[str, Json]
-    """`root`, `include`, `exclude`, `suffixes`."""
-    python: str
-    env: Mapping[str, str]
-    settings: Mapping[str, str]
-    image: str
-    steps: Mapping[str, Mapping[str, Json]]
-    aws_tags: Mapping[str, str]
-    """Tags of objects in S3."""
-    deploy_time: Mapping[str, Json]
-    """Values of deploy-time parameters, where `flow` is compiled already."""
 
 
 class AirflowFlow(pulumi.ComponentResource):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 import pulumi
 from typing_extensions import Required
@@ -15,6 +15,7 @@ from flowinfra.components import datastore, outputs
 from flowinfra.components.argo.plan import PODS, ArgoPlan, Object, check, same_name
 from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
 from flowinfra.components.argo.prepare import PreparedArgoFlow, prepare
+from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
@@ -22,50 +23,34 @@ from flowinfra.components.running import claim, project_root
 from flowinfra.components.source import Deployment
 from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, Json
 
 T = TypeVar("T")
-_With = TypedDict("_With", {"with": Sequence[str]}, total=False)
 
 _EKS_ROLE = "eks.amazonaws.com/role-arn"
 
 
-class ArgoFlowArgs(_With, total=False):
-    """Arguments of a flow; those that a stack's configuration has too mean the same there."""
+class ArgoFlowArgs(FlowArgs, total=False):
+    """Arguments of a flow on Argo Workflows."""
 
-    flow: Required[str | CompiledFlow]
-    """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
     platform: Required[KubernetesPlatform]
     """Where it runs."""
-    name: str
-    """WorkflowTemplate's name in place of the flow's."""
-    tags: Sequence[str] | Mapping[str, str]
-    """Metaflow tags of each run."""
-    namespace: str
-    """Metaflow namespace of each run; that of Kubernetes is the platform's."""
-    branch: str
-    production: bool
-    configs: Mapping[str, Json]
-    """Config name → file (text) or value (anything else)."""
-    parameters: Mapping[str, Json]
-    """Parameter → its default here."""
-    schedule: Mapping[str, Json]
-    """`enabled`, `cron`."""
-    max_workers: int
-    workflow_timeout: int
-    """Seconds for a whole run."""
-    environment: str
-    package: Mapping[str, Json]
-    """`root`, `include`, `exclude`, `suffixes`."""
-    python: str
-    env: Mapping[str, str]
-    settings: Mapping[str, str]
-    image: str
-    steps: Mapping[str, Mapping[str, Json]]
-    aws_tags: Mapping[str, str]
-    """Tags of the datastore's objects."""
-    deploy_time: Mapping[str, Json]
-    """Values of deploy-time parameters, where `flow` is compiled already."""
+    workflow_priority: int
+    workflow_title: str
+    workflow_description: str
+    emit_events: bool
+    """Each finished step publishes an event, where the platform has Argo Events; default True."""
+    capture_errors: bool
+    """A failed run tells its first error; default True."""
+    heartbeat: bool
+    """A container beside the run tells that it is alive."""
+    notify_on_error: bool
+    notify_on_success: bool
+    notify_slack: str
+    """`NAME/KEY` of the Kubernetes Secret that holds the webhook's address; likewise the two below."""
+    notify_pager_duty: str
+    notify_incident_io: str
+    incident_io_source: str
+    incident_io_metadata: Mapping[str, str]
 
 
 class ArgoFlow(pulumi.ComponentResource):

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from operator import attrgetter
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
+from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.platform import Platform, PlatformSettings
@@ -34,58 +35,27 @@ from flowinfra.components.step_functions.plan import (
 from flowinfra.components.step_functions.prepare import PreparedFlow, prepare
 from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+from flowinfra.model.compiled import canonical_json
 
 T = TypeVar("T")
-_With = TypedDict("_With", {"with": Sequence[str]}, total=False)
 
 
-class StepFunctionsFlowArgs(_With, total=False):
-    """Arguments of a flow; those that a stack's configuration has too mean the same there."""
+class StepFunctionsFlowArgs(FlowArgs, total=False):
+    """Arguments of a flow on Step Functions."""
 
-    flow: Required[str | CompiledFlow]
-    """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
     platform: Required[Platform | PlatformSettings]
     """Where it runs."""
-    target: str
-    name: str
-    """State machine's name in place of the flow's."""
     name_prefix: str
     """Begins the names of state machine and rule in place of the platform's."""
-    tags: Sequence[str] | Mapping[str, str]
-    """Metaflow tags of each run."""
-    namespace: str
-    branch: str
-    production: bool
-    configs: Mapping[str, Json]
-    """Config name → file (text) or value (anything else)."""
-    parameters: Mapping[str, Json]
-    """Parameter → its default here."""
-    schedule: Mapping[str, Json]
-    """`enabled`, `cron`."""
-    max_workers: int
-    workflow_timeout: int
-    """Seconds for a whole run."""
     distributed_map: bool
     compress: bool
     log_history: bool
     log_retention_days: int
     """Of the execution history, in place of the platform's."""
-    environment: str
-    package: Mapping[str, Json]
-    """`root`, `include`, `exclude`, `suffixes`."""
-    python: str
-    env: Mapping[str, str]
-    settings: Mapping[str, str]
-    image: str
     queue: str
-    steps: Mapping[str, Mapping[str, Json]]
     batch_tags: Mapping[str, str]
-    aws_tags: Mapping[str, str]
     job_policies: Sequence[str]
     """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
-    deploy_time: Mapping[str, Json]
-    """Values of deploy-time parameters, where `flow` is compiled already."""
 
 
 class StepFunctionsFlow(pulumi.ComponentResource):

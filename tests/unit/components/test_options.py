@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from flowinfra.compiler.request import REQUESTS, STEP_OVERRIDES
+from flowinfra.components import AirflowFlowArgs, ArgoFlowArgs, StepFunctionsFlowArgs
 from flowinfra.components.options import PlatformShape, compile_request, requested_shape, shape_problems
 from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import Shape
-from flowinfra.model.stack import FlowConfig, parse_flow
+from flowinfra.model.stack import FlowConfig, StepConfig, parse_flow
 from tests.unit.components.compiled import compiled
 
 PLATFORM = PlatformShape()
@@ -130,3 +132,27 @@ def test_keys_of_a_bundle_are_none_of_a_file(key: str) -> None:
     value = {"digest": "0" * 64, "deploy_time": {"computed": 1}}[key]
     with pytest.raises(ConfigError, match=f"{key} is for a flow that is compiled already; leave it out"):
         compile_request(flow(**{key: value}), PLATFORM, Path())
+
+
+ARGUMENTS = {"step-functions": StepFunctionsFlowArgs, "argo": ArgoFlowArgs, "airflow": AirflowFlowArgs}
+
+
+def test_components_take_every_key_of_a_flow() -> None:
+    """`enabled` is for a stack alone: a program leaves the component out."""
+    taken = {key for arguments in ARGUMENTS.values() for key in arguments.__annotations__}
+    keys = {field.alias or name for name, field in FlowConfig.model_fields.items()}
+    assert taken - {"platform"} == keys - {"enabled"}
+
+
+@pytest.mark.parametrize("target", ARGUMENTS)
+def test_a_component_takes_the_options_of_its_target_alone(target: str) -> None:
+    own = REQUESTS[target].options
+    foreign = set().union(*(request.options for request in REQUESTS.values())) - own
+    taken = set(ARGUMENTS[target].__annotations__)
+    assert taken & foreign == set()
+    assert own & set(FlowConfig.model_fields) <= taken
+
+
+def test_steps_take_every_override_of_every_target() -> None:
+    known = set(STEP_OVERRIDES).union(*(request.overrides for request in REQUESTS.values()))
+    assert set(StepConfig.model_fields) == known

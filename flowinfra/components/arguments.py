@@ -1,0 +1,55 @@
+"""Arguments that the components of all targets have; those that a stack's configuration has too mean the same there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from typing_extensions import Required
+
+from flowinfra.model.compiled import CompiledFlow, Json
+
+_With = TypedDict("_With", {"with": Sequence[str]}, total=False)
+
+
+class FlowArgs(_With, total=False):
+    """A flow, whatever runs it."""
+
+    flow: Required[str | CompiledFlow]
+    """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
+    digest: str
+    """That a bundle must have."""
+    target: str
+    """The component's own; a bundle of another one is refused."""
+    name: str
+    """In place of the flow's, where it is deployed: state machine, WorkflowTemplate, DAG."""
+    tags: Sequence[str] | Mapping[str, str]
+    """Metaflow tags of each run."""
+    namespace: str
+    """Metaflow namespace of each run; that of Kubernetes is the platform's."""
+    branch: str
+    production: bool
+    configs: Mapping[str, Json]
+    """Config name → file (text) or value (anything else)."""
+    parameters: Mapping[str, Json]
+    """Parameter → its default here."""
+    schedule: Mapping[str, Json]
+    """`enabled`, `cron`."""
+    max_workers: int
+    """Tasks of a foreach at a time."""
+    workflow_timeout: int
+    """Seconds for a whole run."""
+    environment: str
+    """Metaflow's `--environment`: `local`, `conda`, `pypi`."""
+    package: Mapping[str, Json]
+    """`root`, `include`, `exclude`, `suffixes`."""
+    python: str
+    env: Mapping[str, str]
+    settings: Mapping[str, str]
+    image: str
+    steps: Mapping[str, Mapping[str, Json]]
+    """Step → what differs here: `cpu`, `memory`, `image`, `retries`, `timeout`, …"""
+    aws_tags: Mapping[str, str]
+    """Tags of everything in AWS."""
+    deploy_time: Mapping[str, Json]
+    """Values of deploy-time parameters, where `flow` is compiled already."""
