@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import pulumi
 
-from flowinfra.components import outputs
 from flowinfra.components.airflow.flow import AirflowFlow
+from flowinfra.components.airflow.outputs import metaflow_config
 from flowinfra.components.airflow.plan import same_name_problems
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.components.airflow.prepare import planned
@@ -61,7 +61,7 @@ class Airflow:
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
         """Of the stack's platform."""
-        return airflow_platform(self._stack, created).on_site(outputs.airflow_config)
+        return airflow_platform(self._stack, created).on_site(metaflow_config)
 
 
 def airflow_platform(stack: StackConfig, created: PlatformSettings | None) -> AirflowPlatform:

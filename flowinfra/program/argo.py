@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import pulumi
 
-from flowinfra.components import outputs
 from flowinfra.components.argo.flow import ArgoFlow
+from flowinfra.components.argo.outputs import metaflow_config
 from flowinfra.components.argo.plan import same_name_problems
 from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
 from flowinfra.components.argo.prepare import planned
@@ -63,7 +63,7 @@ class Argo:
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
         """Of the stack's platform, without what is a flow's own."""
-        return kubernetes_platform(self._stack, created).on_site(outputs.argo_config)
+        return kubernetes_platform(self._stack, created).on_site(metaflow_config)
 
 
 def kubernetes_platform(stack: StackConfig, created: PlatformSettings | None) -> KubernetesPlatform:

@@ -8,10 +8,10 @@ from functools import cached_property
 
 import pulumi
 
-from flowinfra.components import outputs
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.source import Deployment
 from flowinfra.components.step_functions.flow import StepFunctionsFlow, StepFunctionsFlowArgs
+from flowinfra.components.step_functions.outputs import metaflow_config
 from flowinfra.components.step_functions.plan import same_name_problems
 from flowinfra.components.step_functions.prepare import planned
 from flowinfra.errors import FlowInfraError
@@ -53,9 +53,7 @@ class StepFunctions:
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
         """Of the stack's platform, without what is a flow's own."""
         settings = created or self._existing
-        return settings.on_site(
-            lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})
-        )
+        return settings.on_site(lambda site: metaflow_config({**asdict(site), "name_prefix": settings.name_prefix}))
 
     @cached_property
     def _existing(self) -> PlatformSettings:

@@ -15,6 +15,7 @@ from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
 from flowinfra.components.airflow.bound import AirflowBound
+from flowinfra.components.airflow.outputs import metaflow_config, trigger_command
 from flowinfra.components.airflow.plan import AirflowPlan, check, same_name
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
 from flowinfra.components.airflow.prepare import PreparedAirflowFlow, prepare
@@ -93,8 +94,8 @@ class AirflowFlow(pulumi.ComponentResource):
         self.file = pulumi.Output.all(deployed.urn, file).apply(lambda values: values[1])
         self.namespace = there(lambda _: outputs.namespace(plan.token))
         self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.token))
-        self.trigger = there(lambda _: outputs.airflow_trigger(plan.compiled))
-        self.metaflow_config = there(outputs.airflow_config)
+        self.trigger = there(lambda _: trigger_command(plan.compiled))
+        self.metaflow_config = there(metaflow_config)
         self.version = deployed_version(name, plan.compiled, by, [deployed, record], making.child)
         self.register_outputs(
             {

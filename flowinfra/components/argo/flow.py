@@ -12,6 +12,7 @@ import pulumi
 from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
+from flowinfra.components.argo.outputs import metaflow_config, ui_page
 from flowinfra.components.argo.plan import PODS, ArgoPlan, Object, check, same_name
 from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
 from flowinfra.components.argo.prepare import PreparedArgoFlow, prepare
@@ -112,9 +113,9 @@ class ArgoFlow(pulumi.ComponentResource):
         self.namespace = there(lambda _: outputs.namespace(plan.token))
         self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.token))
         self.trigger = there(lambda _: outputs.trigger_command(plan.compiled))
-        self.ui_url = there(lambda site: outputs.argo_url(ui_url, site.namespace, plan.name))
+        self.ui_url = there(lambda site: ui_page(ui_url, site.namespace, plan.name))
         self.metaflow_config = there(
-            lambda site: outputs.argo_config(replace(site, service_account=plan.account(PODS, site)))
+            lambda site: metaflow_config(replace(site, service_account=plan.account(PODS, site)))
         )
         self.version = deployed_version(name, plan.compiled, by, deployed, making.child)
         self.register_outputs(

@@ -22,6 +22,7 @@ from flowinfra.components.running import claim, project_root
 from flowinfra.components.site import Site
 from flowinfra.components.source import Deployment
 from flowinfra.components.step_functions import limits
+from flowinfra.components.step_functions.outputs import console_url, metaflow_config
 from flowinfra.components.step_functions.plan import (
     EVENTS,
     EXECUTION,
@@ -121,10 +122,10 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         self.authorize = site.apply(lambda _: outputs.authorize_command(plan.compiled, plan.token))
         self.trigger = site.apply(lambda _: outputs.trigger_command(plan.compiled))
         self.console_url = site.apply(
-            lambda site: outputs.console_url(site.partition, site.region, site.state_machine_arn(plan.name))
+            lambda site: console_url(site.partition, site.region, site.state_machine_arn(plan.name))
         )
         self.metaflow_config = there(deployed).apply(
-            lambda site: outputs.metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})
+            lambda site: metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})
         )
         self.version = deployed_version(name, plan.compiled, by, [machine], making.child)
         self.register_outputs(

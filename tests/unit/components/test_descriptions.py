@@ -9,6 +9,7 @@ import pytest
 from flowinfra.components import outputs
 from flowinfra.components.inputs import EVALUATED, describe, overrides, plain
 from flowinfra.components.names import Names
+from flowinfra.components.step_functions.outputs import console_url, metaflow_config
 from flowinfra.components.step_functions.plan import same_name_problems
 from flowinfra.model.compiled import Shape
 from tests.unit.components.compiled import compiled
@@ -148,12 +149,12 @@ def test_the_authorize_command() -> None:
     ],
 )
 def test_the_console_link(partition: str, region: str, host: str) -> None:
-    url = outputs.console_url(partition, region, "arn:sm")
+    url = console_url(partition, region, "arn:sm")
     assert url == f"https://{host}/states/home?region={region}#/statemachines/view/arn:sm"
 
 
 def test_the_laptops_configuration_holds_only_what_there_is() -> None:
-    config = outputs.metaflow_config({"bucket": "b", "prefix": "p", "queue": "q", "table": None})
+    config = metaflow_config({"bucket": "b", "prefix": "p", "queue": "q", "table": None})
     assert config == {
         "METAFLOW_DEFAULT_DATASTORE": "s3",
         "METAFLOW_DATASTORE_SYSROOT_S3": "s3://b/p",
