@@ -7,6 +7,9 @@ from pathlib import Path
 
 from flowinfra.errors import ToolError
 
+_LOGIN = "Pulumi does not know where the stacks are: `pulumi login` says it, or PULUMI_BACKEND_URL"
+"""What to do where Pulumi has no backend: its own words name a token, which only one of its backends needs."""
+
 
 def pulumi(folder: Path, *words: str, stdin: str | None = None) -> str:
     """Standard output of a command of Pulumi's in a project's folder.
@@ -20,5 +23,7 @@ def pulumi(folder: Path, *words: str, stdin: str | None = None) -> str:
     except FileNotFoundError:
         raise ToolError("pulumi is not on PATH; install it: https://www.pulumi.com/docs/install") from None
     if done.returncode != 0:
-        raise ToolError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+        said = done.stderr.strip() or done.stdout.strip()
+        login = f"\n{_LOGIN}" if "PULUMI_ACCESS_TOKEN" in said else ""
+        raise ToolError(f"`{' '.join(command)}` failed: {said}{login}")
     return done.stdout

@@ -77,6 +77,8 @@ case "$*" in
   *--version*) echo "error: the current backend (x) does not provide the ability to export previous deployments" >&2
     exit 1 ;;
   "stack export --stack prod --non-interactive") echo '{"version": 3}' ;;
+  "stack export --stack nowhere --non-interactive")
+    echo "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions" >&2; exit 1 ;;
   *) echo "error: no stack named 'x' found" >&2; exit 6 ;;
 esac
 """
@@ -120,3 +122,8 @@ def test_a_backend_that_hands_out_no_versions_is_said_so(project: Any) -> None:
 def test_the_words_of_pulumi_are_shown(project: Any) -> None:
     with pytest.raises(ToolError, match="no stack named 'x' found"):
         export_state(project("file:///nowhere"), "x")
+
+
+def test_a_pulumi_that_has_no_backend_is_told_how_to_get_one(project: Any) -> None:
+    with pytest.raises(ToolError, match="`pulumi login` says it, or PULUMI_BACKEND_URL"):
+        export_state(project("file:///nowhere"), "nowhere")
