@@ -7,11 +7,13 @@ from typing import NoReturn
 
 import click
 
-from flowinfra.errors import FlowInfraError
+from flowinfra.errors import FlowInfraError, Problems
 
 
 def fail(error: FlowInfraError, code: int = 1) -> NoReturn:
     """One message on stderr, no traceback, and the exit code."""
-    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    click.echo(str(error), err=True)
+    several = isinstance(error, Problems) and len(error.errors) > 1
+    text = str(error.errors[0]) if isinstance(error, Problems) and not several else str(error)
+    click.secho("error:", fg="red", bold=True, nl=False, err=True)
+    click.echo(f"\n{text}" if several else f" {text}", err=True)
     sys.exit(code)

@@ -12,7 +12,7 @@ from flowinfra.pull import pull
 def command(what: str) -> None:
     """Make runs visible to Metaflow's Client API where there is no metadata service.
 
-    Pulls one run, or all runs of a flow that Step Functions or Argo made, from the datastore of Metaflow's
+    Pulls one run, or all runs of a flow that Step Functions, Argo or Airflow made, from the datastore of Metaflow's
     configuration into the `.metaflow` folder that Metaflow uses here. For the embedded AWS:
 
     \b

@@ -1,4 +1,4 @@
-"""`--help` of every command."""
+"""`--help` of every command, and how a command tells its errors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from flowinfra.cli import COMMANDS, main
+from flowinfra.cli.failure import fail
+from flowinfra.errors import ConfigError, Problems
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -19,3 +21,12 @@ def test_examples_keep_their_lines(name: str) -> None:
 def test_all_commands_are_listed() -> None:
     output = CliRunner().invoke(main, ["--help"]).output
     assert [name for name in COMMANDS if f"  {name} " not in output] == []
+
+
+def test_one_mistake_is_a_sentence_and_several_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = ConfigError("a is wrong"), ConfigError("b is wrong")
+    for errors, said in (([one], "error: a is wrong\n"), ([one, other], "error:\n- a is wrong\n- b is wrong\n")):
+        with pytest.raises(SystemExit) as ended:
+            fail(Problems(errors))
+        assert ended.value.code == 1
+        assert capsys.readouterr().err == said
