@@ -45,7 +45,7 @@ class Cluster:
             context: of the kubeconfig; None for its current one.
 
         Raises:
-            ClusterError: there is no kubeconfig, or it has no such context.
+            ClusterError: there is no kubeconfig, it is none, or it has no such context.
         """
         from kubernetes import client, config
 
@@ -58,9 +58,11 @@ class Cluster:
                 load.load_kube_config_from_dict(text, context=context, client_configuration=settings)
             else:
                 load.load_kube_config(config_file=kubeconfig, context=context, client_configuration=settings)
-        except config.ConfigException as error:
+        # the client looks at little of a kubeconfig before it takes it apart
+        except (config.ConfigException, yaml.YAMLError, OSError, LookupError, TypeError, AttributeError) as error:
+            said = str(error) if isinstance(error, config.ConfigException) else _no_kubeconfig(error)
             raise ClusterError(
-                f"the Kubernetes cluster is not known: {error}; set KUBECONFIG, or `kubernetes:kubeconfig` and "
+                f"the Kubernetes cluster is not known: {said}; set KUBECONFIG, or `kubernetes:kubeconfig` and "
                 "`kubernetes:context` in the stack's configuration"
             ) from None
         settings.retries = False
@@ -178,6 +180,14 @@ def _as_text(kubeconfig: str | None) -> dict[str, Any] | None:
         return None
     content = yaml.safe_load(kubeconfig)
     return content if isinstance(content, dict) else None
+
+
+def _no_kubeconfig(error: Exception) -> str:
+    """Why something is no kubeconfig, without its content: there are credentials in it."""
+    if isinstance(error, OSError):
+        return f"{error.filename} cannot be read ({error.strerror})"
+    mark = getattr(error, "problem_mark", None)
+    return f"its kubeconfig is no YAML, line {mark.line + 1}" if mark else "its kubeconfig is none"
 
 
 def _reason(error: Any) -> str:

@@ -1,0 +1,125 @@
+"""What is asked of a cluster, and what is said where it cannot be."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from flowinfra.cluster import Cluster
+from flowinfra.errors import ClusterError
+
+
+def kubeconfig(port: int) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "here",
+            "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+            "users": [{"name": "me", "user": {"token": "t"}}],
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        }
+    )
+
+
+ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
+    "/api/v1/namespaces/flows": (200, {"metadata": {"name": "flows"}}),
+    "/api/v1/namespaces/secret": (403, {"reason": "Forbidden"}),
+    "/apis/argoproj.io/v1alpha1/namespaces/secret/workflowtemplates": (403, {"reason": "Forbidden"}),
+    "/api/v1/namespaces/broken": (500, {"message": "etcd is gone"}),
+}
+"""Path → status and body; all else is not there."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A kubeconfig of something that answers as an apiserver does."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = ANSWERS.get(self.path.split("?")[0], (404, {"reason": "NotFound"}))
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = Thread(target=http.serve_forever)
+        thread.start()
+        yield kubeconfig(http.server_port)
+        http.shutdown()
+        thread.join()
+
+
+def test_no_kubeconfig(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"the Kubernetes cluster is not known: .* set KUBECONFIG, or"):
+        Cluster(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("token: SECRET\nusers: [\n", "is no YAML, line 3"),
+        ("SECRET, just text\n", "its kubeconfig is none"),
+        ("clusters: SECRET\ncontexts: 3\ncurrent-context: x\n", ""),
+        ("", "is empty"),
+    ],
+)
+def test_what_is_no_kubeconfig(content: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(content)
+    with pytest.raises(ClusterError, match="the Kubernetes cluster is not known") as raised:
+        Cluster(str(path))
+    assert said in str(raised.value)
+    assert "SECRET" not in str(raised.value)
+    if content:
+        with pytest.raises(ClusterError, match="the Kubernetes cluster is not known"):
+            Cluster(content)
+
+
+def test_a_kubeconfig_that_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="cannot be read"):
+        Cluster(str(tmp_path))
+
+
+def test_a_context_that_the_kubeconfig_has_not() -> None:
+    with pytest.raises(ClusterError, match=r"the Kubernetes cluster is not known: .*prod"):
+        Cluster(kubeconfig(1), "prod")
+
+
+def test_a_cluster_that_does_not_answer() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        with pytest.raises(ClusterError, match="cannot be reached"):
+            Cluster(kubeconfig(taken.getsockname()[1])).has_namespace("flows")
+
+
+def test_what_is_there_and_what_is_not(server: str) -> None:
+    cluster = Cluster(server)
+    assert cluster.has_namespace("flows")
+    assert not cluster.has_namespace("flwos")
+    assert not cluster.has_service_account("flows", "nobody")
+    assert cluster.argo_resources() == frozenset()
+
+
+def test_what_one_may_not_look_at_is_taken_to_be_there(server: str) -> None:
+    cluster = Cluster(server)
+    assert cluster.has_namespace("secret")
+    assert cluster.named("secret", "workflowtemplates") is None
+
+
+def test_a_failure_of_the_cluster_is_one_message(server: str) -> None:
+    with pytest.raises(ClusterError, match="500"):
+        Cluster(server).has_namespace("broken")
