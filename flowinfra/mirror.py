@@ -103,16 +103,25 @@ _ENVIRONMENT: tuple[Path, ...] = (
             "permissions_boundary",
             "job_policies",
             "service_auth_secret",
-            "namespace",
-            "service_account",
         )
     ),
-    *((key,) for key in ("kubernetes_namespace", "service_account", "pod_role", "image_pull_secrets", "event_source")),
+    *(
+        (key,)
+        for key in (
+            "kubernetes_namespace",
+            "service_account",
+            "pod_role",
+            "image_pull_secrets",
+            "event_source",
+            "dags",
+        )
+    ),
     *(
         (PLATFORM, "kubernetes", key)
         for key in ("namespace", "service_account", "pod_role", "image_pull_secrets", "ui_url")
     ),
     *((PLATFORM, "kubernetes", "events", key) for key in ("source", "event", "bus", "service_account", "webhook_url")),
+    *((PLATFORM, "airflow", key) for key in ("namespace", "service_account", "dags")),
     *((PLATFORM, "create", key) for key in ("subnets", "security_groups", "instance_profile")),
 )
 """Inputs that only say where a stack lives."""

@@ -79,6 +79,7 @@ _STACK = (
     "image_pull_secrets",
     "permissions",
     "event_source",
+    "dags",
 )
 """What a stack binds and no compile knows."""
 

@@ -61,6 +61,17 @@ def test_where_a_stack_lives_is_expected() -> None:
     ]
 
 
+def test_where_a_stack_lives_on_airflow_is_expected() -> None:
+    inputs = {"dags": "s3://other/dags", "kubernetes_namespace": "other", "service_account": "other"}
+    found = compared(inputs, base={"dags": "s3://dags/x", "kubernetes_namespace": "jobs", "service_account": "flows"})
+    assert found.drift == ()
+    assert "folder of DAG files: s3://dags/x → s3://other/dags" in lines(found.environment)
+    mirror = side(airflow={"namespace": "a", "service_account": "a", "dags": {"config_maps": "a"}})
+    other = side(stack="prod", airflow={"namespace": "b", "service_account": "b", "dags": {"s3": "s3://b/dags"}})
+    whole = compare_stacks(mirror, other, ())
+    assert (whole.drift, len(whole.environment)) == ((), 4)
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [

@@ -129,6 +129,11 @@ def test_of_deployed_flows_what_the_stack_binds_is_a_cause_too(parameters: Compi
     assert input_causes(old, old) == []
 
 
+def test_where_an_airflow_takes_its_dags_is_what_the_stack_binds(parameters: CompiledFlow) -> None:
+    old, new = (describe(parameters, {**STACK, "dags": f"s3://{bucket}/dags"}) for bucket in ("a", "b"))
+    assert [str(cause) for cause in input_causes(old, new)] == ["stack dags: s3://a/dags → s3://b/dags"]
+
+
 def test_a_compiled_flow_that_a_stack_has_is_equal_to_it(parameters: CompiledFlow) -> None:
     assert input_causes(describe(parameters, STACK), describe(parameters, {})) == []
 
