@@ -1,4 +1,4 @@
-"""How often a cron expression of AWS or Argo fires: counted over four years, so that two schedules can be compared.
+"""How often a cron expression of AWS, Argo or Airflow fires: counted over four years, to compare two schedules.
 
 The language is EventBridge's: minutes, hours, day of month, month, day of week, year; `*`, `?`, lists, ranges, steps,
 names of months and days, `L`, `W` and `#`. The year field is left out of the count: it says when, not how often.
@@ -22,6 +22,17 @@ _FIRST, _END = date(2024, 1, 1), date(2028, 1, 1)
 
 _ZONE = re.compile(r"[A-Z][A-Za-z]+(/[A-Za-z_+-]+[0-9]*)+|UTC|GMT")
 """A timezone by its IANA name."""
+_PRESETS = {
+    "@HOURLY": "0 * * * *",
+    "@DAILY": "0 0 * * *",
+    "@MIDNIGHT": "0 0 * * *",
+    "@WEEKLY": "0 0 * * 0",
+    "@MONTHLY": "0 0 1 * *",
+    "@QUARTERLY": "0 0 1 */3 *",
+    "@YEARLY": "0 0 1 1 *",
+    "@ANNUALLY": "0 0 1 1 *",
+}
+"""Names that Argo and Airflow have for expressions; `@quarterly` is Airflow's alone."""
 
 
 @lru_cache(maxsize=4096)
@@ -39,7 +50,7 @@ def runs_per_day(expression: str) -> float | None:
 
 
 def _fields(expression: str) -> list[str]:
-    """The six fields of AWS's cron; Argo's has five, and its days of the week begin with 0. A timezone is left out.
+    """The six fields of AWS's cron. Argo and Airflow have five, and days of the week from 0. A timezone is left out.
 
     Raises ValueError where it is neither, or where the two languages do not mean the same.
     """
@@ -47,6 +58,8 @@ def _fields(expression: str) -> list[str]:
     fields = (
         [word.upper() for word in words[:-1]] if words and _ZONE.fullmatch(words[-1]) else expression.upper().split()
     )
+    if len(fields) == 1:
+        fields = _PRESETS.get(fields[0], "").split()
     if len(fields) == 6:
         return fields
     if len(fields) != 5:

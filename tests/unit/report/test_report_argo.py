@@ -84,7 +84,14 @@ def test_words_of_what_changes() -> None:
         ("0 6 * * 0", "once a week"),
         ("0 6 1 * 0", None),
         ("@every 5s", None),
+        ("@hourly", "24 times a day"),
+        ("@daily", "once a day"),
+        ("@weekly Europe/Berlin", "once a week"),
+        ("@monthly", "once a month"),
+        ("@quarterly", "4 times a year"),
+        ("@yearly", "once a year"),
+        ("@once", None),
     ],
 )
-def test_how_often_argos_cron_fires(cron: str, often: str | None) -> None:
+def test_how_often_cron_of_argo_and_airflow_fires(cron: str, often: str | None) -> None:
     assert frequency(cron) == often
