@@ -440,7 +440,10 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
     """What each key allows and both together do not."""
     platform = stack.platform
     if platform.create is None:
-        elsewhere = platform.kubernetes is not None or platform.airflow is not None
+        # then what each target lacks is told with the flow that has it, when the defaults have been put in
+        targets = {flow.target if "target" in flow.model_fields_set else stack.defaults.target for flow in stack.flows}
+        other_targets = bool(targets) and "step-functions" not in targets
+        elsewhere = platform.kubernetes is not None or platform.airflow is not None or other_targets
         for key in ("bucket",) if elsewhere else ("bucket", "queue"):
             if getattr(platform, key) is None:
                 yield (

@@ -214,6 +214,9 @@ def test_a_platform_of_kubernetes_alone() -> None:
     [
         (KUBERNETES, {}, "flowinfra:platform.queue: is missing, and a.py has the target 'step-functions'"),
         (PLATFORM, {"target": "argo"}, "flowinfra:platform.kubernetes: is missing, and a.py has the target 'argo'"),
+        ({"bucket": "b"}, {"target": "argo"}, "flowinfra:platform.kubernetes: is missing, and a.py has the target"),
+        ({"bucket": "b"}, {"target": "airflow"}, "flowinfra:platform.airflow: is missing, and a.py has the target"),
+        ({"bucket": "b"}, {}, "flowinfra:platform.queue: is missing; give the queue that is there already"),
         (
             {**KUBERNETES, "kubernetes": {"namespace": "My_Flows"}},
             {"target": "argo"},
