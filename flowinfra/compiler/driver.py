@@ -253,7 +253,7 @@ class Session:
     def install(self) -> None:
         """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
         boto3 = beside("driver_boto3")
-        stand_in(boto3.modules())
+        stand_in({**boto3.modules(), **beside("driver_requests").modules()})
         try:
             import metaflow  # noqa: F401
         except ModuleNotFoundError as missing:
@@ -848,7 +848,7 @@ def main() -> None:
         "output": captured.getvalue(),
     }
     with open(os.path.join(out, "answer.json"), "w", encoding="utf-8") as file:
-        json.dump(answer, file, ensure_ascii=False)
+        file.write(json.dumps(answer, ensure_ascii=False))
     sys.stdout, sys.stderr = real_stdout, real_stderr
     sys.stdout.flush()
     os._exit(0)  # no atexit hook of Metaflow's has business here
