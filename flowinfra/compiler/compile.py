@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowinfra.compiler import package, process, store
-from flowinfra.compiler.assemble import assemble
 from flowinfra.compiler.confidential import refuse_secrets
 from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
@@ -21,6 +20,9 @@ from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
+
+if TYPE_CHECKING:
+    from flowinfra.compiler.assemble import Assembled
 
 Progress = Callable[[CompileRequest, bool], None]
 """Called when a flow is compiled, with True if it came from the cache."""
@@ -121,8 +123,10 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
         return compiled_flow(json.loads(found)), True
     selection = _selection(request)
     began = time.time_ns()
-    with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
+    with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder, ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(_load)
         answer = process.record(request, Path(folder), lock)
+        assemble = loading.result()
         packages: dict[str, DatastoreObject] = {}
         if answer.data["environments"] is not None:
             check_lock(request, lock, answer.data)
@@ -140,6 +144,14 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
         blobs = [*made.blobs, *(package.sha256 for package in packages.values())]
         store.remember(key, files, folders, made.flow.to_json().encode(), blobs)
     return made.flow, False
+
+
+def _load() -> Callable[..., Assembled]:
+    """What makes a CompiledFlow of an answer; loaded while the child runs, and not at all for what the cache has."""
+    from flowinfra.compiler.assemble import assemble
+
+    build()
+    return assemble
 
 
 def _selection(request: CompileRequest) -> package.Selection:

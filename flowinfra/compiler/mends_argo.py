@@ -14,14 +14,8 @@ from typing import Any
 import yaml
 
 from flowinfra.compiler.mends import plain_version
+from flowinfra.compiler.request_argo import SECRETS
 from flowinfra.model.compiled import Json, Shape
-
-SECRETS = {
-    "notify_slack": "https://secret.invalid/slack",
-    "notify_pager_duty": "secret-pager-duty",
-    "notify_incident_io": "secret-incident-io",
-}
-"""Field of the shape that names a Secret → what Metaflow is given in its place; none of these is left in the result."""
 
 TIMESTAMP = "metaflow/deployment_timestamp"
 

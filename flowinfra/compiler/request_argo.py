@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from flowinfra.compiler.mends_argo import SECRETS
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
+
+SECRETS = {
+    "notify_slack": "https://secret.invalid/slack",
+    "notify_pager_duty": "secret-pager-duty",
+    "notify_incident_io": "secret-incident-io",
+}
+"""Field of the shape that names a Secret → what Metaflow is given in its place; none of these is left in the result."""
 
 _SECRET_OPTIONS = {
     "--notify-slack-webhook-url": "notify_slack",

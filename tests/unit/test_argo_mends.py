@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flowinfra.compiler import compile_flow, mends_argo
+from flowinfra.compiler import compile_flow, mends_argo, request_argo
 from flowinfra.model.compiled import ArgoCompiled, Shape
 from tests.unit.constructs import Construct
 
@@ -251,4 +251,4 @@ def test_incident_io_is_told_with_the_secret_key(receiver: Receiver) -> None:
 
 def test_no_secret_stands_in_the_flow() -> None:
     text = compile_flow(NOTIFYING.request("argo")).to_json()
-    assert not [secret for secret in mends_argo.SECRETS.values() if secret in text]
+    assert not [secret for secret in request_argo.SECRETS.values() if secret in text]

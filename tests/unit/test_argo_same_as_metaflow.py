@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler import compile_flow, mends_argo
+from flowinfra.compiler import compile_flow, mends_argo, request_argo
 from flowinfra.components.binding import filled
 from flowinfra.model.compiled import rename_digests
 from tests.unit.constructs import Construct
@@ -83,9 +83,9 @@ CASES: list[tuple[Construct, list[str], dict[str, str]]] = [
             *CREATE,
             "--notify-on-error",
             "--notify-on-success",
-            f"--notify-slack-webhook-url={mends_argo.SECRETS['notify_slack']}",
-            f"--notify-pager-duty-integration-key={mends_argo.SECRETS['notify_pager_duty']}",
-            f"--notify-incident-io-api-key={mends_argo.SECRETS['notify_incident_io']}",
+            f"--notify-slack-webhook-url={request_argo.SECRETS['notify_slack']}",
+            f"--notify-pager-duty-integration-key={request_argo.SECRETS['notify_pager_duty']}",
+            f"--notify-incident-io-api-key={request_argo.SECRETS['notify_incident_io']}",
             "--incident-io-alert-source-config-id=ABC",
         ],
         {},
