@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import gc as collector  # `gc` is the name of a subcommand's module here
 import importlib
 from typing import Any
 
@@ -40,10 +40,10 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         # what is imported lives as long as the process: looking it through for garbage takes a fifth of the import
-        gc.disable()
+        collector.disable()
         module = importlib.import_module(f"flowinfra.cli.{cmd_name.replace('-', '_')}")
-        gc.freeze()
-        gc.enable()
+        collector.freeze()
+        collector.enable()
         command: click.Command = module.command
         return command
 
