@@ -12,7 +12,7 @@ from flowinfra.cli import values
 from flowinfra.cli.values import PAIR
 from flowinfra.compiler import CompileRequest, compile_flow, unreviewed_files, write_bundle
 from flowinfra.compiler.request import TARGETS
-from flowinfra.errors import CompileError
+from flowinfra.errors import BundleError, CompileError
 from flowinfra.model.compiled import Shape
 
 
@@ -93,6 +93,11 @@ def command(
       flowinfra compile flow.py --branch main --production
       flowinfra compile flow.py -t argo --events
     """
+    if output is not None and output.suffix != ".flow":
+        raise BundleError(
+            f"{output}: a bundle's name has to end with .flow, by which a stack knows it; for JSON leave -o out and "
+            "redirect the output"
+        )
     try:
         options = Shape.model_validate(
             {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -21,6 +23,13 @@ def test_examples_keep_their_lines(name: str) -> None:
 def test_all_commands_are_listed() -> None:
     output = CliRunner().invoke(main, ["--help"]).output
     assert [name for name in COMMANDS if f"  {name} " not in output] == []
+
+
+def test_a_bundle_is_not_written_where_no_stack_would_know_it(tmp_path: Path) -> None:
+    out = tmp_path / "flow.json"
+    result = CliRunner().invoke(main, ["compile", "flow.py", "-o", str(out)])
+    assert (result.exit_code, out.exists()) == (1, False)
+    assert "a bundle's name has to end with .flow" in result.output
 
 
 def test_one_mistake_is_a_sentence_and_several_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
