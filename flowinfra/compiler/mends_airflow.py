@@ -105,6 +105,9 @@ def _mend_state(state: Mapping[str, Any], metadata: str, python: str) -> dict[st
         "cmds": [_EXPORT.sub(lambda _: QUOTED_EXPORT, word) for word in arguments["cmds"]],
         "env_vars": [_mend_variable(entry, metadata, python) for entry in arguments["env_vars"]],
     }
+    if mended["retries"]:
+        # Metaflow leaves out a pause of no minutes, and the DAG's default would count
+        mended.setdefault("retry_delay", {"seconds": 0.0})
     return {**state, "operator_args": mended}
 
 

@@ -43,6 +43,7 @@ def recorded() -> dict[str, Any]:
                             "value": '{"platform": "Linux", "python_version": "3.11.7 (main)"}',
                         },
                     ],
+                    "retries": 0,
                 },
             },
         },
@@ -66,6 +67,22 @@ def test_dag_is_the_same_at_any_time_and_anywhere() -> None:
         "METAFLOW_AIRFLOW_JOB_ID": "{{ ti.job_id | default('') }}",
         "METAFLOW_VERSION": '{"python_version":"3.11"}',
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "delay"),
+    [
+        ({"retries": 0}, None),
+        ({"retries": 1}, {"seconds": 0.0}),
+        ({"retries": 1, "retry_delay": {"seconds": 120.0}}, {"seconds": 120.0}),
+    ],
+)
+def test_retries_without_a_pause_are_not_given_the_default_pause(
+    arguments: dict[str, Any], delay: dict[str, float] | None
+) -> None:
+    dag = recorded()
+    dag["states"]["start"]["operator_args"].update(arguments)
+    assert mend_dag(dag, "local", "3.11")["states"]["start"]["operator_args"].get("retry_delay") == delay
 
 
 def test_what_is_recorded_is_left_as_it_was() -> None:
