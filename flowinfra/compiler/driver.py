@@ -29,7 +29,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 MARK = "flowinfra--"
-PACKAGED_SUFFIXES = (".py", ".R", ".RDS")
 HELPERS = {"ldconfig", "gcc", "cc", "ld", "objdump", "uname", "file"}
 """Programs that the standard library itself starts to find shared libraries or name the platform."""
 
