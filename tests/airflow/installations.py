@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tools.bootstrap.files import locked
+
 HERE = Path(__file__).parent
 VERSIONS = ("2.10", "2.11", "3")
 UV = "uv==0.13.9"
@@ -35,6 +37,15 @@ def python_with(version: str) -> str:
     pins = HERE / f"airflow-{version}.txt"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowinfra" / "test-venvs"
     folder = cache / f"airflow-{version}-python-{sys.version_info[0]}.{sys.version_info[1]}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # tests of two workers may want one at the same time
+    with locked(folder.with_name(f".{folder.name}-lock"), f"Airflow {version} for the tests"):
+        _install(folder, pins)
+    return str(folder / "bin" / "python")
+
+
+def _install(folder: Path, pins: Path) -> None:
+    """Make the virtual environment where it is not as `pins` has it."""
     python, stamp = folder / "bin" / "python", folder / "complete"
     if not stamp.exists() or stamp.read_text() != pins.read_text():
         shutil.rmtree(folder, ignore_errors=True)
@@ -46,7 +57,6 @@ def python_with(version: str) -> str:
         uv = [str(folder / "bin" / "uv"), "pip", "install", "--quiet", "--no-deps", "--python", str(python)]
         subprocess.run([*uv, "-r", str(pins)], check=True, env=environment)
         stamp.write_text(pins.read_text())
-    return str(python)
 
 
 def inspected(version: str, dags: Path) -> dict[str, Any]:

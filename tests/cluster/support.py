@@ -1,4 +1,4 @@
-"""Stacks of flows on Argo in the tests' cluster, and Metaflow's own commands against them."""
+"""Stacks of flows on Argo and Airflow in the tests' cluster, and Metaflow's own commands against them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,30 @@ SOURCE: Object = {
 """As Metaflow's own documents set it up."""
 
 
-class ArgoStack:
+class ClusterStack:
     """The root project with a stack whose flows run in a namespace of the cluster."""
 
     def __init__(self, cluster: Cluster, folder: Path, namespace: str) -> None:
         self.cluster, self.namespace = cluster, namespace
         # Project needs an environment and clients, which the cluster has as the embedded AWS does
-        self.project = Project(cast(Cloud, cluster), folder, unique("argo"))
+        self.project = Project(cast(Cloud, cluster), folder, unique("stack"))
+
+    def outputs(self) -> dict[str, Any]:
+        """Name → what the stack tells of the flow."""
+        found: dict[str, Any] = json.loads(self.project.pulumi("stack", "output", "--json"))["flows"]
+        return found
+
+    def variables(self, flow: str) -> dict[str, str]:
+        """What the stack's output gives a laptop, and the cluster's own."""
+        return {**self.cluster.environment, **self.outputs()[flow]["metaflow_config"]}
+
+    def metaflow(self, flow: str, file: Path, *words: str, **more: str) -> Done:
+        """A command of the flow's file, as a data scientist runs it."""
+        return command([sys.executable, str(file), *words], {**self.variables(flow), **more}, file.parent)
+
+
+class ArgoStack(ClusterStack):
+    """A stack whose flows run on Argo."""
 
     def configure(self, *flows: Mapping[str, Any], events: Mapping[str, Any] | None = None, **kubernetes: Any) -> None:
         """Write the stack's file; `kubernetes`: more of the platform's part."""
@@ -44,23 +61,10 @@ class ArgoStack:
         platform = {"bucket": BUCKET, "prefix": self.project.name, "region": REGION, "kubernetes": place}
         self.project.configure(*map(dict, flows), platform=platform, defaults={"target": "argo"})
 
-    def outputs(self) -> dict[str, Any]:
-        """Name → what the stack tells of the flow."""
-        found: dict[str, Any] = json.loads(self.project.pulumi("stack", "output", "--json"))["flows"]
-        return found
-
     def live(self, plural: str) -> dict[str, Object]:
         """Name → object of Argo in the namespace."""
         found = self.cluster.api.items(f"{ARGO}/namespaces/{self.namespace}/{plural}")
         return {item["metadata"]["name"]: item for item in found}
-
-    def variables(self, flow: str) -> dict[str, str]:
-        """What the stack's output gives a laptop, and the cluster's own."""
-        return {**self.cluster.environment, **self.outputs()[flow]["metaflow_config"]}
-
-    def metaflow(self, flow: str, file: Path, *words: str, **more: str) -> Done:
-        """A command of the flow's file, as a data scientist runs it."""
-        return command([sys.executable, str(file), *words], {**self.variables(flow), **more}, file.parent)
 
 
 def workflow_name(trigger: Done) -> str:

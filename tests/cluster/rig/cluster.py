@@ -55,6 +55,7 @@ class Cluster:
         """Start a cluster; its files are in `root`, which must not exist yet. ClusterError if it does not start."""
         root.mkdir(parents=True)
         self.folder = Folder(root)
+        self._outside = network.own()
         with (root / "supervisor.log").open("wb") as log:
             self._process = subprocess.Popen(
                 ["unshare", *_NAMESPACES, sys.executable, "-m", "tests.cluster.rig.supervisor", str(root)],
@@ -85,6 +86,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End it, and with it every process in it."""
+        os.close(self._outside)
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
@@ -97,7 +99,13 @@ class Cluster:
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         """Let this thread, and the processes and threads that it starts, use the cluster's network."""
-        with network.inside(self._process.pid):
+        with network.inside(Path(f"/proc/{self._process.pid}/ns/net")):
+            yield
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Let this thread, and what it starts, use the network from which the cluster was started."""
+        with network.inside(Path(f"/proc/self/fd/{self._outside}")):
             yield
 
     @property
@@ -238,11 +246,11 @@ class Cluster:
         assert workflow["status"]["phase"] == phase, self.told(namespace)
         return workflow
 
-    def wait_for(self, done: Callable[[], Any], what: str) -> Any:
-        """Wait until `done` answers with something true; return that. Fails the test after a long time."""
-        deadline = time.monotonic() + PATIENCE
+    def wait_for(self, done: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+        """Wait until `done` answers with something true; return that. Fails the test after `patience` seconds."""
+        deadline = time.monotonic() + patience
         while not (answer := done()):
-            assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s in vain for {what}"
+            assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
             time.sleep(0.2)
         return answer
 

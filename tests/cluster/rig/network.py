@@ -1,4 +1,4 @@
-"""A thread of this process in the network of another one."""
+"""A thread of this process in another network."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ _NETWORK = 0x40000000
 _own = Path("/proc/thread-self/ns/net")
 
 
+def own() -> int:
+    """A descriptor of this thread's network."""
+    return os.open(_own, os.O_RDONLY)
+
+
 @contextlib.contextmanager
-def inside(process: int) -> Iterator[None]:
-    """Let this thread, and the processes and threads that it starts, use the network of a process. Needs root."""
-    before = os.open(_own, os.O_RDONLY)
+def inside(namespace: Path) -> Iterator[None]:
+    """Let this thread, and the processes and threads that it starts, use another network. Needs root.
+
+    `namespace`: `/proc/PROCESS/ns/net`, or `/proc/self/fd/DESCRIPTOR`.
+    """
+    before = own()
     try:
-        _enter(Path(f"/proc/{process}/ns/net"))
+        _enter(namespace)
         try:
             yield
         finally:

@@ -228,8 +228,8 @@ def _end_with_input() -> None:
 
 def main(folder: str) -> None:
     """Run a cluster until standard input ends."""
-    # Ctrl-C in a terminal is for who started this.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a test run's parent ignores, containers are to get. The first process of a namespace is not ended by it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     owner = threading.Thread(target=_end_with_input)
     owner.start()
     try:

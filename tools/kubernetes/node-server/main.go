@@ -47,14 +47,25 @@ func (e executor) ExecInContainer(
 	if err != nil {
 		return err
 	}
-	words := []string{"--target", process, "--mount", "--uts", "--net", "--pid", "--root", "--wd=/", "--"}
+	words := []string{"--target", process, "--mount", "--uts", "--net", "--pid", "--root", "--wd", "--"}
 	// What enters the namespaces is found on this machine, the command by the container's own variables.
 	words = append(words, "env", "-i")
 	for _, variable := range strings.Split(strings.TrimRight(string(environment), "\x00"), "\x00") {
 		words = append(words, variable)
 	}
 	run := exec.CommandContext(ctx, "nsenter", append(words, command...)...)
-	run.Stdin, run.Stdout, run.Stderr = stdin, stdout, stderr
+	run.Stdout, run.Stderr = stdout, stderr
+	if stdin != nil {
+		// Run would wait for the end of what the caller may leave open: it ends with the command.
+		pipe, err := run.StdinPipe()
+		if err != nil {
+			return err
+		}
+		go func() {
+			_, _ = io.Copy(pipe, stdin)
+			_ = pipe.Close()
+		}()
+	}
 	err = run.Run()
 	if exit, ok := err.(*exec.ExitError); ok {
 		return utilexec.CodeExitError{Err: exit, Code: exit.ExitCode()}

@@ -42,7 +42,11 @@ class Node:
     def running(self, namespace: str, pod: str, container: str) -> bool:
         """Whether a container's log may still grow."""
         manifest = self._manifests.get((namespace, pod))
-        return manifest is not None and manifest["status"].get("phase") in ("Pending", "Running")
+        if manifest is None or manifest["status"].get("phase") not in ("Pending", "Running"):
+            return False
+        # of a pod that runs on, as with a sidecar
+        states = manifest["status"].get("initContainerStatuses", []) + manifest["status"].get("containerStatuses", [])
+        return not any(each["name"] == container and "terminated" in each["state"] for each in states)
 
     def follow(self) -> None:
         """Follow the apiserver's pods for ever."""
