@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import kubernetes
 import pytest
 import requests
 import yaml
+from kubernetes.stream import stream
 
 from tests.cluster.rig.api import ApiError, Object
 from tests.cluster.rig.cluster import Cluster
@@ -61,6 +63,33 @@ class TestKubernetes:
         assert cluster.api.get(log, tailLines=1) == "1\n"
         stamped = cluster.api.get(log, timestamps="true", follow="true").splitlines()
         assert [line.split(" ", 1)[1] for line in stamped] == ["hello from job", "hi", "1"]
+
+    def test_a_container_beside_one_that_has_ended(self, cluster: Cluster, namespace: str) -> None:
+        ended = {"name": "ended", "image": "any", "command": ["echo", "done"]}
+        wait = "trap 'exit 0' INT; while true; do sleep 1; done"
+        beside = {"name": "beside", "image": "any", "command": ["sh", "-c", wait], "workingDir": "/somewhere"}
+        pod = {"metadata": {"name": "pod"}, "spec": {"restartPolicy": "Never", "containers": [ended, beside]}}
+        cluster.api.create({"apiVersion": "v1", "kind": "Pod", **pod}, namespace)
+        path = f"/api/v1/namespaces/{namespace}/pods/pod"
+
+        def states() -> dict[str, str]:
+            found = cluster.api.get(path)["status"].get("containerStatuses", [])
+            return {each["name"]: next(iter(each["state"])) for each in found}
+
+        both = {"ended": "terminated", "beside": "running"}
+        cluster.wait_for(lambda: states() == both, "the end of one container")
+        # ends although the pod goes on
+        assert cluster.api.get(f"{path}/log", container="ended", follow="true") == "done\n"
+        words = ["sh", "-c", "pwd; kill -INT 1"]
+        options = {"container": "beside", "command": words, "stdin": True, "stdout": True, "stderr": True}
+        with kubernetes.config.new_client_from_config(str(cluster.kubeconfig)) as client:
+            ask = kubernetes.client.CoreV1Api(client).connect_get_namespaced_pod_exec
+            with contextlib.closing(stream(ask, "pod", namespace, _preload_content=False, **options)) as said:
+                said.run_forever()
+                # which its close does not do once the other side has closed
+                said.sock.shutdown()
+                assert said.read_all() == "/somewhere\n"
+        cluster.wait_for(lambda: cluster.api.get(path)["status"]["phase"] == "Succeeded", "the end of the other one")
 
     def test_a_pod_without_a_service_account_is_refused(self, cluster: Cluster, namespace: str) -> None:
         spec = {"serviceAccountName": "nobody", "containers": [{"name": "main", "image": "any", "command": ["true"]}]}
