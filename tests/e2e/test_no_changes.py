@@ -13,7 +13,11 @@ import yaml
 
 from tests.e2e.support import ROOT, Cloud, Done, Person, command, tracked_files
 
-PROGRAMS = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("examples/programs/*/Pulumi.yaml"))
+ON_A_CLUSTER = {Path("examples/programs/argo")}
+"""Programs that need Kubernetes: tests/cluster previews them a second time."""
+PROGRAMS = sorted(
+    {path.parent.relative_to(ROOT) for path in ROOT.glob("examples/programs/*/Pulumi.yaml")} - ON_A_CLUSTER
+)
 _PARTS = ("flowinfra", "examples", "stacks", "Pulumi.yaml")
 
 
