@@ -16,7 +16,7 @@ from flowinfra.report.words import plain
 from tests.e2e.support import Cloud, Project, unique
 
 FLOW = "flows/during/during_flow.py"
-NAME = "DuringFlow"
+NAME = "ThereAndBack"
 FIRST, SECOND, BACK = ("1" * 40, "2" * 40, "3" * 40)
 NEW_STEP = "    @step\n    def audit(self):\n        self.versions += [VERSION]\n        self.next(self.late)\n\n"
 
@@ -31,7 +31,7 @@ def test_there_and_back(cloud: Cloud, make_project: Callable[[], Project]) -> No
 
     def checkout(code: str, memory: int) -> None:
         (project.folder / FLOW).write_text(code)
-        project.configure({"flow": FLOW, "steps": {"middle": {"memory": memory}}})
+        project.configure({"flow": FLOW, "name": NAME, "steps": {"middle": {"memory": memory}}})
 
     checkout(old_code, 4096)
     first = deploy(project, "ann", FIRST)
