@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,3 +73,10 @@ def deploy_time_values(request: CompileRequest, compiled: CompiledFlow) -> dict[
         return {}
     deployer = Deployer.from_environment()
     return evaluate_parameters(request, deployer.user, deployer.branch, deployer.now)
+
+
+def foreign_keys(label: str, config: FlowConfig, target: str) -> Iterator[ConfigError]:
+    """Keys of Step Functions that `target` has no use for; those that change what is compiled the compiler refuses."""
+    for key in ("queue", "job_policies", "log_retention_days"):
+        if getattr(config, key):
+            yield ConfigError(f"{label}: {key} is for the target step-functions, this flow's is {target}; leave it out")

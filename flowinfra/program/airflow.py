@@ -16,10 +16,7 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import DagsConfig, StackConfig
 from flowinfra.program.compiling import StackFlow
-from flowinfra.program.targets import Outputs
-
-_BUCKET = "bucket-being-created-00000000"
-"""Stands for the bucket of a platform that is made after the checks."""
+from flowinfra.program.targets import Outputs, datastore_bucket
 
 
 class Airflow:
@@ -69,7 +66,7 @@ def airflow_platform(stack: StackConfig, created: PlatformSettings | None) -> Ai
     platform, airflow = stack.platform, stack.platform.airflow
     assert airflow is not None
     return AirflowPlatform(
-        bucket=created.bucket if created else platform.bucket or _BUCKET,
+        bucket=datastore_bucket(stack, created),
         namespace=airflow.namespace,
         dags=_dags(airflow.dags),
         prefix=platform.prefix,

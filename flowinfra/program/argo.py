@@ -16,10 +16,7 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import StackConfig
 from flowinfra.program.compiling import StackFlow
-from flowinfra.program.targets import Outputs
-
-_BUCKET = "bucket-being-created-00000000"
-"""Stands for the bucket of a platform that is made after the checks."""
+from flowinfra.program.targets import Outputs, datastore_bucket
 
 
 class Argo:
@@ -72,7 +69,7 @@ def kubernetes_platform(stack: StackConfig, created: PlatformSettings | None) ->
     assert kubernetes is not None
     events = kubernetes.events
     return KubernetesPlatform(
-        bucket=created.bucket if created else platform.bucket or _BUCKET,
+        bucket=datastore_bucket(stack, created),
         namespace=kubernetes.namespace,
         prefix=platform.prefix,
         service_account=kubernetes.service_account,

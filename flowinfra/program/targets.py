@@ -33,3 +33,8 @@ class StackTarget(Protocol):
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
         """METAFLOW_* settings with which a laptop reaches the flows."""
+
+
+def datastore_bucket(stack: StackConfig, created: PlatformSettings | None) -> pulumi.Input[str]:
+    """The bucket that flows of every target use; a stand-in for one that is made after the checks."""
+    return created.bucket if created else stack.platform.bucket or "bucket-being-created-00000000"

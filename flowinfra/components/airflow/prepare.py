@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flowinfra.components.airflow.plan import AirflowPlan, check
 from flowinfra.components.airflow.platform import AirflowPlatform
 from flowinfra.components.names import Names
-from flowinfra.components.source import Deployment, flow_source
+from flowinfra.components.source import Deployment, flow_source, foreign_keys
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import AirflowCompiled, CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig
@@ -57,14 +57,7 @@ def planned(
         parameters=parameters,
         schedule_enabled=config.schedule.enabled,
     )
-    problems: list[FlowInfraError] = [*_other_targets(label, config), *check(plan, platform)]
+    problems: list[FlowInfraError] = [*foreign_keys(label, config, TARGET), *check(plan, platform)]
     if problems:
         raise Problems(problems)
     return PreparedAirflowFlow(plan, platform)
-
-
-def _other_targets(label: str, config: FlowConfig) -> Iterator[ConfigError]:
-    """Keys that this target has no use for; those that change what is compiled are refused by the compiler."""
-    for key in ("queue", "job_policies", "log_retention_days"):
-        if getattr(config, key):
-            yield ConfigError(f"{label}: {key} is for the target step-functions, this flow's is {TARGET}; leave it out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from flowinfra.components.argo.cluster import asked
 from flowinfra.components.argo.plan import ArgoPlan, check
 from flowinfra.components.argo.platform import KubernetesPlatform
 from flowinfra.components.names import Names
-from flowinfra.components.source import Deployment, flow_source
+from flowinfra.components.source import Deployment, flow_source, foreign_keys
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import ArgoCompiled, CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig
@@ -58,15 +58,8 @@ def planned(
         parameters=parameters,
         schedule_enabled=config.schedule.enabled,
     )
-    problems: list[FlowInfraError] = list(_other_targets(label, config))
+    problems: list[FlowInfraError] = list(foreign_keys(label, config, TARGET))
     problems += check(plan, platform.site()) or asked(plan, platform)
     if problems:
         raise Problems(problems)
     return PreparedArgoFlow(plan, platform)
-
-
-def _other_targets(label: str, config: FlowConfig) -> Iterator[ConfigError]:
-    """Keys that this target has no use for; those that change what is compiled are refused by the compiler."""
-    for key in ("queue", "job_policies", "log_retention_days"):
-        if getattr(config, key):
-            yield ConfigError(f"{label}: {key} is for the target step-functions, this flow's is {TARGET}; leave it out")
