@@ -21,7 +21,7 @@ from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
 from flowinfra.model.lock import Lock
 
-DRIVER = Path(__file__).with_name("driver.py")
+DRIVER = Path(__file__).with_name("driver")
 TIME_LIMIT = 600
 """Seconds after which a child that does not end is killed."""
 

@@ -1,6 +1,6 @@
 """`argo-workflows create`: where the driver stands in it. The cluster is one where nothing is yet.
 
-Runs in the flow's interpreter beside driver.py: standard library only. Every target has such a file, with the same
+Runs in the flow's interpreter beside the driver: standard library only. Every target has such a file, with the same
 five names.
 """
 

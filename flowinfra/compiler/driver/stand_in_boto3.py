@@ -1,6 +1,6 @@
 """What stands in for `boto3` and `botocore` where Metaflow imports them: the names that it takes errors and sizes from.
 
-Runs in the flow's interpreter beside driver.py: standard library only. Clients come from the driver itself, so nothing
+Runs in the flow's interpreter beside the driver: standard library only. Clients come from the driver itself, so nothing
 else of these packages is needed, and importing them takes a third as long as all of Metaflow. The flow's own code, if
 it imports them, gets the real ones.
 """

@@ -1,6 +1,6 @@
 """What stands in for `requests` where Metaflow imports it: the package itself, but imported when it is first used.
 
-Runs in the flow's interpreter beside driver.py: standard library only. Metaflow makes a session for its metadata
+Runs in the flow's interpreter beside the driver: standard library only. Metaflow makes a session for its metadata
 service when it is imported; no compile uses it, and importing the package takes a fifth as long as all of Metaflow.
 The flow's own code, if it imports the package, gets the real one.
 """

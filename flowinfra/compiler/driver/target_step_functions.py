@@ -1,6 +1,6 @@
 """`step-functions create`: where the driver stands in it, and what an empty AWS account answers it.
 
-Runs in the flow's interpreter beside driver.py: standard library only. Every target has such a file, with the same
+Runs in the flow's interpreter beside the driver: standard library only. Every target has such a file, with the same
 five names.
 """
 

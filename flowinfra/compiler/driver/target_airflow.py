@@ -1,6 +1,6 @@
 """`airflow create`: where the driver stands in it.
 
-Runs in the flow's interpreter beside driver.py: standard library only.
+Runs in the flow's interpreter beside the driver: standard library only.
 """
 
 from __future__ import annotations

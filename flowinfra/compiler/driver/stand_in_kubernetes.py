@@ -1,6 +1,6 @@
 """What stands in for the package `kubernetes` where Metaflow builds manifests with it: objects that are their fields.
 
-Runs in the flow's interpreter beside driver.py: standard library only. Metaflow uses the package for the classes of a
+Runs in the flow's interpreter beside the driver: standard library only. Metaflow uses the package for the classes of a
 pod's parts, and to reach a cluster. The flow's own code, if it imports the package, gets the real one.
 """
 

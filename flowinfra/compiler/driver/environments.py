@@ -1,6 +1,6 @@
 """The driver's part for @conda and @pypi: which environment each step asks for, and solving them where that is asked.
 
-Part of `driver.py`, which loads it by path into the flow's interpreter: standard library and metaflow only.
+Runs in the flow's interpreter: standard library and metaflow only.
 
 Metaflow solves in `CondaEnvironment.init_environment`, called when the code package is made: for each environment
 that `conda.manifest` does not have, it runs micromamba and pip, saves the packages to the datastore, and writes the

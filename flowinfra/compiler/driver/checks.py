@@ -1,0 +1,48 @@
+"""What is refused of a flow although Metaflow takes it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from typing import Any
+
+from .describe import describe_project
+from .internals import class_parameters, internals
+from .recording import MARK
+from .refusal import Refusal
+
+
+def refuse_second_flow(module: dict[str, Any]) -> None:
+    """Metaflow ends the process with the first flow that a file starts: another one would be left out in silence."""
+    flow_spec = internals("metaflow.flowspec").FlowSpec
+    with open(module["__file__"], encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    later = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", None) == "FlowSpec" for base in node.bases)
+    }
+    made = {name for name, value in module.items() if inspect.isclass(value) and issubclass(value, flow_spec)}
+    flows = called & (later | made)
+    if len(flows) > 1:
+        raise Refusal("two-flows", "it starts more than one flow: " + ", ".join(sorted(flows)))
+
+
+def refuse_what_the_flow_has_not(flow: Any, request: dict[str, Any]) -> None:
+    """Options that Metaflow knows only for flows with @project or a Config."""
+    if request["branch"] and "project" not in flow._flow_decorators:
+        raise Refusal("no-project", request["branch"])
+    parameter_type = internals("metaflow.parameters").Parameter
+    known = {p.name for _, p in class_parameters(type(flow), parameter_type) if p.IS_CONFIG_PARAMETER}
+    for name in request["configs"]:
+        if name not in known:
+            raise Refusal("unknown-config", json.dumps({"name": name, "known": sorted(known)}))
+
+
+def refuse_personal_branch() -> None:
+    """A @project flow without branch or production would be deployed to the branch of whoever compiles."""
+    project = describe_project()
+    if project and MARK in project["branch"]:
+        raise Refusal("project-branch", project["name"])

@@ -1,0 +1,162 @@
+"""The flow in plain data: what its graph, decorators and parameters say."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+from .internals import flow_state, internals, is_include
+
+
+def describe_flow(flow: Any, graph: Any) -> dict[str, Any]:
+    """The flow in plain data: what the graph and the decorators say."""
+    decorators = flow._flow_decorators
+    return {
+        "name": flow.name,
+        "doc": inspect.cleandoc(type(flow).__doc__ or "") if _own_doc(flow) else "",
+        "start": getattr(graph, "start_step", "start"),
+        "parameters": {p.name: describe_parameter(p) for _, p in flow._get_parameters() if not p.IS_CONFIG_PARAMETER},
+        "configs": describe_configs(flow),
+        "decorators": [
+            *(describe_decorator(d) for group in decorators.values() for d in group),
+            *(describe_own_decorator(d) for d in flow_state(flow, "FLOW_MUTATORS")),
+        ],
+        "project": describe_project(),
+        "steps": [describe_step(graph[name]) for name in topological(graph)],
+    }
+
+
+def _own_doc(flow: Any) -> bool:
+    from metaflow.flowspec import FlowSpec
+
+    return bool(type(flow).__doc__) and type(flow).__doc__ != FlowSpec.__doc__
+
+
+def topological(graph: Any) -> list[str]:
+    """Step names in the order in which they can run, ties as the source has them."""
+    nodes = {node.name: node for node in graph}
+    start = getattr(graph, "start_step", "start")
+    order: list[str] = []
+    waiting = [start]
+    seen_inputs: dict[str, set[str]] = {name: set() for name in nodes}
+    while waiting:
+        name = waiting.pop(0)
+        order.append(name)
+        for following in nodes[name].out_funcs:
+            seen_inputs[following].add(name)
+            if (
+                following not in order
+                and following not in waiting
+                and seen_inputs[following] >= set(nodes[following].in_funcs) - {following}
+            ):
+                waiting.append(following)
+    return order + [name for name in nodes if name not in order]
+
+
+def describe_step(node: Any) -> dict[str, Any]:
+    kinds = {"start": "start", "end": "end"}
+    kind = kinds.get(node.type, node.type)
+    if getattr(node, "parallel_foreach", False) or getattr(node, "parallel_step", False):
+        kind = "parallel"
+    return {
+        "name": node.name,
+        "kind": kind,
+        "next": list(node.out_funcs),
+        "switch": describe_switch(node),
+        "doc": node.doc or "",
+        "decorators": [
+            *(describe_decorator(decorator) for decorator in node.decorators),
+            *(describe_own_decorator(decorator) for decorator in (*node.wrappers, *node.config_decorators)),
+        ],
+    }
+
+
+def describe_switch(node: Any) -> dict[str, Any] | None:
+    if node.type != "split-switch":
+        return None
+    return {"condition": node.condition, "cases": {str(value): step for value, step in node.switch_cases.items()}}
+
+
+def describe_trigger(trigger: Any) -> dict[str, Any]:
+    return {
+        "name": trigger["name"],
+        "type": trigger["type"],
+        "parameters": dict(sorted((trigger.get("parameters") or {}).items())),
+    }
+
+
+def describe_decorator(decorator: Any) -> dict[str, Any]:
+    attributes = {name: plain(value) for name, value in decorator.attributes.items() if value is not None}
+    defaults = type(decorator).defaults
+    own = [name for name in attributes if decorator.attributes[name] != defaults.get(name)]
+    return {"name": decorator.name, "attributes": attributes, "own": own}
+
+
+def describe_own_decorator(decorator: Any) -> dict[str, Any]:
+    """A decorator or mutator that the user wrote; positional arguments are named by their place."""
+    given = {**{str(place): value for place, value in enumerate(decorator._args)}, **decorator._kwargs}
+    name = type(decorator).decorator_name.rsplit(".", 1)[-1]
+    return {"name": name, "attributes": plain(given), "own": list(given)}
+
+
+def describe_parameter(parameter: Any) -> dict[str, Any]:
+    from metaflow.includefile import FilePathClass
+    from metaflow.parameters import DeployTimeField
+
+    default = parameter.kwargs.get("default")
+    kind = parameter.kwargs.get("type", str)
+    described = {
+        "type": "file" if isinstance(kind, FilePathClass) else getattr(kind, "name", None) or kind.__name__,
+        "default": None,
+        "required": bool(parameter.kwargs.get("required", False)),
+        "deploy_time": False,
+        "help": parameter.kwargs.get("help"),
+    }
+    if isinstance(default, DeployTimeField):
+        if is_include(default):
+            described["default"] = _portable(plain(default.user_print_representation))
+        else:
+            described["deploy_time"] = True
+    elif default is not None:
+        described["default"] = plain(default)
+    return described
+
+
+def _portable(path: Any) -> Any:
+    """An included file by its path from the flow's folder; outside of it by its name, never by a machine's path."""
+    if not isinstance(path, str) or not os.path.isabs(path):
+        return path
+    inside = os.path.relpath(path)
+    return os.path.basename(path) if inside.startswith(os.pardir) else inside
+
+
+def describe_configs(flow: Any) -> dict[str, Any]:
+    configs = flow_state(flow, "CONFIGS")
+    return {name: plain(value[0] if isinstance(value, tuple) else value) for name, value in dict(configs).items()}
+
+
+def describe_project() -> dict[str, Any] | None:
+    current = internals("metaflow").current
+    if not current.get("project_name"):
+        return None
+    return {
+        "name": current.project_name,
+        "branch": current.branch_name,
+        "production": bool(current.is_production),
+    }
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON data; what JSON has no word for becomes its text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item) for item in value), key=str)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if callable(value):
+        return getattr(value, "__qualname__", type(value).__name__)
+    return str(value)

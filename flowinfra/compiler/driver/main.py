@@ -1,0 +1,127 @@
+"""The process: a request on standard input (JSON, see `compiler.process`), the answer in `<out>/answer.json`."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import os
+import random
+import runpy
+import sys
+import threading
+from typing import Any
+
+from .failure import failure
+from .internals import internals
+from .output import Output
+from .refusal import Refusal
+from .session import Session
+from .watch import OWN_FOLDER, Watch, library_folders
+
+
+def read_own_modules_from_source(libraries: list[str]) -> None:
+    """A .pyc is trusted by time stamp and size, which an edit may leave as they were: only libraries may use theirs."""
+    sys.dont_write_bytecode = True
+    importing = internals("importlib._bootstrap_external")
+    original, installed = importing.cache_from_source, tuple(os.path.join(folder, "") for folder in libraries)
+
+    def cache_from_source(path: str, *args: Any, **kwargs: Any) -> Any:
+        if not os.path.realpath(path).startswith(installed):
+            raise NotImplementedError  # what an interpreter without byte code says
+        return original(path, *args, **kwargs)
+
+    importing.cache_from_source = cache_from_source
+
+
+def run(session: Session, flow_file: str, folder: str) -> Any:
+    """Run the flow's file as Metaflow's user would, from its own folder."""
+    os.chdir(folder)
+    sys.argv = [flow_file, *session.request["arguments"]]
+    sys.path[:0] = [folder, *session.request["search"]]
+    code: Any = 0
+    try:
+        runpy.run_path(flow_file, run_name="__main__")
+    except SystemExit as stop:
+        code = stop.code
+    return code
+
+
+def main() -> None:
+    gc.disable()  # a process this short never gets back the time that collecting takes
+    request = json.load(sys.stdin)
+    out = request["out"]
+    captured = Output()
+    real_stdout, real_stderr = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = captured
+    # urllib3 binds a socket at import to learn whether there is IPv6
+    import socket
+
+    socket.has_ipv6 = False
+    libraries = library_folders()
+    watch = Watch(
+        [
+            *libraries,
+            os.path.realpath(out),
+            os.path.realpath(OWN_FOLDER),
+            "/proc",
+            "/sys",
+            "/dev",
+        ]
+    )
+    session = Session(request, out)
+    error = None
+    try:
+        session.install()
+        if request["environments"] is not None:
+            session.install_environments(watch, captured, real_stderr)
+        read_own_modules_from_source(libraries)
+        watch.writable = os.path.join(os.path.realpath(out), "")
+        random.seed(0)
+        code = run(session, request["flow"], request["folder"])
+        if session.flow is None:
+            raise Refusal("not-a-flow", "it starts no flow")
+        if code:
+            raise Refusal("metaflow-exit", captured.getvalue())
+    except BaseException as problem:  # every way to fail is reported as data, by one writer
+        error = failure(problem)
+    for refusal in (watch.refusal, session.recording.refusal):
+        if refusal is not None:
+            error = failure(refusal)
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(5)
+    watch.active = False
+    metaflow: Any = sys.modules.get("metaflow")
+    answer = {
+        "error": error,
+        "metaflow": metaflow.__version__ if metaflow else None,
+        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "flow": session.flow,
+        "triggers": session.triggers,
+        "token_prefix": session.token_prefix,
+        "evaluated": session.evaluated,
+        "included": session.included,
+        "environments": session.environments and session.environments.answer(),
+        "calls": session.recording.calls,
+        "objects": session.recording.objects,
+        "files": {path: digest(path) for path in sorted(watch.files)},
+        "folders": sorted(watch.folders),
+        "libraries": libraries,
+        "version_file": os.path.join(os.path.dirname(metaflow.__file__), "version.py") if metaflow else None,
+        "output": captured.getvalue(),
+    }
+    with open(os.path.join(out, "answer.json"), "w", encoding="utf-8") as file:
+        file.write(json.dumps(answer, ensure_ascii=False))
+    sys.stdout, sys.stderr = real_stdout, real_stderr
+    sys.stdout.flush()
+    os._exit(0)  # no atexit hook of Metaflow's has business here
+
+
+def digest(path: str) -> str | None:
+    """sha256 of a file's content in hex; None where there is no file."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return None

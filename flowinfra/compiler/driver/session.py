@@ -1,0 +1,216 @@
+"""One compile in the flow's interpreter: recorders in Metaflow's seams, then Metaflow's own `create`."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import json
+import sys
+import tarfile
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from . import stand_in_boto3, stand_in_requests
+from .checks import refuse_personal_branch, refuse_second_flow, refuse_what_the_flow_has_not
+from .describe import describe_flow, describe_trigger
+from .internals import internals, is_include
+from .output import Output
+from .overrides import apply_overrides
+from .recording import MARK, AbsentError, Client, Recording, datastore_answers
+from .refusal import Refusal, refuse
+from .watch import Watch
+
+
+class Seams:
+    """Each place where we stand in Metaflow, with the module and name that a supported version has."""
+
+    REQUIRED = (
+        ("metaflow.flowspec", "FlowSpec.__init__"),
+        ("metaflow.plugins.aws.aws_client", "cached_provider_class"),
+        ("metaflow.metaflow_version", "call_git_describe"),
+        ("metaflow.includefile", "FilePathClass"),
+        ("metaflow.packaging_sys.tar_backend", "tarfile"),
+        ("metaflow.parameters", "DeployTimeField"),
+        ("metaflow.user_decorators.mutable_flow", "MutableFlow"),
+        ("metaflow.user_decorators.mutable_step", "MutableStep"),
+    )
+
+    @staticmethod
+    def check(required: Iterable[tuple[str, str]]) -> None:
+        for module, name in required:
+            try:
+                found = importlib.import_module(module)
+                for part in name.split("."):
+                    found = getattr(found, part)
+            except (ImportError, AttributeError):
+                raise Refusal("seam", f"{module}.{name}") from None
+
+
+class Session:
+    """One compile: the request, what is recorded, and what the flow turned out to be."""
+
+    def __init__(self, request: dict[str, Any], out: str) -> None:
+        self.request = request
+        self.recording = Recording(out)
+        self.flow: dict[str, Any] | None = None
+        self.triggers: list[Any] = []
+        self.token_prefix: str | None = None
+        self.evaluated: dict[str, Any] | None = None
+        self.included: dict[str, str] = {}
+        self.environments: Any = None
+
+    def install(self) -> None:
+        """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
+        stand_in({**stand_in_boto3.modules(), **stand_in_requests.modules()})
+        try:
+            import metaflow  # noqa: F401
+        except ModuleNotFoundError as missing:
+            raise Refusal("no-metaflow", str(missing.name)) from None
+
+        target = beside("target_" + self.request["target"].replace("-", "_"))
+        Seams.check(Seams.REQUIRED)
+        Seams.check([(target.COMMAND, "make_flow"), (target.COMMAND, "new_token"), (target.MAKER, "deploy_time_eval")])
+        parameters = internals("metaflow.parameters")
+        flow_spec = internals("metaflow.flowspec").FlowSpec
+        command = internals(target.COMMAND)
+
+        session = self
+        recording, request = self.recording, self.request
+        client_error = stand_in_boto3.ClientError
+        answers = {**datastore_answers(recording, client_error), **target.answers(request, recording, AbsentError)}
+        if target.KUBERNETES:
+            stand_in(beside("stand_in_kubernetes").modules(recording, refuse))
+
+        class Provider:
+            name = "flowinfra"
+
+            @staticmethod
+            def get_client(module: str, with_error: bool = False, **_arguments: Any) -> Any:
+                client = Client(module, recording, answers)
+                return (client, client_error) if with_error else client
+
+        internals("metaflow.plugins.aws.aws_client").cached_provider_class = Provider
+
+        internals("metaflow.packaging_sys.tar_backend").tarfile = Stored()
+
+        original_init = flow_spec.__init__
+
+        def start(flow: Any, use_cli: bool = True) -> None:
+            original_init(flow, use_cli=False)
+            if use_cli:
+                refuse_second_flow(sys._getframe(1).f_globals)
+                refuse_what_the_flow_has_not(flow, request)
+                session.flow = {}
+                # Metaflow packages the module of a flow's own decorators by this second name, which means this file
+                sys.modules["__mp_main__"] = sys.modules["__main__"]
+                apply_overrides(type(flow), request, target.COMPUTE)
+                with parameters.flow_context(type(flow)):
+                    # this import gives the command line the options of this very flow
+                    code = internals("metaflow.cli").main(
+                        flow,
+                        args=request["arguments"],
+                        handle_exceptions=False,
+                        entrypoint=[sys.executable, sys.argv[0]],
+                    )
+                raise SystemExit(code or 0)
+
+        flow_spec.__init__ = start
+
+        original_make = command.make_flow
+
+        def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
+            session.flow = describe_flow(obj.flow, obj.graph)
+            if request["mode"] == "evaluate":
+                session.evaluated = evaluate(obj.flow, parameters)
+                raise SystemExit(0)
+            if request["mode"] != "lock":
+                refuse_personal_branch()
+            made = original_make(obj, *args, **kwargs)
+            # decorators get their attributes from the platform while the flow is made
+            session.flow = describe_flow(obj.flow, obj.graph)
+            session.triggers = [describe_trigger(trigger) for trigger in getattr(made, "triggers", ())]
+            return made
+
+        command.make_flow = make
+
+        def token(prefix: str, _previous: str | None = None) -> str:
+            session.token_prefix = prefix
+            return MARK + "token"
+
+        command.new_token = token
+        internals(target.MAKER).deploy_time_eval = lambda value: session.default(value, parameters.deploy_time_eval)
+
+        # Metaflow asks git whether it is itself run from a checkout
+        internals("metaflow.metaflow_version").call_git_describe = lambda *_args, **_kwargs: None
+        if importlib.util.find_spec("metaflow.metaflow_git"):
+            internals("metaflow.metaflow_git").get_repository_info = lambda path: {}
+
+    def default(self, value: Any, evaluate_now: Callable[[Any], Any]) -> Any:
+        """A parameter's default: a function becomes a placeholder, the file of an IncludeFile is read now."""
+        if not isinstance(value, internals("metaflow.parameters").DeployTimeField):
+            return evaluate_now(value)
+        if not is_include(value):
+            return f"{MARK}parameter-{value.parameter_name}"
+        included = evaluate_now(value)
+        self.included[value.parameter_name] = json.loads(included)["url"].rsplit("/", 1)[-1]
+        return included
+
+    def install_environments(self, watch: Watch, captured: Output, terminal: Any) -> None:
+        """Put in place what @conda and @pypi need; a lock may use network and programs, and talks, while it solves."""
+        module = beside("environments")
+        Seams.check(module.SEAMS)
+
+        def unwatched(solve: Callable[[], None]) -> None:
+            watch.active, captured.shown = False, terminal
+            try:
+                solve()
+            finally:
+                watch.active, captured.shown = True, None
+
+        self.environments = module.Environments(
+            self.request["environments"],
+            self.recording.out,
+            refuse,
+            unwatched,
+            lambda line: print(line, file=captured),
+        )
+        self.environments.install()
+
+
+class Stored:
+    """The module tarfile, but what it would compress it stores: a code package is packed again by the parent."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(tarfile, name)
+
+    @staticmethod
+    def open(*args: Any, **kwargs: Any) -> Any:
+        return tarfile.open(*args, **{**kwargs, "compresslevel": 0} if "compresslevel" in kwargs else kwargs)
+
+
+def stand_in(modules: dict[str, Any]) -> None:
+    """Give Metaflow these modules (by name) where it imports them; everybody else gets what is installed."""
+    original = builtins.__import__
+
+    def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        if name in modules and level == 0 and str((globals or {}).get("__name__")).startswith("metaflow."):
+            return modules[name]
+        return original(name, globals, locals, fromlist, level)
+
+    builtins.__import__ = imported
+
+
+def evaluate(flow: Any, parameters: Any) -> dict[str, Any]:
+    """Values of all function defaults, evaluated now (not at compile)."""
+    return {
+        parameter.name: parameters.deploy_time_eval(parameter.kwargs["default"])
+        for _, parameter in flow._get_parameters()
+        if isinstance(parameter.kwargs.get("default"), parameters.DeployTimeField)
+        and not is_include(parameter.kwargs["default"])
+    }
+
+
+def beside(name: str) -> Any:
+    """A module of this package that only some compiles need."""
+    return importlib.import_module(f".{name}", __package__)
