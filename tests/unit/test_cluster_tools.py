@@ -77,6 +77,16 @@ def test_built_in_a_copy_with_what_the_module_lacks(home: Path, monkeypatch: pyt
     cluster.prepare_cluster()
 
 
+def test_manifests_alone_are_copied_without_a_build(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "RELEASES", (release(),))
+    cluster.prepare_cluster()
+    (home / "module" / "there.txt").unlink()  # without which it cannot be built
+    more = replace(release(), manifests={"manifests": "all", "go.mod": "go.mod"})
+    monkeypatch.setattr(cluster, "RELEASES", (more,))
+    cluster.prepare_cluster()
+    assert more.is_prepared
+
+
 def test_another_content_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "RELEASES", (release("h1:other"),))
     with pytest.raises(SetupError, match=r"example\.org/thing v1\.2\.3 is not what it was: h1:right, not h1:other"):

@@ -163,6 +163,7 @@ ARGO_WORKFLOWS = Release(
     ),
     manifests={
         "manifests/base/crds/full": "crds",
+        "manifests/base/crds/minimal": "crds-minimal",
         "manifests/base/workflow-controller": "controller",
         "manifests/cluster-install-no-crds/workflow-controller-rbac": "roles",
     },
@@ -257,6 +258,8 @@ def _build_copy(go: str, release: Release, source: Source) -> None:
     release.folder.mkdir(parents=True, exist_ok=True)
     for origin, name in release.manifests.items():
         _copy(module / origin, release.manifest(name))
+    if not release.missing:
+        return
     with tempfile.TemporaryDirectory(dir=release.folder, prefix=".source-") as name:
         folder = Path(name) / release.name
         _copy(module, folder)
