@@ -46,7 +46,7 @@ def read(recording: Recording) -> Reading:
     tasks = {name: state["operator_args"] for name, state in dag["states"].items() if _is_step(state)}
     return Reading(
         section=target.model_dump(mode="json"),
-        package_keys=frozenset(map(_package_key, tasks.values())),
+        package_keys=frozenset(_package_key(recording, task) for task in tasks.values()),
         compute="kubernetes",
         tasks={
             name: Task(attempts=task["retries"] + 1, timeout=int(task["execution_timeout"]["seconds"]))
@@ -63,10 +63,10 @@ def _is_step(state: Mapping[str, Any]) -> bool:
     return bool(state["operator_type"] == "kubernetes")
 
 
-def _package_key(task: Mapping[str, Any]) -> str:
+def _package_key(recording: Recording, task: Mapping[str, Any]) -> str:
     """Key that a task names as METAFLOW_CODE_URL."""
     [url] = [entry["value"] for entry in task["env_vars"] if entry["name"] == "METAFLOW_CODE_URL"]
-    return str(url).removeprefix(f"s3://{MARK}bucket/")
+    return recording.key(str(url))
 
 
 def _deployment(recording: Recording, dag_id: str) -> RecordedObject:

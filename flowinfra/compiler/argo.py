@@ -10,7 +10,7 @@ import yaml
 
 from flowinfra.compiler import mends_argo
 from flowinfra.compiler.recording import Reading, Recording, Task
-from flowinfra.model.compiled import MARK, ArgoTarget, Json, Schedule
+from flowinfra.model.compiled import ArgoTarget, Json, Schedule
 
 STEP = "metaflow/step_name"
 
@@ -40,7 +40,7 @@ def read(recording: Recording) -> Reading:
     return Reading(
         section=target.model_dump(mode="json"),
         package_keys=frozenset(
-            variable["value"].removeprefix(f"s3://{MARK}bucket/")
+            recording.key(variable["value"])
             for entry in containers
             for variable in entry.container["env"]
             if variable["name"] == "METAFLOW_CODE_URL"

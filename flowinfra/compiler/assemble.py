@@ -36,6 +36,7 @@ from flowinfra.model.compiled import (
     compiled_flow,
     rename_digests,
 )
+from flowinfra.model.datastores import DATASTORES
 from flowinfra.model.sites import marked
 
 _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
@@ -94,7 +95,7 @@ def assemble(
         digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         old = entry.key.rsplit("/", 1)[-1]
         kept = DatastoreObject(
-            key=rename_digests(entry.key.removeprefix(f"{MARK}prefix/"), {old: digest}),
+            key=rename_digests(_below_root(request, entry.key, kind), {old: digest}),
             sha256=hashlib.sha256(content).hexdigest(),
             size=len(content),
             gzip=kind != "command",
@@ -135,6 +136,15 @@ def assemble(
     _refuse_marks(request, answer["flow"], package)
     compiled = compiled.model_copy(update={"placeholders": placeholders(compiled, request.label)})
     return Assembled(compiled, blobs)
+
+
+def _below_root(request: CompileRequest, key: str, kind: str) -> str:
+    """A recorded key, counted from the datastore's root."""
+    datastore = DATASTORES[request.shape.datastore]
+    folder = datastore.folder(MARK + datastore.bucket, f"{MARK}prefix", kind) + "/"
+    if not key.startswith(folder):
+        raise ValueError(f"it saves an object of kind {kind} as {key}")
+    return key.removeprefix(folder)
 
 
 def placeholders(compiled: CompiledFlow, label: str) -> dict[str, Placeholder]:

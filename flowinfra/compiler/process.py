@@ -97,6 +97,7 @@ def _run(
         "out": str(folder),
         "target": request.target,
         "compute": request.shape.compute,
+        "datastore": request.shape.datastore,
         "arguments": requests.arguments(request),
         "branch": "production" if request.shape.production else "branch" if request.shape.branch else None,
         "configs": list(requests.config_texts(request)),

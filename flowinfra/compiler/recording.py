@@ -8,7 +8,8 @@ from typing import Any
 
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import Json, Schedule
+from flowinfra.model.compiled import MARK, Json, Schedule
+from flowinfra.model.datastores import DATASTORES
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Recording:
             )
         arguments: Mapping[str, Any] = found[0]
         return arguments
+
+    def key(self, address: str) -> str:
+        """Key of an object by the address that Metaflow gives it."""
+        datastore = DATASTORES[self.request.shape.datastore]
+        return address.removeprefix(f"{datastore.scheme}{MARK}{datastore.bucket}/")
 
     def made(self, operation: str) -> bool:
         """Whether an operation was called."""

@@ -24,6 +24,9 @@ PARAMETER = "parameter-"
 
 GRAMMAR_WORDS: dict[str, str] = {
     "bucket": "3 to 63 lower-case letters, digits, dots and hyphens, beginning and ending with a letter or digit",
+    "gs-bucket": "3 to 222 lower-case letters, digits, dots, hyphens and `_`, a letter or digit at both ends",
+    "container": "3 to 63 lower-case letters, digits and single hyphens, a letter or digit at both ends",
+    "blob-endpoint": "http:// or https://, a host, an optional port and path, no slash at the end",
     "prefix": "letters, digits, `_`, `.` and `-`, parted by single slashes, no slash at either end",
     "queue": "a job queue's name (up to 128 letters, digits, `_` and `-`) or its ARN",
     "table": "3 to 255 letters, digits, `_`, `.` and `-`",

@@ -279,6 +279,8 @@ class Shape(Model):
     """Platform of the job queue: decides what a job definition holds."""
     metadata: Literal["local", "service"] = "local"
     """Metaflow's metadata provider for the deployed flow."""
+    datastore: str = "s3"
+    """Metaflow's datastore for the deployed flow: one of `DATASTORES`."""
     environment: Literal["local", "conda", "pypi"] = "local"
     """Metaflow's `--environment`; conda and pypi need a lock (`flowinfra lock`)."""
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
@@ -501,6 +503,9 @@ _ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"
 
 GRAMMARS: dict[str, str] = {
     "bucket": r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+    "gs-bucket": r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]",
+    "container": r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*",
+    "blob-endpoint": r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_.-]+)*",
     "prefix": r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*",
     "queue": r"(arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/)?[A-Za-z0-9][A-Za-z0-9_-]{0,127}",
     "table": r"[A-Za-z0-9_.-]{3,255}",

@@ -81,6 +81,11 @@ class Session:
         answers = {**datastore_answers(recording, client_error), **target.answers(request, recording, AbsentError)}
         if target.KUBERNETES:
             stand_in(beside("stand_in_kubernetes").modules(recording, refuse))
+        if request["datastore"] != "s3":
+            datastore = beside("datastore_" + request["datastore"])
+            Seams.check(datastore.SEAMS)
+            stand_in(datastore.modules(recording))
+            datastore.install(recording)
 
         class Provider:
             name = "flowinfra"
