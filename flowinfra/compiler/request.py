@@ -15,6 +15,7 @@ from flowinfra.compiler.request_step_functions import STEP_FUNCTIONS
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import MARK, Json, Shape
+from flowinfra.model.datastores import BLOB_ENDPOINT, DATASTORES
 
 REQUESTS: Mapping[str, TargetRequest] = {
     "step-functions": STEP_FUNCTIONS,
@@ -26,7 +27,8 @@ REQUESTS: Mapping[str, TargetRequest] = {
 TARGETS = tuple(REQUESTS)
 
 IDENTITY_SETTINGS = {
-    "METAFLOW_DATASTORE_SYSROOT_S3": "bucket and prefix",
+    **{datastore.sysroot: "bucket and prefix" for datastore in DATASTORES.values()},
+    BLOB_ENDPOINT: "azure",
     "METAFLOW_CONDA_PACKAGE_S3ROOT": "bucket and prefix",
     "METAFLOW_SERVICE_URL": "service_url",
     "METAFLOW_SERVICE_INTERNAL_URL": "service_url",
@@ -37,6 +39,7 @@ IDENTITY_SETTINGS = {
 """Settings that are a stack's identity, whatever the target → the platform's key that binds them."""
 
 SHAPE_SETTINGS = {
+    "METAFLOW_DEFAULT_DATASTORE": "the platform's datastore",
     "METAFLOW_DEFAULT_METADATA": "the platform's service_url",
     "METAFLOW_USER": "nothing: the owner is fixed",
     "METAFLOW_PROFILE": "settings of its own",
@@ -151,6 +154,18 @@ def _target_problems(request: CompileRequest) -> Iterator[str]:
         if getattr(shape, name) != Shape.model_fields[name].get_default(call_default_factory=True):
             owners = ", ".join(target for target, part in REQUESTS.items() if name in part.options)
             yield f"{name} is no option of target {request.target} (but of {owners}); leave it out"
+    if shape.datastore not in mine.datastores:
+        takers = [target for target, part in REQUESTS.items() if shape.datastore in part.datastores]
+        yield (
+            f"datastore: found {shape.datastore!r}, allowed with target {request.target}: "
+            f"{', '.join(mine.datastores)}, for its tasks reach no other; give the platform one of these"
+            + (f", or the flow another target ({', '.join(takers)})" if takers else "")
+        )
+    if shape.environment != "local" and shape.datastore != "s3":
+        yield (
+            f"environment: found {shape.environment!r} with the datastore {shape.datastore!r}, allowed: local; "
+            "packages of @conda and @pypi are locked for S3 alone, put them into the steps' `image`"
+        )
     known = sorted({*STEP_OVERRIDES, *mine.overrides})
     for step, changes in shape.steps.items():
         for key in changes:
@@ -171,7 +186,7 @@ def arguments(request: CompileRequest) -> list[str]:
         "--no-pylint",
         f"--metadata={shape.metadata}",
         f"--environment={shape.environment}",
-        "--datastore=s3",
+        f"--datastore={shape.datastore}",
     ]
     for spec in shape.decospecs:
         top += ["--with", spec]
@@ -200,12 +215,15 @@ def _config_text(value: Json) -> str:
 def settings(request: CompileRequest) -> dict[str, str]:
     """The METAFLOW_* variables of the child: placeholders for identity, and the declared settings."""
     shape = request.shape
+    datastore = DATASTORES[shape.datastore]
     values = {
-        "METAFLOW_DEFAULT_DATASTORE": "s3",
+        "METAFLOW_DEFAULT_DATASTORE": shape.datastore,
         "METAFLOW_DEFAULT_METADATA": shape.metadata,
-        "METAFLOW_DATASTORE_SYSROOT_S3": f"s3://{MARK}bucket/{MARK}prefix",
+        datastore.sysroot: datastore.root(MARK + datastore.bucket, f"{MARK}prefix"),
         "METAFLOW_USER": f"{MARK}owner",
     }
+    if shape.datastore == "azure":
+        values[BLOB_ENDPOINT] = f"{MARK}blob-endpoint"
     if shape.metadata == "service":
         values["METAFLOW_SERVICE_URL"] = f"{MARK}service-url"
         values["METAFLOW_SERVICE_VERSION_CHECK"] = ""

@@ -67,5 +67,6 @@ AIRFLOW = TargetRequest(
         "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "service_account",
     },
     shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
+    datastores=("s3", "gs", "azure"),
     problems=_problems,
 )

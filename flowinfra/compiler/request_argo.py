@@ -152,5 +152,6 @@ ARGO = TargetRequest(
         f"{_EVENTS}WEBHOOK_AUTH": "events_webhook_auth",
     },
     shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
+    datastores=("s3", "gs", "azure"),
     problems=_problems,
 )

@@ -31,5 +31,7 @@ class TargetRequest:
     """Settings that are a stack's identity → the platform's key that binds them."""
     shape_settings: Mapping[str, str] = field(default_factory=dict)
     """Settings that have a key of their own."""
+    datastores: tuple[str, ...] = ("s3",)
+    """Metaflow's datastores that tasks of the target can use."""
     problems: Callable[[Shape], Iterator[str]] = no_problems
     """What can be known to be wrong with a shape, in words."""
