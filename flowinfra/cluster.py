@@ -1,13 +1,13 @@
-"""What a Kubernetes cluster has, for checks before a deploy and for what nothing refers to any more. Reads only.
+"""What a Kubernetes cluster has: for checks before a deploy, for what nothing refers to any more, and to end runs.
 
-The cluster is the one that Pulumi's `kubernetes` provider would use: a kubeconfig (path or text) and context, by
-default those of KUBECONFIG or ~/.kube/config.
+Reads only, but for `terminate`. The cluster is the one that Pulumi's `kubernetes` provider would use: a kubeconfig
+(path or text) and context, by default those of KUBECONFIG or ~/.kube/config.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -23,6 +23,9 @@ _IN_TIME: dict[str, Any] = {"_request_timeout": (5, 30)}
 """Seconds to connect and to answer."""
 _PAGE = 200
 _FORBIDDEN, _NOT_FOUND = 403, 404
+_NOT_COMPLETED = "workflows.argoproj.io/completed!=true"
+"""Selects workflows that Argo's controller has not marked as ended: of many old ones, few are sent."""
+_ENDED = ("Succeeded", "Failed", "Error")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Named:
 
 
 class Cluster:
-    """What a cluster has. A question is asked once: the answers are those of one moment."""
+    """What a cluster has. A question is asked once, unless it says otherwise: the answers are those of one moment."""
 
     def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
         """Connect; nothing is sent yet.
@@ -115,17 +118,41 @@ class Cluster:
         """
         return [json.dumps(item) for plural in plurals for item in self._items(plural)]
 
-    def _items(self, plural: str, namespace: str | None = None) -> Iterator[dict[str, Any]]:
+    def running_workflows(self, namespace: str, templates: Collection[str]) -> list[str]:
+        """Names of workflows of these WorkflowTemplates that have not ended, asked anew each time.
+
+        Raises:
+            ClusterError: also where one may not look into the namespace.
+        """
+        return [
+            item["metadata"]["name"]
+            for item in self._items("workflows", namespace, _NOT_COMPLETED)
+            if item.get("status", {}).get("phase") not in _ENDED
+            and item["spec"].get("workflowTemplateRef", {}).get("name") in templates
+        ]
+
+    def terminate(self, namespace: str, workflow: str) -> None:
+        """End a workflow as `argo terminate` does, without its exit handlers; one that is gone is no error.
+
+        Raises:
+            ClusterError: also where one may not.
+        """
+        end = {"spec": {"shutdown": "Terminate"}}
+        patch = partial(self._custom.patch_namespaced_custom_object, _GROUP, _VERSION, namespace, "workflows")
+        self._ask(f"the end of workflow {namespace}/{workflow}", lambda: patch(workflow, end, **_IN_TIME))
+
+    def _items(self, plural: str, namespace: str | None = None, labels: str | None = None) -> Iterator[dict[str, Any]]:
         following: str | None = None
         while True:
-            page = self._ask(plural, partial(self._page, plural, namespace, following)) or {}
+            page = self._ask(plural, partial(self._page, plural, namespace, labels, following)) or {}
             yield from page.get("items", ())
             following = (page.get("metadata") or {}).get("continue")
             if not following:
                 return
 
-    def _page(self, plural: str, namespace: str | None, following: str | None) -> dict[str, Any]:
-        more: dict[str, Any] = {"limit": _PAGE, **({"_continue": following} if following else {}), **_IN_TIME}
+    def _page(self, plural: str, namespace: str | None, labels: str | None, following: str | None) -> dict[str, Any]:
+        given = {"label_selector": labels, "_continue": following}
+        more: dict[str, Any] = {"limit": _PAGE, **_IN_TIME, **{key: value for key, value in given.items() if value}}
         if namespace is None:
             found: Any = self._custom.list_cluster_custom_object(_GROUP, _VERSION, plural, **more)
         else:

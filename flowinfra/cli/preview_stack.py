@@ -36,6 +36,7 @@ def up_command(name: str, of: str) -> None:
 def down_command(name: str) -> None:
     """Remove preview stack NAME with all that it left, whatever is left of it.
 
-    Running executions are stopped. Only a stack that `up` made is removed; its file is not needed.
+    Running executions and workflows are stopped; what runs on Airflow goes on to its end. Only a stack that `up` made
+    is removed; its file is not needed.
     """
     down(Preview(name), Path.cwd(), click.echo)

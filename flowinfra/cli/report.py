@@ -40,7 +40,11 @@ RISK, CHANGE = 3, 4
     show_default="current folder",
     help="Folder with the new sources, and of the repository of --base.",
 )
-@click.option("--running", is_flag=True, help="Ask AWS for running executions of what changes; each is a risk.")
+@click.option(
+    "--running",
+    is_flag=True,
+    help="Ask AWS, and Kubernetes for flows on Argo, for running executions of what changes; each is a risk.",
+)
 @click.option(
     "--fail-on",
     type=click.Choice(["risk", "change"]),
@@ -68,7 +72,7 @@ def command(
     if base is not None and base_dir is not None:
         raise click.UsageError("--base and --base-dir exclude each other: give a git revision, or a folder")
     sources = Sources(_old(source, base, base_dir), Folder(source) if base or base_dir else None)
-    report = assemble(map(_read, previews), sources, _asking_aws() if running else None)
+    report = assemble(map(_read, previews), sources, _asking() if running else None)
     if output is not None:
         try:
             output.write_bytes(_document(report, form))
@@ -82,11 +86,11 @@ def command(
     sys.exit(_exit_code(report, fail_on))
 
 
-def _asking_aws() -> Count:
+def _asking() -> Count:
     # boto3 takes longer to import than most reports to make
-    from flowinfra.report.running import running_executions
+    from flowinfra.report.running import running
 
-    return running_executions
+    return running
 
 
 def _read(path: Path) -> Preview:

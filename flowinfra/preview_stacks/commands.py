@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -12,14 +13,17 @@ from typing import Any
 import boto3
 import yaml
 
-from flowinfra.errors import ConfigError, ToolError
+from flowinfra.errors import ClusterError, ConfigError, ToolError
 from flowinfra.model.compiled import Json
 from flowinfra.model.stack import PlatformConfig
 from flowinfra.preview_stacks.leftovers import clear, stop_executions
 from flowinfra.preview_stacks.names import ENCRYPTION, PREVIEW, Mark, Preview, mark_of, settings
+from flowinfra.preview_stacks.workflows import GONE_CLUSTERS, has_templates, stop_workflows, templates
 from flowinfra.program.configuration import NAMESPACE, StackFile, stack_file, stored_stack
 from flowinfra.pulumi_command import pulumi
 from flowinfra.recover import recover
+from flowinfra.report.resources import AIRFLOW_FLOW
+from flowinfra.report.words import count
 
 Tell = Callable[[str], None]
 """Shows a line to whoever waits."""
@@ -66,6 +70,7 @@ def down(preview: Preview, folder: Path, tell: Tell) -> None:
 
     Raises:
         ConfigError: the stack of that name is no preview stack, or one of another name.
+        ClusterError: runs on Argo could not be stopped; nothing was removed.
         ToolError: Pulumi or AWS failed; the same again goes on where it ended.
     """
     root = _project(folder)
@@ -75,8 +80,7 @@ def down(preview: Preview, folder: Path, tell: Tell) -> None:
     if there:
         mark = _recorded(root, preview)
         session = boto3.Session(region_name=mark.region if mark else None)
-        if stopped := stop_executions(_state(root, stack), session, f"preview stack {stack} is removed"):
-            tell(f"Stopped {stopped} running execution{'s' if stopped > 1 else ''}.")
+        _stop_runs(root, stack, session, tell)
         again = "run the same command again; if a deploy was killed before, run `pulumi cancel` first"
         destroy = ("destroy", "--yes", "--skip-preview", "--stack", stack)
         _stream(root, again, *destroy)
@@ -91,6 +95,28 @@ def down(preview: Preview, folder: Path, tell: Tell) -> None:
         file.path.unlink()
         there = True
     tell(f"Preview stack {stack} is removed." if there else f"There is no preview stack {stack}: nothing to remove.")
+
+
+def _stop_runs(root: Path, stack: str, session: boto3.Session, tell: Tell) -> None:
+    """Stop what runs of the stack's flows, and say what cannot be stopped."""
+    resources = _state(root, stack)
+    if stopped := stop_executions(resources, session, f"preview stack {stack} is removed"):
+        tell(f"Stopped {count(stopped, 'running execution')}.")
+    if has_templates(resources):
+        try:
+            # a kubeconfig may be a secret of the stack's
+            if stopped := stop_workflows(templates(_state(root, stack, "--show-secrets")), tell):
+                tell(f"Stopped {count(stopped, 'running workflow')}.")
+        except ClusterError as error:
+            if os.environ.get(GONE_CLUSTERS) != "true":
+                raise
+            tell(f"{str(error).splitlines()[0]}. {GONE_CLUSTERS} is set: it is passed over.")
+    dags = [item["urn"].rpartition("::")[2] for item in resources if item["type"] == AIRFLOW_FLOW]
+    if dags:
+        tell(
+            f"Airflow is not asked: tasks of {', '.join(dags)} that run go on to their end; no further ones start once "
+            "the DAG is gone."
+        )
 
 
 def _project(folder: Path) -> Path:
@@ -166,9 +192,9 @@ def _created(platform: PlatformConfig, of: str, root: Path) -> PlatformConfig:
     return PlatformConfig.model_validate({**platform.model_dump(exclude_unset=True, exclude={"create"}), **made})
 
 
-def _state(root: Path, stack: str) -> list[dict[str, Any]]:
-    """Resources of a stack."""
-    state = json.loads(pulumi(root, "stack", "export", "--stack", stack))
+def _state(root: Path, stack: str, *more: str) -> list[dict[str, Any]]:
+    """Resources of a stack; `more`: words for Pulumi."""
+    state = json.loads(pulumi(root, "stack", "export", "--stack", stack, *more))
     resources: list[dict[str, Any]] = (state.get("deployment") or {}).get("resources") or []
     return resources
 

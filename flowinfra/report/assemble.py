@@ -15,7 +15,7 @@ from flowinfra.report.graph import Graph, merged, unmarked
 from flowinfra.report.preview import Diagnostic, Preview
 from flowinfra.report.resources import ACTIONS, FlowPart, ResourceChange, resource_changes, split
 from flowinfra.report.risk import Count, Risk
-from flowinfra.report.risks import flow_risks, other_risks
+from flowinfra.report.risks import airflow_changes, flow_risks, other_risks
 from flowinfra.report.sources import Sources
 from flowinfra.report.steps import mapping
 from flowinfra.report.words import count
@@ -156,7 +156,7 @@ def assemble(previews: Iterable[Preview], sources: Sources, running: Count | Non
     Args:
         previews: one per stack.
         sources: where versions of source files are looked for.
-        running: counts executions that run; None says nothing of them.
+        running: counts runs that go on; None says nothing of them.
     """
     files = _Files(sources)
     return Report(tuple(_stack(preview, files, running) for preview in previews))
@@ -186,7 +186,7 @@ class _Files:
 
 def _stack(preview: Preview, files: _Files, running: Count | None) -> StackReport:
     parts, others = split(preview)
-    flows = [_flow(part, files, running) for part in parts]
+    flows = [_flow(part, files, running, preview.context) for part in parts]
     told = [flow for flow in flows if flow.kind != "unchanged"]
     return StackReport(
         clean.name(preview.stack),
@@ -195,13 +195,24 @@ def _stack(preview: Preview, files: _Files, running: Count | None) -> StackRepor
         tuple(sorted(told, key=lambda flow: (not flow.risks, KINDS.index(flow.kind), flow.label))),
         tuple(resource_changes(others)),
         tuple(other_risks(others)),
-        tuple(_diagnostics(preview)),
+        (*_diagnostics(preview), *(_not_asked(parts) if running else ())),
         preview.failed,
         len(flows) - len(told),
     )
 
 
-def _flow(part: FlowPart, files: _Files, running: Count | None) -> FlowReport:
+def _not_asked(parts: Iterable[FlowPart]) -> Iterable[Diagnostic]:
+    """What is not known of running flows although it was asked for."""
+    unknown = [clean.name(part.name) for part in parts if airflow_changes(part)]
+    if unknown:
+        yield Diagnostic(
+            "info",
+            f"whether flows on Airflow run now is not known, Airflow is not asked: {', '.join(unknown)}. Tasks that "
+            "run go on as they began; those that start after the deploy are the new DAG's, or none where it leaves",
+        )
+
+
+def _flow(part: FlowPart, files: _Files, running: Count | None, context: str | None) -> FlowReport:
     old, new = part.old, part.new
     delta, graph = Delta(), None
     changes: tuple[Change, ...] = ()
@@ -224,7 +235,7 @@ def _flow(part: FlowPart, files: _Files, running: Count | None) -> FlowReport:
         tuple(map(files.report, delta.files)),
         graph if graph and (new is None or old is None or graph.changes) and graph.nodes else None,
         resources,
-        tuple(flow_risks(part, delta, running)),
+        tuple(flow_risks(part, delta, running, context)),
     )
 
 

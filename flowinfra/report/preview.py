@@ -121,6 +121,8 @@ class Preview:
     project: str
     steps: tuple[Step, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = field(default=())
+    context: str | None = None
+    """`kubernetes:context` of the stack's configuration."""
 
     @property
     def failed(self) -> bool:
@@ -161,7 +163,9 @@ def parse_preview(content: bytes, source: str) -> Preview:
         names = _told(sorted(stack for stack, _ in stacks))
         raise PreviewError(f"{source}: has steps of several stacks ({names}); a preview is of one")
     stack, project = next(iter(stacks), (Path(source).name.removesuffix(".json"), ""))
-    return Preview(source, stack, project, steps, diagnostics)
+    config = document.get("config")
+    context = config.get("kubernetes:context") if isinstance(config, dict) else None
+    return Preview(source, stack, project, steps, diagnostics, _text(context) or None)
 
 
 _HOW = "`pulumi preview --json`"

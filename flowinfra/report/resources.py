@@ -28,6 +28,7 @@ ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 MANAGED_POLICY = "aws:iam/policy:Policy"
 STASH = "pulumi:index:Stash"
 WORKFLOW_TEMPLATE = "kubernetes:argoproj.io/v1alpha1:WorkflowTemplate"
+AIRFLOW_FLOW = "flowinfra:airflow:AirflowFlow"
 
 _NOUNS = {
     STATE_MACHINE: "state machine",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from flowinfra.report.words import Phrase
 
@@ -13,7 +14,7 @@ KINDS = {
     "workflow-template-deleted": "a WorkflowTemplate leaves or is replaced: nothing can start its flow then",
     "data-deleted": "a bucket, table, queue or log group is deleted or replaced, with what it holds",
     "in-use-deleted": "a job definition or datastore object is deleted that running executions may refer to",
-    "executions-running": "executions of a state machine that changes are running at this moment (with `--running`)",
+    "executions-running": "runs of a state machine or WorkflowTemplate that changes go on now (with `--running`)",
     "schedule-removed": "a schedule is removed or turned off",
     "schedule-more-frequent": "a schedule fires more often, or one is turned on",
     "schedule-timezone": "a schedule fires by another timezone's clock",
@@ -37,8 +38,20 @@ KINDS = {
 MOST_RUNNING = 1_000
 """Executions that are counted; AWS lists no more at once."""
 
-Count = Callable[[str], int]
-"""ARN of a state machine → how many of its executions run, at most `MOST_RUNNING`."""
+
+@dataclass(frozen=True)
+class Starter:
+    """What starts a flow's runs, as a preview tells it: untrusted."""
+
+    kind: Literal["state machine", "WorkflowTemplate"]
+    id: str
+    """An ARN, or `namespace/name`."""
+    context: str | None = None
+    """Of the kubeconfig, for what is in Kubernetes; None for its current one."""
+
+
+Count = Callable[[Starter], int]
+"""How many runs go on at this moment, at most `MOST_RUNNING`."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from flowinfra.report import clean
 from flowinfra.report.change import Delta
@@ -24,7 +24,7 @@ from flowinfra.report.resources import (
     is_state_machine,
     noun,
 )
-from flowinfra.report.risk import MOST_RUNNING, Count, Risk
+from flowinfra.report.risk import MOST_RUNNING, Count, Risk, Starter
 from flowinfra.report.roles import role_risks
 from flowinfra.report.steps import in_order, mapping, strings
 from flowinfra.report.words import Span, count, names, phrase
@@ -47,14 +47,21 @@ _HOLD_DATA = {
     "aws:cloudwatch/logGroup:LogGroup": "its logs are lost",
     "aws:secretsmanager/secret:Secret": "its value is lost",
 }
-STEP_FUNCTIONS, ARGO = "step-functions", "argo"
+STEP_FUNCTIONS, ARGO, AIRFLOW = "step-functions", "argo", "airflow"
 _CHANGING = ("update", "delete", "replace")
 _LEAVING = ("delete", "replace", "create-replacement", "delete-replaced", "import-replacement")
 
 
-def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None) -> list[Risk]:
-    """Risks of one flow's change; `running` counts executions, None says nothing of them."""
-    found = [*_running(part.children, running)] if running else []
+def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None, context: str | None = None) -> list[Risk]:
+    """Risks of one flow's change.
+
+    Args:
+        part: the flow.
+        delta: what changes of it.
+        running: counts runs that go on; None says nothing of them.
+        context: of the kubeconfig, where the flow is in Kubernetes.
+    """
+    found = [*_running(part.children, running, context)] if running else []
     found += [
         *_state_machine(part),
         *_workflow_template(part),
@@ -115,15 +122,33 @@ def _workflow_template(part: FlowPart) -> Iterator[Risk]:
             yield Risk("workflow-template-deleted", line)
 
 
-def _running(steps: Iterable[Step], count_running: Count) -> Iterator[Risk]:
-    machines = {step.urn.text: step for step in steps if is_state_machine(step) and step.op in _CHANGING}
-    for step in machines.values():
-        number = count_running(step.old.id) if step.old else 0
+def _running(steps: Iterable[Step], count_running: Count, context: str | None) -> Iterator[Risk]:
+    changing = {step.urn.text: step for step in steps if step.op in _CHANGING}
+    for step in changing.values():
+        machine = is_state_machine(step)
+        if step.old is None or not (machine or step.urn.type == WORKFLOW_TEMPLATE):
+            continue
+        kind: Literal["state machine", "WorkflowTemplate"] = "state machine" if machine else "WorkflowTemplate"
+        number = count_running(Starter(kind, step.old.id, None if machine else context))
         if number:
             least = "at least " if number >= MOST_RUNNING else ""
-            effect = "ended at the next state" if _gone(step) else "to their end by the old definition"
-            line = f"{least}{count(number, 'execution')} running at this moment, {effect}"
-            yield Risk("executions-running", phrase(line))
+            runs, effect = _execution_effect(step) if machine else _workflow_effect(step)
+            yield Risk("executions-running", phrase(f"{least}{count(number, runs)} running at this moment, {effect}"))
+
+
+def _execution_effect(step: Step) -> tuple[str, str]:
+    return "execution", "ended at the next state" if _gone(step) else "to their end by the old definition"
+
+
+def _workflow_effect(step: Step) -> tuple[str, str]:
+    lost = ", but without a service account of the flow's own" if step.op == "delete" else ""
+    return "workflow", f"to their end by the old template{lost}"
+
+
+def airflow_changes(part: FlowPart) -> bool:
+    """Whether a flow on Airflow changes or leaves: nobody is asked whether it has runs."""
+    inputs = part.old or {}
+    return inputs.get("target") == AIRFLOW and part.op in _CHANGING
 
 
 def _why(step: Step) -> list[Span | str]:

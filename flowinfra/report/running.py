@@ -1,4 +1,8 @@
-"""How many executions of a state machine run at this moment: the only question to AWS that a report asks, if it may."""
+"""How many runs of a flow go on at this moment: the only question that a report asks AWS and Kubernetes, if it may.
+
+Which cluster is asked is the user's own word (KUBECONFIG, ~/.kube/config): a preview, which may be anybody's, only says
+which context of it. A kubeconfig can name programs to run, so none is taken from a preview.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,39 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flowinfra.cluster import Cluster
 from flowinfra.errors import ToolError
-from flowinfra.report.risk import MOST_RUNNING
+from flowinfra.report.risk import MOST_RUNNING, Starter
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 _ARN = re.compile(r"arn:aws[a-z-]*:states:([a-z0-9-]+):[0-9]{12}:stateMachine:[A-Za-z0-9_.-]{1,80}")
+_TEMPLATE = re.compile(r"([a-z0-9][a-z0-9-]{0,62})/([a-z0-9][a-z0-9.-]{0,252})")
+
+
+def running(starter: Starter) -> int:
+    """Ask whoever knows; 0 for what is none, or is gone.
+
+    Raises:
+        ToolError: AWS refused.
+        ClusterError: the cluster cannot be asked, or refused.
+    """
+    if starter.kind == "state machine":
+        return running_executions(starter.id)
+    return running_workflows(starter.id, starter.context)
+
+
+def running_workflows(template: str, context: str | None) -> int:
+    """Ask the cluster for running workflows of `namespace/name`; 0 for what is no WorkflowTemplate, or is gone.
+
+    Raises:
+        ClusterError: the cluster cannot be asked, or refused.
+    """
+    match = _TEMPLATE.fullmatch(template)
+    if match is None:
+        return 0
+    return min(MOST_RUNNING, len(_cluster(context).running_workflows(match[1], [match[2]])))
 
 
 def running_executions(arn: str) -> int:
@@ -42,3 +72,8 @@ def running_executions(arn: str) -> int:
 @cache
 def _client(region: str) -> SFNClient:
     return boto3.Session(region_name=region).client("stepfunctions")
+
+
+@cache
+def _cluster(context: str | None) -> Cluster:
+    return Cluster(context=context)

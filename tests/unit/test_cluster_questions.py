@@ -34,8 +34,28 @@ ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
     "/api/v1/namespaces/secret": (403, {"reason": "Forbidden"}),
     "/apis/argoproj.io/v1alpha1/namespaces/secret/workflowtemplates": (403, {"reason": "Forbidden"}),
     "/api/v1/namespaces/broken": (500, {"message": "etcd is gone"}),
+    "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows": (
+        200,
+        {
+            "items": [
+                {"metadata": {"name": name}, "spec": spec, "status": {"phase": phase} if phase else {}}
+                for name, spec, phase in (
+                    ("runs", {"workflowTemplateRef": {"name": "train"}}, "Running"),
+                    ("new", {"workflowTemplateRef": {"name": "train"}}, ""),
+                    ("ended", {"workflowTemplateRef": {"name": "train"}}, "Failed"),
+                    ("other", {"workflowTemplateRef": {"name": "other"}}, "Running"),
+                    ("own", {"templates": []}, "Running"),
+                )
+            ]
+        },
+    ),
+    "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows/runs": (200, {}),
+    "/apis/argoproj.io/v1alpha1/namespaces/secret/workflows": (403, {"message": "no"}),
+    "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows/theirs": (403, {"message": "no"}),
 }
 """Path → status and body; all else is not there."""
+PATCHED: list[tuple[str, Any]] = []
+"""Path and body of each change."""
 
 
 @pytest.fixture
@@ -51,6 +71,11 @@ def server() -> Iterator[str]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def do_PATCH(self) -> None:
+            sent = self.rfile.read(int(self.headers["Content-Length"]))
+            PATCHED.append((self.path, json.loads(sent)))
+            self.do_GET()
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -123,3 +148,22 @@ def test_what_one_may_not_look_at_is_taken_to_be_there(server: str) -> None:
 def test_a_failure_of_the_cluster_is_one_message(server: str) -> None:
     with pytest.raises(ClusterError, match="500"):
         Cluster(server).has_namespace("broken")
+
+
+def test_workflows_of_a_template_that_run(server: str) -> None:
+    cluster = Cluster(server)
+    assert cluster.running_workflows("flows", ["train"]) == ["runs", "new"]
+    assert cluster.running_workflows("no-such", ["train"]) == []
+    with pytest.raises(ClusterError, match="asked for workflows, answers 403"):
+        cluster.running_workflows("secret", ["train"])
+
+
+def test_ending_a_workflow(server: str) -> None:
+    cluster = Cluster(server)
+    PATCHED.clear()
+    cluster.terminate("flows", "runs")
+    cluster.terminate("flows", "gone")
+    path = "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows/runs"
+    assert PATCHED[0] == (path, {"spec": {"shutdown": "Terminate"}})
+    with pytest.raises(ClusterError, match="asked for the end of workflow flows/theirs, answers 403"):
+        cluster.terminate("flows", "theirs")

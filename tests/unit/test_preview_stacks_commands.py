@@ -219,6 +219,31 @@ def test_down_that_fails_leaves_the_stack_for_another_time(place: Place) -> None
     assert place.own()
 
 
+def test_workflows_that_cannot_be_stopped_keep_the_stack(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    place.there("pr-42")
+    place.deployed(name="pr-42", datastore="s3://bkt/mf")
+    kind, metadata = "kubernetes:argoproj.io/v1alpha1:WorkflowTemplate", {"name": "train", "namespace": "flows"}
+    flow = {"type": "flowinfra:airflow:AirflowFlow", "urn": "urn:pulumi:pr-42::shop::AirflowFlow::ScoreFlow"}
+    resources = [{"type": kind, "urn": "urn", "id": "flows/train", "inputs": {"metadata": metadata}}, flow]
+    place.answer("stack export", {"deployment": {"resources": resources}})
+    result = place.run("down", "pr-42")
+    assert result.exit_code == 1
+    assert "the Kubernetes cluster is not known" in result.output
+    assert (
+        "Running workflows of train in namespace 'flows' were not all stopped, and nothing was removed" in result.output
+    )
+    assert place.calls == []
+    # Pulumi's own word for a cluster that is gone
+    monkeypatch.setenv("PULUMI_K8S_DELETE_UNREACHABLE", "true")
+    result = place.run("down", "pr-42")
+    assert "PULUMI_K8S_DELETE_UNREACHABLE is set: it is passed over." in result.output
+    assert "Airflow is not asked: tasks of ScoreFlow that run go on to their end" in result.output
+    assert DESTROY in place.calls
+
+
 def test_only_a_folder_of_its_own_is_emptied(place: Place) -> None:
     place.there("pr-42")
     place.deployed(name="pr-42", datastore="s3://bkt/mf")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from flowinfra.report.assemble import StackReport, assemble
 from flowinfra.report.change import words
 from flowinfra.report.changes import compare
 from flowinfra.report.cron import frequency
+from flowinfra.report.preview import parse_preview
+from flowinfra.report.risk import Starter
+from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
 from tests.unit.report.previews import TRAIN, changed, flow_step, resource, risks, update
 
@@ -95,3 +100,50 @@ def test_words_of_what_changes() -> None:
 )
 def test_how_often_cron_of_argo_and_airflow_fires(cron: str, often: str | None) -> None:
     assert frequency(cron) == often
+
+
+def with_runs(number: int, *steps: dict[str, Any]) -> tuple[StackReport, list[Starter]]:
+    """A report with a count of what runs, and what was asked for."""
+    asked: list[Starter] = []
+
+    def running(starter: Starter) -> int:
+        asked.append(starter)
+        return number
+
+    document = {"config": {"kubernetes:context": "prod"}, "steps": list(steps)}
+    report = assemble([parse_preview(json.dumps(document).encode(), "prod.json")], Sources(), running)
+    return report.stacks[0], asked
+
+
+@pytest.mark.parametrize(
+    ("op", "number", "lines"),
+    [
+        ("update", 2, ["2 workflows running at this moment, to their end by the old template"]),
+        (
+            "delete",
+            1,
+            [
+                "1 workflow running at this moment, to their end by the old template, "
+                "but without a service account of the flow's own"
+            ],
+        ),
+        ("update", 0, []),
+    ],
+)
+def test_running_workflows(op: str, number: int, lines: list[str]) -> None:
+    step = resource(op, TEMPLATE, "TrainFlow-workflow-template", {}, None if op == "delete" else {})
+    step["oldState"]["id"] = "flows/train"
+    found, asked = with_runs(number, update({"steps.a.memory": 1}, ARGO), step)
+    assert [plain(risk.line) for _, risk in found.all_risks if risk.kind == "executions-running"] == lines
+    assert asked == [Starter("WorkflowTemplate", "flows/train", "prod")]
+
+
+def test_airflow_is_not_asked_and_the_report_says_so() -> None:
+    airflow = changed(ARGO, {"target": "airflow"})
+    found, asked = with_runs(1, update({"steps.a.memory": 1}, airflow), flow_step("create", new=airflow, name="Other"))
+    assert asked == []
+    assert [each.message for each in found.diagnostics] == [
+        "whether flows on Airflow run now is not known, Airflow is not asked: TrainFlow. Tasks that run go on as they "
+        "began; those that start after the deploy are the new DAG's, or none where it leaves"
+    ]
+    assert not found.failed

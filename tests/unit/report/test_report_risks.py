@@ -8,7 +8,7 @@ import pytest
 
 from flowinfra.report.assemble import assemble
 from flowinfra.report.preview import parse_preview
-from flowinfra.report.risk import KINDS
+from flowinfra.report.risk import KINDS, Starter
 from flowinfra.report.risks import DEFINITION_CHARACTERS
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
@@ -231,13 +231,13 @@ def test_running_executions_where_somebody_counts_them(op: str, number: int, lin
     step = resource(op, MACHINE, "m", {"name": "TrainFlow"}, None if op == "delete" else {"name": "TrainFlow"})
     step["oldState"]["id"] = MACHINE_ARN
     document = json.dumps({"steps": [update({"steps.a.memory": 1}), step]}).encode()
-    asked: list[str] = []
+    asked: list[Starter] = []
 
-    def running(arn: str) -> int:
-        asked.append(arn)
+    def running(starter: Starter) -> int:
+        asked.append(starter)
         return number
 
     (found,) = assemble([parse_preview(document, "staging.json")], Sources(), running).stacks
     told = [plain(risk.line) for _, risk in found.all_risks if risk.kind == "executions-running"]
     assert told == ([line] if line else [])
-    assert asked == ([] if op == "same" else [MACHINE_ARN])
+    assert asked == ([] if op == "same" else [Starter("state machine", MACHINE_ARN)])

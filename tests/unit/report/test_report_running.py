@@ -1,4 +1,4 @@
-"""Counting running executions: what AWS is asked, and what is not believed."""
+"""Counting running executions and workflows: what AWS and Kubernetes are asked, and what is not believed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from botocore.stub import Stubber
 
 from flowinfra.errors import ToolError
 from flowinfra.report import running
-from flowinfra.report.running import running_executions
+from flowinfra.report.risk import Starter
+from flowinfra.report.running import running_executions, running_workflows
 
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:TrainFlow"
 ASKED = {"stateMachineArn": ARN, "statusFilter": "RUNNING", "maxResults": 1_000}
@@ -51,3 +52,32 @@ def test_a_refusal_is_one_message(states: Stubber) -> None:
 )
 def test_what_is_no_state_machine_is_not_asked_for(states: Stubber, text: str) -> None:
     assert running_executions(text) == 0
+
+
+class Argo:
+    """A cluster with one running workflow of each template."""
+
+    def __init__(self, asked: list[tuple[str | None, str, list[str]]], context: str | None) -> None:
+        self.asked, self.context = asked, context
+
+    def running_workflows(self, namespace: str, templates: list[str]) -> list[str]:
+        self.asked.append((self.context, namespace, templates))
+        return [f"{name}-x" for name in templates]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str, list[str]]]:
+    found: list[tuple[str | None, str, list[str]]] = []
+    monkeypatch.setattr(running, "_cluster", lambda context: Argo(found, context))
+    return found
+
+
+def test_workflows_in_the_context_of_the_stack(asked: list[Any]) -> None:
+    assert running.running(Starter("WorkflowTemplate", "flows/train", "prod")) == 1
+    assert asked == [("prod", "flows", ["train"])]
+
+
+@pytest.mark.parametrize("text", ["", "x", "[known after up]", "../secrets/x", "flows/train\n", "flows/../x", "a/b/c"])
+def test_what_is_no_template_is_not_asked_for(asked: list[Any], text: str) -> None:
+    assert running_workflows(text, None) == 0
+    assert asked == []
