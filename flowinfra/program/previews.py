@@ -25,12 +25,15 @@ def _own(flow: FlowConfig, preview: PreviewConfig) -> dict[str, object]:
 
     Which flows are @project flows is known by what the other stack says: they need `branch` or `production`.
     """
+    prefixed = flow.target == "step-functions"
+    # the stack's own defaults have a prefix, which other targets refuse
+    own: dict[str, object] = {} if prefixed else {"name_prefix": None}
     if flow.branch or flow.production:
-        return {"branch": preview.branch, "production": False}
-    if flow.target == "step-functions":
-        return {}  # the stack's name_prefix does it
+        return {**own, "branch": preview.branch, "production": False}
+    if prefixed:
+        return own
     name = flow.name or re.sub(r"[^a-z0-9]+", "-", PurePosixPath(flow.flow).stem.lower()).strip("-")
-    return {"name": f"{preview.branch.replace('_', '-')}-{name}"}
+    return {**own, "name": f"{preview.branch.replace('_', '-')}-{name}"}
 
 
 def refuse_production(stack: StackConfig, flows: Mapping[str, CompiledFlow]) -> None:
