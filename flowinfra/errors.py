@@ -73,5 +73,7 @@ class Problems(FlowInfraError):  # noqa: N818  (reads as what it is: all problem
     """Several errors, shown together so that a user mends them in one go."""
 
     def __init__(self, errors: Iterable[Exception]) -> None:
-        self.errors = list(errors)
+        self.errors: list[Exception] = []
+        for error in errors:
+            self.errors += error.errors if isinstance(error, Problems) else [error]
         super().__init__("\n".join(f"- {error}" for error in self.errors))

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from flowinfra.compiler.request import CompileRequest
-from flowinfra.errors import CompileError, LockError, UnsupportedMetaflowError
+from flowinfra.errors import CompileError, FlowInfraError, LockError, Problems, UnsupportedMetaflowError
 from flowinfra.model.lock import redact
 
 _HERMETIC = {
@@ -20,8 +20,8 @@ _HERMETIC = {
 }
 
 
-def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) -> CompileError:
-    """The error to raise for a failed child."""
+def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) -> FlowInfraError:
+    """The error to raise for a failed child; `Problems` where it found several."""
     kind, message, label = error["kind"], error["message"], request.label
     if kind in ("seam", "unknown-call"):
         what = "lacks" if kind == "seam" else "makes a call that flowinfra does not know:"
@@ -44,6 +44,11 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return CompileError(f"{label}: {message}; keep one flow per file")
     if kind in _HERMETIC:
         return CompileError(f"{label}: when its module was imported, {message}. {_HERMETIC[kind]}")
+    if kind == "unsupported":
+        parts = [
+            CompileError(f"{_place(request, one)}: {one['subject']}: {one['words']}") for one in json.loads(message)
+        ]
+        return parts[0] if len(parts) == 1 else Problems(parts)
     if kind in _DETAILED:
         return CompileError(f"{label}: {_DETAILED[kind](json.loads(message))}")
     if kind == "metaflow-exit":
@@ -68,7 +73,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
             f"and lock the packages once with `flowinfra lock {label}`"
         )
     if kind == "metaflow":
-        return CompileError(f"{where}: {error['headline']}: {_clean(message)}")
+        return CompileError(f"{where}: {_subject(error)}{error['headline']}: {_clean(message)}")
     if kind == "syntax":
         return CompileError(f"{where}: syntax error: {message}")
     return CompileError(f"{where}: {message}")
@@ -87,6 +92,14 @@ def _place(request: CompileRequest, error: Mapping[str, Any]) -> str:
     if place == str(request.flow.resolve()):
         place = request.label
     return f"{place}:{error['line']}" if error.get("line") else str(place)
+
+
+def _subject(error: Mapping[str, Any]) -> str:
+    """`step NAME: ` where Metaflow's words do not name it."""
+    subject = error["subject"]
+    if subject is None or re.search(rf"\b{re.escape(subject.split()[-1])}\b", error["message"]):
+        return ""
+    return f"{subject}: "
 
 
 def _unknown(kind: str, detail: Mapping[str, Any]) -> str:

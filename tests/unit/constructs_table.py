@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from flowinfra.compiler.request import TARGETS
 from tests.unit.constructs import CONSTRUCTS, FLOWS, TESTS, Construct
@@ -50,7 +51,7 @@ def _cell(construct: Construct, target: str, errors: list[str]) -> str:
         return "-"
     numbers = []
     for line in lines:
-        error = line.removeprefix("- ").removeprefix("<flow>: ").replace("*", r"\*")
+        error = re.sub(r"^(- )?<flow>(:[0-9]+)?: ", "", line).replace("*", r"\*")
         if error not in errors:
             errors.append(error)
         numbers.append(str(errors.index(error) + 1))

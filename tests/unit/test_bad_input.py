@@ -183,7 +183,7 @@ FLOWS_TO_REFUSE = [
     ),
     Bad(
         "time limit below a minute",
-        r"<flow>: .*60 seconds.*",
+        r"<flow>:\d+: .*60 seconds.*",
         source(body=STEPS.replace("@step", "@timeout(seconds=5)\n    @step", 1)),
     ),
     Bad(
@@ -429,7 +429,7 @@ def test_error_of_a_deploy_time_function_names_its_line(tmp_path: Path) -> None:
             {"steps": {"decorated": {"timeout": 601}}},
             r"<flow>: steps\.decorated\.timeout: 601 s is longer than the step's own @timeout of 600 s, .*",
         ),
-        ({"schedule": "every day", "steps": {"plain": {"timeout": 5}}}, r"<flow>: .*60 seconds.*"),
+        ({"schedule": "every day", "steps": {"plain": {"timeout": 5}}}, r"<flow>:\d+: .*60 seconds.*"),
         ({"package_include": ["*.missing"]}, r"<flow>: package\.include: '\*\.missing' matches no file .*"),
         ({"branch": "it's"}, r"<flow>: branch: .*"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
+from . import places
 from .refusal import Refusal
 from .watch import OWN_FOLDER, of_the_user
 
@@ -16,12 +17,12 @@ def failure(error: BaseException) -> dict[str, Any]:
     from metaflow.exception import MetaflowException
 
     if isinstance(error, MetaflowException):
+        given = {"subject": None, "file": error.source_file, "line": error.line_no}
         return {
             "kind": "metaflow",
             "headline": error.headline,
             "message": str(error.message),
-            "line": error.line_no,
-            "file": error.source_file,
+            **(given if error.line_no else _place(error)),
         }
     if isinstance(error, SyntaxError):
         return {
@@ -39,3 +40,28 @@ def failure(error: BaseException) -> dict[str, Any]:
         "file": last and last.filename,
         "line": last and last.lineno,
     }
+
+
+def _place(error: BaseException) -> dict[str, Any]:
+    """What of the flow Metaflow complains about where it gives no line: step or decorator, and its line.
+
+    A decorator refuses attributes when the flow's module is imported, which the user's own line shows, or when it
+    meets the flow, in a hook that is given the flow, its graph and, for a step's decorator, the step's name.
+    """
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        code = frame.f_code
+        if code.co_filename.startswith(OWN_FOLDER):
+            break
+        if of_the_user(code.co_filename):
+            subject = places.decorated(code.co_filename, line)
+            return {"subject": subject, "file": code.co_filename, "line": line}
+        arguments: list[Any] = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]]
+        if code.co_name == "step_init":
+            _, _, graph, step, *_ = arguments
+            return {"subject": f"step {step}", **places.of_step(graph[step])}
+        if code.co_name == "flow_init":
+            decorator, flow, *_ = arguments
+            name, flow_class = decorator.name, flow if isinstance(flow, type) else type(flow)
+            subject = f"@{name} of {flow_class.__name__}"
+            return {"subject": subject, **places.of_flow_decorator(flow_class, name)}
+    return {"subject": None, **places.NOWHERE}
