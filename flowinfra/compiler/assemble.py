@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import airflow, argo, step_functions
-from flowinfra.compiler.package import Package, Selection, compress, repack
+from flowinfra.compiler.package import Package, Selection, compress, pack
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording
 from flowinfra.compiler.request import CompileRequest, recorded_shape
 from flowinfra.compiler.request import given as given_placeholders
@@ -110,7 +110,7 @@ def assemble(
 
     for entry in recorded:
         if entry.key in reading.package_keys:
-            package = repack(entry.body, selection, python, git)
+            package = pack(entry.body, selection, python, git)
             keep(entry, package.content, "package")
         elif entry.key not in reading.commands and entry.key not in reading.held:
             keep(entry, gzip.decompress(entry.body), "include-file")

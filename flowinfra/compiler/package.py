@@ -1,12 +1,13 @@
 """The code package, made reproducible: same files → same digest, on any machine, for any user.
 
 Metaflow's own package depends on who packs it, where and when: member order, modes, owners, and an INFO file with user,
-git state and the interpreter's build. Here it is packed again with sorted members, fixed metadata and an INFO of what a
-task reads. The digest is that of the uncompressed archive, because compressors differ between machines.
+git state and the interpreter's build. Here it is packed with sorted members, fixed metadata and an INFO of what a task
+reads. The digest is that of the uncompressed archive, because compressors differ between machines.
 """
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from flowinfra.compiler.driver.members import HEAD
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import SourceFile
 
@@ -69,22 +71,16 @@ class Selection:
     flow_file: str
 
 
-def repack(archive: bytes, selection: Selection, python: str, git: Mapping[str, str]) -> Package:
-    """Pack Metaflow's archive again, reproducibly.
+def pack(listed: bytes, selection: Selection, python: str, git: Mapping[str, str]) -> Package:
+    """Pack what Metaflow would, reproducibly.
 
     Args:
-        archive: the .tgz that Metaflow made.
+        listed: the members, as `driver.members` lists them.
         selection: what to leave out and to add.
         python: minor version of the interpreter, for INFO.
         git: provenance to put into INFO; empty for none.
     """
-    members: dict[str, tuple[bytes, bool]] = {}
-    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(archive))) as packed:
-        for member in packed:
-            if member.isfile():
-                file = packed.extractfile(member)
-                assert file is not None
-                members[member.name] = (file.read(), bool(member.mode & 0o100))
+    members = {entry["name"]: (_content(entry), entry["executable"]) for entry in json.loads(listed[len(HEAD) :])}
     members = {**_added(selection, members), **members}
     members = {name: entry for name, entry in members.items() if not _excluded(name, selection)}
     info = next((name for name in (".mf_meta/INFO", "INFO") if name in members), None)
@@ -110,6 +106,10 @@ def repack(archive: bytes, selection: Selection, python: str, git: Mapping[str, 
 def compress(content: bytes) -> bytes:
     """Gzip without a time stamp, at Metaflow's own level: a higher one takes twice as long for 11% less."""
     return gzip.compress(content, compresslevel=3, mtime=0)
+
+
+def _content(entry: Mapping[str, str]) -> bytes:
+    return Path(entry["path"]).read_bytes() if "path" in entry else base64.b64decode(entry["content"])
 
 
 def _info(body: bytes, python: str, git: Mapping[str, str]) -> bytes:

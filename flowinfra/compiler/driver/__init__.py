@@ -9,6 +9,7 @@ recording.py      what is recorded, and the AWS clients that record it
 target_*.py       per target: where the command is, and what an empty account or cluster answers it
 stand_in_*.py     what Metaflow gets in place of packages that only reach a cloud
 datastore_*.py    per datastore but S3: what stands in for its packages
+members.py        a code package by its members
 environments.py   @conda and @pypi: the locked environments, and solving them
 overrides.py      an environment's own parameters, schedule and step settings
 checks.py         what is refused although Metaflow takes it

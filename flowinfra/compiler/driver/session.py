@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import json
 import sys
-import tarfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,6 +14,7 @@ from . import stand_in_boto3, stand_in_requests
 from .checks import refuse_personal_branch, refuse_second_flow, refuse_what_the_flow_has_not
 from .describe import describe_flow, describe_trigger
 from .internals import internals, is_include
+from .members import Tarfile
 from .output import Output
 from .overrides import apply_overrides
 from .recording import MARK, AbsentError, Client, Recording, datastore_answers
@@ -97,7 +97,7 @@ class Session:
 
         internals("metaflow.plugins.aws.aws_client").cached_provider_class = Provider
 
-        internals("metaflow.packaging_sys.tar_backend").tarfile = Stored()
+        internals("metaflow.packaging_sys.tar_backend").tarfile = Tarfile()
 
         original_init = flow_spec.__init__
 
@@ -181,17 +181,6 @@ class Session:
             lambda line: print(line, file=captured),
         )
         self.environments.install()
-
-
-class Stored:
-    """The module tarfile, but what it would compress it stores: a code package is packed again by the parent."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(tarfile, name)
-
-    @staticmethod
-    def open(*args: Any, **kwargs: Any) -> Any:
-        return tarfile.open(*args, **{**kwargs, "compresslevel": 0} if "compresslevel" in kwargs else kwargs)
 
 
 def stand_in(modules: dict[str, Any]) -> None:
