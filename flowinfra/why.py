@@ -49,6 +49,7 @@ _OPTIONS = (
     "compute",
     "partition",
     "metadata",
+    "datastore_type",
     "environment",
     "packaging",
     "batch_tags",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
     from flowinfra.components.argo.flow import ArgoFlow, ArgoFlowArgs
     from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
+    from flowinfra.components.place import AzureStorage
     from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
     from flowinfra.components.step_functions.flow import StepFunctionsFlow, StepFunctionsFlowArgs
 
@@ -23,6 +24,7 @@ _HOMES = {
     "ArgoEvents": "argo.platform",
     "ArgoFlow": "argo.flow",
     "ArgoFlowArgs": "argo.flow",
+    "AzureStorage": "place",
     "DagBucket": "airflow.platform",
     "DagConfigMaps": "airflow.platform",
     "DagFolder": "airflow.platform",
@@ -41,6 +43,7 @@ __all__ = [
     "ArgoEvents",
     "ArgoFlow",
     "ArgoFlowArgs",
+    "AzureStorage",
     "DagBucket",
     "DagConfigMaps",
     "DagFolder",

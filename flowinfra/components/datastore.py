@@ -1,8 +1,9 @@
-"""What a flow's tasks read from the datastore, as objects of S3, whatever runs the flow."""
+"""What a flow's tasks read from the datastore, as objects of the cloud that it is in, whatever runs the flow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import pulumi
@@ -10,41 +11,31 @@ import pulumi_aws as aws
 
 from flowinfra.compiler import blob_path
 from flowinfra.components.inputs import SHORT
+from flowinfra.components.names import OWN_TAGS
+from flowinfra.components.store import Store
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject
+from flowinfra.model.datastores import DATASTORES
 
 Tags = Callable[[str], Mapping[str, str]]
 """Kind of object → its tags."""
 
+_BYTES = "application/octet-stream"
+
 
 def files(
-    name: str,
-    compiled: CompiledFlow,
-    bucket: pulumi.Input[str],
-    prefix: str,
-    tags: Tags,
-    opts: pulumi.ResourceOptions,
+    name: str, compiled: CompiledFlow, store: Store, tags: Tags, opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
     """Code package and files that the tasks read. They stay when they leave the program: runs may still read them.
 
     Args:
         name: the component's.
         compiled: the flow.
-        bucket: of the datastore.
-        prefix: of the datastore in the bucket.
+        store: where they are made.
         tags: `gc` finds the objects by them.
         opts: of a child of the component.
     """
     return [
-        aws.s3.BucketObjectv2(
-            object_name(name, digest, entry),
-            key=f"{prefix}/{entry.key}",
-            source=pulumi.FileAsset(str(blob_path(entry.sha256))),
-            # a key is its content: the path of the local file is no difference
-            opts=pulumi.ResourceOptions.merge(
-                opts, pulumi.ResourceOptions(ignore_changes=["source"], retain_on_delete=True)
-            ),
-            **object_arguments(entry, bucket, tags),
-        )
+        _file(object_name(name, digest, entry), entry, store, tags, opts)
         for digest, entry in compiled.objects.items()
         if entry.text is None
     ]
@@ -56,7 +47,7 @@ def object_name(name: str, digest: str, entry: DatastoreObject) -> str:
 
 
 def object_arguments(entry: DatastoreObject, bucket: pulumi.Input[str], tags: Tags) -> dict[str, Any]:
-    """Arguments that all objects have."""
+    """Arguments that all objects in S3 have."""
     return {
         "bucket": bucket,
         "metadata": entry.metadata or None,
@@ -64,3 +55,116 @@ def object_arguments(entry: DatastoreObject, bucket: pulumi.Input[str], tags: Ta
         "checksum_algorithm": "SHA256",
         "tags": tags(entry.kind),
     }
+
+
+def text(
+    name: str,
+    key: str,
+    content: pulumi.Output[str],
+    store: Store,
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    """A text that goes when it leaves the program.
+
+    Args:
+        name: in Pulumi.
+        key: below the datastore's root.
+        content: the text.
+        store: where it is made.
+        tags: of the object.
+        opts: of a child of the component.
+    """
+    path = f"{store.prefix}/{key}"
+    if store.datastore == "s3":
+        return aws.s3.BucketObjectv2(name, bucket=store.bucket, key=path, content=content, tags=tags, opts=opts)
+    # a replacement has the same name: what is deleted after it was made would be itself
+    own = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True))
+    return _MAKERS[store.datastore](name, store, path, content.apply(pulumi.StringAsset), {}, tags, own)
+
+
+def _file(name: str, entry: DatastoreObject, store: Store, tags: Tags, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    source = pulumi.FileAsset(str(blob_path(entry.sha256)))
+    # a key is its content: the path of the local file, and how it was compressed, are no difference
+    kept = pulumi.ResourceOptions.merge(
+        opts,
+        pulumi.ResourceOptions(
+            ignore_changes=["source", *(["detectMd5hash"] if store.datastore == "gs" else [])], retain_on_delete=True
+        ),
+    )
+    if store.datastore == "s3":
+        return aws.s3.BucketObjectv2(
+            name,
+            key=f"{store.prefix}/{entry.key}",
+            source=source,
+            opts=kept,
+            **object_arguments(entry, store.bucket, tags),
+        )
+    return _MAKERS[store.datastore](name, store, _path(entry, store), source, entry.metadata, tags(entry.kind), kept)
+
+
+def _path(entry: DatastoreObject, store: Store) -> pulumi.Input[str]:
+    """Where the object is in the bucket; not known in a preview if it is that of a bucket that is being created."""
+    datastore = DATASTORES[store.datastore]
+    if not datastore.repeats_bucket:
+        return f"{store.prefix}/{entry.key}"
+    if isinstance(store.bucket, str):
+        return f"{datastore.folder(store.bucket, store.prefix, entry.kind)}/{entry.key}"
+    bucket = pulumi.Output.all(store.bucket)
+    return bucket.apply(lambda known: f"{datastore.folder(known[0], store.prefix, entry.kind)}/{entry.key}")
+
+
+def _google(
+    name: str,
+    store: Store,
+    path: pulumi.Input[str],
+    source: pulumi.Input[pulumi.Asset],
+    metadata: Mapping[str, str],
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    storage: Any = import_module("pulumi_gcp.storage")
+    made: pulumi.Resource = storage.BucketObject(
+        name,
+        bucket=store.bucket,
+        name=path,
+        source=source,
+        content_type=_BYTES,
+        metadata={**_own(tags, "-"), **metadata},
+        opts=opts,
+    )
+    return made
+
+
+def _azure(
+    name: str,
+    store: Store,
+    path: pulumi.Input[str],
+    source: pulumi.Input[pulumi.Asset],
+    metadata: Mapping[str, str],
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Resource:
+    storage: Any = import_module("pulumi_azure_native.storage")
+    assert store.azure is not None
+    made: pulumi.Resource = storage.Blob(
+        name,
+        resource_group_name=store.azure.resource_group,
+        account_name=store.azure.storage_account,
+        container_name=store.bucket,
+        blob_name=path,
+        type=storage.BlobType.BLOCK,
+        source=source,
+        content_type=_BYTES,
+        metadata={**_own(tags, "_"), **metadata},
+        opts=opts,
+    )
+    return made
+
+
+_MAKERS: Mapping[str, Callable[..., pulumi.Resource]] = {"gs": _google, "azure": _azure}
+
+
+def _own(tags: Mapping[str, str], joint: str) -> dict[str, str]:
+    """Our tags as metadata, whose keys take no colon; the user's are those of AWS."""
+    return {key.replace(":", joint): value for key, value in tags.items() if key in OWN_TAGS}

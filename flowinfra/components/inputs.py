@@ -126,6 +126,7 @@ def _options(compiled: CompiledFlow) -> dict[str, Any]:
         "compute": shape.compute if compiled.target == "step-functions" else None,
         "partition": None if shape.partition == "aws" else shape.partition,
         "metadata": None if shape.metadata == "local" else shape.metadata,
+        "datastore_type": None if shape.datastore == "s3" else shape.datastore,
         "environment": None if shape.environment == "local" else shape.environment,
         "packaging": {name: value for name, value in packaging.items() if _told(value)},
         "batch_tags": shape.batch_tags,

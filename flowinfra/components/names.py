@@ -17,6 +17,8 @@ KIND_TAG = "flowinfra:kind"
 """On datastore objects: package, include-file, command or environment."""
 TARGET_TAG = "flowinfra:target"
 """On datastore objects of a flow whose references are not in AWS (`argo`): `gc` asks the cluster."""
+OWN_TAGS = (PROJECT_TAG, STACK_TAG, FLOW_TAG, KIND_TAG, TARGET_TAG)
+"""Those that datastore objects have outside of AWS, too, as metadata."""
 
 VERSION_RECORD = "-version"
 """Ends the name, in Pulumi, of what keeps the commit and person that brought a flow's version."""

@@ -25,6 +25,7 @@ class PlatformShape:
     name_prefix: str | None = None
     events: bool = False
     """Argo Events is there."""
+    datastore: str = "s3"
 
 
 def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> CompileRequest:
@@ -53,6 +54,7 @@ def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
         compute=platform.compute,
         partition=platform.partition,
         metadata=platform.metadata,
+        datastore=platform.datastore,
         name_prefix=flow.name_prefix or platform.name_prefix,
         environment=flow.environment,
         image=flow.image,
@@ -99,7 +101,7 @@ def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
 def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformShape, who: str) -> list[ConfigError]:
     """Where a flow that is compiled already is not what the stack asks for: it cannot be changed any more."""
     wanted, have = requested_shape(flow, platform), compiled.shape
-    always = {"compute", "partition", "metadata", "name_prefix", "events"}
+    always = {"compute", "partition", "metadata", "name_prefix", "events", "datastore"}
     skipped = {"python", "configs", "env"}
     problems = []
     for name, field in Shape.model_fields.items():

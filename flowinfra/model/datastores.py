@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -50,3 +50,13 @@ DATASTORES: Mapping[str, Datastore] = {
 
 BLOB_ENDPOINT = "METAFLOW_AZURE_STORAGE_BLOB_SERVICE_ENDPOINT"
 """Metaflow's setting for the address of the storage account, which only Azure has."""
+
+
+def datastore_problems(datastore: str, has_account: bool) -> Iterator[str]:
+    """What is wrong with a platform's datastore, beginning with the key; `has_account`: `azure` is given."""
+    if datastore not in DATASTORES:
+        yield f"datastore: found {datastore!r}, allowed: {', '.join(DATASTORES)}; tasks reach no other"
+    elif datastore == "azure" and not has_account:
+        yield "azure: is missing; the datastore 'azure' needs storage_account and resource_group of its container"
+    elif datastore != "azure" and has_account:
+        yield f"azure: is given, but the datastore is {datastore!r}; leave it out, or say `datastore: azure`"

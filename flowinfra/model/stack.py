@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
+from flowinfra.model.datastores import datastore_problems
 from flowinfra.model.secrets import HIDDEN, REFERENCE, REFERENCE_WORDS, REFUSED, looks_secret, secrets_in, shown
 
 
@@ -292,15 +293,30 @@ class AirflowConfig(Config):
     """Where Airflow takes its DAG files from."""
 
 
+class AzureConfig(Config):
+    """The storage account of a datastore in Azure."""
+
+    storage_account: str = Field(pattern=r"^[a-z0-9]{3,24}$")
+    """Its name."""
+    resource_group: str = Field(pattern=r"^[\w.()-]{1,90}$")
+    """Of the account: the provider reads the account's key there, to make blobs."""
+    blob_endpoint: str | None = Field(default=None, pattern=r"^https?://")
+    """As tasks reach the account; none: `https://<storage_account>.blob.core.windows.net`."""
+
+
 class PlatformConfig(Config):
     """Where the flows of a stack run: infrastructure that is there already, or `create`."""
 
     create: CreatePlatform | None = None
     """Make a small platform of the stack's own, in place of bucket, queue and table."""
+    datastore: Literal["s3", "gs", "azure"] = "s3"
+    """Metaflow's datastore: S3, or for flows on Argo and Airflow Google Cloud Storage or Azure Blob Storage."""
     bucket: str | None = None
-    """Of the datastore."""
+    """Of the datastore; in Azure a container."""
     prefix: str = "metaflow"
     """Of the datastore in the bucket."""
+    azure: AzureConfig | None = None
+    """The storage account, where the datastore is `azure`."""
     queue: str | None = None
     """Batch job queue, name or ARN."""
     table: str | None = None
@@ -446,16 +462,18 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
         elsewhere = platform.kubernetes is not None or platform.airflow is not None or other_targets
         for key in ("bucket",) if elsewhere else ("bucket", "queue"):
             if getattr(platform, key) is None:
-                yield (
-                    f"platform.{key}: is missing; give the {key} that is there already, "
-                    "or `create: {}` for a platform of the stack's own"
-                )
+                create = ", or `create: {}` for a platform of the stack's own" if platform.datastore == "s3" else ""
+                yield f"platform.{key}: is missing; give the {key} that is there already{create}"
     else:
         for key in ("bucket", "queue", "table"):
             if getattr(platform, key) is not None:
                 yield f"platform.{key}: found {getattr(platform, key)!r}, but `create` makes one; give one of both"
         if platform.create.compute == "EC2" and not platform.create.instance_profile:
             yield "platform.create.instance_profile: is missing; EC2 compute needs the ARN of an instance profile"
+    if platform.create is not None and platform.datastore != "s3":
+        yield f"platform.datastore: found {platform.datastore!r}, but `create` makes a bucket of S3; give one of both"
+    for problem in datastore_problems(platform.datastore, platform.azure is not None):
+        yield f"platform.{problem}"
     if platform.airflow is not None:
         given = sorted(platform.airflow.dags.model_dump(exclude_none=True))
         if len(given) != 1:

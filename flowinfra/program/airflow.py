@@ -11,6 +11,7 @@ from flowinfra.components.airflow.outputs import metaflow_config
 from flowinfra.components.airflow.plan import same_name_problems
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.components.airflow.prepare import planned
+from flowinfra.components.place import azure_storage
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
@@ -70,6 +71,8 @@ def airflow_platform(stack: StackConfig, created: PlatformSettings | None) -> Ai
         namespace=airflow.namespace,
         dags=_dags(airflow.dags),
         prefix=platform.prefix,
+        datastore=platform.datastore,
+        azure=azure_storage(platform),
         service_account=airflow.service_account,
         service_url=platform.service_url,
     )

@@ -11,6 +11,7 @@ from flowinfra.components.argo.outputs import metaflow_config
 from flowinfra.components.argo.plan import same_name_problems
 from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
 from flowinfra.components.argo.prepare import planned
+from flowinfra.components.place import azure_storage
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
@@ -72,6 +73,8 @@ def kubernetes_platform(stack: StackConfig, created: PlatformSettings | None) ->
         bucket=datastore_bucket(stack, created),
         namespace=kubernetes.namespace,
         prefix=platform.prefix,
+        datastore=platform.datastore,
+        azure=azure_storage(platform),
         service_account=kubernetes.service_account,
         pod_role=kubernetes.pod_role,
         image_pull_secrets=tuple(kubernetes.image_pull_secrets),

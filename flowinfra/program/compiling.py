@@ -28,17 +28,19 @@ def platform_shape(stack: StackConfig, target: str) -> PlatformShape:
     """What of the platform changes what Metaflow produces for a target."""
     platform = stack.platform
     if target == "airflow":
-        return PlatformShape(metadata="service" if platform.service_url else "local")
+        return PlatformShape(metadata="service" if platform.service_url else "local", datastore=platform.datastore)
     if target == "argo":
         kubernetes = platform.kubernetes
         return PlatformShape(
             metadata="service" if platform.service_url else "local",
+            datastore=platform.datastore,
             events=kubernetes is not None and kubernetes.events is not None,
         )
     return PlatformShape(
         compute=platform.create.compute if platform.create else platform.compute,
         partition=platform.partition,
         metadata="service" if platform.service_url else "local",
+        datastore=platform.datastore,
         name_prefix=stack.name_prefix,
     )
 

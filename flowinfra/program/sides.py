@@ -11,6 +11,7 @@ from typing import Any
 from flowinfra.compiler import read_compiled
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.options import is_bundle
+from flowinfra.components.place import Place, azure_storage
 from flowinfra.deployed import flows_in_state
 from flowinfra.errors import ConfigError
 from flowinfra.mirror import PLATFORM, Comparison, Declared, Flow, Side, compare_stacks
@@ -33,7 +34,9 @@ _DEPTHS = {
 _NAMES = ("flow", "name", "digest")
 """Keys that say which flow an entry is for."""
 _TOLD_BY_FLOWS = {
+    "azure",
     "bucket",
+    "datastore",
     "prefix",
     "queue",
     "table",
@@ -160,7 +163,9 @@ def _configured_flow(
 ) -> Flow:
     made = MADE if platform.create else None
     bound: dict[str, Json] = {
-        "datastore": f"s3://{platform.bucket or made}/{platform.prefix}",
+        "datastore": Place(
+            str(platform.bucket or made), platform.prefix, platform.datastore, azure_storage(platform)
+        ).address,
         "service_url": platform.service_url,
         "aws_tags": config.aws_tags,
     }

@@ -21,7 +21,12 @@ ACTIONS: tuple[Action, ...] = ("deleted", "replaced", "retained", "created", "up
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
 CLOUD_CONTROL = "aws:cloudcontrol/resource:Resource"
 JOB_DEFINITION = "aws:batch/jobDefinition:JobDefinition"
-DATASTORE_OBJECTS = ("aws:s3/bucketObjectv2:BucketObjectv2", "aws:s3/bucketObject:BucketObject")
+DATASTORE_OBJECTS = (
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:s3/bucketObject:BucketObject",
+    "gcp:storage/bucketObject:BucketObject",
+    "azure-native:storage:Blob",
+)
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"

@@ -80,7 +80,7 @@ class AirflowFlow(pulumi.ComponentResource):
         super().__init__("flowinfra:airflow:AirflowFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, platform, pulumi.ResourceOptions(parent=self))
 
-        objects = datastore.files(name, plan.compiled, platform.bucket, platform.prefix, plan.object_tags, making.child)
+        objects = datastore.files(name, plan.compiled, platform.store, plan.object_tags, making.child)
         bound = _bound(making)
         deployed, file = _delivered(making, bound.apply(lambda found: found.file), objects)
         record = _record(making, bound.apply(lambda found: found.deployment))
@@ -180,15 +180,8 @@ def _delivered(
 
 def _record(making: _Making, text: pulumi.Output[str]) -> pulumi.Resource:
     """The object by which Metaflow refuses a hand-made `create` of whoever does not have the token."""
-    platform = making.platform
-    return aws.s3.BucketObjectv2(
-        f"{making.name}-owner",
-        bucket=platform.bucket,
-        key=f"{platform.prefix}/{making.plan.compiled.airflow.deployment_key}",
-        content=text,
-        tags=making.plan.tags,
-        opts=making.child,
-    )
+    plan, key = making.plan, making.plan.compiled.airflow.deployment_key
+    return datastore.text(f"{making.name}-owner", key, text, making.platform.store, plan.tags, making.child)
 
 
 def _shown(prepared: PreparedAirflowFlow) -> dict[str, Any]:
@@ -200,7 +193,7 @@ def _shown(prepared: PreparedAirflowFlow) -> dict[str, Any]:
         {
             "kubernetes_namespace": platform.namespace,
             "service_account": platform.service_account,
-            "datastore": platform.on_site(lambda site: site.datastore),
+            "datastore": platform.on_site(lambda site: site.place.address),
             "dags": _place(platform),
             "service_url": platform.service_url,
             "aws_tags": dict(plan.aws_tags),

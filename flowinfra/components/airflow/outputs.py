@@ -16,9 +16,7 @@ def trigger_command(compiled: CompiledFlow) -> str:
 def metaflow_config(site: AirflowSite) -> dict[str, str]:
     """The METAFLOW_* settings with which a laptop reaches a stack on Airflow."""
     settings: dict[str, str | None] = {
-        "METAFLOW_DEFAULT_DATASTORE": "s3",
-        "METAFLOW_DATASTORE_SYSROOT_S3": site.datastore,
-        "METAFLOW_DATATOOLS_S3ROOT": f"{site.datastore}/data",
+        **site.place.metaflow_config,
         "METAFLOW_KUBERNETES_NAMESPACE": site.namespace,
         "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": site.service_account,
         "METAFLOW_DEFAULT_METADATA": "service" if site.service_url else "local",

@@ -62,8 +62,7 @@ class AirflowPlan:
         Raises `Problems` with every value that does not fit.
         """
         values = {
-            "bucket": site.bucket,
-            "prefix": site.prefix,
+            **site.place.identity,
             "kubernetes-namespace": site.namespace,
             "service-account": site.service_account,
             "owner": OWNER,

@@ -8,7 +8,9 @@ from typing import ClassVar, Literal
 import pulumi
 
 from flowinfra.components.options import PlatformShape
+from flowinfra.components.place import AzureStorage, Place
 from flowinfra.components.settings import Settings
+from flowinfra.components.store import Store
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ class AirflowSite:
     prefix: str = "metaflow"
     service_account: str = "default"
     service_url: str | None = None
+    datastore: str = "s3"
+    azure: AzureStorage | None = None
 
     @property
-    def datastore(self) -> str:
-        """Metaflow's datastore root."""
-        return f"s3://{self.bucket}/{self.prefix}"
+    def place(self) -> Place:
+        """Where the datastore is."""
+        return Place(self.bucket, self.prefix, self.datastore, self.azure)
 
 
 @dataclass(frozen=True)
@@ -65,20 +69,29 @@ class AirflowPlatform(Settings[AirflowSite]):
     }
 
     bucket: pulumi.Input[str]
-    """Of the datastore, in S3."""
+    """Of the datastore; in Azure a container."""
     namespace: pulumi.Input[str]
     """Of Kubernetes, for the tasks' pods."""
     dags: DagBucket | DagConfigMaps | DagFolder
     """Where Airflow takes its DAG files from."""
     prefix: str = "metaflow"
     """Of the datastore in the bucket."""
+    datastore: str = "s3"
+    """Metaflow's: `s3`, `gs` (Google Cloud Storage) or `azure` (Azure Blob Storage)."""
+    azure: AzureStorage | None = None
+    """The storage account, where the datastore is `azure`."""
     service_account: pulumi.Input[str] = "default"
     """Of the tasks' pods; it needs what docs/airflow.md says."""
     service_url: pulumi.Input[str] | None = None
     """Metaflow's metadata service, as pods reach it."""
 
     @property
+    def store(self) -> Store:
+        """Where objects of the datastore are made."""
+        return Store(self.bucket, self.prefix, self.datastore, self.azure)
+
+    @property
     def shape(self) -> PlatformShape:
         """What of the platform changes what Metaflow produces."""
         metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
-        return PlatformShape(metadata=metadata)
+        return PlatformShape(metadata=metadata, datastore=self.datastore)

@@ -57,7 +57,8 @@ def planned(
         parameters=parameters,
         schedule_enabled=config.schedule.enabled,
     )
-    problems: list[FlowInfraError] = [*foreign_keys(label, config, TARGET), *check(plan, platform)]
+    problems: list[FlowInfraError] = list(foreign_keys(label, config, TARGET))
+    problems += [*platform.store.problems(plan.name)] or check(plan, platform)
     if problems:
         raise Problems(problems)
     return PreparedAirflowFlow(plan, platform)

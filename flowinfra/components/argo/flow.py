@@ -97,9 +97,7 @@ class ArgoFlow(pulumi.ComponentResource):
         making = _Making(name, plan, prepared.platform, pulumi.ResourceOptions(parent=self))
 
         granted = [part for who in plan.own_accounts(site) for part in _account(making, who)]
-        objects = datastore.files(
-            name, plan.compiled, making.platform.bucket, making.platform.prefix, plan.object_tags, making.child
-        )
+        objects = datastore.files(name, plan.compiled, making.platform.store, plan.object_tags, making.child)
         deployed = _workflow(making, [*granted, *objects])
 
         def there(make: Callable[[ArgoSite], T]) -> pulumi.Output[T]:
@@ -225,7 +223,7 @@ def _shown(prepared: PreparedArgoFlow) -> dict[str, Any]:
             "pod_role": platform.pod_role,
             "image_pull_secrets": list(platform.image_pull_secrets),
             "permissions": _permissions(plan, site),
-            "datastore": platform.on_site(lambda site: site.datastore),
+            "datastore": platform.on_site(lambda site: site.place.address),
             "event_source": _events(platform) if plan.has_sensor else None,
             "service_url": platform.service_url,
             "aws_tags": dict(plan.aws_tags),

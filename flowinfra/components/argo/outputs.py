@@ -14,9 +14,7 @@ def metaflow_config(site: ArgoSite) -> dict[str, str]:
     """The METAFLOW_* settings with which a laptop reaches a stack on Kubernetes; `site` with the service account."""
     events = site.events
     settings: dict[str, str | None] = {
-        "METAFLOW_DEFAULT_DATASTORE": "s3",
-        "METAFLOW_DATASTORE_SYSROOT_S3": site.datastore,
-        "METAFLOW_DATATOOLS_S3ROOT": f"{site.datastore}/data",
+        **site.place.metaflow_config,
         "METAFLOW_KUBERNETES_NAMESPACE": site.namespace,
         "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": site.service_account,
         "METAFLOW_ARGO_EVENTS_EVENT": events.event if events else None,

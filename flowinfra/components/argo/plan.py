@@ -136,8 +136,7 @@ class ArgoPlan:
     def _identity(self, site: ArgoSite) -> dict[str, str]:
         """Placeholder name → value."""
         values = {
-            "bucket": site.bucket,
-            "prefix": site.prefix,
+            **site.place.identity,
             "kubernetes-namespace": site.namespace,
             "service-account": self.account(PODS, site),
             "owner": OWNER,

@@ -11,7 +11,9 @@ from typing import ClassVar, Literal
 import pulumi
 
 from flowinfra.components.options import PlatformShape
+from flowinfra.components.place import AzureStorage, Place
 from flowinfra.components.settings import Settings
+from flowinfra.components.store import Store
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class ArgoSite:
     service_account: str | None = None
     service_url: str | None = None
     events: ArgoEvents | None = None
+    datastore: str = "s3"
+    azure: AzureStorage | None = None
 
     @property
-    def datastore(self) -> str:
-        """Metaflow's datastore root."""
-        return f"s3://{self.bucket}/{self.prefix}"
+    def place(self) -> Place:
+        """Where the datastore is."""
+        return Place(self.bucket, self.prefix, self.datastore, self.azure)
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,15 @@ class KubernetesPlatform(Settings[ArgoSite]):
     }
 
     bucket: pulumi.Input[str]
-    """Of the datastore, in S3."""
+    """Of the datastore; in Azure a container."""
     namespace: pulumi.Input[str]
     """Each stack needs one of its own."""
     prefix: str = "metaflow"
     """Of the datastore in the bucket."""
+    datastore: str = "s3"
+    """Metaflow's: `s3`, `gs` (Google Cloud Storage) or `azure` (Azure Blob Storage)."""
+    azure: AzureStorage | None = None
+    """The storage account, where the datastore is `azure`."""
     service_account: pulumi.Input[str] | None = None
     """Of all pods, in place of one per flow."""
     pod_role: pulumi.Input[str] | None = None
@@ -88,7 +96,12 @@ class KubernetesPlatform(Settings[ArgoSite]):
     """Argo's user interface, for a link in the outputs."""
 
     @property
+    def store(self) -> Store:
+        """Where objects of the datastore are made."""
+        return Store(self.bucket, self.prefix, self.datastore, self.azure)
+
+    @property
     def shape(self) -> PlatformShape:
         """What of the platform changes what Metaflow produces."""
         metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
-        return PlatformShape(metadata=metadata, events=self.events is not None)
+        return PlatformShape(metadata=metadata, datastore=self.datastore, events=self.events is not None)

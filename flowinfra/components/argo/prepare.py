@@ -59,7 +59,7 @@ def planned(
         schedule_enabled=config.schedule.enabled,
     )
     problems: list[FlowInfraError] = list(foreign_keys(label, config, TARGET))
-    problems += check(plan, platform.site()) or asked(plan, platform)
+    problems += [*platform.store.problems(plan.name)] or check(plan, platform.site()) or asked(plan, platform)
     if problems:
         raise Problems(problems)
     return PreparedArgoFlow(plan, platform)

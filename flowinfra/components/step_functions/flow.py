@@ -34,6 +34,7 @@ from flowinfra.components.step_functions.plan import (
     same_name,
 )
 from flowinfra.components.step_functions.prepare import PreparedFlow, prepare
+from flowinfra.components.store import Store
 from flowinfra.components.version import Version, deployed_version, origin
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import canonical_json
@@ -103,7 +104,8 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         roles, granted = _roles(making)
         # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
         binding = replace(making, settings=replace(settings, job_role=roles[JOBS], execution_role=roles.get(EXECUTION)))
-        files = datastore.files(name, plan.compiled, settings.bucket, settings.prefix, plan.object_tags, making.child)
+        store = Store(settings.bucket, settings.prefix)
+        files = datastore.files(name, plan.compiled, store, plan.object_tags, making.child)
         objects = [*files, *_commands(binding)]
         jobs = _job_definitions(binding)
         machine = _state_machine(making, _definition(binding, jobs), roles[STATES], [*granted, *objects])

@@ -21,6 +21,9 @@ from tests.unit.components.compiled import SITE, compiled, plan, site
 
 EXAMPLES = {
     "bucket": ["abc", "my.bucket-1", "a" * 63],
+    "gs-bucket": ["abc", "my_bucket.example.com", "a" * 222],
+    "container": ["abc", "ml-flows-1", "a" * 63],
+    "blob-endpoint": ["https://acme.blob.core.windows.net", "http://127.0.0.1:10000/devstoreaccount1"],
     "prefix": ["metaflow", "a/b/c", "x_y-z.1"],
     "queue": ["q", "Q_1-a", "arn:aws:batch:eu-west-1:123456789012:job-queue/q-1"],
     "table": ["abc", "a.b_c-d", "t" * 255],
