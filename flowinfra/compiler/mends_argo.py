@@ -100,7 +100,7 @@ def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: s
             manifest = mend_manifest(mended["resource"]["manifest"], own, python)
             mended["resource"] = {**mended["resource"], "manifest": manifest}
         if "http" in mended:
-            mended = secret_by_reference(mended, shape, first)
+            mended = without_agent(mended, shape, first)
         templates.append(mended)
     left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
     if left:
@@ -193,7 +193,28 @@ _NOTIFY = (
 )
 
 
-def secret_by_reference(template: Mapping[str, Json], shape: Shape, first: Mapping[str, Json]) -> dict[str, Json]:
+def without_agent(template: Mapping[str, Json], shape: Shape, first: Mapping[str, Json]) -> dict[str, Json]:
+    """What Metaflow has Argo ask by HTTP, without Argo's agent.
+
+    The agent is a pod under the namespace's default service account, with a token that has to lie in a Secret. Where
+    nobody has made that, it does not start, and a run that has ended waits for it.
+
+    Raises ValueError for a request that is neither a notification nor what Metaflow calls `exit-hook-hack`.
+    """
+    http = template["http"]
+    if "successCondition" in http:
+        # the hack: Argo is to have an exit handler, whatever it does; this one ends at once, and asks nobody
+        return {"name": template["name"], "suspend": {"duration": "0"}}
+    text = json.dumps(http)
+    used = [name for name, secret in SECRETS.items() if secret in text]
+    if len(used) != 1:
+        raise ValueError(f"it has Argo ask {http['url']}")
+    return _secret_by_reference(template, used[0], getattr(shape, used[0]), first)
+
+
+def _secret_by_reference(
+    template: Mapping[str, Json], name: str, reference: str, first: Mapping[str, Json]
+) -> dict[str, Json]:
     """A notification's secret is read from a Secret when it is sent, and stands nowhere in the workflow.
 
     Metaflow has Argo send the request, with the webhook's address or the key in it as plain text. Argo takes a Secret
@@ -201,15 +222,7 @@ def secret_by_reference(template: Mapping[str, Json], shape: Shape, first: Mappi
     step, as Metaflow's own hooks are.
     """
     http = template["http"]
-    text = json.dumps(http)
-    used = [name for name, secret in SECRETS.items() if secret in text]
-    if not used:
-        return dict(template)
-    if "successCondition" in http:
-        # what Metaflow calls `exit-hook-hack` asks any address and does not look at the answer
-        return {**template, "http": {**http, "url": "https://events.pagerduty.com/v2/enqueue"}}
-    [name] = used
-    secret, _, key = getattr(shape, name).partition("/")
+    secret, _, key = reference.partition("/")
     headers = {entry["name"]: entry["value"] for entry in http["headers"]} or {"Content-Type": "application/json"}
     env = [
         {"name": "FLOWINFRA_MARK", "value": "<secret>"},

@@ -8,9 +8,7 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import yaml
 
 from flowinfra.compiler import compile_flow, mends_argo, request_argo
 from flowinfra.model.compiled import ArgoCompiled, Shape
+from tests.receiver import Received, Receiver, receive
 from tests.unit.constructs import Construct
 
 OF_219 = "python -m metaflow.plugins.argo.set_parameters abcdefghij x,f,{{=toBase64(workflow.parameters['x'])}}"
@@ -172,37 +171,10 @@ def test_heartbeat_daemon_has_the_names_of_the_api() -> None:
     }
 
 
-class Receiver(HTTPServer):
-    """Keeps the request that it got."""
-
-    path: str
-    body: bytes
-    headers: dict[str, str]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        self.server.path, self.server.headers = self.path, dict(self.headers)
-        self.server.body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with receive() as server:
+        yield server
 
 
 NOTIFYING = Construct(
@@ -218,7 +190,7 @@ NOTIFYING = Construct(
 )
 
 
-def notify(hook: str, secret: str, receiver: Receiver, url: str | None = None) -> None:
+def notify(hook: str, secret: str, receiver: Receiver, url: str | None = None) -> Received:
     """Run a notification's container as it stands in the workflow, to an address of ours."""
     compiled = compile_flow(NOTIFYING.request("argo"))
     assert isinstance(compiled, ArgoCompiled)
@@ -230,23 +202,39 @@ def notify(hook: str, secret: str, receiver: Receiver, url: str | None = None) -
     if url is not None:
         env["FLOWINFRA_URL"] = url
     subprocess.run([sys.executable, *container["command"][1:]], env=env, check=True)
+    (received,) = receiver.received
+    return received
 
 
 def test_slack_is_told_at_its_secret_address(receiver: Receiver) -> None:
-    notify("notify-slack-on-error", f"http://127.0.0.1:{receiver.server_port}/services/T/B\n", receiver)
-    assert receiver.path == "/services/T/B"
-    assert json.loads(receiver.body) == {"text": ":rotating_light: _LinearFlow/argo-{{workflow.name}}_ failed!"}
+    told = notify("notify-slack-on-error", f"{receiver.url}/services/T/B\n", receiver)
+    assert told.path == "/services/T/B"
+    assert json.loads(told.body) == {"text": ":rotating_light: _LinearFlow/argo-{{workflow.name}}_ failed!"}
 
 
 def test_pager_duty_is_told_with_the_secret_key(receiver: Receiver) -> None:
-    notify("notify-pager-duty-on-error", 'k"ey', receiver, f"http://127.0.0.1:{receiver.server_port}/v2/enqueue")
-    assert json.loads(receiver.body)["routing_key"] == 'k"ey'
+    told = notify("notify-pager-duty-on-error", 'k"ey', receiver, f"{receiver.url}/v2/enqueue")
+    assert json.loads(told.body)["routing_key"] == 'k"ey'
 
 
 def test_incident_io_is_told_with_the_secret_key(receiver: Receiver) -> None:
-    notify("notify-incident-io-on-error", "key", receiver, f"http://127.0.0.1:{receiver.server_port}/v2")
-    assert receiver.headers["Authorization"] == "Bearer key"
-    assert json.loads(receiver.body)["status"] == "firing"
+    told = notify("notify-incident-io-on-error", "key", receiver, f"{receiver.url}/v2")
+    assert told.headers["Authorization"] == "Bearer key"
+    assert json.loads(told.body)["status"] == "firing"
+
+
+def test_nothing_is_left_for_argos_agent() -> None:
+    compiled = compile_flow(NOTIFYING.request("argo"))
+    assert isinstance(compiled, ArgoCompiled)
+    templates = {entry["name"]: entry for entry in compiled.argo.workflow_template["spec"]["templates"]}
+    assert templates["exit-hook-hack"] == {"name": "exit-hook-hack", "suspend": {"duration": "0"}}
+    assert not [name for name, entry in templates.items() if "http" in entry]
+
+
+def test_a_request_that_is_no_notification_is_refused() -> None:
+    hook = {"name": "hook", "http": {"method": "GET", "url": "https://example.com", "headers": []}}
+    with pytest.raises(ValueError, match="it has Argo ask https://example"):
+        mends_argo.without_agent(hook, Shape(), {})
 
 
 def test_no_secret_stands_in_the_flow() -> None:

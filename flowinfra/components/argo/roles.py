@@ -22,16 +22,11 @@ def pod_rules(bound: ArgoBound) -> list[Rule]:
     Raises:
         BindError: a step makes something in the cluster that this version does not know.
     """
-    templates = bound.workflow_template["spec"]["templates"]
-    rules = [_rule("argoproj.io", "workflowtaskresults", "create", "patch")]
-    if any("http" in template for template in templates):
-        # Argo's agent, a pod of the workflow, sends the requests
-        rules += [
-            _rule("argoproj.io", "workflowtasksets", "list", "watch"),
-            _rule("argoproj.io", "workflowtasksets/status", "patch"),
-        ]
-    made = {kind for template in templates for kind in _made(template)}
-    return [*rules, *(_rule(*_CREATED[kind], "create", "get") for kind in sorted(made))]
+    made = {kind for template in bound.workflow_template["spec"]["templates"] for kind in _made(template)}
+    return [
+        _rule("argoproj.io", "workflowtaskresults", "create", "patch"),
+        *(_rule(*_CREATED[kind], "create", "get") for kind in sorted(made)),
+    ]
 
 
 def sensor_rules() -> list[Rule]:

@@ -83,7 +83,8 @@ def test_service_accounts_of_the_platform() -> None:
 
 
 def test_the_least_privileges() -> None:
-    assert argo_plan("linear").rules(PODS, SITE) == [RESULTS]
+    for folder in ("linear", "exit_hook"):
+        assert argo_plan(folder).rules(PODS, SITE) == [RESULTS]
     assert argo_plan("trigger").rules(SENSOR, SITE) == [
         {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}
     ]
