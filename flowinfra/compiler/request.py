@@ -198,7 +198,19 @@ def arguments(request: CompileRequest) -> list[str]:
         top += ["--branch", shape.branch]
     if shape.production:
         top.append("--production")
-    return [*top, *REQUESTS[request.target].command(shape), *shape.extra]
+    return [*top, *_create(REQUESTS[request.target], shape), *shape.extra]
+
+
+def _create(target: TargetRequest, shape: Shape) -> list[str]:
+    words = [target.group, *(["--name", shape.name] if shape.name else []), "create"]
+    for tag in shape.tags:
+        words += ["--tag", tag]
+    if shape.namespace is not None:
+        words += ["--namespace", shape.namespace]
+    words.append(f"--max-workers={shape.max_workers}")
+    if shape.workflow_timeout is not None:
+        words.append(f"--workflow-timeout={shape.workflow_timeout}")
+    return [*words, *target.create_options(shape)]
 
 
 def config_texts(request: CompileRequest) -> dict[str, str]:

@@ -11,20 +11,13 @@ FILE = "/dev/null"
 """Where Metaflow is told to write the DAG file: what it would write is recorded, and made anew per stack."""
 
 
-def _command(shape: Shape) -> list[str]:
-    create = ["airflow", *(["--name", shape.name] if shape.name else []), "create"]
-    for tag in shape.tags:
-        create += ["--tag", tag]
-    if shape.namespace is not None:
-        create += ["--namespace", shape.namespace]
-    create.append(f"--max-workers={shape.max_workers}")
-    if shape.workflow_timeout is not None:
-        create.append(f"--workflow-timeout={shape.workflow_timeout}")
+def _create_options(shape: Shape) -> list[str]:
+    options = []
     if shape.worker_pool is not None:
-        create.append(f"--worker-pool={shape.worker_pool}")
+        options.append(f"--worker-pool={shape.worker_pool}")
     if shape.paused:
-        create.append("--is-paused-upon-creation")
-    return [*create, FILE]
+        options.append("--is-paused-upon-creation")
+    return [*options, FILE]
 
 
 def _settings(shape: Shape) -> dict[str, str]:
@@ -57,8 +50,9 @@ def cron_problem(cron: str) -> str | None:
 
 
 AIRFLOW = TargetRequest(
+    group="airflow",
     options=frozenset(("paused", "worker_pool")),
-    command=_command,
+    create_options=_create_options,
     settings=_settings,
     overrides=frozenset(("disk", "gpu_vendor", "node_selector", "qos", "secrets", "service_account")),
     given=frozenset(("kubernetes-namespace", "service-account")),

@@ -25,26 +25,19 @@ _SECRET_OPTIONS = {
 _SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9._-]{1,253}")
 
 
-def _command(shape: Shape) -> list[str]:
-    create = ["argo-workflows", *(["--name", shape.name] if shape.name else []), "create"]
-    for tag in shape.tags:
-        create += ["--tag", tag]
-    if shape.namespace is not None:
-        create += ["--namespace", shape.namespace]
-    create.append(f"--max-workers={shape.max_workers}")
-    if shape.workflow_timeout is not None:
-        create.append(f"--workflow-timeout={shape.workflow_timeout}")
+def _create_options(shape: Shape) -> list[str]:
+    options = []
     if shape.workflow_priority is not None:
-        create.append(f"--workflow-priority={shape.workflow_priority}")
+        options.append(f"--workflow-priority={shape.workflow_priority}")
     if shape.workflow_title is not None:
-        create.append(f"--workflow-title={shape.workflow_title}")
+        options.append(f"--workflow-title={shape.workflow_title}")
     if shape.workflow_description is not None:
-        create.append(f"--workflow-description={shape.workflow_description}")
-    create.append(f"--{'' if shape.emit_events else 'no-'}auto-emit-argo-events")
-    create.append(f"--{'' if shape.capture_errors else 'no-'}enable-error-msg-capture")
+        options.append(f"--workflow-description={shape.workflow_description}")
+    options.append(f"--{'' if shape.emit_events else 'no-'}auto-emit-argo-events")
+    options.append(f"--{'' if shape.capture_errors else 'no-'}enable-error-msg-capture")
     if shape.heartbeat:
-        create.append("--enable-heartbeat-daemon")
-    return [*create, *_notifications(shape)]
+        options.append("--enable-heartbeat-daemon")
+    return [*options, *_notifications(shape)]
 
 
 def _notifications(shape: Shape) -> Iterator[str]:
@@ -95,6 +88,7 @@ def _problems(shape: Shape) -> Iterator[str]:
 _EVENTS = "METAFLOW_ARGO_EVENTS_"
 
 ARGO = TargetRequest(
+    group="argo-workflows",
     options=frozenset(
         (
             "capture_errors",
@@ -113,7 +107,7 @@ ARGO = TargetRequest(
             "workflow_title",
         )
     ),
-    command=_command,
+    create_options=_create_options,
     settings=_settings,
     overrides=frozenset(
         (

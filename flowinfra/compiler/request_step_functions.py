@@ -6,24 +6,17 @@ from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
 
 
-def _command(shape: Shape) -> list[str]:
-    create = ["step-functions", *(["--name", shape.name] if shape.name else []), "create"]
-    for tag in shape.tags:
-        create += ["--tag", tag]
+def _create_options(shape: Shape) -> list[str]:
+    options = []
     for key, value in sorted(shape.batch_tags.items()):
-        create += ["--aws-batch-tag", f"{key}={value}"]
-    if shape.namespace is not None:
-        create += ["--namespace", shape.namespace]
-    create.append(f"--max-workers={shape.max_workers}")
-    if shape.workflow_timeout is not None:
-        create.append(f"--workflow-timeout={shape.workflow_timeout}")
+        options += ["--aws-batch-tag", f"{key}={value}"]
     if shape.log_history:
-        create.append("--log-execution-history")
+        options.append("--log-execution-history")
     if shape.distributed_map:
-        create.append("--use-distributed-map")
+        options.append("--use-distributed-map")
     if shape.compress:
-        create.append("--compress-state-machine")
-    return create
+        options.append("--compress-state-machine")
+    return options
 
 
 def _settings(shape: Shape) -> dict[str, str]:
@@ -49,10 +42,11 @@ def _settings(shape: Shape) -> dict[str, str]:
 
 
 STEP_FUNCTIONS = TargetRequest(
+    group="step-functions",
     options=frozenset(
         ("batch_tags", "compress", "compute", "distributed_map", "log_history", "name_prefix", "partition")
     ),
-    command=_command,
+    create_options=_create_options,
     settings=_settings,
     overrides=frozenset(("queue",)),
     given=frozenset(("queue", "job-role", "execution-role")),

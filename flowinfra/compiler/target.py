@@ -17,10 +17,12 @@ def no_problems(_shape: Shape) -> Iterator[str]:
 class TargetRequest:
     """How a shape is put to Metaflow's command for one target."""
 
+    group: str
+    """Metaflow's command for the target, whose `create` is asked."""
     options: frozenset[str]
     """Fields of `Shape` that not every target has, and this one does."""
-    command: Callable[[Shape], list[str]]
-    """Metaflow's command for the target, with its options."""
+    create_options: Callable[[Shape], list[str]]
+    """Options of `create` that not every target has."""
     settings: Callable[[Shape], dict[str, str]]
     """METAFLOW_* settings of the command: placeholders for identity, and what the shape says."""
     overrides: frozenset[str]

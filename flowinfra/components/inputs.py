@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flowinfra.compiler.request import REQUESTS
 from flowinfra.model.compiled import CompiledFlow, Decorator, Json, Parameter, Shape, Step
 
 SHORT = 12
@@ -16,26 +17,10 @@ SHORT = 12
 EVALUATED = "evaluated at deploy time"
 """Stands for the value of a deploy-time parameter, which alone is never a difference."""
 
-
-TARGET_OPTIONS = (
-    "events",
-    "heartbeat",
-    "incident_io_metadata",
-    "incident_io_source",
-    "notify_incident_io",
-    "notify_on_error",
-    "notify_on_success",
-    "notify_pager_duty",
-    "notify_slack",
-    "paused",
-    "worker_pool",
-    "workflow_description",
-    "workflow_priority",
-    "workflow_title",
-)
-"""Options that not every target has, told as they are given."""
 ON_BY_DEFAULT = ("capture_errors", "emit_events")
 """Options that not every target has, told where they are off."""
+TARGET_OPTIONS = tuple(sorted((REQUESTS["argo"].options | REQUESTS["airflow"].options) - {*ON_BY_DEFAULT}))
+"""Other options of a target other than Step Functions, told as they are given."""
 
 
 def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str, Any]:

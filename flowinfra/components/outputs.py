@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from flowinfra.compiler.request import REQUESTS
 from flowinfra.model.compiled import CompiledFlow
 
 
@@ -23,10 +24,6 @@ def trigger_command(compiled: CompiledFlow) -> str:
     return _command(compiled, "trigger")
 
 
-_COMMANDS = {"step-functions": "step-functions", "argo": "argo-workflows", "airflow": "airflow"}
-"""Target → Metaflow's command."""
-
-
 def _command(compiled: CompiledFlow, *words: str) -> str:
     """`python FILE [--branch …] COMMAND [--name …] WORDS`: it must name the same deployment."""
     shape = compiled.shape
@@ -37,4 +34,4 @@ def _command(compiled: CompiledFlow, *words: str) -> str:
         if shape.production:
             options += ["--production"]
     name = ["--name", shape.name] if shape.name else []
-    return shlex.join(["python", compiled.flow.file, *options, _COMMANDS[compiled.target], *name, *words])
+    return shlex.join(["python", compiled.flow.file, *options, REQUESTS[compiled.target].group, *name, *words])
