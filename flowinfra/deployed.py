@@ -10,6 +10,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ Inputs = Mapping[str, Any]
 SCHEMAS = (3, 4)
 """Versions of Pulumi's state that are read."""
 
+S3_OBJECTS = ("aws:s3/bucketObjectv2:BucketObjectv2", "aws:s3/bucketObject:BucketObject")
+
 _HOW = "`pulumi stack export --stack STACK`"
 _GZIP = b"\x1f\x8b"
 _NO_VERSIONS = "does not provide the ability to export previous deployments"
@@ -41,11 +44,8 @@ def flows_in_state(content: bytes, source: str) -> dict[str, Inputs]:
     Raises:
         StateError: it is no state, of a schema that is not known, or of a stack that has nothing deployed.
     """
-    resources = _resources(_document(content, source), source)
     found: dict[str, Inputs] = {}
-    for index, resource in enumerate(resources):
-        if not isinstance(resource, dict) or not isinstance(resource.get("urn"), str):
-            raise StateError(f"{source}: resources[{index}] is no resource of Pulumi, which has a `urn`")
+    for index, resource in enumerate(_resources(_document(content, source), source)):
         kind, inputs = resource.get("type"), resource.get("inputs")
         if resource.get("delete") or not isinstance(kind, str) or not FLOW_TYPE.fullmatch(kind):
             continue
@@ -54,6 +54,44 @@ def flows_in_state(content: bytes, source: str) -> dict[str, Inputs]:
             known(inputs, f"{source}: resources[{index}]") if isinstance(inputs, dict) else {}
         )
     return found
+
+
+def deployed_objects(folder: Path, project: str) -> list[str]:
+    """`s3://bucket/key` of each object of S3 that any stack of a project has.
+
+    Args:
+        folder: where Pulumi is run.
+        project: its name; all of its stacks that Pulumi's backend has are asked.
+
+    Raises:
+        StateError: a state cannot be read.
+        ToolError: Pulumi fails; with its own words.
+    """
+    listed = json.loads(pulumi(folder, "stack", "ls", "--json", "--project", project))
+    stacks = [str(entry["name"]) for entry in listed]
+    with ThreadPoolExecutor(4) as pool:
+        states = pool.map(lambda stack: export_state(folder, stack), stacks)
+        return [url for stack, state in zip(stacks, states, strict=True) for url in objects_in_state(state, stack)]
+
+
+def objects_in_state(content: bytes, source: str) -> list[str]:
+    """`s3://bucket/key` of each object of S3 that a state has; none for a stack that has nothing deployed.
+
+    Raises:
+        StateError: it is no state, or of a schema that is not known, or an object's place is a secret.
+    """
+    document = _document(content, source)
+    if not (document.get("deployment") or {}).get("resources"):
+        return []
+    urls = []
+    for resource in _resources(document, source):
+        if resource.get("type") in S3_OBJECTS:
+            inputs = resource.get("inputs") or {}
+            bucket, key = inputs.get("bucket"), inputs.get("key")
+            if not isinstance(bucket, str) or not isinstance(key, str):
+                raise StateError(f"{source}: {resource['urn']}: where it is, is no text; a secret cannot be looked for")
+            urls.append(f"s3://{bucket}/{key}")
+    return urls
 
 
 def read_state(path: Path) -> bytes:
@@ -124,7 +162,7 @@ def _document(content: bytes, source: str) -> dict[str, Any]:
     return document
 
 
-def _resources(document: Mapping[str, Any], source: str) -> list[Any]:
+def _resources(document: Mapping[str, Any], source: str) -> list[dict[str, Any]]:
     checkpoint = document.get("checkpoint")
     deployment = checkpoint.get("latest") if isinstance(checkpoint, dict) else document.get("deployment")
     resources = deployment.get("resources") if isinstance(deployment, dict) else None
@@ -132,4 +170,7 @@ def _resources(document: Mapping[str, Any], source: str) -> list[Any]:
         raise StateError(f"{source}: has no resources: the stack was never deployed, or is destroyed; `pulumi up` it")
     if not isinstance(resources, list):
         raise StateError(f"{source}: resources is no list; a state of Pulumi has one there")
+    for index, resource in enumerate(resources):
+        if not isinstance(resource, dict) or not isinstance(resource.get("urn"), str):
+            raise StateError(f"{source}: resources[{index}] is no resource of Pulumi, which has a `urn`")
     return resources

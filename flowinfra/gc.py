@@ -4,9 +4,10 @@ A deploy keeps superseded job definitions and datastore objects, because an exec
 began with. They are found by their tags (project and stack), also after a `destroy`; what neither a deployed
 definition nor that of a running execution names can go. Definitions of every state machine of the account and region
 count, since stacks that share a datastore share objects; where flows run on Argo, so do all WorkflowTemplates and
-Workflows of the cluster, and as long as it cannot be asked, all objects stay. Objects of flows on Airflow, which
-nothing here knows the references of, stay always. Do not collect while a deploy of the stack is under way: what it has
-uploaded is not referred to yet.
+Workflows of the cluster, and where they run on Airflow, the objects that the states of the project's stacks have: what
+a DAG names is there as long as the DAG is. As long as these cannot be asked, all objects stay. Airflow's runs are not
+asked: what belongs to a flow on Airflow stays for some days after the flow's last deploy. Do not collect while a deploy
+of the stack is under way: what it has uploaded is not referred to yet.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -24,7 +27,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from flowinfra.cluster import Cluster
 from flowinfra.components.names import DATASTORE_TAG, FLOW_TAG, KIND_TAG, PROJECT_TAG, STACK_TAG, TARGET_TAG
-from flowinfra.errors import ClusterError, ConfigError, ToolError
+from flowinfra.deployed import deployed_objects
+from flowinfra.errors import ClusterError, ConfigError, StateError, ToolError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,9 +50,11 @@ _OBJECTS: dict[str, Kind] = {
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _CHECKSUM = "SHA256"
 """Of our objects, as a listing tells it; artifacts that tasks write have another."""
-_RUNS = ("sfn-", "argo-")
+_RUNS = ("sfn-", "argo-", "airflow-")
 """What ids of runs begin with."""
-_ARGO = "argo"
+_ARGO, _AIRFLOW = "argo", "airflow"
+AIRFLOW_DAYS = 7.0
+"""Days after a flow's last deploy to Airflow for which its objects stay, unless told otherwise."""
 _ARGO_OBJECTS = ("workflowtemplates", "workflows")
 """Where flows on Argo name objects; a workflow has the template that it began with in its status."""
 _OWNED = '"metaflow.owner"'
@@ -67,7 +73,7 @@ class Leftover:
     size: int = 0
     """Bytes of an object."""
     target: str = ""
-    """Of an object that flows elsewhere than in AWS may refer to: `argo`."""
+    """Of an object that flows elsewhere than in AWS may refer to: `argo`, `airflow`."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,10 @@ class Collection:
     remove: tuple[Leftover, ...]
     kept: tuple[Leftover, ...] = ()
     """Objects without a reference that stay because the flow has runs, which may be resumed."""
+    recent: tuple[Leftover, ...] = ()
+    """Objects without a reference that stay because their flow was deployed to Airflow not long ago."""
     unknown: str = ""
-    """Why the objects of flows on Argo, and all others, stay: the cluster could not be asked."""
+    """Why all objects stay: a cluster, or the states of the project's stacks, could not be asked."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,12 @@ class Scope:
     """Of that cluster, path or text; None for KUBECONFIG or ~/.kube/config."""
     context: str | None = None
     """Of the kubeconfig; None for its current one."""
+    on_airflow: bool = False
+    """The stack's platform has an Airflow: states are asked even if no object says so."""
+    airflow_days: float = AIRFLOW_DAYS
+    """Days after a flow's last deploy to Airflow for which all of its objects stay."""
+    folder: Path = Path()
+    """Where Pulumi is run."""
 
     def owns(self, tags: Mapping[str, str]) -> bool:
         """Whether something with these tags is this stack's."""
@@ -138,22 +152,29 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
         homes.update(home for root in scope.datastores for home in _homes(s3, root))
         parts = [part for home in sorted(homes) for part in _parts(home)]
         parts += [_Part(f"{root}/conda", tuple(sorted(homes))) for root in sorted({_root(home) for home in homes})]
-        objects = [(part, found) for part in parts for found in _objects(s3, part.folder, scope)]
-        for _, found in objects:
+        objects = [_Found(part, *each) for part in parts for each in _objects(s3, part.folder, scope)]
+        for found in (each.leftover for each in objects):
             # a deployed command names the package that it unpacks
             if found.kind == "command" and references.name(found):
                 references.digests.update(_DIGEST.findall(_content(s3, found)))
-        unknown = ""
-        if scope.on_argo or any(found.target == _ARGO for _, found in objects):
-            unknown = _add_argo(references, scope)
+        targets = {each.leftover.target for each in objects}
+        unknown = [
+            *(_add_argo(references, scope) if scope.on_argo or _ARGO in targets else ()),
+            *(_add_airflow(references, scope) if scope.on_airflow or _AIRFLOW in targets else ()),
+        ]
         gone = [revision for revision in revisions if not references.name(revision)]
         kept: list[Leftover] = []
+        recent: list[Leftover] = []
         runs = {home: not scope.with_packages and _has_runs(s3, home) for home in homes}
-        for part, found in objects:
-            if not references.name(found) and not unknown:
-                resumable = found.kind in FOR_RESUME and any(runs[home] for home in part.homes)
-                (kept if resumable else gone).append(found)
-    return Collection(tuple(gone), tuple(kept), unknown)
+        fresh = _fresh(objects, scope.airflow_days)
+        for each in objects:
+            if references.name(each.leftover) or unknown:
+                continue
+            if each.leftover.kind in FOR_RESUME and any(runs[home] for home in each.part.homes):
+                kept.append(each.leftover)
+            else:
+                (recent if fresh & set(each.part.homes) else gone).append(each.leftover)
+    return Collection(tuple(gone), tuple(kept), tuple(recent), "; ".join(unknown))
 
 
 def remove(leftovers: Iterable[Leftover], session: boto3.Session | None = None) -> Iterator[Leftover]:
@@ -206,15 +227,25 @@ def _references(states: SFNClient) -> _References:
     return references
 
 
-def _add_argo(references: _References, scope: Scope) -> str:
-    """Note what WorkflowTemplates and Workflows name; why that is not known, or an empty text."""
+def _add_argo(references: _References, scope: Scope) -> Iterator[str]:
+    """Note what WorkflowTemplates and Workflows name; yields why that is not known."""
     try:
         texts = Cluster(scope.kubeconfig, scope.context).texts(_ARGO_OBJECTS)
     except ClusterError as error:
-        return str(error)
-    for text in texts:
-        references.add(text)
-    return ""
+        yield str(error)
+    else:
+        for text in texts:
+            references.add(text)
+
+
+def _add_airflow(references: _References, scope: Scope) -> Iterator[str]:
+    """Note the objects that the project's stacks have, and so their DAGs name; yields why that is not known."""
+    try:
+        urls = deployed_objects(scope.folder, scope.project)
+    except (StateError, ToolError) as error:
+        yield f"what DAGs of the project {scope.project!r} name is not known: {error}"
+    else:
+        references.add("\n".join(urls))
 
 
 def _homes(s3: S3Client, root: str) -> Iterator[str]:
@@ -234,6 +265,22 @@ class _Part:
     """The flows whose runs may need them."""
 
 
+@dataclass(frozen=True)
+class _Found:
+    """An object of the stack's."""
+
+    part: _Part
+    leftover: Leftover
+    written: datetime
+
+
+def _fresh(objects: Iterable[_Found], days: float) -> set[str]:
+    """Flows, by their part of the datastore, of which a deploy to Airflow wrote something in the last days."""
+    since = datetime.now(timezone.utc) - timedelta(days=days)
+    lately = [each for each in objects if each.leftover.target == _AIRFLOW and each.written > since]
+    return {home for each in lately for home in each.part.homes}
+
+
 def _parts(home: str) -> list[_Part]:
     root, _, flow = home.rpartition("/")
     return [_Part(f"{home}/data", (home,)), _Part(f"{root}/data/{flow}", (home,))]
@@ -243,24 +290,24 @@ def _root(home: str) -> str:
     return home.rpartition("/")[0]
 
 
-def _objects(s3: S3Client, folder: str, scope: Scope) -> list[Leftover]:
-    """The stack's objects in a folder: by checksum from the listing, then by their tags."""
+def _objects(s3: S3Client, folder: str, scope: Scope) -> list[tuple[Leftover, datetime]]:
+    """The stack's objects in a folder, and when each was written: by checksum from the listing, then by their tags."""
     bucket, prefix = _split(folder)
     listed = [
-        (entry["Key"], entry["Size"])
+        (entry["Key"], entry["Size"], entry["LastModified"])
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
         for entry in page.get("Contents", [])
         if _CHECKSUM in entry.get("ChecksumAlgorithm", [])
     ]
 
-    def tagged(entry: tuple[str, int]) -> Leftover | None:
-        key, size = entry
+    def tagged(entry: tuple[str, int, datetime]) -> tuple[Leftover, datetime] | None:
+        key, size, written = entry
         tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
         kind = _OBJECTS.get(tags.get(KIND_TAG, ""))
         target = tags.get(TARGET_TAG, "")
-        if not scope.owns(tags) or kind is None or target not in ("", _ARGO):
+        if not scope.owns(tags) or kind is None or target not in ("", _ARGO, _AIRFLOW):
             return None
-        return Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size, target)
+        return Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size, target), written
 
     with ThreadPoolExecutor(8) as pool:
         return [found for found in pool.map(tagged, listed) if found is not None]

@@ -17,7 +17,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from flowinfra.errors import ConfigError
-from flowinfra.gc import Collection, Leftover, Scope, collect, remove
+from flowinfra.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
 
 LEFT = 3
 """Exit code: there is something to remove, and it was not removed."""
@@ -34,16 +34,29 @@ LEFT = 3
     help="Look through this datastore as a whole.  [default: where the job definitions say, or the stack's platform]",
 )
 @click.option("--with-packages", is_flag=True, help="Also code and files that runs need to be resumed.")
+@click.option(
+    "--airflow-days",
+    type=click.FloatRange(min=0),
+    default=AIRFLOW_DAYS,
+    show_default=True,
+    help="Objects of a flow on Airflow, whose runs are not asked, stay for so many days after its last deploy.",
+)
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; removes only with --yes.")
 def command(
-    stack: str, project: str | None, datastores: tuple[str, ...], with_packages: bool, yes: bool, as_json: bool
+    stack: str,
+    project: str | None,
+    datastores: tuple[str, ...],
+    with_packages: bool,
+    airflow_days: float,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     r"""Remove retained job definitions and datastore objects that nothing refers to.
 
     A deploy keeps superseded ones for the executions that began with them. This shows those of STACK that neither a
-    deployed definition nor a running execution names, and removes them. After `pulumi destroy` that is all that the
-    stack left. Not to be run during a deploy of the stack.
+    deployed definition, WorkflowTemplate or DAG nor a running execution or workflow names, and removes them. After
+    `pulumi destroy` that is all that the stack left. Not to be run during a deploy of the stack.
 
     Exit codes: 0 nothing left to remove, 1 error, 3 there is something and it was not removed.
     """
@@ -56,6 +69,9 @@ def command(
         on_argo=settings.on_argo,
         kubeconfig=settings.kubeconfig,
         context=settings.context,
+        on_airflow=settings.on_airflow,
+        airflow_days=airflow_days,
+        folder=Path.cwd(),
     )
     session = boto3.Session()
     if session.region_name is None:
@@ -88,6 +104,7 @@ class _Settings:
     on_argo: bool = False
     kubeconfig: str | None = None
     context: str | None = None
+    on_airflow: bool = False
 
 
 def _project_settings(stack: str) -> _Settings:
@@ -107,6 +124,7 @@ def _project_settings(stack: str) -> _Settings:
                 on_argo="kubernetes" in platform,
                 kubeconfig=config.get("kubernetes:kubeconfig"),
                 context=config.get("kubernetes:context"),
+                on_airflow="airflow" in platform,
             )
     return _Settings()
 
@@ -136,6 +154,11 @@ def _table(found: Collection) -> Table:
 def _tell_kept(found: Collection) -> None:
     if found.unknown:
         click.echo(f"All objects of the datastore stay: {found.unknown}.")
+    if found.recent:
+        click.echo(
+            f"{_counted(found.recent)} stay: their flows were deployed to Airflow not long ago, and its runs are not "
+            "asked (--airflow-days)."
+        )
     if found.kept:
         click.echo(
             f"{_counted(found.kept)} stay: the runs of their flows may be resumed (--with-packages removes them too)."
@@ -152,6 +175,7 @@ def _as_json(found: Collection, done: list[Leftover]) -> dict[str, Any]:
     return {
         "remove": [asdict(leftover) for leftover in found.remove],
         "kept": [asdict(leftover) for leftover in found.kept],
+        "recent": [asdict(leftover) for leftover in found.recent],
         "unknown": found.unknown,
         "removed": [leftover.name for leftover in done],
     }

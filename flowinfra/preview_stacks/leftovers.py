@@ -61,8 +61,8 @@ def clear(project: str, preview: Preview, mark: Mark, session: boto3.Session) ->
         raise ConfigError(
             f"{mark.datastore!r} is no datastore folder of preview stack {preview.stack!r}; nothing was removed"
         )
-    scope = Scope(project, preview.stack, (mark.datastore,), with_packages=True)
-    definitions = [each for each in collect(scope, session).remove if each.kind == "job-definition"]
+    found = collect(Scope(project, preview.stack), session)
+    definitions = [each for each in found.remove if each.kind == "job-definition"]
     return len(list(remove(definitions, session))), sum(_emptied(bucket, f"{prefix}/", session))
 
 

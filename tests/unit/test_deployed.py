@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.deployed import export_state, flows_in_state, read_state
+from flowinfra.deployed import deployed_objects, export_state, flows_in_state, objects_in_state, read_state
 from flowinfra.errors import StateError, ToolError
 from tests.unit.states import SECRET, content, resource, state
 
@@ -77,6 +77,9 @@ case "$*" in
   *--version*) echo "error: the current backend (x) does not provide the ability to export previous deployments" >&2
     exit 1 ;;
   "stack export --stack prod --non-interactive") echo '{"version": 3}' ;;
+  "stack ls --json --project app --non-interactive") echo '[{"name": "dev"}, {"name": "acme/app/new"}]' ;;
+  "stack export --stack dev --non-interactive") cat dev.json ;;
+  "stack export --stack acme/app/new --non-interactive") echo '{"version": 3, "deployment": {}}' ;;
   "stack export --stack nowhere --non-interactive")
     echo "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions" >&2; exit 1 ;;
   *) echo "error: no stack named 'x' found" >&2; exit 6 ;;
@@ -127,3 +130,22 @@ def test_the_words_of_pulumi_are_shown(project: Any) -> None:
 def test_a_pulumi_that_has_no_backend_is_told_how_to_get_one(project: Any) -> None:
     with pytest.raises(ToolError, match="`pulumi login` says it, or PULUMI_BACKEND_URL"):
         export_state(project("file:///nowhere"), "nowhere")
+
+
+OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
+
+
+def test_objects_of_all_stacks_of_a_project(project: Any) -> None:
+    folder: Path = project("file:///nowhere")
+    dag = resource(OBJECT, "a-dag", {"bucket": "dags", "key": "x.py"})
+    package = resource(OBJECT, "a-package-1", {"bucket": "bkt", "key": "mf/Flow/data/aa/1"}, delete=True)
+    (folder / "dev.json").write_bytes(content(state({"TrainFlow": FLOW}, dag, package)))
+    assert deployed_objects(folder, "app") == ["s3://dags/x.py", "s3://bkt/mf/Flow/data/aa/1"]
+    with pytest.raises(ToolError, match="`pulumi stack ls"):
+        deployed_objects(folder, "other")
+
+
+def test_an_object_whose_place_is_a_secret_is_not_passed_over() -> None:
+    found = state({}, resource(OBJECT, "a-dag", {"bucket": SECRET, "key": "x.py"}))
+    with pytest.raises(StateError, match=r"s: urn:pulumi:prod::shop::.*a-dag: where it is, is no text"):
+        objects_in_state(content(found), "s")

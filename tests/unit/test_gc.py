@@ -181,11 +181,51 @@ def test_objects_that_nothing_names(account: Account) -> None:
     assert names(collect(SCOPE)) == {old, file}
 
 
-def test_objects_of_other_targets_stay(account: Account) -> None:
-    old = account.put(f"Flow/data/aa/{digest('a')}")
-    account.put(f"Flow/data/bb/{digest('b')}", **AIRFLOW)
-    account.machine("Flow", account.job("step"))
-    assert names(collect(SCOPE)) == {old}
+@pytest.mark.parametrize("scope", [SCOPE, replace(SCOPE, on_airflow=True)])
+def test_what_states_have_for_airflow_stays(account: Account, monkeypatch: pytest.MonkeyPatch, scope: Scope) -> None:
+    scope = replace(scope, airflow_days=0)
+    job = account.job("step")
+    # two targets of one flow share their package: the last one's tags are on it
+    other: Any = {} if scope.on_airflow else AIRFLOW
+    deployed, old = (account.put(f"Flow/data/{letter * 2}/{digest(letter)}", **other) for letter in ("a", "b"))
+    packages = account.put("conda/host/pkg.conda", "environment", **other)
+    asked: list[str] = []
+
+    def objects(_folder: Path, project: str) -> list[str]:
+        asked.append(project)
+        return [deployed]
+
+    monkeypatch.setattr("flowinfra.gc.deployed_objects", objects)
+    assert names(collect(scope)) == {job, old}
+    assert asked == ["app"]
+    monkeypatch.setattr("flowinfra.gc.deployed_objects", lambda *_: ())
+    assert names(collect(scope)) == {job, deployed, old, packages}
+
+    def refused(*_: Any) -> list[str]:
+        raise ToolError("`pulumi stack ls` failed")
+
+    monkeypatch.setattr("flowinfra.gc.deployed_objects", refused)
+    found = collect(scope)
+    assert names(found) == {job}
+    assert found.unknown == "what DAGs of the project 'app' name is not known: `pulumi stack ls` failed"
+
+
+def test_after_a_deploy_to_airflow_its_objects_stay_for_days(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowinfra.gc.deployed_objects", lambda *_: ())
+    job = account.job("step")
+    mine = {account.put(f"Flow/data/aa/{digest('a')}", **AIRFLOW), account.put(f"Flow/data/bb/{digest('b')}")}
+    found = collect(SCOPE)
+    assert names(found) == {job}
+    assert {leftover.name for leftover in found.recent} == mine
+    assert names(collect(replace(SCOPE, airflow_days=0))) == {job, *mine}
+
+
+def test_runs_of_airflow_may_be_resumed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowinfra.gc.deployed_objects", lambda *_: ())
+    account.job("step")
+    account.put(f"Flow/data/aa/{digest('a')}", **AIRFLOW)
+    account.put("Flow/airflow-12ab/start/1/0.data.json", ours=False)
+    assert len(collect(replace(SCOPE, airflow_days=0)).kept) == 1
 
 
 def test_artifacts_are_not_looked_at(account: Account) -> None:
@@ -290,6 +330,22 @@ def test_project_and_datastore_of_the_folder(account: Account, tmp_path: Any, mo
     (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  flowinfra:platform: {bucket: bkt}\n")
     monkeypatch.chdir(tmp_path)
     assert [item["name"] for item in json.loads(gc("dev", "--json").output)["remove"]] == [package]
+
+
+def test_the_command_says_what_stays_for_airflow(
+    account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowinfra.gc.deployed_objects", lambda *_: ())
+    package = account.put(f"Flow/data/aa/{digest('a')}")
+    account.put(f"Flow/data/bb/{digest('b')}", **AIRFLOW)
+    platform = "{bucket: bkt, airflow: {namespace: jobs, dags: {folder: /dags}}}"
+    (tmp_path / "Pulumi.yaml").write_text("name: app\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  flowinfra:platform: {platform}\n")
+    said = gc("dev").output
+    assert "Nothing to remove for app/dev." in said
+    assert "2 packages stay: their flows were deployed to Airflow not long ago" in said
+    assert package in [item["name"] for item in json.loads(gc("dev", "--json").output)["recent"]]
+    assert len(json.loads(gc("dev", "--json", "--airflow-days", "0").output)["remove"]) == 2
 
 
 def test_a_folder_without_a_project(account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
