@@ -123,6 +123,9 @@ CONSTRUCTS = (
     # the platform's shape
     Construct("events", "linear", {"events": True}),
     Construct("fargate", shape={"compute": "FARGATE"}),
+    Construct("datastore_gs", "linear", {"datastore": "gs"}),
+    Construct("datastore_azure", "linear", {"datastore": "azure"}),
+    Construct("datastore_azure_include_file", "include_file", {"datastore": "azure"}),
     Construct("metadata_service", "linear", {"metadata": "service"}),
     Construct("partition", "foreach", {"partition": "aws-us-gov", "distributed_map": True}),
     Construct("image", "linear", {"image": "example.com/base:1"}),
