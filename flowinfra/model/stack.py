@@ -458,7 +458,8 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
     if platform.create is None:
         # then what each target lacks is told with the flow that has it, when the defaults have been put in
         targets = {flow.target if "target" in flow.model_fields_set else stack.defaults.target for flow in stack.flows}
-        other_targets = bool(targets) and "step-functions" not in targets
+        # a mirror's flows and their targets are the other stack's
+        other_targets = stack.mirrors is not None or (bool(targets) and "step-functions" not in targets)
         elsewhere = platform.kubernetes is not None or platform.airflow is not None or other_targets
         for key in ("bucket",) if elsewhere else ("bucket", "queue"):
             if getattr(platform, key) is None:

@@ -257,3 +257,31 @@ def test_a_state_that_cannot_be_compared(deployed: Run, text: str, message: str)
 def test_both_states_or_none(mirror: Run) -> None:
     result = mirror("staging", "prod", "--state", "x.json", prod=PROD, staging=STAGING)
     assert (result.exit_code, "go together" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("target", "there", "told"),
+    [
+        (
+            "argo",
+            {"kubernetes": {"namespace": "prod"}},
+            "platform.kubernetes: is missing, and {} has the target 'argo'",
+        ),
+        (
+            "airflow",
+            {"airflow": {"namespace": "prod", "dags": {"folder": "/dags"}}},
+            "platform.airflow: is missing, and {} has the target 'airflow'",
+        ),
+        ("step-functions", {"queue": "prod"}, "platform.queue: is missing, and {} has the target 'step-functions'"),
+    ],
+)
+@pytest.mark.parametrize("flows", [[], [{"flow": PARAMETERS, "max_workers": 7}]])
+def test_what_a_mirrors_platform_lacks_is_said_in_its_targets_words(
+    mirror: Run, target: str, there: dict[str, Any], told: str, flows: list[Any]
+) -> None:
+    prod = {"platform": {"bucket": "acme-prod", **there}, "flows": [{"flow": PARAMETERS, "target": target}]}
+    staging = {"platform": {"bucket": "acme-staging"}, "mirrors": "prod", "flows": flows}
+    result = mirror("staging", "prod", prod=prod, staging=staging)
+    assert result.exit_code == 2
+    assert told.format(PARAMETERS) in result.output
+    assert "queue" not in result.output or target == "step-functions"
