@@ -33,11 +33,14 @@ def claim(thing: str, component: str, twice: Callable[[str, str], FlowInfraError
         thing: what it is, unique among all targets.
         component: whose it is to be.
         twice: the error, of the component that has it already and this one.
+
+    Raises:
+        pulumi.RunError: with that error.
     """
     monitor = get_monitor()
     if monitor is None:
         return
     claimed = _CLAIMS.setdefault(monitor, {})
     if thing in claimed:
-        raise twice(claimed[thing], component)
+        raise pulumi.RunError(str(twice(claimed[thing], component)))
     claimed[thing] = component

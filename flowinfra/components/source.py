@@ -77,6 +77,8 @@ def deploy_time_values(request: CompileRequest, compiled: CompiledFlow) -> dict[
 
 def foreign_keys(label: str, config: FlowConfig, target: str) -> Iterator[ConfigError]:
     """Keys of Step Functions that `target` has no use for; those that change what is compiled the compiler refuses."""
+    if target == "step-functions":
+        return
     for key in ("queue", "job_policies", "log_retention_days"):
         if getattr(config, key):
             yield ConfigError(f"{label}: {key} is for the target step-functions, this flow's is {target}; leave it out")

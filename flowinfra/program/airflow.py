@@ -8,10 +8,11 @@ import pulumi
 
 from flowinfra.components.airflow.flow import AirflowFlow
 from flowinfra.components.airflow.outputs import metaflow_config
-from flowinfra.components.airflow.plan import same_name_problems
+from flowinfra.components.airflow.plan import dag
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
-from flowinfra.components.airflow.prepare import planned
+from flowinfra.components.airflow.prepare import AIRFLOW
 from flowinfra.components.place import azure_storage
+from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
@@ -28,12 +29,12 @@ class Airflow:
 
     def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
         """Flows that would be one DAG."""
-        return same_name_problems({label: flow.compiled.name for label, flow in flows.items()})
+        return same_name_problems({label: dag(flow.compiled.name) for label, flow in flows.items()})
 
     def check(self, label: str, flow: StackFlow) -> None:
         """Raise all that binding, Airflow or Kubernetes would refuse."""
         platform = airflow_platform(self._stack, None)
-        planned(label, flow.compiled, flow.config, platform, self._deployment, flow.deploy_time)
+        AIRFLOW.planned(label, flow.source, platform, self._deployment)
 
     def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
         """Make an AirflowFlow."""

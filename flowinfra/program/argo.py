@@ -8,10 +8,11 @@ import pulumi
 
 from flowinfra.components.argo.flow import ArgoFlow
 from flowinfra.components.argo.outputs import metaflow_config
-from flowinfra.components.argo.plan import same_name_problems
+from flowinfra.components.argo.plan import workflow_template
 from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
-from flowinfra.components.argo.prepare import planned
+from flowinfra.components.argo.prepare import ARGO
 from flowinfra.components.place import azure_storage
+from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
@@ -29,12 +30,14 @@ class Argo:
     def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
         """Flows that would be one WorkflowTemplate."""
         namespace = str(kubernetes_platform(self._stack, None).namespace)
-        return same_name_problems({label: (namespace, flow.compiled.name) for label, flow in flows.items()})
+        return same_name_problems(
+            {label: workflow_template(namespace, flow.compiled.name) for label, flow in flows.items()}
+        )
 
     def check(self, label: str, flow: StackFlow) -> None:
         """Raise all that binding, Kubernetes or Argo would refuse, and what the cluster lacks."""
         platform = kubernetes_platform(self._stack, None)
-        planned(label, flow.compiled, flow.config, platform, self._deployment, flow.deploy_time)
+        ARGO.planned(label, flow.source, platform, self._deployment)
 
     def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
         """Make an ArgoFlow."""

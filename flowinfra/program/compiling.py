@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flowinfra.compiler import CompileRequest, compile_flows, read_bundle
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
+from flowinfra.components.source import FlowSource
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, StackConfig
@@ -22,6 +23,11 @@ class StackFlow:
     config: FlowConfig
     compiled: CompiledFlow
     deploy_time: Mapping[str, Json]
+
+    @property
+    def source(self) -> FlowSource:
+        """What a component takes it for."""
+        return FlowSource(self.compiled, self.config, self.deploy_time)
 
 
 def platform_shape(stack: StackConfig, target: str) -> PlatformShape:

@@ -8,12 +8,13 @@ from functools import cached_property
 
 import pulumi
 
+from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.source import Deployment
 from flowinfra.components.step_functions.flow import StepFunctionsFlow, StepFunctionsFlowArgs
 from flowinfra.components.step_functions.outputs import metaflow_config
-from flowinfra.components.step_functions.plan import same_name_problems
-from flowinfra.components.step_functions.prepare import planned
+from flowinfra.components.step_functions.plan import state_machine
+from flowinfra.components.step_functions.prepare import STEP_FUNCTIONS
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import StackConfig
 from flowinfra.program.compiling import StackFlow
@@ -31,11 +32,11 @@ class StepFunctions:
 
     def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
         """Flows that would be one state machine."""
-        return same_name_problems({label: flow.compiled.name for label, flow in flows.items()})
+        return same_name_problems({label: state_machine(flow.compiled.name) for label, flow in flows.items()})
 
     def check(self, label: str, flow: StackFlow) -> None:
         """Raise all that binding or AWS would refuse."""
-        planned(label, flow.compiled, flow.config, self._existing, self._deployment, flow.deploy_time)
+        STEP_FUNCTIONS.planned(label, flow.source, self._existing, self._deployment)
 
     def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
         """Make a StepFunctionsFlow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -16,18 +16,20 @@ from typing_extensions import Required
 from flowinfra.components import datastore, outputs
 from flowinfra.components.airflow.bound import AirflowBound
 from flowinfra.components.airflow.outputs import metaflow_config, trigger_command
-from flowinfra.components.airflow.plan import AirflowPlan, check, same_name
+from flowinfra.components.airflow.plan import AirflowPlan, check, dag
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
-from flowinfra.components.airflow.prepare import PreparedAirflowFlow, prepare
+from flowinfra.components.airflow.prepare import AIRFLOW
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
 from flowinfra.components.local_file import LocalFile
-from flowinfra.components.running import claim, project_root
-from flowinfra.components.source import Deployment
-from flowinfra.components.version import Version, deployed_version, origin
-from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.components.making import Making, after, begun
+from flowinfra.components.plan import same_name
+from flowinfra.components.prepare import Prepared
+from flowinfra.components.running import claim
+from flowinfra.components.version import Version, deployed_version
+from flowinfra.errors import Problems
 
 T = TypeVar("T")
 
@@ -69,14 +71,9 @@ class AirflowFlow(pulumi.ComponentResource):
         Raises:
             pulumi.RunError: with every problem of the flow, its arguments and the limits, before anything is made.
         """
-        try:
-            deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
-            prepared = prepare(name, args, deployment)
-            by = origin(deployment.root)
-            claim(f"dag {prepared.plan.name}", name, partial(same_name, prepared.plan.name))
-        except FlowInfraError as error:
-            raise pulumi.RunError(str(error)) from None
+        prepared, by = begun(name, args, AIRFLOW)
         plan, platform = prepared.plan, prepared.platform
+        claim(dag(plan.name), name, partial(same_name, dag(plan.name)))
         super().__init__("flowinfra:airflow:AirflowFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, platform, pulumi.ResourceOptions(parent=self))
 
@@ -86,12 +83,10 @@ class AirflowFlow(pulumi.ComponentResource):
         record = _record(making, bound.apply(lambda found: found.deployment))
 
         def there(make: Callable[[AirflowSite], T]) -> pulumi.Output[T]:
-            # waits for the file, so that an output never speaks of what is not there
-            found = pulumi.Output.all(deployed.urn, platform.on_site(make))
-            return found.apply(lambda values: values[1])
+            return after(deployed, platform.on_site(make))
 
         self.dag_id = there(lambda _: plan.name)
-        self.file = pulumi.Output.all(deployed.urn, file).apply(lambda values: values[1])
+        self.file = after(deployed, file)
         self.namespace = there(lambda _: outputs.namespace(plan.token))
         self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.token))
         self.trigger = there(lambda _: trigger_command(plan.compiled))
@@ -110,18 +105,7 @@ class AirflowFlow(pulumi.ComponentResource):
         )
 
 
-@dataclass(frozen=True)
-class _Making:
-    """What every part of a flow is made with."""
-
-    name: str
-    plan: AirflowPlan
-    platform: AirflowPlatform
-    child: pulumi.ResourceOptions
-
-    def options(self, **more: Any) -> pulumi.ResourceOptions:
-        """A child's options."""
-        return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
+_Making = Making[AirflowPlan, AirflowPlatform]
 
 
 def _bound(making: _Making) -> pulumi.Output[AirflowBound]:
@@ -184,7 +168,7 @@ def _record(making: _Making, text: pulumi.Output[str]) -> pulumi.Resource:
     return datastore.text(f"{making.name}-owner", key, text, making.platform.store, plan.tags, making.child)
 
 
-def _shown(prepared: PreparedAirflowFlow) -> dict[str, Any]:
+def _shown(prepared: Prepared[AirflowPlan, AirflowPlatform]) -> dict[str, Any]:
     """The component's inputs: the flow in human terms."""
     plan, platform = prepared.plan, prepared.platform
     return describe_deployed(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flowinfra.components.airflow.bound import AirflowBound, bind
 from flowinfra.components.airflow.limits import flow_problems
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite
 from flowinfra.components.confidential import secret_problems
-from flowinfra.components.names import KIND_TAG, OWNER, TARGET_TAG, Names
-from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
+from flowinfra.components.names import OWNER
+from flowinfra.components.plan import Plan
+from flowinfra.errors import BindError, FlowInfraError, Problems
 from flowinfra.model.compiled import AirflowCompiled, Json
 
 IGNORE = r"\.\.[a-z0-9_]*"
@@ -22,39 +22,13 @@ for an endless loop.
 
 
 @dataclass(frozen=True)
-class AirflowPlan:
+class AirflowPlan(Plan[AirflowCompiled]):
     """One flow in one stack."""
-
-    compiled: AirflowCompiled
-    names: Names
-    aws_tags: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, Json] = field(default_factory=dict)
-    """Values of deploy-time parameters."""
-    schedule_enabled: bool = True
-
-    @property
-    def name(self) -> str:
-        """The DAG's id."""
-        return self.compiled.name
-
-    @property
-    def token(self) -> str:
-        """Production token."""
-        return self.names.token(self.compiled.flow.token_prefix)
 
     @property
     def file_name(self) -> str:
         """The DAG file's name wherever it is delivered: it changes with the DAG's id alone."""
         return f"{self.name}.py"
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Tags of everything in AWS."""
-        return self.names.tags(self.aws_tags)
-
-    def object_tags(self, kind: str) -> dict[str, str]:
-        """Tags of a datastore object: its kind and the target too, which `gc` goes by."""
-        return {**self.tags, KIND_TAG: kind, TARGET_TAG: self.compiled.target}
 
     def bound(self, site: AirflowSite) -> AirflowBound:
         """The flow with the stack's identity.
@@ -97,18 +71,6 @@ def check(plan: AirflowPlan, platform: AirflowPlatform) -> list[FlowInfraError]:
     return [*flow_problems(plan.compiled, bound, platform), *secret_problems(plan.name, plan.parameters, None)]
 
 
-def same_name_problems(flows: Mapping[str, str]) -> Iterator[ConfigError]:
-    """Two flows that would be one DAG; `flows`: what a person calls the flow → DAG's id."""
-    first: dict[str, str] = {}
-    for label, name in flows.items():
-        if name in first:
-            yield same_name(name, first[name], label)
-        first.setdefault(name, label)
-
-
-def same_name(name: str, first: str, second: str) -> ConfigError:
-    """The error for two flows that would be one DAG."""
-    return ConfigError(
-        f"{first} and {second} are both the DAG {name!r}; give one of them another `name`, or another branch if it is "
-        "a @project flow"
-    )
+def dag(name: str) -> str:
+    """What a flow is in Airflow, in words."""
+    return f"DAG {name!r}"

@@ -1,64 +1,24 @@
-"""An AirflowFlow's arguments → a plan that is compiled and checked. Nothing of Pulumi's engine is touched."""
+"""How flows on Airflow are prepared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flowinfra.components.airflow.plan import AirflowPlan, check
 from flowinfra.components.airflow.platform import AirflowPlatform
-from flowinfra.components.names import Names
-from flowinfra.components.source import Deployment, flow_source, foreign_keys
-from flowinfra.errors import ConfigError, FlowInfraError, Problems
-from flowinfra.model.compiled import AirflowCompiled, CompiledFlow, Json
-from flowinfra.model.stack import FlowConfig
-
-TARGET = "airflow"
+from flowinfra.components.prepare import Preparation
+from flowinfra.errors import ConfigError, FlowInfraError
+from flowinfra.model.compiled import AirflowCompiled
 
 
-@dataclass(frozen=True)
-class PreparedAirflowFlow:
-    """A flow that is compiled and checked, ready to become resources."""
-
-    plan: AirflowPlan
-    platform: AirflowPlatform
+def _platform(label: str, given: Any) -> AirflowPlatform:
+    if not isinstance(given, AirflowPlatform):
+        raise ConfigError(f"{label}: platform is {given!r}; give an AirflowPlatform")
+    return given
 
 
-def prepare(label: str, args: Mapping[str, Any], deployment: Deployment) -> PreparedAirflowFlow:
-    """Compile the flow where it is not, and check all of it.
-
-    Raises:
-        FlowInfraError: with everything that is wrong (`Problems` where there is more than one).
-    """
-    values = {"target": TARGET, **args}
-    platform = values.pop("platform", None)
-    if not isinstance(platform, AirflowPlatform):
-        raise ConfigError(f"{label}: platform is {platform!r}; give an AirflowPlatform")
-    source = flow_source(label, values, platform.shape, deployment)
-    return planned(label, source.compiled, source.config, platform, deployment, source.parameters)
+def _problems(plan: AirflowPlan, platform: AirflowPlatform) -> list[FlowInfraError]:
+    return [*platform.store.problems(plan.name)] or check(plan, platform)
 
 
-def planned(
-    label: str,
-    compiled: CompiledFlow,
-    config: FlowConfig,
-    platform: AirflowPlatform,
-    deployment: Deployment,
-    parameters: Mapping[str, Json],
-) -> PreparedAirflowFlow:
-    """The plan of a compiled flow, checked."""
-    if not isinstance(compiled, AirflowCompiled):
-        raise ConfigError(f"{label}: is compiled for {compiled.target}, this is a component for {TARGET}")
-    plan = AirflowPlan(
-        compiled=compiled,
-        names=Names(deployment.project, deployment.stack, compiled.name),
-        aws_tags=config.aws_tags,
-        parameters=parameters,
-        schedule_enabled=config.schedule.enabled,
-    )
-    problems: list[FlowInfraError] = list(foreign_keys(label, config, TARGET))
-    problems += [*platform.store.problems(plan.name)] or check(plan, platform)
-    if problems:
-        raise Problems(problems)
-    return PreparedAirflowFlow(plan, platform)
+AIRFLOW = Preparation("airflow", AirflowCompiled, AirflowPlan, _platform, _problems)

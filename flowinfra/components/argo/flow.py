@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,17 +13,19 @@ from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
 from flowinfra.components.argo.outputs import metaflow_config, ui_page
-from flowinfra.components.argo.plan import PODS, ArgoPlan, Object, check, same_name
+from flowinfra.components.argo.plan import PODS, ArgoPlan, Object, check, workflow_template
 from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
-from flowinfra.components.argo.prepare import PreparedArgoFlow, prepare
+from flowinfra.components.argo.prepare import ARGO
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
-from flowinfra.components.running import claim, project_root
-from flowinfra.components.source import Deployment
-from flowinfra.components.version import Version, deployed_version, origin
-from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.components.making import Making, after, begun
+from flowinfra.components.plan import same_name
+from flowinfra.components.prepare import Prepared
+from flowinfra.components.running import claim
+from flowinfra.components.version import Version, deployed_version
+from flowinfra.errors import Problems
 
 T = TypeVar("T")
 
@@ -84,15 +86,10 @@ class ArgoFlow(pulumi.ComponentResource):
         Raises:
             pulumi.RunError: with every problem of the flow, its arguments and the limits, before anything is made.
         """
-        try:
-            deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
-            prepared = prepare(name, args, deployment)
-            by = origin(deployment.root)
-            plan, site = prepared.plan, prepared.platform.site()
-            twice = partial(same_name, site.namespace, plan.name)
-            claim(f"workflow template {_place(prepared.platform)}/{plan.name}", name, twice)
-        except FlowInfraError as error:
-            raise pulumi.RunError(str(error)) from None
+        prepared, by = begun(name, args, ARGO)
+        plan, site = prepared.plan, prepared.platform.site()
+        twice = partial(same_name, workflow_template(site.namespace, plan.name))
+        claim(f"workflow template {_place(prepared.platform)}/{plan.name}", name, twice)
         super().__init__("flowinfra:argo:ArgoFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, prepared.platform, pulumi.ResourceOptions(parent=self))
 
@@ -101,9 +98,7 @@ class ArgoFlow(pulumi.ComponentResource):
         deployed = _workflow(making, [*granted, *objects])
 
         def there(make: Callable[[ArgoSite], T]) -> pulumi.Output[T]:
-            # waits for the template, so that an output never speaks of what is not there
-            found = pulumi.Output.all(deployed[0].urn, making.platform.on_site(make))
-            return found.apply(lambda values: values[1])
+            return after(deployed[0], making.platform.on_site(make))
 
         ui_url = prepared.platform.ui_url
         self.workflow_template = there(lambda _: plan.name)
@@ -135,18 +130,7 @@ def _place(platform: KubernetesPlatform) -> str:
     return platform.namespace if isinstance(platform.namespace, str) else f"namespace {id(platform.namespace)}"
 
 
-@dataclass(frozen=True)
-class _Making:
-    """What every part of a flow is made with."""
-
-    name: str
-    plan: ArgoPlan
-    platform: KubernetesPlatform
-    child: pulumi.ResourceOptions
-
-    def options(self, **more: Any) -> pulumi.ResourceOptions:
-        """A child's options."""
-        return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
+_Making = Making[ArgoPlan, KubernetesPlatform]
 
 
 def _account(making: _Making, who: str) -> list[pulumi.Resource]:
@@ -210,7 +194,7 @@ def _body(found: pulumi.Output[Any], stand_in: Object) -> dict[str, Any]:
     return {key: found[key] for key in stand_in if key not in ("apiVersion", "kind")}
 
 
-def _shown(prepared: PreparedArgoFlow) -> dict[str, Any]:
+def _shown(prepared: Prepared[ArgoPlan, KubernetesPlatform]) -> dict[str, Any]:
     """The component's inputs: the flow in human terms."""
     plan, platform = prepared.plan, prepared.platform
     site = platform.site()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flowinfra.components.argo import limits
 from flowinfra.components.argo.bound import ArgoBound, bind
 from flowinfra.components.argo.platform import ArgoSite
 from flowinfra.components.argo.roles import Rule, pod_rules, sensor_rules
 from flowinfra.components.confidential import secret_problems
-from flowinfra.components.names import KIND_TAG, OWNER, TARGET_TAG, Names
-from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
+from flowinfra.components.names import OWNER
+from flowinfra.components.plan import Plan
+from flowinfra.errors import BindError, FlowInfraError, Problems
 from flowinfra.model.compiled import ArgoCompiled, Json
 
 Object = dict[str, Json]
@@ -27,29 +27,8 @@ WORKFLOW_TEMPLATE, CRON_WORKFLOW, EVENT_SENSOR = "workflow-template", "cron-work
 
 
 @dataclass(frozen=True)
-class ArgoPlan:
+class ArgoPlan(Plan[ArgoCompiled]):
     """One flow in one stack."""
-
-    compiled: ArgoCompiled
-    names: Names
-    aws_tags: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, Json] = field(default_factory=dict)
-    """Values of deploy-time parameters."""
-    schedule_enabled: bool = True
-
-    @property
-    def name(self) -> str:
-        """The WorkflowTemplate's name."""
-        return self.compiled.name
-
-    @property
-    def token(self) -> str:
-        """Production token."""
-        return self.names.token(self.compiled.flow.token_prefix)
-
-    def object_tags(self, kind: str) -> dict[str, str]:
-        """Tags of a datastore object: its kind and the target too, which `gc` goes by."""
-        return {**self.names.tags(self.aws_tags), KIND_TAG: kind, TARGET_TAG: self.compiled.target}
 
     @property
     def has_sensor(self) -> bool:
@@ -176,18 +155,6 @@ def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
     return [*limits.flow_problems(plan.compiled, bound), *secret_problems(plan.name, plan.parameters, None)]
 
 
-def same_name_problems(flows: Mapping[str, tuple[str, str]]) -> Iterator[ConfigError]:
-    """Two flows that would be one WorkflowTemplate; `flows`: what a person calls the flow → namespace and name."""
-    first: dict[tuple[str, str], str] = {}
-    for label, found in flows.items():
-        if found in first:
-            yield same_name(*found, first[found], label)
-        first.setdefault(found, label)
-
-
-def same_name(namespace: str, name: str, first: str, second: str) -> ConfigError:
-    """The error for two flows that would be one WorkflowTemplate."""
-    return ConfigError(
-        f"{first} and {second} are both the WorkflowTemplate {name!r} in namespace {namespace!r}; give one of them "
-        "another `name`, or another branch if it is a @project flow"
-    )
+def workflow_template(namespace: str, name: str) -> str:
+    """What a flow is in the cluster, in words."""
+    return f"WorkflowTemplate {name!r} in namespace {namespace!r}"

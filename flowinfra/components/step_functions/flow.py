@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -17,10 +17,12 @@ from flowinfra.components import datastore, outputs
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
+from flowinfra.components.making import Making, after, begun
+from flowinfra.components.plan import same_name
 from flowinfra.components.platform import Platform, PlatformSettings
-from flowinfra.components.running import claim, project_root
+from flowinfra.components.prepare import Prepared
+from flowinfra.components.running import claim
 from flowinfra.components.site import Site
-from flowinfra.components.source import Deployment
 from flowinfra.components.step_functions import limits
 from flowinfra.components.step_functions.outputs import console_url, metaflow_config
 from flowinfra.components.step_functions.plan import (
@@ -31,11 +33,11 @@ from flowinfra.components.step_functions.plan import (
     FlowPlan,
     check,
     cloud_control_state,
-    same_name,
+    state_machine,
 )
-from flowinfra.components.step_functions.prepare import PreparedFlow, prepare
+from flowinfra.components.step_functions.prepare import STEP_FUNCTIONS
 from flowinfra.components.store import Store
-from flowinfra.components.version import Version, deployed_version, origin
+from flowinfra.components.version import Version, deployed_version
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import canonical_json
 
@@ -89,33 +91,27 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         Raises:
             pulumi.RunError: with every problem of the flow, its arguments and AWS's limits, before anything is made.
         """
-        try:
-            deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
-            prepared = prepare(name, args, deployment)
-            by = origin(deployment.root)
-            machine_name = prepared.plan.name
-            claim(f"state machine {machine_name}", name, partial(same_name, machine_name))
-        except FlowInfraError as error:
-            raise pulumi.RunError(str(error)) from None
-        plan, settings = prepared.plan, _checked(prepared)
+        prepared, by = begun(name, args, STEP_FUNCTIONS)
+        plan = prepared.plan
+        claim(state_machine(plan.name), name, partial(same_name, state_machine(plan.name)))
+        settings = _checked(prepared)
         super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, settings, pulumi.ResourceOptions(parent=self))
 
         roles, granted = _roles(making)
         # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
-        binding = replace(making, settings=replace(settings, job_role=roles[JOBS], execution_role=roles.get(EXECUTION)))
+        binding = replace(making, platform=replace(settings, job_role=roles[JOBS], execution_role=roles.get(EXECUTION)))
         store = Store(settings.bucket, settings.prefix)
         files = datastore.files(name, plan.compiled, store, plan.object_tags, making.child)
         objects = [*files, *_commands(binding)]
         jobs = _job_definitions(binding)
         machine = _state_machine(making, _definition(binding, jobs), roles[STATES], [*granted, *objects])
         if plan.compiled.step_functions.schedule is not None:
-            _schedule(making, machine, roles[EVENTS], prepared.schedule_enabled)
-        deployed = replace(binding.settings, states_role=roles[STATES], events_role=roles.get(EVENTS))
+            _schedule(making, machine, roles[EVENTS])
+        deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
 
         def there(known: PlatformSettings) -> pulumi.Output[Site]:
-            # waits for the machine, so that an output never speaks of what is not there
-            return pulumi.Output.all(machine.urn, known.on_site(lambda site: site)).apply(lambda found: found[1])
+            return after(machine, known.on_site(lambda site: site))
 
         site = there(settings)
         self.arn = site.apply(lambda site: site.state_machine_arn(plan.name))
@@ -144,27 +140,12 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         )
 
 
-@dataclass(frozen=True)
-class _Making:
-    """What every part of a flow is made with."""
-
-    name: str
-    plan: FlowPlan
-    settings: PlatformSettings
-    child: pulumi.ResourceOptions
-
-    def on_site(self, make: Callable[[Site], T]) -> T | pulumi.Output[T]:
-        """`make` of the platform's identity, known at once where that is."""
-        return self.settings.on_site(make)
-
-    def options(self, **more: Any) -> pulumi.ResourceOptions:
-        """A child's options."""
-        return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
+_Making = Making[FlowPlan, PlatformSettings]
 
 
-def _checked(prepared: PreparedFlow) -> PlatformSettings:
+def _checked(prepared: Prepared[FlowPlan, PlatformSettings]) -> PlatformSettings:
     """The platform with values that are Outputs checked before anything is made of them, at preview where known."""
-    plan, settings = prepared.plan, prepared.settings
+    plan, settings = prepared.plan, prepared.platform
 
     def fit(site: Site) -> Site:
         if problems := check(plan, site):
@@ -180,7 +161,7 @@ def _checked(prepared: PreparedFlow) -> PlatformSettings:
 
 def _roles(making: _Making) -> tuple[dict[str, pulumi.Input[str]], list[pulumi.Resource]]:
     """ARN of the role of each kind that there is, and what whoever uses them waits for."""
-    settings = making.settings
+    settings = making.platform
     given = {
         STATES: settings.states_role,
         JOBS: settings.job_role,
@@ -202,8 +183,8 @@ def _role(making: _Making, kind: str) -> aws.iam.Role:
         f"{making.name}-{kind}-role",
         name_prefix=plan.names.role_prefix(kind),
         description=f"Metaflow flow {plan.name}: {kind}",
-        assume_role_policy=making.on_site(lambda site: canonical_json(plan.role(kind, site).trust)),
-        permissions_boundary=making.settings.permissions_boundary,
+        assume_role_policy=making.platform.on_site(lambda site: canonical_json(plan.role(kind, site).trust)),
+        permissions_boundary=making.platform.permissions_boundary,
         tags=plan.tags,
         opts=making.child,
     )
@@ -215,32 +196,32 @@ def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Res
         f"{name}-policy",
         name="flow",
         role=role.name,
-        policy=making.on_site(lambda site: canonical_json(plan.role(kind, site).policy)),
+        policy=making.platform.on_site(lambda site: canonical_json(plan.role(kind, site).policy)),
         opts=making.child,
     )
     attached = [
         aws.iam.RolePolicyAttachment(
             f"{name}-{arn.rsplit('/', 1)[-1]}", role=role.name, policy_arn=arn, opts=making.child
         )
-        for arn in (plan.job_policies if kind == JOBS else ())
+        for arn in (making.platform.job_policies if kind == JOBS else ())
     ]
     return [inline, *attached]
 
 
 def _commands(making: _Making) -> list[pulumi.Resource]:
     """Commands of steps that are kept in the datastore (`compress`), with the stack's identity in them."""
-    plan, prefix = making.plan, making.settings.prefix
+    plan, prefix = making.plan, making.platform.prefix
     entries = {digest: entry for digest, entry in plan.compiled.objects.items() if entry.text is not None}
     if not entries:
         return []
-    bound = pulumi.Output.from_input(making.on_site(lambda site: plan.bound(site).commands))
+    bound = pulumi.Output.from_input(making.platform.on_site(lambda site: plan.bound(site).commands))
     return [
         aws.s3.BucketObjectv2(
             datastore.object_name(making.name, digest, entry),
             key=pulumi.Output.concat(prefix, "/", bound[digest].key),
             content=bound[digest].text,
             opts=making.options(retain_on_delete=True),
-            **datastore.object_arguments(entry, making.settings.bucket, plan.object_tags),
+            **datastore.object_arguments(entry, making.platform.bucket, plan.object_tags),
         )
         for digest, entry in entries.items()
     ]
@@ -256,8 +237,8 @@ def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:
         jobs = {step: plan.job_definition(bound, step, site) for step in recorded}
         return {step: canonical_json(job["containerProperties"]) for step, job in jobs.items()}
 
-    texts = pulumi.Output.from_input(making.on_site(containers))
-    tags = making.on_site(plan.job_tags)
+    texts = pulumi.Output.from_input(making.platform.on_site(containers))
+    tags = making.platform.on_site(plan.job_tags)
     return {
         step: aws.batch.JobDefinition(
             f"{making.name}-job-{step}",
@@ -289,7 +270,7 @@ def _definition(making: _Making, jobs: Mapping[str, aws.batch.JobDefinition]) ->
         return bound.definition_text
 
     return pulumi.Output.all(
-        site=making.on_site(lambda site: site),
+        site=making.platform.on_site(lambda site: site),
         parameters=deployed_parameters(making.name, making.plan.compiled, making.plan.parameters, making.child),
         revisions={step: job.revision for step, job in jobs.items()},
     ).apply(text)
@@ -327,13 +308,13 @@ def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:
     return aws.cloudwatch.LogGroup(
         f"{making.name}-history",
         name_prefix=making.plan.names.log_group_prefix,
-        retention_in_days=making.settings.log_retention_days,
+        retention_in_days=making.platform.log_retention_days,
         tags=making.plan.tags,
         opts=making.child,
     )
 
 
-def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str], enabled: bool) -> None:
+def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str]) -> None:
     plan = making.plan
     schedule = plan.compiled.step_functions.schedule
     assert schedule is not None
@@ -342,7 +323,7 @@ def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str]
         name=schedule.name,
         description=schedule.description,
         schedule_expression=schedule.expression,
-        state="ENABLED" if enabled else "DISABLED",
+        state="ENABLED" if plan.schedule_enabled else "DISABLED",
         tags=plan.tags,
         # AWS takes a rule of this name for an update of the one that is there: made once the machine was not refused
         opts=making.options(depends_on=[machine]),
@@ -351,19 +332,19 @@ def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str]
         f"{making.name}-schedule-target",
         rule=rule.name,
         target_id=schedule.name,
-        arn=making.on_site(lambda site: site.state_machine_arn(plan.name)),
+        arn=making.platform.on_site(lambda site: site.state_machine_arn(plan.name)),
         role_arn=role,
         input=schedule.input,
         opts=making.options(depends_on=[machine]),
     )
 
 
-def _shown(prepared: PreparedFlow) -> dict[str, Any]:
+def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
     """The component's inputs: the flow in human terms."""
-    plan, settings = prepared.plan, prepared.settings
+    plan, settings = prepared.plan, prepared.platform
     return describe_deployed(
         plan.compiled,
-        prepared.schedule_enabled,
+        plan.schedule_enabled,
         {
             "datastore": settings.on_site(lambda site: site.datastore),
             "queue": settings.queue,
@@ -371,6 +352,6 @@ def _shown(prepared: PreparedFlow) -> dict[str, Any]:
             "service_url": settings.service_url,
             "log_retention_days": settings.log_retention_days,
             "aws_tags": dict(plan.aws_tags),
-            "job_policies": list(plan.job_policies),
+            "job_policies": list(settings.job_policies),
         },
     )

@@ -7,15 +7,16 @@ of a stack is told at once and nothing is touched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from flowinfra.components.binding import JOB_DEFINITION
 from flowinfra.components.confidential import secret_problems
-from flowinfra.components.names import DATASTORE_TAG, KIND_TAG, Names
+from flowinfra.components.names import DATASTORE_TAG, KIND_TAG
+from flowinfra.components.plan import Plan
 from flowinfra.components.site import Site, identity
 from flowinfra.components.step_functions import iam, limits
 from flowinfra.components.step_functions.bound import Bound, bind
-from flowinfra.errors import BindError, ConfigError, FlowInfraError, Problems
+from flowinfra.errors import BindError, FlowInfraError, Problems
 from flowinfra.model.compiled import Json, StepFunctionsCompiled, canonical_json
 
 STAND_IN_REVISION = 9_999_999
@@ -42,33 +43,11 @@ class Role:
 
 
 @dataclass(frozen=True)
-class FlowPlan:
+class FlowPlan(Plan[StepFunctionsCompiled]):
     """One flow in one stack."""
 
-    compiled: StepFunctionsCompiled
-    names: Names
-    aws_tags: Mapping[str, str] = field(default_factory=dict)
-    job_policies: tuple[str, ...] = ()
-    parameters: Mapping[str, Json] = field(default_factory=dict)
-    """Values of deploy-time parameters."""
-
-    @property
-    def name(self) -> str:
-        """The state machine's name."""
-        return self.compiled.name
-
-    @property
-    def token(self) -> str:
-        """Production token."""
-        return self.names.token(self.compiled.flow.token_prefix)
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Tags of every resource."""
-        return self.names.tags(self.aws_tags)
-
     def object_tags(self, kind: str) -> dict[str, str]:
-        """Tags of a datastore object: its kind too, which `gc` goes by."""
+        """Tags of a datastore object: without the target, for what refers to it is in AWS, where `gc` looks anyway."""
         return {**self.tags, KIND_TAG: kind}
 
     def job_tags(self, site: Site) -> dict[str, str]:
@@ -139,23 +118,9 @@ def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
     ]
 
 
-def same_name_problems(flows: Mapping[str, str]) -> list[FlowInfraError]:
-    """Two flows that would be one state machine; `flows`: what a person calls the flow → state machine's name."""
-    first: dict[str, str] = {}
-    problems: list[FlowInfraError] = []
-    for label, name in flows.items():
-        if name in first:
-            problems.append(same_name(name, first[name], label))
-        first.setdefault(name, label)
-    return problems
-
-
-def same_name(name: str, first: str, second: str) -> ConfigError:
-    """The error for two flows that would be one state machine."""
-    return ConfigError(
-        f"{first} and {second} are both the state machine {name!r}; give one of them another `name`, "
-        "or another branch if it is a @project flow"
-    )
+def state_machine(name: str) -> str:
+    """What a flow is in AWS, in words."""
+    return f"state machine {name!r}"
 
 
 def cloud_control_state(plan: FlowPlan, definition: str, role: str, log_group_arn: str | None) -> str:

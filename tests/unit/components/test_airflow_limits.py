@@ -8,9 +8,10 @@ import pytest
 
 from flowinfra.components.airflow.bound import AirflowBound, bind
 from flowinfra.components.airflow.limits import flow_problems
-from flowinfra.components.airflow.plan import AirflowPlan, check, same_name_problems
+from flowinfra.components.airflow.plan import AirflowPlan, check, dag
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.components.names import Names
+from flowinfra.components.plan import same_name_problems
 from tests.unit.components.airflow import IDENTITY, airflow
 
 S3 = AirflowPlatform(bucket="acme-metaflow", namespace="jobs", dags=DagBucket("acme-airflow"))
@@ -72,5 +73,6 @@ def test_plan_tells_what_does_not_fit() -> None:
 
 
 def test_two_flows_of_one_name() -> None:
-    [problem] = same_name_problems({"a.py": "Flow", "b.py": "Flow", "c.py": "Other"})
+    flows = {"a.py": "Flow", "b.py": "Flow", "c.py": "Other"}
+    [problem] = same_name_problems({label: dag(name) for label, name in flows.items()})
     assert "a.py and b.py are both the DAG 'Flow'" in str(problem)

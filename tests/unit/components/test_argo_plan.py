@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from flowinfra.components.argo import limits
-from flowinfra.components.argo.plan import PODS, SENSOR, check, same_name_problems
+from flowinfra.components.argo.plan import PODS, SENSOR, check, workflow_template
 from flowinfra.components.argo.platform import ArgoEvents
 from flowinfra.components.argo.roles import pod_rules
 from flowinfra.components.names import Names, label_value
+from flowinfra.components.plan import same_name_problems
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import MARK
 from tests.unit.components.argo import SITE, argo, argo_plan, argo_site
@@ -143,7 +144,7 @@ def test_annotations_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_two_flows_of_one_name_in_a_namespace() -> None:
     flows = {"flows[0] (a.py)": ("ml", "x"), "flows[1] (b.py)": ("ml", "x"), "flows[2] (c.py)": ("other", "x")}
-    (problem,) = same_name_problems(flows)
+    (problem,) = same_name_problems({label: workflow_template(*place) for label, place in flows.items()})
     assert str(problem).startswith(
         "flows[0] (a.py) and flows[1] (b.py) are both the WorkflowTemplate 'x' in namespace 'ml'"
     )

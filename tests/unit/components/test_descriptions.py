@@ -9,8 +9,9 @@ import pytest
 from flowinfra.components import outputs
 from flowinfra.components.inputs import EVALUATED, describe, overrides, plain
 from flowinfra.components.names import Names
+from flowinfra.components.plan import same_name_problems
 from flowinfra.components.step_functions.outputs import console_url, metaflow_config
-from flowinfra.components.step_functions.plan import same_name_problems
+from flowinfra.components.step_functions.plan import state_machine
 from flowinfra.model.compiled import Shape
 from tests.unit.components.compiled import compiled
 
@@ -165,5 +166,6 @@ def test_the_laptops_configuration_holds_only_what_there_is() -> None:
 
 
 def test_two_flows_of_one_name_are_named_both() -> None:
-    (problem,) = same_name_problems({"a.py": "Flow", "b.py": "Flow", "c.py": "Other"})
+    flows = {"a.py": "Flow", "b.py": "Flow", "c.py": "Other"}
+    (problem,) = same_name_problems({label: state_machine(name) for label, name in flows.items()})
     assert str(problem).startswith("a.py and b.py are both the state machine 'Flow'; give one of them another `name`")

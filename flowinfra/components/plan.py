@@ -1,0 +1,61 @@
+"""What the plans of all targets have: one flow in one stack, its names and tags. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from flowinfra.components.names import KIND_TAG, TARGET_TAG, Names
+from flowinfra.errors import ConfigError
+from flowinfra.model.compiled import CompiledFlow, Json
+
+C = TypeVar("C", bound=CompiledFlow)
+
+
+@dataclass(frozen=True)
+class Plan(Generic[C]):
+    """One flow in one stack."""
+
+    compiled: C
+    names: Names
+    aws_tags: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    """Values of deploy-time parameters."""
+    schedule_enabled: bool = True
+
+    @property
+    def name(self) -> str:
+        """What the flow is called where it is deployed."""
+        return self.compiled.name
+
+    @property
+    def token(self) -> str:
+        """Production token."""
+        return self.names.token(self.compiled.flow.token_prefix)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of everything in AWS."""
+        return self.names.tags(self.aws_tags)
+
+    def object_tags(self, kind: str) -> dict[str, str]:
+        """Tags of a datastore object: its kind and the target too, which `gc` goes by."""
+        return {**self.tags, KIND_TAG: kind, TARGET_TAG: self.compiled.target}
+
+
+def same_name_problems(things: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Two flows that would be one thing; `things`: what a person calls the flow → what it is where it is deployed."""
+    first: dict[str, str] = {}
+    for label, thing in things.items():
+        if thing in first:
+            yield same_name(thing, first[thing], label)
+        first.setdefault(thing, label)
+
+
+def same_name(thing: str, first: str, second: str) -> ConfigError:
+    """The error for two flows that would be one thing; `thing`: in words, `state machine 'Flow'`."""
+    return ConfigError(
+        f"{first} and {second} are both the {thing}; give one of them another `name`, or another branch if it is "
+        "a @project flow"
+    )

@@ -1,0 +1,85 @@
+"""A component's arguments → a plan that is compiled and checked. Nothing of Pulumi's engine is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from flowinfra.components.names import Names
+from flowinfra.components.options import PlatformShape
+from flowinfra.components.plan import Plan
+from flowinfra.components.source import Deployment, FlowSource, flow_source, foreign_keys
+from flowinfra.errors import ConfigError, FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.stack import FlowConfig
+
+
+class Shaped(Protocol):
+    """A platform, as far as compiling goes."""
+
+    @property
+    def shape(self) -> PlatformShape:
+        """What of the platform changes what Metaflow produces."""
+
+
+P = TypeVar("P", bound=Plan[Any])
+S = TypeVar("S", bound=Shaped)
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[P, S]):
+    """A flow that is compiled and checked, ready to become resources."""
+
+    plan: P
+    platform: S
+
+
+def as_it_is(_label: str, _config: FlowConfig, platform: S) -> S:
+    """Of a target whose flows have nothing of their own in place of the platform's."""
+    return platform
+
+
+@dataclass(frozen=True)
+class Preparation(Generic[P, S]):
+    """How the flows of one target are prepared; each target has one, in its `prepare.py`."""
+
+    target: str
+    compiled: type[CompiledFlow]
+    """What the compiler makes for the target."""
+    plan: type[P]
+    platform: Callable[[str, Any], S]
+    """Label of the flow and its argument `platform` → the platform; raises `ConfigError` where it is none."""
+    problems: Callable[[P, S], Sequence[FlowInfraError]]
+    """Everything that would be refused of a plan."""
+    adapted: Callable[[str, FlowConfig, S], S] = as_it_is
+    """The platform with what the flow has in its place; raises `ConfigError` where they do not fit."""
+
+    def prepare(self, label: str, args: Mapping[str, Any], deployment: Deployment) -> Prepared[P, S]:
+        """Compile the flow where it is not, and check all of it.
+
+        Raises:
+            FlowInfraError: with everything that is wrong (`Problems` where there is more than one).
+        """
+        values = {"target": self.target, **args}
+        platform = self.platform(label, values.pop("platform", None))
+        source = flow_source(label, values, platform.shape, deployment)
+        return self.planned(label, source, platform, deployment)
+
+    def planned(self, label: str, source: FlowSource, platform: S, deployment: Deployment) -> Prepared[P, S]:
+        """The plan of a compiled flow, checked."""
+        compiled, config = source.compiled, source.config
+        if not isinstance(compiled, self.compiled):
+            raise ConfigError(f"{label}: is compiled for {compiled.target}, this is a component for {self.target}")
+        platform = self.adapted(label, config, platform)
+        plan = self.plan(
+            compiled=compiled,
+            names=Names(deployment.project, deployment.stack, compiled.name),
+            aws_tags=config.aws_tags,
+            parameters=source.parameters,
+            schedule_enabled=config.schedule.enabled,
+        )
+        problems = [*foreign_keys(label, config, self.target), *self.problems(plan, platform)]
+        if problems:
+            raise Problems(problems)
+        return Prepared(plan, platform)
