@@ -15,10 +15,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.unit import cloud_sdks
 from tests.unit.metaflow_create import Account
 
 IDENTITY = {
     "bucket": "a-bucket",
+    "gs-bucket": "a_bucket",
+    "container": "a-container",
+    "blob-endpoint": "https://account.blob.core.windows.net",
     "prefix": "some/prefix",
     "owner": "an.owner",
     "kubernetes-namespace": "flows",
@@ -31,8 +35,15 @@ IDENTITY = {
     "events-webhook": "http://a-source.listening:12000/event",
     "events-webhook-auth": "service",
 }
+DATASTORES = {
+    "s3": {"DATASTORE_SYSROOT_S3": f"s3://{IDENTITY['bucket']}/{IDENTITY['prefix']}"},
+    "gs": {"DATASTORE_SYSROOT_GS": f"gs://{IDENTITY['gs-bucket']}/{IDENTITY['prefix']}"},
+    "azure": {
+        "DATASTORE_SYSROOT_AZURE": f"{IDENTITY['container']}/{IDENTITY['prefix']}",
+        "AZURE_STORAGE_BLOB_SERVICE_ENDPOINT": IDENTITY["blob-endpoint"],
+    },
+}
 SETTINGS = {
-    "DATASTORE_SYSROOT_S3": f"s3://{IDENTITY['bucket']}/{IDENTITY['prefix']}",
     "KUBERNETES_NAMESPACE": IDENTITY["kubernetes-namespace"],
     "KUBERNETES_SERVICE_ACCOUNT": IDENTITY["service-account"],
     "USER": IDENTITY["owner"],
@@ -97,7 +108,13 @@ def api_server() -> Iterator[ApiServer]:
 
 
 def create(
-    account: Account, server: ApiServer, flow: Path, home: Path, options: list[str], env: dict[str, str]
+    account: Account,
+    server: ApiServer,
+    flow: Path,
+    home: Path,
+    options: list[str],
+    env: dict[str, str],
+    datastore: str = "s3",
 ) -> None:
     """Run the flow's own command line as a user would, with real boto3 and kubernetes, from a copy outside of git."""
     config = home / "kubeconfig"
@@ -116,7 +133,7 @@ def create(
     server.created.clear()
     folder = shutil.copytree(flow.parent, home / "flow")
     done = subprocess.run(
-        [sys.executable, flow.name, "--no-pylint", "--datastore=s3", "--metadata=local", *options],
+        [sys.executable, flow.name, "--no-pylint", f"--datastore={datastore}", "--metadata=local", *options],
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],
@@ -127,8 +144,9 @@ def create(
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "eu-west-3",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(cloud_sdks.write(home / "sdks")),
             "METAFLOW_HOME": str(home / "metaflow"),
-            **{f"METAFLOW_{name}": value for name, value in {**SETTINGS, **env}.items()},
+            **{f"METAFLOW_{name}": value for name, value in {**SETTINGS, **DATASTORES[datastore], **env}.items()},
         },
         capture_output=True,
         text=True,

@@ -1,8 +1,8 @@
 """What we compile and bind is what Metaflow's own `argo-workflows create` sends, up to the documented mends.
 
 The judge is Metaflow with the real packages boto3 and kubernetes, against moto and an apiserver that takes everything:
-so it also tells whether what stands in for the package kubernetes makes the same manifests. What may differ, and
-nothing else:
+so it also tells whether what stands in for the package kubernetes makes the same manifests. For datastores in other
+clouds it has packages of ours in place of Google's and Azure's (cloud_sdks). What may differ, and nothing else:
 
     the mends (flowinfra.compiler.mends_argo)
     digests of the code package (it is packed reproducibly; the files are compared in test_same_as_metaflow.py)
@@ -54,6 +54,13 @@ CASES: list[tuple[Construct, list[str], dict[str, str]]] = [
     (
         Construct("project", shape={"production": True, "branch": "canary", "heartbeat": True, "emit_events": False}),
         ["--production", "--branch", "canary", *CREATE, "--enable-heartbeat-daemon", "--no-auto-emit-argo-events"],
+        {},
+    ),
+    (Construct("datastore_gs", "include_file", {"datastore": "gs"}), CREATE, {}),
+    (Construct("datastore_azure", "include_file", {"datastore": "azure"}), CREATE, {}),
+    (
+        Construct("datastore_azure_parallel", "parallel", {"datastore": "azure", "heartbeat": True}),
+        [*CREATE, "--enable-heartbeat-daemon"],
         {},
     ),
     (Construct("kubernetes"), CREATE, {}),
@@ -112,7 +119,7 @@ def test_same_as_metaflow(
 ) -> None:
     request = construct.request("argo")
     compiled = compile_flow(request)
-    create(aws, cluster, request.flow, tmp_path, options, env)
+    create(aws, cluster, request.flow, tmp_path, options, env, request.shape.datastore)
     theirs = dict(cluster.created)
     sent = theirs.pop("workflowtemplates")
 

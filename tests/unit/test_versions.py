@@ -56,6 +56,8 @@ SAMPLE = {
 
 
 ARGO_SAMPLE = {
+    "datastore_azure_include_file",
+    "datastore_gs",
     "exit_hook",
     "heartbeat",
     "include_file",
