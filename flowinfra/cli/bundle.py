@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from flowinfra.cli import completion
 from flowinfra.program.bundles import bundle_stacks
 from flowinfra.program.configuration import project_folder
 
 
 @click.command("bundle", epilog="Docs: docs/bundles.md")
-@click.argument("stacks", nargs=-1, required=True, metavar="STACK…")
+@click.argument("stacks", nargs=-1, required=True, metavar="STACK…", shell_complete=completion.stacks)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write; it must be new or empty."
 )

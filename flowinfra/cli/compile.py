@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from flowinfra.cli import values
+from flowinfra.cli import completion, values
 from flowinfra.cli.values import PAIR
 from flowinfra.compiler import CompileRequest, compile_flow, unreviewed_files, write_bundle
 from flowinfra.compiler.request import TARGETS
@@ -19,7 +19,14 @@ from flowinfra.model.compiled import Shape
 @click.command("compile", short_help="compile a flow to data", epilog="Docs: docs/compile.md")
 @click.argument("flow", type=click.Path(path_type=Path))
 @click.argument("metaflow_options", nargs=-1, type=click.UNPROCESSED)
-@click.option("-t", "--target", default="step-functions", show_default=True, help=f"One of: {', '.join(TARGETS)}.")
+@click.option(
+    "-t",
+    "--target",
+    default="step-functions",
+    show_default=True,
+    shell_complete=completion.targets,
+    help=f"One of: {', '.join(TARGETS)}.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a bundle (NAME.flow) instead of JSON.")
 @click.option("--with", "decospecs", multiple=True, metavar="DECOSPEC", help="Metaflow's --with, e.g. retry:times=3.")
 @click.option("--name", help="Name of the deployed flow instead of its own.")
@@ -57,8 +64,20 @@ from flowinfra.model.compiled import Shape
 @click.option("--notify-incident-io", metavar="NAME/KEY", help="argo: Kubernetes Secret with the API key.")
 @click.option("--incident-io-source", metavar="ID", help="argo: alert source of incident.io.")
 @click.option("--incident-io-metadata", type=PAIR, multiple=True, metavar="KEY VALUE", help="argo: of each alert.")
-@click.option("--metadata", type=click.Choice(["local", "service"]), default="local", show_default=True)
-@click.option("--environment", type=click.Choice(["local", "conda", "pypi"]), default="local", show_default=True)
+@click.option(
+    "--metadata",
+    type=click.Choice(["local", "service"]),
+    default="local",
+    show_default=True,
+    help="service: tasks tell Metaflow's service, whose URL the stack gives; local: only the datastore knows of runs.",
+)
+@click.option(
+    "--environment",
+    type=click.Choice(["local", "conda", "pypi"]),
+    default="local",
+    show_default=True,
+    help="conda, pypi: steps get the packages of their @conda and @pypi as locked; local: what their image has.",
+)
 @click.option("--lock", type=click.Path(path_type=Path), help="Lock of @conda/@pypi packages, if not FLOW.lock.json.")
 @click.option("--image", help="Default container image.")
 @click.option("--python", help="Interpreter with the flow's dependencies.")

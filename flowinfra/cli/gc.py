@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from flowinfra.cli import completion
 from flowinfra.errors import ConfigError
 from flowinfra.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
 
@@ -24,7 +25,7 @@ LEFT = 3
 
 
 @click.command("gc")
-@click.argument("stack")
+@click.argument("stack", shell_complete=completion.stacks)
 @click.option("--project", help="Pulumi project of the stack.  [default: that of the Pulumi.yaml here]")
 @click.option(
     "--datastore",

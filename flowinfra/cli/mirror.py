@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from flowinfra.cli import completion
 from flowinfra.cli.failure import fail
 from flowinfra.deployed import export_state, read_state
 from flowinfra.errors import FlowInfraError
@@ -31,8 +32,8 @@ _ROLES: dict[str, dict[str, Any]] = {
 
 
 @click.command("mirror", epilog="Docs: docs/mirror.md")
-@click.argument("stack")
-@click.argument("other")
+@click.argument("stack", shell_complete=completion.stacks)
+@click.argument("other", shell_complete=completion.stacks)
 @click.option("--deployed", is_flag=True, help="Compare what is deployed, by the stacks' states.")
 @click.option("--state", type=click.Path(path_type=Path), help="State of STACK from a file; with --other-state.")
 @click.option("--other-state", type=click.Path(path_type=Path), help="State of OTHER from a file; with --state.")

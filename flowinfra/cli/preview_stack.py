@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from flowinfra.cli import completion
 from flowinfra.preview_stacks import Preview, down, up
 
 
@@ -21,7 +22,14 @@ def command() -> None:
 
 @command.command("up")
 @click.argument("name")
-@click.option("--of", "of", required=True, metavar="STACK", help="The stack whose flows and platform it has.")
+@click.option(
+    "--of",
+    "of",
+    required=True,
+    metavar="STACK",
+    shell_complete=completion.stacks,
+    help="The stack whose flows and platform it has.",
+)
 def up_command(name: str, of: str) -> None:
     """Deploy preview stack NAME, or bring it up to date. NAME is what you like, such as a git branch.
 
@@ -32,7 +40,7 @@ def up_command(name: str, of: str) -> None:
 
 
 @command.command("down")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.previews)
 def down_command(name: str) -> None:
     """Remove preview stack NAME with all that it left, whatever is left of it.
 

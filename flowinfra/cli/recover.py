@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from flowinfra.cli import completion
 from flowinfra.recover import recover
 
 
 @click.command("recover")
-@click.argument("stack")
+@click.argument("stack", shell_complete=completion.stacks)
 def command(stack: str) -> None:
     """Mend the state of STACK after a deploy that was killed.
 

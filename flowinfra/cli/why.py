@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
+from flowinfra.cli import completion
 from flowinfra.report import clean
 from flowinfra.versions import explain, read_version
 
 
 @click.command("why", short_help="which input made two versions of a flow differ", epilog="Docs: docs/mirror.md")
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", shell_complete=completion.stacks_or_files)
+@click.argument("new", shell_complete=completion.stacks_or_files)
 @click.option("--json", "as_json", is_flag=True, help="Causes as JSON.")
 def command(old: str, new: str, as_json: bool) -> None:
     """Say which input made two versions of a flow differ: a file, an option, a Config, Metaflow's version, a setting.

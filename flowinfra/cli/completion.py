@@ -1,0 +1,64 @@
+"""What a shell offers beside commands and options: names that are read from files, without Pulumi or a cloud.
+
+Whoever presses Tab is never shown an error: where nothing can be read, nothing is offered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from click import Context, Parameter
+from click.shell_completion import CompletionItem
+
+from flowinfra.errors import FlowInfraError
+
+_UNREADABLE = (FlowInfraError, OSError, ValueError, AttributeError, yaml.YAMLError)
+"""What comes of a file that is not there, no YAML, or no mapping."""
+
+
+def targets(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """What a flow can be compiled for."""
+    from flowinfra.compiler.request import TARGETS
+
+    return _begun(TARGETS, incomplete)
+
+
+def stacks(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """Stacks of the project here that have a file."""
+    return _begun(_stacks(), incomplete)
+
+
+def stacks_or_files(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """The same; files where no stack begins so."""
+    return stacks(context, parameter, incomplete) or [CompletionItem(incomplete, type="file")]
+
+
+def previews(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """Preview stacks that have a file, as they were named."""
+    return _begun(_previews(), incomplete)
+
+
+def _begun(names: Any, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _stacks() -> list[str]:
+    from flowinfra.program.configuration import known_stacks, project_folder, stack_file
+
+    with contextlib.suppress(*_UNREADABLE):
+        return known_stacks(stack_file(project_folder(Path.cwd()), "any"))
+    return []
+
+
+def _previews() -> Iterator[str]:
+    from flowinfra.program.configuration import project_folder, stack_file, stored
+
+    for stack in _stacks():
+        with contextlib.suppress(*_UNREADABLE):
+            mark = stored(stack_file(project_folder(Path.cwd()), stack)).get("preview")
+            if isinstance(mark, dict):
+                yield str(mark.get("name"))
