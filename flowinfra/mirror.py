@@ -159,6 +159,7 @@ _FOLLOWS: dict[Path, tuple[Path, ...]] = {
 
 _PLATFORM: dict[str, tuple[Path, ...]] = {
     "create": (("compute",),),
+    "datastore": (("datastore_type",),),
     "service_url": (("metadata",), ("service_url",)),
 }
 """Key of the platform → inputs of flows that have another name; all others have the key's own."""

@@ -76,6 +76,7 @@ _FLOW_FIELDS = {
     "compute": Field("compute"),
     "partition": Field("partition", absent="aws"),
     "metadata": Field("metadata", absent="local"),
+    "datastore_type": Field("datastore type", absent="s3"),
     "environment": Field("Metaflow environment", absent="local"),
     "image": Field("default image", absent="that of Python"),
     "log_retention_days": Field("execution history kept", "days"),
