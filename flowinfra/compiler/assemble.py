@@ -7,12 +7,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import airflow, argo, step_functions
-from flowinfra.compiler.package import Package, Selection, compress, pack
+from flowinfra.compiler.package import Package, Selection, pack
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording
 from flowinfra.compiler.request import CompileRequest, recorded_shape
 from flowinfra.compiler.request import given as given_placeholders
@@ -54,14 +53,6 @@ _READABLE = {"resources", "retry", "timeout", "environment", "secrets"}
 """Step decorators that `Step` has fields for, beside the compute decorator."""
 
 
-@dataclass(frozen=True)
-class Assembled:
-    """A CompiledFlow and the stored bytes of its objects, by sha256 of their content."""
-
-    flow: CompiledFlow
-    blobs: Mapping[str, bytes]
-
-
 def assemble(
     request: CompileRequest,
     answer: Mapping[str, Any],
@@ -69,7 +60,8 @@ def assemble(
     selection: Selection,
     git: Mapping[str, str],
     packages: Mapping[str, DatastoreObject],
-) -> Assembled:
+    keep_bytes: Callable[[str, bytes], None],
+) -> CompiledFlow:
     """Build the CompiledFlow of a recording.
 
     Args:
@@ -79,6 +71,7 @@ def assemble(
         selection: `package:` of the flow.
         git: provenance to put into the package; empty for none.
         packages: objects of the flow's locked environments; their bytes are in the cache.
+        keep_bytes: takes an object's sha256 and content as soon as they are known.
     """
     python = answer["python"]
     recorded = [
@@ -87,7 +80,6 @@ def assemble(
     ]
     reading = _READERS[request.target](Recording(request, answer["calls"], python, recorded))
     objects: dict[str, DatastoreObject] = {}
-    blobs: dict[str, bytes] = {}
     renamed: dict[str, str] = {}
     package: Package | None = None
 
@@ -106,7 +98,7 @@ def assemble(
         renamed[old] = digest
         objects[digest] = kept
         if kept.text is None:
-            blobs[kept.sha256] = compress(content)
+            keep_bytes(kept.sha256, content)
 
     for entry in recorded:
         if entry.key in reading.package_keys:
@@ -134,8 +126,7 @@ def assemble(
         }
     )
     _refuse_marks(request, answer["flow"], package)
-    compiled = compiled.model_copy(update={"placeholders": placeholders(compiled, request.label)})
-    return Assembled(compiled, blobs)
+    return compiled.model_copy(update={"placeholders": placeholders(compiled, request.label)})
 
 
 def _below_root(request: CompileRequest, key: str, kind: str) -> str:

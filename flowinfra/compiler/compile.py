@@ -7,10 +7,10 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowinfra.compiler import package, process, store
 from flowinfra.compiler.confidential import refuse_secrets
@@ -20,9 +20,6 @@ from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
-
-if TYPE_CHECKING:
-    from flowinfra.compiler.assemble import Assembled
 
 Progress = Callable[[CompileRequest, bool], None]
 """Called when a flow is compiled, with True if it came from the cache."""
@@ -131,22 +128,32 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
         if answer.data["environments"] is not None:
             check_lock(request, lock, answer.data)
             packages = environment_objects(lock, used_environments(answer.data)) if lock else {}
+        blobs: dict[str, Future[None]] = {}
+
+        def keep_bytes(sha256: str, content: bytes) -> None:
+            blobs[sha256] = beside.submit(_store, sha256, content)
+
         try:
-            made = assemble(request, answer.data, answer.folder, selection, git, packages)
+            made = assemble(request, answer.data, answer.folder, selection, git, packages, keep_bytes)
         except (LookupError, TypeError, ValueError) as error:
             what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
             raise unfit(request, answer.data["metaflow"], what) from error
-    refuse_secrets(made.flow, request.label)
-    files, folders = _inputs(answer.data, selection, reads)
-    for sha256, stored in made.blobs.items():
-        store.put_blob(sha256, stored)
+        refuse_secrets(made, request.label)
+        files, folders = _inputs(answer.data, selection, reads)
+        for stored in blobs.values():
+            stored.result()
     if not store.Reads.changed_since([*files, *folders], began):
-        blobs = [*made.blobs, *(package.sha256 for package in packages.values())]
-        store.remember(key, files, folders, made.flow.to_json().encode(), blobs)
-    return made.flow, False
+        needed = [*blobs, *(entry.sha256 for entry in packages.values())]
+        store.remember(key, files, folders, made.to_json().encode(), needed)
+    return made, False
 
 
-def _load() -> Callable[..., Assembled]:
+def _store(sha256: str, content: bytes) -> None:
+    """Compress an object and keep it; compressing lets other threads go on."""
+    store.put_blob(sha256, package.compress(content))
+
+
+def _load() -> Callable[..., CompiledFlow]:
     """What makes a CompiledFlow of an answer; loaded while the child runs, and not at all for what the cache has."""
     from flowinfra.compiler.assemble import assemble
 

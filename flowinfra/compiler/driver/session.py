@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import stand_in_boto3, stand_in_requests
+from . import stand_in_boto3, stand_in_unused
 from .checks import refuse_personal_branch, refuse_second_flow, refuse_what_the_flow_has_not
 from .describe import describe_flow, describe_trigger
 from .internals import internals, is_include
@@ -62,7 +62,7 @@ class Session:
 
     def install(self) -> None:
         """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
-        stand_in({**stand_in_boto3.modules(), **stand_in_requests.modules()})
+        stand_in({**stand_in_boto3.modules(), **stand_in_unused.modules()})
         try:
             import metaflow  # noqa: F401
         except ModuleNotFoundError as missing:
