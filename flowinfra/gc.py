@@ -142,8 +142,11 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
     """Find what can go; changes nothing.
 
     Raises:
+        ConfigError: a datastore that is not in S3.
         ToolError: AWS refused a call; what is referred to cannot be known then, so nothing can go.
     """
+    for root in scope.datastores:
+        _split(root)
     session = session or boto3.Session()
     with _told():
         s3, states = session.client("s3"), session.client("stepfunctions")
@@ -329,7 +332,7 @@ def _split(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     key = parts.path.strip("/")
     if parts.scheme != "s3" or not parts.netloc or not key:
-        raise ConfigError(f"{url!r} is no datastore, allowed: s3://BUCKET/PREFIX")
+        raise ConfigError(f"{url!r} is no datastore in S3, which is all that gc knows; allowed: s3://BUCKET/PREFIX")
     return parts.netloc, key
 
 

@@ -3,7 +3,7 @@
 Without a service, each finished task leaves its metadata as an object in the datastore, and nothing
 ever collects it. `pull` does, with Metaflow's own function (the one that `--with batch` uses after
 a remote task), into the `.metaflow` folder that Metaflow would use in the destination. It works on
-any datastore that the environment's Metaflow configuration names.
+any datastore in S3 that the environment's Metaflow configuration names.
 
 Incremental: a run whose `end` task is here is not looked at again, and of others only tasks that
 are new.

@@ -21,10 +21,15 @@ class NothingToPullError(Exception):
 def main(flow: str, run_id: str | None) -> dict[str, Any]:
     """Pull and say what was done."""
     from metaflow.datastore.flow_datastore import FlowDataStore
-    from metaflow.metaflow_config import DATASTORE_SYSROOT_S3
+    from metaflow.metaflow_config import DATASTORE_SYSROOT_S3, DEFAULT_DATASTORE
     from metaflow.plugins.datastores.local_storage import LocalStorage
     from metaflow.plugins.datastores.s3_storage import S3Storage
 
+    if DEFAULT_DATASTORE in ("gs", "azure"):
+        raise NothingToPullError(
+            f"Metaflow's configuration has the datastore {DEFAULT_DATASTORE!r}, and `flowinfra pull` reads S3 alone: "
+            "nothing was pulled. With a metadata service (the platform's service_url) runs are seen without a pull."
+        )
     if not DATASTORE_SYSROOT_S3:
         raise NothingToPullError(
             "No S3 datastore is configured: METAFLOW_DATASTORE_SYSROOT_S3 is not set, neither in the "

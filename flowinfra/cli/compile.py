@@ -14,6 +14,7 @@ from flowinfra.compiler import CompileRequest, compile_flow, unreviewed_files, w
 from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import BundleError, CompileError
 from flowinfra.model.compiled import Shape
+from flowinfra.model.datastores import DATASTORES
 
 
 @click.command("compile", short_help="compile a flow to data", epilog="Docs: docs/compile.md")
@@ -77,6 +78,13 @@ from flowinfra.model.compiled import Shape
     default="local",
     show_default=True,
     help="conda, pypi: steps get the packages of their @conda and @pypi as locked; local: what their image has.",
+)
+@click.option(
+    "--datastore",
+    default="s3",
+    show_default=True,
+    metavar="|".join(DATASTORES),
+    help="Metaflow's; gs and azure: argo and airflow only.",
 )
 @click.option("--lock", type=click.Path(path_type=Path), help="Lock of @conda/@pypi packages, if not FLOW.lock.json.")
 @click.option("--image", help="Default container image.")

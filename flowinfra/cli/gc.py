@@ -19,6 +19,7 @@ from rich.table import Table
 from flowinfra.cli import completion
 from flowinfra.errors import ConfigError
 from flowinfra.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
+from flowinfra.model.datastores import DATASTORES
 
 LEFT = 3
 """Exit code: there is something to remove, and it was not removed."""
@@ -62,6 +63,12 @@ def command(
     Exit codes: 0 nothing left to remove, 1 error, 3 there is something and it was not removed.
     """
     settings = _project_settings(stack)
+    if settings.datastore in DATASTORES and settings.datastore != "s3" and not datastores:
+        raise ConfigError(
+            f"the datastore of stack {stack!r} is in {DATASTORES[settings.datastore].words}, and gc knows S3 alone: "
+            "nothing was looked at, and all objects stay. What deploys left there carries the stack's name as "
+            "metadata; for what earlier ones left in S3, name it: --datastore s3://BUCKET/PREFIX"
+        )
     scope = Scope(
         project=project or settings.project or _missing_project(),
         stack=stack.rsplit("/", 1)[-1],
@@ -101,6 +108,7 @@ class _Settings:
 
     project: str | None = None
     region: str | None = None
+    datastore: str = "s3"
     datastores: tuple[str, ...] = ()
     on_argo: bool = False
     kubeconfig: str | None = None
@@ -121,6 +129,7 @@ def _project_settings(stack: str) -> _Settings:
             return _Settings(
                 project=project.get("name"),
                 region=config.get("aws:region"),
+                datastore=platform.get("datastore", "s3"),
                 datastores=datastores,
                 on_argo="kubernetes" in platform,
                 kubeconfig=config.get("kubernetes:kubeconfig"),

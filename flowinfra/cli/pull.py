@@ -12,8 +12,8 @@ from flowinfra.pull import pull
 def command(what: str) -> None:
     """Make runs visible to Metaflow's Client API where there is no metadata service.
 
-    Pulls one run, or all runs of a flow that Step Functions, Argo or Airflow made, from the datastore of Metaflow's
-    configuration into the `.metaflow` folder that Metaflow uses here. For the embedded AWS:
+    Pulls one run, or all runs of a flow that Step Functions, Argo or Airflow made, from the datastore in S3 that
+    Metaflow's configuration names into the `.metaflow` folder that Metaflow uses here. For the embedded AWS:
 
     \b
       flowinfra local exec -- flowinfra pull ParameterFlow

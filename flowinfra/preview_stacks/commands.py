@@ -15,6 +15,7 @@ import yaml
 
 from flowinfra.errors import ClusterError, ConfigError, ToolError
 from flowinfra.model.compiled import Json
+from flowinfra.model.datastores import DATASTORES
 from flowinfra.model.stack import PlatformConfig
 from flowinfra.preview_stacks.leftovers import clear, stop_executions
 from flowinfra.preview_stacks.names import ENCRYPTION, PREVIEW, Mark, Preview, mark_of, settings
@@ -46,6 +47,12 @@ def up(preview: Preview, of: str, folder: Path, tell: Tell) -> None:
     if there:
         _recorded(root, preview)
     base = stored_stack(root, of)
+    if base.platform.datastore != "s3":
+        raise ConfigError(
+            f"the datastore of {of!r} is in {DATASTORES[base.platform.datastore].words}, and `preview-stack down` "
+            f"removes objects of S3 alone: a preview stack of {of!r} would leave its own behind. Write a stack's file "
+            f"with `flowinfra:mirrors: {of}` and another `prefix` instead"
+        )
     source_file = stack_file(root, of)
     source = _content(source_file)
     if PREVIEW in (source.get("config") or {}):
