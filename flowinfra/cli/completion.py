@@ -10,14 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from click import Context, Parameter
 from click.shell_completion import CompletionItem
-
-from flowinfra.errors import FlowInfraError
-
-_UNREADABLE = (FlowInfraError, OSError, ValueError, AttributeError, yaml.YAMLError)
-"""What comes of a file that is not there, no YAML, or no mapping."""
 
 
 def targets(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
@@ -49,7 +43,7 @@ def _begun(names: Any, incomplete: str) -> list[CompletionItem]:
 def _stacks() -> list[str]:
     from flowinfra.program.configuration import known_stacks, project_folder, stack_file
 
-    with contextlib.suppress(*_UNREADABLE):
+    with contextlib.suppress(Exception):
         return known_stacks(stack_file(project_folder(Path.cwd()), "any"))
     return []
 
@@ -58,7 +52,7 @@ def _previews() -> Iterator[str]:
     from flowinfra.program.configuration import project_folder, stack_file, stored
 
     for stack in _stacks():
-        with contextlib.suppress(*_UNREADABLE):
+        with contextlib.suppress(Exception):
             mark = stored(stack_file(project_folder(Path.cwd()), stack)).get("preview")
             if isinstance(mark, dict):
                 yield str(mark.get("name"))
