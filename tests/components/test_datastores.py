@@ -11,8 +11,13 @@ import pytest
 
 from flowinfra import AirflowFlow, AirflowPlatform, ArgoFlow, AzureStorage, DagConfigMaps, KubernetesPlatform
 from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.compiler.request import TARGETS
 from flowinfra.components import store
 from flowinfra.model.compiled import MARK, CompiledFlow, Shape
+from flowinfra.model.stack import parse_stack
+from flowinfra.program.airflow import airflow_platform
+from flowinfra.program.argo import kubernetes_platform
+from flowinfra.program.compiling import platform_shape
 from tests.components.clouds import stand_in
 from tests.components.mocked import Program, outputs, run
 from tests.unit.constructs import FLOWS
@@ -158,6 +163,21 @@ def test_the_storage_account_of_another_cloud() -> None:
 def test_the_inputs_tell_the_datastore() -> None:
     shown = run(lambda: airflow("linear", "gs") and None).one("AirflowFlow")
     assert (shown["datastore"], shown["datastore_type"]) == ("gs://acme_flows/metaflow", "gs")
+
+
+def test_the_platform_of_a_stack() -> None:
+    platform = {
+        "datastore": "azure",
+        "bucket": "acme-flows",
+        "azure": {"storage_account": "acmeml", "resource_group": "ml-flows"},
+        "kubernetes": {"namespace": "flows"},
+        "airflow": {"namespace": "jobs", "dags": {"folder": "/dags"}},
+    }
+    stack = parse_stack({"platform": platform}, "stacks/Pulumi.dev.yaml")
+    for made_of_it in (kubernetes_platform(stack, None), airflow_platform(stack, None)):
+        assert made_of_it.store == store.Store("acme-flows", "metaflow", "azure", AZURE)
+        assert made_of_it.shape.datastore == "azure"
+    assert {platform_shape(stack, target).datastore for target in TARGETS} == {"azure"}
 
 
 def refused(make: Any) -> str:

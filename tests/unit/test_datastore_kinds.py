@@ -21,7 +21,9 @@ from flowinfra.model.datastores import DATASTORES
 from flowinfra.model.stack import parse_stack
 from flowinfra.preview_stacks.commands import up
 from flowinfra.preview_stacks.names import Preview
+from flowinfra.program.sides import mirrored
 from flowinfra.pull import pull
+from flowinfra.report.words import plain
 from tests.unit.constructs import FLOWS
 from tests.unit.interpreters import interpreter
 from tests.unit.sources import STEPS, source, write_flow
@@ -210,6 +212,28 @@ def project(folder: Path, datastore: str) -> None:
     (folder / "stacks" / "Pulumi.dev.yaml").write_text(
         json.dumps({"config": {"flowinfra:platform": platform, "flowinfra:flows": []}})
     )
+
+
+def test_another_datastore_is_where_a_mirror_lives_and_what_its_file_says(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: app\nruntime: python\nstackConfigDir: stacks\n")
+    (tmp_path / "stacks").mkdir()
+    flows = [{"flow": str(FLOWS / "linear" / "flow.py"), "target": "argo"}]
+    own: dict[str, dict[str, Any]] = {
+        "prod": {"platform": PLATFORM, "flows": flows},
+        "staging": {
+            "platform": {**PLATFORM, "bucket": "flows", "datastore": "azure", "azure": ACCOUNT},
+            "mirrors": "prod",
+        },
+    }
+    for name, values in own.items():
+        config = {f"flowinfra:{key}": value for key, value in values.items()}
+        (tmp_path / "stacks" / f"Pulumi.{name}.yaml").write_text(json.dumps({"config": config}))
+    found = mirrored(tmp_path, "staging", "prod")
+    assert found.drift == ()
+    assert [plain(each.line) for each in found.declared] == ["datastore type: s3 → azure"]
+    assert [plain(each.line) for each in found.environment] == [
+        "datastore: s3://acme/metaflow → https://acmeml.blob.core.windows.net/flows/metaflow"
+    ]
 
 
 @pytest.mark.parametrize("datastore", ["gs", "azure"])
