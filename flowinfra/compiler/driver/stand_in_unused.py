@@ -1,8 +1,8 @@
 """What stands in for packages that Metaflow imports and no compile uses: the packages themselves, when first used.
 
 Runs in the flow's interpreter beside the driver: standard library only. Importing `requests`, of which Metaflow makes a
-session for its metadata service, takes a fifth as long as all of Metaflow; `asyncio`, for its Runner, a tenth. The
-flow's own code, if it imports them, gets them as they are.
+session for its metadata service, takes a fifth as long as all of Metaflow; `asyncio`, for its Runner, and YAML, for its
+cards, a tenth each. The flow's own code, if it imports them, gets them as they are.
 """
 
 from __future__ import annotations
@@ -43,6 +43,15 @@ class Adapters:
         """Goes to `Session.mount` and nowhere else."""
 
 
+class Vendored(Later):
+    """The package of what Metaflow brings along."""
+
+    yaml = Later("metaflow._vendor.yaml")
+
+    def __getattr__(self, name: str) -> Any:
+        return importlib.import_module(f"{self._name}.{name}")
+
+
 class Requests(Later):
     """The package `requests`."""
 
@@ -52,4 +61,8 @@ class Requests(Later):
 
 def modules() -> dict[str, Any]:
     """Name of a module → what Metaflow gets."""
-    return {"requests": Requests("requests"), "asyncio": Later("asyncio")}
+    return {
+        "asyncio": Later("asyncio"),
+        "metaflow._vendor": Vendored("metaflow._vendor"),
+        "requests": Requests("requests"),
+    }
