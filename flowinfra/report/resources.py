@@ -58,6 +58,7 @@ _NOUNS = {
     WORKFLOW_TEMPLATE: "WorkflowTemplate",
     "kubernetes:argoproj.io/v1alpha1:CronWorkflow": "CronWorkflow",
     "kubernetes:argoproj.io/v1alpha1:Sensor": "Sensor",
+    "kubernetes:core/v1:ConfigMap": "ConfigMap",
     "kubernetes:core/v1:ServiceAccount": "service account",
     "kubernetes:rbac.authorization.k8s.io/v1:Role": "Kubernetes role",
     "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": "Kubernetes role binding",

@@ -65,6 +65,7 @@ def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None, conte
     found += [
         *_state_machine(part),
         *_workflow_template(part),
+        *_dag(part),
         *_in_use(part.children),
         *_definition_size(part),
         *_data(part.children),
@@ -120,6 +121,11 @@ def _workflow_template(part: FlowPart) -> Iterator[Risk]:
             how = "deleted" if step.op == "delete" else "replaced"
             line = phrase(f"the WorkflowTemplate is {how}: running workflows go on with the one that they began with")
             yield Risk("workflow-template-deleted", line)
+
+
+def _dag(part: FlowPart) -> Iterator[Risk]:
+    if part.op == "delete" and (part.old or {}).get("target") == AIRFLOW:
+        yield Risk("dag-deleted", phrase("the flow leaves the stack: tasks that run go on, and no further ones start"))
 
 
 def _running(steps: Iterable[Step], count_running: Count, context: str | None) -> Iterator[Risk]:

@@ -1,4 +1,4 @@
-"""Changes of flows on Argo, in the report's words and risks."""
+"""Changes of flows on Argo and Airflow, in the report's words and risks."""
 
 from __future__ import annotations
 
@@ -136,6 +136,12 @@ def test_running_workflows(op: str, number: int, lines: list[str]) -> None:
     found, asked = with_runs(number, update({"steps.a.memory": 1}, ARGO), step)
     assert [plain(risk.line) for _, risk in found.all_risks if risk.kind == "executions-running"] == lines
     assert asked == [Starter("WorkflowTemplate", "flows/train", "prod")]
+
+
+def test_a_dag_that_leaves() -> None:
+    airflow = changed(ARGO, {"target": "airflow", "triggers": None})
+    kinds = [kind for kind, _ in risks(flow_step("delete", airflow))]
+    assert kinds == ["dag-deleted", "schedule-removed"]
 
 
 def test_airflow_is_not_asked_and_the_report_says_so() -> None:
