@@ -18,11 +18,16 @@ A command ends with exit code 1 for any of them and prints no traceback. `Proble
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class FlowInfraError(Exception):
     """Base of all errors meant for users."""
+
+    @property
+    def errors(self) -> Sequence[FlowInfraError]:
+        """The errors that it stands for: itself alone, unless it is `Problems`."""
+        return (self,)
 
 
 class CompileError(FlowInfraError):
@@ -72,8 +77,11 @@ class ToolError(FlowInfraError):
 class Problems(FlowInfraError):  # noqa: N818  (reads as what it is: all problems of a stack at once)
     """Several errors, shown together so that a user mends them in one go."""
 
-    def __init__(self, errors: Iterable[Exception]) -> None:
-        self.errors: list[Exception] = []
-        for error in errors:
-            self.errors += error.errors if isinstance(error, Problems) else [error]
-        super().__init__("\n".join(f"- {error}" for error in self.errors))
+    def __init__(self, errors: Iterable[FlowInfraError]) -> None:
+        self._errors = tuple(each for error in errors for each in error.errors)
+        super().__init__("\n".join(f"- {error}" for error in self._errors))
+
+    @property
+    def errors(self) -> Sequence[FlowInfraError]:
+        """The errors that it stands for."""
+        return self._errors

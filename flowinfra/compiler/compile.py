@@ -65,7 +65,7 @@ def compile_flows(
 
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         results = list(pool.map(one, requests))
-    errors: list[Exception] = [result for result in results if isinstance(result, FlowInfraError)]
+    errors = [result for result in results if isinstance(result, FlowInfraError)]
     if errors:
         raise errors[0] if len(errors) == 1 else Problems(errors)
     return [result for result in results if isinstance(result, CompiledFlow)]

@@ -56,7 +56,7 @@ def flow_source(label: str, args: Mapping[str, Any], shape: PlatformShape, deplo
     config = parse_flow(values, label)
     if isinstance(flow, CompiledFlow) or is_bundle(config):
         compiled = flow if isinstance(flow, CompiledFlow) else read_bundle(deployment.root / config.flow)
-        problems: list[Exception] = list(shape_problems(compiled, config, shape, label))
+        problems: list[ConfigError] = list(shape_problems(compiled, config, shape, label))
         if problems:
             raise Problems(problems)
         return FlowSource(compiled, config, dict(given or {}))

@@ -76,15 +76,13 @@ def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path) -> Bundled:
 
 def _compiled(root: Path, stacks: Sequence[str]) -> dict[str, list[StackFlow]]:
     flows: dict[str, list[StackFlow]] = {}
-    problems: list[Exception] = []
+    problems: list[FlowInfraError] = []
     for stack in stacks:
         try:
             config = stored_stack(root, stack)
             flows[stack] = compiled_flows(config, Deployment(_project(root), stack, root))
-        except Problems as found:
-            problems += found.errors
         except FlowInfraError as error:
-            problems.append(error)
+            problems += error.errors
     if problems:
         raise Problems(problems)
     return flows

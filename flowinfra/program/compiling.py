@@ -61,7 +61,7 @@ def compiled_configs(configs: Sequence[tuple[FlowConfig, PlatformShape]], root: 
     Raises:
         Problems: everything that is wrong with any of them.
     """
-    problems: list[Exception] = []
+    problems: list[FlowInfraError] = []
     requests: dict[int, CompileRequest] = {}
     compiled: dict[int, CompiledFlow] = {}
     for index, (config, shape) in enumerate(configs):
@@ -70,16 +70,12 @@ def compiled_configs(configs: Sequence[tuple[FlowConfig, PlatformShape]], root: 
                 compiled[index] = _bundle(config, shape, root)
             else:
                 requests[index] = compile_request(config, shape, root)
-        except Problems as found:
-            problems += found.errors
         except FlowInfraError as error:
-            problems.append(error)
+            problems += error.errors
     try:
         compiled.update(zip(requests, compile_flows(list(requests.values())), strict=True))
-    except Problems as found:
-        problems += found.errors
     except FlowInfraError as error:
-        problems.append(error)
+        problems += error.errors
     if problems:
         raise Problems(problems)
     return [compiled[index] for index in range(len(configs))]

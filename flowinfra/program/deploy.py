@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -82,9 +82,9 @@ def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Depl
         Problems: all that would be refused, and flows that would be one thing where they are deployed.
     """
     labels = _labels(flows)
-    problems: dict[str, Exception] = {}
+    problems: dict[str, FlowInfraError] = {}
 
-    def note(errors: Sequence[Exception]) -> None:
+    def note(errors: Iterable[FlowInfraError]) -> None:
         # what a cluster lacks for all of its flows is told once
         problems.update({str(error): error for error in errors})
 
@@ -92,14 +92,12 @@ def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Depl
     targets = {name: _target(name)(stack, deployment) for name in names}
     for name, target in targets.items():
         own = {label: flow for label, flow in labels.items() if flow.compiled.target == name}
-        note(list(target.same_names(own)))
+        note(target.same_names(own))
         for label, flow in own.items():
             try:
                 target.check(label, flow)
-            except Problems as found:
-                note(found.errors)
             except FlowInfraError as error:
-                note([error])
+                note(error.errors)
     if problems:
         raise Problems(list(problems.values()))
     return targets

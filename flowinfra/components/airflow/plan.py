@@ -10,7 +10,7 @@ from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite
 from flowinfra.components.confidential import secret_problems
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
-from flowinfra.errors import BindError, FlowInfraError, Problems
+from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import AirflowCompiled, Json
 
 IGNORE = r"\.\.[a-z0-9_]*"
@@ -64,10 +64,8 @@ def check(plan: AirflowPlan, platform: AirflowPlatform) -> list[FlowInfraError]:
     """Everything that Airflow, Kubernetes or binding would refuse of this plan."""
     try:
         bound = plan.bound(platform.site())
-    except Problems as problems:
-        return [error for error in problems.errors if isinstance(error, FlowInfraError)]
-    except BindError as error:
-        return [error]
+    except FlowInfraError as error:
+        return list(error.errors)
     return [*flow_problems(plan.compiled, bound, platform), *secret_problems(plan.name, plan.parameters, None)]
 
 

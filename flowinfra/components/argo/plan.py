@@ -149,7 +149,7 @@ def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
         for who in plan.own_accounts(site):
             plan.rules(who, site)
     except Problems as problems:
-        return [error for error in problems.errors if isinstance(error, FlowInfraError)]
+        return list(problems.errors)
     except BindError as error:
         return [BindError(f"{plan.name}: {error}")]
     return [*limits.flow_problems(plan.compiled, bound), *secret_problems(plan.name, plan.parameters, None)]

@@ -107,7 +107,7 @@ def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
     try:
         bound = plan.bound(site)
     except Problems as problems:
-        return [error for error in problems.errors if isinstance(error, FlowInfraError)]
+        return list(problems.errors)
     jobs = {step: plan.job_definition(bound, step, site) for step in bound.job_definitions}
     return [
         *_unknown_job_keys(plan.name, jobs),
