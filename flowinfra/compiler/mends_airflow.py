@@ -49,7 +49,31 @@ _JOIN_LIST = (
     'join_list=lambda x: ",".join(list(x)),',
     'join_list=lambda x: x if isinstance(x, str) else ",".join(x),',
 )
-CODE_MENDS = (_PROVIDER_VERSION, _SECRET, _SECRETS, _POD_OPERATOR, _TASK_SENSOR, _JOIN_LIST)
+_POD_VARIABLES = (
+    """\
+    additional_env_vars = [
+        client.V1EnvVar(
+            name=k,
+            value_from=client.V1EnvVarSource(
+                field_ref=client.V1ObjectFieldSelector(field_path=str(v))
+            ),
+        )
+""",
+    """\
+    # A part of a pod that is given no configuration makes one, which takes longer than all else of it.
+    shared = {"local_vars_configuration": client.Configuration()}
+    additional_env_vars = [
+        client.V1EnvVar(
+            name=k,
+            value_from=client.V1EnvVarSource(
+                field_ref=client.V1ObjectFieldSelector(field_path=str(v), **shared),
+                **shared,
+            ),
+            **shared,
+        )
+""",
+)
+CODE_MENDS = (_PROVIDER_VERSION, _SECRET, _SECRETS, _POD_OPERATOR, _TASK_SENSOR, _JOIN_LIST, _POD_VARIABLES)
 """What Metaflow's code says → what it says in ours."""
 
 

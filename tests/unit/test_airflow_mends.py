@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,3 +143,29 @@ def test_record_of_the_owner_is_no_object_of_the_tasks() -> None:
     section = compiled.model_dump(mode="json")["airflow"]
     assert section["deployment_key"] == "mf.airflow/LinearFlow"
     assert json.loads(section["deployment"]) == {"owner": "flowinfra--owner", "production_token": "flowinfra--token"}
+
+
+def test_variables_of_a_pod_share_one_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Configuration:
+        made = 0
+
+        def __init__(self) -> None:
+            Configuration.made += 1
+
+    class Part:
+        def __init__(self, local_vars_configuration: Configuration | None = None, **fields: Any) -> None:
+            self.configuration = local_vars_configuration or Configuration()
+            self.fields = fields
+
+    names = ("V1EnvVar", "V1EnvVarSource", "V1ObjectFieldSelector")
+    client = SimpleNamespace(Configuration=Configuration, V1ResourceRequirements=dict, **dict.fromkeys(names, Part))
+    monkeypatch.setitem(sys.modules, "kubernetes", SimpleNamespace(client=client))
+    monkeypatch.setitem(sys.modules, "airflow.providers.cncf.kubernetes.secret", SimpleNamespace(Secret=None))
+    space: dict[str, Any] = {}
+    exec(mend_code(CODE), space)
+    space["get_kubernetes_provider_version"] = lambda: "10.10.0"
+    args = space["_kubernetes_pod_operator_args"]({"resources": {"requests": {"cpu": "1"}}})
+    variables = {part.fields["name"]: part.fields["value_from"] for part in args["pod_runtime_info_envs"]}
+    field = variables["METAFLOW_KUBERNETES_POD_NAME"].fields["field_ref"]
+    assert field.fields == {"field_path": "metadata.name"}
+    assert Configuration.made == 1
