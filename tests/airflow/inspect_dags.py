@@ -20,6 +20,27 @@ else:
     options = {}
 
 
+SENSOR = (
+    "aws_conn_id",
+    "allowed_states",
+    "bucket_key",
+    "bucket_name",
+    "check_existence",
+    "execution_delta",
+    "exponential_backoff",
+    "external_dag_id",
+    "external_task_ids",
+    "mode",
+    "poke_interval",
+    "soft_fail",
+    "wildcard_match",
+)
+
+
+def plain(value):
+    return value.total_seconds() if hasattr(value, "total_seconds") else value
+
+
 def task(one):
     mapped = hasattr(one, "expand_input")
     own = one.partial_kwargs if mapped else vars(one)
@@ -31,7 +52,16 @@ def task(one):
         "retries": one.retries,
         "pool": one.pool,
         "timeout": one.execution_timeout.total_seconds(),
+        "retry_delay": one.retry_delay.total_seconds(),
         "requests": resources and resources.requests,
+        "limits": resources and resources.limits,
+        "image": own.get("image"),
+        "namespace": own.get("namespace"),
+        "service_account": own.get("service_account_name"),
+        "node_selector": own.get("node_selector"),
+        "in_cluster": own.get("in_cluster"),
+        "sensor": {name: plain(own[name]) for name in SENSOR if name in own},
+        "waits": plain(own.get("timeout")),
         "secrets": [[secret.deploy_type, secret.deploy_target, secret.secret] for secret in own.get("secrets", [])],
     }
 
@@ -40,10 +70,16 @@ def param(one):
     return [one.value, one.schema.get("type"), one.description]
 
 
+def schedule(timetable):
+    if type(timetable).__name__ == "NullTimetable":
+        return None
+    return timetable.summary if version.startswith("2.") else timetable.expression
+
+
 def dag(one):
     return {
         "file": one.fileloc,
-        "schedule": one.timetable.summary if version.startswith("2.") else getattr(one.timetable, "expression", None),
+        "schedule": schedule(one.timetable),
         "start": one.start_date.isoformat(),
         "catchup": one.catchup,
         "paused": one.is_paused_upon_creation,

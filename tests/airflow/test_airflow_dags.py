@@ -26,20 +26,48 @@ IDENTITY = {
     "owner": "flowinfra",
     "token": "a-token",
 }
-FLOWS = (
-    "linear",
-    "split",
-    "foreach",
-    "retry",
-    "timeout",
-    "workflow_timeout",
-    "worker_pool",
-    "airflow_s3_key_sensor",
-    "airflow_external_task_sensor",
-    "airflow_parameters",
-    "project_production",
-    "tags",
-)
+FLOWS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{
+        name: (name, {"name": name})
+        for name in (
+            "linear",
+            "split",
+            "foreach",
+            "retry",
+            "timeout",
+            "worker_pool",
+            "paused",
+            "max_workers",
+            "airflow_s3_key_sensor",
+            "airflow_external_task_sensor",
+            "airflow_parameters",
+            "tags",
+            "schedule_hourly",
+        )
+    },
+    "fraud_detection.prod.ProjectFlow": ("project_production", {}),
+    "time_limit": ("schedule_daily", {"name": "time_limit", "workflow_timeout": 3600}),
+    "placed": (
+        "foreach",
+        {
+            "name": "placed",
+            "worker_pool": "gpus",
+            "steps": {
+                "work": {
+                    "cpu": 2,
+                    "memory": 8192,
+                    "gpu": 1,
+                    "disk": 20480,
+                    "image": "example.com/train:1",
+                    "node_selector": {"kind": "big"},
+                    "secrets": ["database", "api"],
+                    "service_account": "trainer",
+                }
+            },
+        },
+    ),
+}
+"""DAG id → construct, and options that it is compiled with."""
 UNMENDED = {"version": CODE_MENDS[0], "secret": CODE_MENDS[1], "operator": CODE_MENDS[3]}
 """Name of a DAG → the mend that it does not have."""
 FAILS = {"2.10": {"version"}, "2.11": {"version"}, "3": {"version", "secret", "operator"}}
@@ -60,9 +88,8 @@ def bound(construct: str, **shape: Any) -> AirflowBound:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DAG folder with everything that is looked at below."""
     dags = tmp_path_factory.mktemp("dags")
-    for name in FLOWS:
-        made = bound(name, **({} if name == "project_production" else {"name": name}))
-        (dags / f"{made.dag['dag_instantiation_params']['dag_id']}.py").write_text(made.file)
+    for name, (construct, shape) in FLOWS.items():
+        (dags / f"{name}.py").write_text(bound(construct, **shape).file)
     linear = bound("linear", name="linear").file
     for name, (metaflows, ours) in UNMENDED.items():
         text = linear.replace(ours, metaflows).replace('"dag_id": "linear"', f'"dag_id": "{name}"')
@@ -89,17 +116,14 @@ def test_airflow_takes_the_dags(version: str, folder: Path) -> None:
     assert {Path(file).stem for file in found["errors"]} == FAILS[version]
     assert found["errors"][str(folder / "version.py")] == "KeyError: 'versions'"
     dags = {name: dag for name, dag in found["dags"].items() if name not in UNMENDED}
-    assert set(dags) == {*FLOWS, "in_config_map"} - {"project_production"} | {"fraud_detection.prod.ProjectFlow"}
+    assert set(dags) == {*FLOWS, "in_config_map"}
     assert_the_same_for_all(dags)
+    assert_options(dags)
     graph = {name: task["downstream"] for name, task in dags["split"]["tasks"].items()}
     assert graph == {"start": ["left", "right"], "left": ["join"], "right": ["join"], "join": ["end"], "end": []}
     mapped = {name: task["over"] for name, task in dags["foreach"]["tasks"].items()}
     assert mapped == {"start": None, "work": "start", "join": None, "end": None}
     assert dags["foreach"]["tasks"]["work"]["downstream"] == ["join"]
-    assert [task["retries"] for task in dags["retry"]["tasks"].values()].count(0) < len(dags["retry"]["tasks"])
-    assert min(task["timeout"] for task in dags["timeout"]["tasks"].values()) < 432_000
-    assert {task["pool"] for task in dags["worker_pool"]["tasks"].values()} == {"metaflow"}
-    assert dags["tags"]["tags"] == ["nightly", "team:risk"]
     assert_parameters(dags["airflow_parameters"]["params"])
     assert_sensors(dags)
 
@@ -108,12 +132,49 @@ def assert_the_same_for_all(dags: dict[str, Any]) -> None:
     for dag in dags.values():
         assert dag["start"].startswith(START_DATE)
         assert dag["catchup"] is False
-        assert dag["paused"] is False
-        assert dag["max_active_tasks"] == 100
         assert Path(dag["file"]).is_file()
     start = dags["linear"]["tasks"]["start"]
     assert start["type"] == "MetaflowKubernetesOperator"
     assert start["requests"] == {"cpu": "1", "memory": "4096M", "ephemeral-storage": "10240M"}
+
+
+def assert_options(dags: dict[str, Any]) -> None:
+    """What is given to the whole DAG, and what is a step's own; the latter also where a step is mapped."""
+    options = {
+        name: [dag["schedule"], dag["timeout"], dag["paused"], dag["max_active_tasks"], dag["tags"]]
+        for name, dag in dags.items()
+    }
+    plain: list[Any] = [None, None, False, 100, []]
+    changed = {name: found for name, found in options.items() if found != plain}
+    assert changed == {
+        "paused": [None, None, True, 100, []],
+        "max_workers": [None, None, False, 7, []],
+        "tags": [None, None, False, 100, ["nightly", "team:risk"]],
+        "schedule_hourly": ["0 * * * *", None, False, 100, []],
+        "time_limit": ["0 0 * * *", 3600, False, 100, []],
+        "airflow_external_task_sensor": ["15 3 * * *", None, False, 100, []],
+    }
+    pools = {name: {task["pool"] for task in dag["tasks"].values()} for name, dag in dags.items()}
+    assert {name: pool for name, pool in pools.items() if pool != {"default_pool"}} == {
+        "worker_pool": {"metaflow"},
+        "placed": {"gpus"},
+    }
+    retries = {name: (task["retries"], task["retry_delay"]) for name, task in dags["retry"]["tasks"].items()}
+    assert retries == {"start": (3, 120), "work": (1, 0), "end": (0, 200)}
+    limits = {name: task["timeout"] for name, task in dags["timeout"]["tasks"].items()}
+    assert limits == {"start": 3723, "work": 90, "end": 432_000}
+    work = dags["placed"]["tasks"]["work"]
+    assert work["over"] == "start"
+    assert (work["image"], work["node_selector"], work["service_account"], work["namespace"], work["in_cluster"]) == (
+        "example.com/train:1",
+        {"kind": "big"},
+        "trainer",
+        "jobs",
+        True,
+    )
+    assert work["requests"] == {"cpu": "2.0", "memory": "8192.0M", "ephemeral-storage": "20480.0M"}
+    assert work["limits"] == {"nvidia.com/gpu": "1"}
+    assert work["secrets"] == [["env", None, "database"], ["env", None, "api"]]
 
 
 def assert_parameters(params: dict[str, list[Any]]) -> None:
@@ -131,8 +192,45 @@ def assert_parameters(params: dict[str, list[Any]]) -> None:
 
 
 def assert_sensors(dags: dict[str, Any]) -> None:
-    waiting = dags["airflow_s3_key_sensor"]["tasks"]["wait-for-file"]
-    assert (waiting["type"], waiting["downstream"]) == ("S3KeySensor", ["start"])
+    for name in ("airflow_s3_key_sensor", "airflow_external_task_sensor"):
+        sensors = [task for task in dags[name]["tasks"].values() if task["type"] != "MetaflowKubernetesOperator"]
+        assert [task["downstream"] for task in sensors] == [["start"]] * len(sensors)
+    usual = {"exponential_backoff": True, "poke_interval": 60, "soft_fail": False}
+    file = dags["airflow_s3_key_sensor"]["tasks"]["wait-for-file"]
+    assert (file["type"], file["waits"]) == ("S3KeySensor", 600)
+    assert (
+        file["sensor"].items()
+        >= {
+            **usual,
+            "aws_conn_id": "aws_default",
+            "bucket_key": "s3://incoming/*.csv",
+            "bucket_name": None,
+            "mode": "reschedule",
+            "wildcard_match": True,
+        }.items()
+    )
     tasks = dags["airflow_external_task_sensor"]["tasks"].values()
-    assert [task["downstream"] for task in tasks if task["type"] == "ExternalTaskSensor"] == [["start"], ["start"]]
-    assert dags["airflow_external_task_sensor"]["schedule"] == "15 3 * * *"
+    waiting = {task["sensor"]["external_dag_id"]: task for task in tasks if task["type"] == "ExternalTaskSensor"}
+    assert {task["waits"] for task in waiting.values()} == {3600}
+    found = {
+        name: {key: value for key, value in task["sensor"].items() if key not in usual}
+        for name, task in waiting.items()
+    }
+    shared = {"allowed_states": ["success"], "check_existence": True}
+    assert found == {
+        "ingest": {
+            **shared,
+            "external_dag_id": "ingest",
+            "external_task_ids": None,
+            "execution_delta": 3600,
+            "mode": "reschedule",
+        },
+        "prices": {
+            **shared,
+            "external_dag_id": "prices",
+            "external_task_ids": ["load"],
+            "execution_delta": None,
+            "mode": "poke",
+        },
+    }
+    assert all(task["sensor"].items() >= usual.items() for task in waiting.values())

@@ -30,13 +30,13 @@ from tests.unit.components.airflow import IDENTITY
 pytestmark = pytest.mark.xdist_group("airflow")
 
 BUCKET, ROOT = IDENTITY["bucket"], f"s3://{IDENTITY['bucket']}/{IDENTITY['prefix']}"
-FLOW = HERE / "flow" / "run_flow.py"
+FLOW = HERE.parent / "cluster" / "flows" / "shapes" / "shapes_flow.py"
 WORD = "a $(id) `id` \"q\" 'q' {{ ds }} grün"
 ASK = """
 import json, sys
 from metaflow import Run, namespace
 namespace(sys.argv[2])
-run = Run("RunFlow/" + sys.argv[1])
+run = Run("ShapesFlow/" + sys.argv[1])
 print(json.dumps({
     "successful": run.successful,
     "said": run["end"].task.data.said,
@@ -81,7 +81,7 @@ def deployed(dags: Path) -> None:
         body = blob_path(entry.sha256).read_bytes()
         s3.put_object(Bucket=BUCKET, Key=f"{IDENTITY['prefix']}/{entry.key}", Body=body, Metadata=entry.metadata)
     dags.mkdir()
-    (dags / "RunFlow.py").write_text(bind(compiled, IDENTITY).file)
+    (dags / "ShapesFlow.py").write_text(bind(compiled, IDENTITY).file)
 
 
 def run(version: str, folder: Path, aws: Mapping[str, str], conf: Mapping[str, Any]) -> dict[str, str]:
@@ -106,7 +106,7 @@ def run(version: str, folder: Path, aws: Mapping[str, str], conf: Mapping[str, A
     }
     python, out = python_with(version), folder / "ran.json"
     command([python, "-m", "airflow", "db", "migrate"], airflow, folder)
-    dag = str(folder / "dags" / "RunFlow.py")
+    dag = str(folder / "dags" / "ShapesFlow.py")
     command([python, str(HERE / "run_dag.py"), dag, json.dumps(conf), str(out)], airflow, folder)
     found: dict[str, str] = json.loads(out.read_text())
     return found
@@ -138,7 +138,7 @@ def test_a_run_to_its_end(version: str, count: int, aws: dict[str, str], tmp_pat
         "METAFLOW_S3_WORKER_COUNT": "2",
         **aws,
     }
-    command(["flowinfra", "pull", "RunFlow"], person, laptop)
+    command(["flowinfra", "pull", "ShapesFlow"], person, laptop)
     token = IDENTITY["token"]
     found = json.loads(command([sys.executable, "-c", ASK, run_id, f"production:{token}"], person, laptop))
     assert found == {
@@ -150,5 +150,5 @@ def test_a_run_to_its_end(version: str, count: int, aws: dict[str, str], tmp_pat
     resumed = command(
         [sys.executable, FLOW.name, "--no-pylint", "resume", "both", "--origin-run-id", run_id], person, laptop
     )
-    assert f"RunFlow/{run_id} cloned!" in resumed
+    assert f"ShapesFlow/{run_id} cloned!" in resumed
     assert "Done!" in resumed
