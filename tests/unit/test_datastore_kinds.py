@@ -85,6 +85,21 @@ def test_a_flow_gets_its_own_packages(tmp_path: Path) -> None:
     assert compiled(flow, "argo", "azure", python=python).flow.parameters["p"].default == "its own"
 
 
+@pytest.mark.parametrize(
+    ("datastore", "storage", "call"),
+    [
+        ("gs", "gs_storage import GSStorage as Storage", "google.cloud.storage.Client.list_blobs"),
+        ("azure", "azure_storage import AzureStorage as Storage", "azure.storage.blob.ContainerClient.walk_blobs"),
+    ],
+)
+def test_a_call_that_is_not_known_ends_the_compile(datastore: str, storage: str, call: str, tmp_path: Path) -> None:
+    root = "gs://bucket" if datastore == "gs" else "container"
+    head = f"from metaflow.plugins.datastores.{storage}\nStorage({root!r}).list_content(['x'])"
+    flow = write_flow(tmp_path, source(head=head))
+    with pytest.raises(FlowInfraError, match=re.escape(f"makes a call that flowinfra does not know: {call}")):
+        compiled(flow, "argo", datastore)
+
+
 def test_a_flow_on_s3_loads_nothing_of_other_datastores(tmp_path: Path) -> None:
     loaded = "[name for name in sys.modules if name.startswith('_flowinfra_driver.') and 'datastore' in name]"
     flow = write_flow(tmp_path, source(head=f"import sys\nassert not {loaded}"))
