@@ -17,7 +17,6 @@ import pytest
 
 from tests.cluster.rig.cluster import Cluster
 from tools.bootstrap import cluster as tools
-from tools.bootstrap.output import SetupError
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster; this thread is inside of its network as long as it lives."""
-    reason = _why_not()
+    reason = tools.unavailable()
     if reason is not None:
         if os.environ.get(tools.REQUIRED_VARIABLE) == "1":
             pytest.fail(f"The cluster is required ({tools.REQUIRED_VARIABLE}=1), but cannot run: {reason}")
@@ -54,11 +53,3 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.namespace()
-
-
-def _why_not() -> str | None:
-    try:
-        tools.programs()
-    except SetupError as error:
-        return str(error)
-    return tools.why_not()

@@ -198,6 +198,15 @@ def why_not() -> str | None:
     return None
 
 
+def unavailable() -> str | None:
+    """Why no cluster can be started here and now; None if one can."""
+    try:
+        programs()
+    except SetupError as error:
+        return str(error)
+    return why_not()
+
+
 def programs() -> dict[str, Path]:
     """All programs by name. SetupError where one is missing."""
     found = {program.name: release.find(program) for release in RELEASES for program in release.programs}

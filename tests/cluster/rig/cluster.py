@@ -18,7 +18,7 @@ from flowinfra.local.state import HOME_VARIABLE, Instance, State
 from tests.cluster.rig import network
 from tests.cluster.rig.api import Api, Object
 from tests.cluster.rig.controllers import wait_for_condition
-from tests.cluster.rig.settings import ROOT, Folder
+from tests.cluster.rig.settings import BARE, ROOT, Folder
 from tests.e2e.support import Done, command
 from tools.bootstrap.cluster import programs
 
@@ -51,14 +51,18 @@ class Cluster:
     entered it for the whole of tests/cluster, so tests, and the commands that they run, need not care.
     """
 
-    def __init__(self, root: Path) -> None:
-        """Start a cluster; its files are in `root`, which must not exist yet. ClusterError if it does not start."""
+    def __init__(self, root: Path, *, bare: bool = False) -> None:
+        """Start a cluster; its files are in `root`, which must not exist yet. ClusterError if it does not start.
+
+        A bare one keeps objects, as all the definitions allow them, and nothing acts on them: no controllers, no node.
+        """
         root.mkdir(parents=True)
         self.folder = Folder(root)
         self._outside = network.own()
+        words = [sys.executable, "-m", "tests.cluster.rig.supervisor", str(root), *([BARE] if bare else [])]
         with (root / "supervisor.log").open("wb") as log:
             self._process = subprocess.Popen(
-                ["unshare", *_NAMESPACES, sys.executable, "-m", "tests.cluster.rig.supervisor", str(root)],
+                ["unshare", *_NAMESPACES, *words],
                 cwd=ROOT,
                 env=_plain(os.environ),
                 stdin=subprocess.PIPE,

@@ -31,7 +31,7 @@ _DEFINITION = "CustomResourceDefinition"
 _PATIENCE = 180
 
 
-def install(api: Api) -> None:
+def install(api: Api, *, definitions_only: bool) -> None:
     """Put definitions, roles and controllers into the cluster; wait until the definitions are served."""
     events = list(_documents(ARGO_EVENTS.manifest("install.yaml")))
     workflows = [document for name in ("roles", "controller") for document in _documents_of(name)]
@@ -43,6 +43,8 @@ def install(api: Api) -> None:
         api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     for definition in definitions:
         wait_for_condition(api, api.path(definition), "Established")
+    if definitions_only:
+        return
     for document in workflows:
         api.apply(_workflows(document), WORKFLOWS_NAMESPACE)
     for document in events:

@@ -20,6 +20,8 @@ SERVER = f"https://127.0.0.1:{API_PORT}"
 SERVICE_RANGE = "10.96.0.0/16"
 WORKFLOWS_NAMESPACE = "argo"
 EVENTS_NAMESPACE = "argo-events"
+BARE = "--bare"
+"""Option of the supervisor: etcd, the apiserver and the resource definitions, and nothing that acts on objects."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""`python -m tests.cluster.rig.supervisor FOLDER`: the first process of the cluster's namespaces.
+"""`python -m tests.cluster.rig.supervisor FOLDER [--bare]`: the first process of the cluster's namespaces.
 
-Starts everything, says so by a file, and ends when its standard input does: so when the process that started it has
-gone, however that ended. The kernel then ends all that is in the namespace.
+Starts everything (with --bare what keeps objects, and nothing that acts on them), says so by a file, and ends when its
+standard input does: so when the process that started it has gone, however that ended. The kernel then ends all that is
+in the namespace.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.cluster.rig import certificates, controllers
 from tests.cluster.rig.api import Api
 from tests.cluster.rig.settings import (
     API_PORT,
+    BARE,
     BRIDGE,
     ETCD_URL,
     KUBELET_PORT,
@@ -59,8 +61,8 @@ _PATIENCE = 120
 class Supervisor:
     """Starts the programs of a cluster."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    def __init__(self, folder: Folder, bare: bool) -> None:
+        self._folder, self._bare = folder, bare
         self._programs = programs()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -78,11 +80,13 @@ class Supervisor:
             aws = other.submit(control.start, State(self._folder.aws), control.Options(port=0, call_log=True))
             api = Api.from_kubeconfig(self._folder.kubeconfig)
             self._await(api)
-            self._controller_manager()
-            controllers.install(api)
+            if not self._bare:
+                self._controller_manager()
+            controllers.install(api, definitions_only=self._bare)
             instance, _ = aws.result()
-        self._kubelet(instance)
-        controllers.wait_until_available(api)
+        if not self._bare:
+            self._kubelet(instance)
+            controllers.wait_until_available(api)
         self._folder.ready.touch()
 
     def _spawn(self, name: str, words: list[str], environment: Mapping[str, str] | None = None) -> None:
@@ -226,14 +230,14 @@ def _end_with_input() -> None:
     os._exit(0)
 
 
-def main(folder: str) -> None:
+def main(folder: str, *options: str) -> None:
     """Run a cluster until standard input ends."""
     # What a test run's parent ignores, containers are to get. The first process of a namespace is not ended by it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     owner = threading.Thread(target=_end_with_input)
     owner.start()
     try:
-        Supervisor(Folder(Path(folder))).start()
+        Supervisor(Folder(Path(folder)), bare=BARE in options).start()
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -241,4 +245,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
