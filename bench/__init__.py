@@ -2,7 +2,8 @@
 
 __main__.py   the command line: which sections, which sizes
 compiling.py  time and size of compiling; compile_child.py is the process that it times
-deploying.py  preview and up, with floor/ as the bare program and manifest.py as what that program registers
+deploying.py  preview and up, with floor/ as the bare program and manifest.py as what that program registers;
+              deploying_argo.py the same in the tests' cluster
 demo.py       `make demo`, from nothing running to a result read
 flows.py      the flows that all of it is measured on
 figures.py    figures and targets as data; tables.py shows them

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import click
 
-from bench import compiling, compiling_airflow, compiling_argo, demo, deploying, reviewing, tables
+from bench import compiling, compiling_airflow, compiling_argo, demo, deploying, deploying_argo, reviewing, tables
 from bench.embedded import embedded_aws
 from bench.figures import Report
 from bench.processes import BenchError
 from flowinfra.errors import FlowInfraError
 
-SECTIONS = ("compile", "argo", "airflow", "size", "report", "mirror", "deploy", "demo")
+SECTIONS = ("compile", "argo", "airflow", "size", "report", "mirror", "deploy", "argo-deploy", "airflow-deploy", "demo")
 
 
 class Sizes(click.ParamType[tuple[int, ...]]):
@@ -55,8 +55,9 @@ def command(
 ) -> None:
     """Measure flowinfra against Metaflow's own command and a bare Pulumi program.
 
-    SECTIONS: compile, argo, airflow, size, report, mirror, deploy, demo; all of them if none is named. Everything
-    happens in a temporary folder, on an embedded AWS of its own.
+    SECTIONS: compile, argo, airflow, size, report, mirror, deploy, argo-deploy, airflow-deploy, demo; all of them if
+    none is named. Everything happens in a temporary folder, on an embedded AWS of its own; argo-deploy also needs the
+    tests' cluster, and is skipped where that cannot run.
     """
     chosen = sections or SECTIONS
     report = Report(machine=_machine())
@@ -102,7 +103,11 @@ def _measure(report: Report, chosen: Sequence[str], sizes: Sequence[int], sample
     if "mirror" in chosen:
         reviewing.measure_mirror(report, sizes, folder, say)
     if "deploy" in chosen:
-        deploying.measure(report, sizes, folder, say)
+        deploying.measure(report, dict.fromkeys(sizes, deploying.STEP_FUNCTIONS), folder / "deploy", say)
+    if "argo-deploy" in chosen:
+        deploying_argo.measure(report, sizes, folder / "argo-deploy", say)
+    if "airflow-deploy" in chosen:
+        deploying.measure(report, dict.fromkeys(sizes, deploying.AIRFLOW), folder / "airflow-deploy", say)
     if "demo" in chosen:
         demo.measure(report, folder, say)
 

@@ -1,12 +1,14 @@
 """Preview and up with the real Pulumi engine, against a bare program that registers the very same resources.
 
 Both have an embedded AWS, a file backend and a project of their own; the bare program's resources are read from the
-state that flowinfra's left. What is compared is the same command of both, one after the other.
+state that flowinfra's left. What is compared is the same command of both, one after the other. Where they deploy to,
+and so the target, is a `Scene`: two need the embedded AWS alone, Argo's is in deploying_argo.py.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -19,7 +21,7 @@ from bench.embedded import embedded_aws
 from bench.figures import Figure, Report, Table, Target, ratio
 from bench.floor import MANIFEST
 from bench.flows import BenchFlow, change_flow, write_flows
-from bench.manifest import manifest
+from bench.manifest import manifest, renamed
 from bench.processes import Ran, run
 from flowinfra.local import identity, platform
 
@@ -36,6 +38,41 @@ _LABELS = {
     "noop-up": "no-op up",
     "change": "up, one flow changed",
 }
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where both sides deploy to."""
+
+    target: str
+    """Of all flows."""
+    platform: Mapping[str, object]
+    """As a stack's file has it."""
+    title: str = ""
+    """In tables and figures; empty for the target that needs no word."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of both sides, beside those that lead to their embedded AWS."""
+    path: Sequence[Path] = ()
+    """Folders of programs that both sides need."""
+    apart: Mapping[str, str] = field(default_factory=dict)
+    """Name in what flowinfra registers → name in what the floor does, where both deploy to one cluster."""
+
+    @property
+    def prefix(self) -> str:
+        """Begins the names of figures and steps."""
+        return f"{self.title}: " if self.title else ""
+
+    def environment(self, aws: Mapping[str, str]) -> dict[str, str]:
+        """Variables of a side; `aws`: those of its embedded AWS."""
+        return {**aws, **self.variables, "PATH": os.pathsep.join((*map(str, self.path), aws["PATH"]))}
+
+
+STEP_FUNCTIONS = Scene("step-functions", {"bucket": platform.NAME, "queue": platform.NAME, "table": platform.NAME})
+AIRFLOW = Scene(
+    "airflow",
+    {"bucket": platform.NAME, "airflow": {"namespace": "jobs", "dags": {"s3": f"s3://{platform.NAME}/dags"}}},
+    "Airflow",
+)
 
 
 @dataclass
@@ -65,66 +102,70 @@ class Side:
         return max((ran.peak for ran in self.runs.get(step, ()) if ran.peak is not None), default=None)
 
 
-def measure(report: Report, sizes: Sequence[int], folder: Path, say: Say) -> None:
-    """Add the tables and figures of previews and updates."""
-    for size in sorted(sizes):
-        ours, floor, resources = _compare(size, folder / f"deploy-{size}", say)
-        report.tables.append(_table(size, ours, floor, resources))
-        if size == max(sizes):
+def measure(report: Report, scenes: Mapping[int, Scene], folder: Path, say: Say) -> None:
+    """Add the tables and figures of previews and updates; `scenes`: number of flows → where they are deployed to."""
+    for size, scene in sorted(scenes.items()):
+        ours, floor, resources = _compare(size, scene, folder / str(size), say)
+        report.tables.append(_table(size, scene, ours, floor, resources))
+        if size == max(scenes):
             share = ratio(ours.median("noop-preview"), floor.median("noop-preview"))
-            name = f"no-op preview of {size} flows ÷ floor"
+            name = f"{scene.prefix}no-op preview of {size} flows ÷ floor"
             # a target for many flows: with few, what starting Python takes is most of it
             report.figures.append(Figure(name, share, "x", Target(FLOOR_SHARE) if size >= 100 else None))
-            name = f"memory of the program, no-op preview of {size} flows"
+            name = f"{scene.prefix}memory of the program, no-op preview of {size} flows"
             report.figures.append(Figure(name, ours.peak("noop-preview"), "MB", Target(MEMORY_MB)))
 
 
-def _compare(size: int, folder: Path, say: Say) -> tuple[Side, Side, int]:
+def _compare(size: int, scene: Scene, folder: Path, say: Say) -> tuple[Side, Side, int]:
     flows = write_flows(folder / "flows" / "flows", size)
+    what = f"{scene.prefix}{size} flows"
     with ExitStack() as stack:
-        with say(f"{size} flows: starting an embedded AWS for each side"):
-            environments = [stack.enter_context(embedded_aws(folder / name)) for name in ("aws", "aws-floor")]
-        ours = _flowinfra(folder / "flows", flows, {**environments[0], "FLOWINFRA_CACHE": str(folder / "cache")})
+        with say(f"{what}: starting an embedded AWS for each side"):
+            own, others = (
+                scene.environment(stack.enter_context(embedded_aws(folder / name))) for name in ("aws", "aws-floor")
+            )
+        ours = _flowinfra(folder / "flows", flows, scene, {**own, "FLOWINFRA_CACHE": str(folder / "cache")})
         listed = folder / "manifest.json"
-        floor = _floor(folder / "floor", {**environments[1], MANIFEST: str(listed)})
+        floor = _floor(folder / "floor", {**others, MANIFEST: str(listed)})
 
         def turns(step: str, *arguments: str, times: int = 1) -> None:
             for _ in range(times):
                 for side in (ours, floor):
-                    with say(f"{size} flows: {_LABELS[step]}, {side.name}"):
+                    with say(f"{what}: {_LABELS[step]}, {side.name}"):
                         side.measure(step, *arguments)
 
         # the floor's resources are known when ours are there, so these two steps cannot take turns
         for side in (ours, floor):
             side.pulumi("stack", "init")
             for step, arguments in (("preview", ("preview",)), ("up", ("up", "--yes", "--skip-preview"))):
-                with say(f"{size} flows: {_LABELS[step]}, {side.name}"):
+                with say(f"{what}: {_LABELS[step]}, {side.name}"):
                     side.measure(step, *arguments)
             if side is ours:
-                resources = _write_manifest(ours, listed)
+                resources = _write_manifest(ours, listed, scene)
         turns("noop-preview", "preview", "--expect-no-changes", times=3)
         turns("noop-up", "up", "--yes", "--skip-preview", "--expect-no-changes")
         change_flow(flows[0], 0)
-        with say(f"{size} flows: {_LABELS['change']}, {ours.name}"):
+        with say(f"{what}: {_LABELS['change']}, {ours.name}"):
             ours.measure("change", "up", "--yes", "--skip-preview")
-        _write_manifest(ours, listed)
-        with say(f"{size} flows: {_LABELS['change']}, {floor.name}"):
+        _write_manifest(ours, listed, scene)
+        with say(f"{what}: {_LABELS['change']}, {floor.name}"):
             floor.measure("change", "up", "--yes", "--skip-preview")
     return ours, floor, resources
 
 
-def _write_manifest(side: Side, file: Path) -> int:
+def _write_manifest(side: Side, file: Path, scene: Scene) -> int:
     """Write what the floor registers; the number of resources."""
-    made = manifest(json.loads(side.pulumi("stack", "export").output))
+    made = renamed(manifest(json.loads(side.pulumi("stack", "export").output)), scene.apart)
     file.write_text(json.dumps(made), encoding="utf-8")
     return len(made["resources"])
 
 
-def _flowinfra(folder: Path, flows: Sequence[BenchFlow], environment: Mapping[str, str]) -> Side:
+def _flowinfra(folder: Path, flows: Sequence[BenchFlow], scene: Scene, environment: Mapping[str, str]) -> Side:
     """A project as a user's: configuration alone, and the root project's own program."""
     config = {
         "aws:region": identity.REGION,
-        "flowinfra:platform": {"bucket": platform.NAME, "queue": platform.NAME, "table": platform.NAME},
+        "flowinfra:platform": scene.platform,
+        "flowinfra:defaults": {"target": scene.target},
         "flowinfra:flows": [{"flow": str(flow.file.relative_to(folder))} for flow in flows],
     }
     program = "import runpy\n\nrunpy.run_module('flowinfra.program', run_name='__main__')\n"
@@ -149,7 +190,7 @@ def _project(
     return Side(name, folder, environment)
 
 
-def _table(size: int, ours: Side, floor: Side, resources: int) -> Table:
+def _table(size: int, scene: Scene, ours: Side, floor: Side, resources: int) -> Table:
     rows: list[list[float | str | None]] = []
     for step, label in _LABELS.items():
         mine, bare = ours.median(step), floor.median(step)
@@ -159,4 +200,5 @@ def _table(size: int, ours: Side, floor: Side, resources: int) -> Table:
         f"{resources} resources; the first preview compiles all flows. `up` is without the preview before it.",
         "MB: most memory of the Python program, without the engine and the provider.",
     ]
-    return Table(f"Preview and up, {size} flows", columns, rows, notes if size == 1 else notes[:1])
+    place = f" on {scene.title}" if scene.title else ""
+    return Table(f"Preview and up{place}, {size} flows", columns, rows, notes if size == 1 else notes[:1])

@@ -60,6 +60,8 @@ class Report:
     machine: dict[str, Any] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Sections that cannot be measured on this machine, each with the reason."""
 
     @property
     def missed(self) -> list[Figure]:
@@ -69,7 +71,8 @@ class Report:
     def to_data(self) -> dict[str, Any]:
         """For JSON."""
         figures = [{**asdict(figure), "verdict": figure.verdict} for figure in self.figures]
-        return {"machine": self.machine, "tables": [asdict(table) for table in self.tables], "figures": figures}
+        tables = [asdict(table) for table in self.tables]
+        return {"machine": self.machine, "tables": tables, "figures": figures, "skipped": self.skipped}
 
 
 def ratio(value: float | None, base: float | None) -> float | None:

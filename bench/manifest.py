@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +40,15 @@ def manifest(state: Mapping[str, Any]) -> dict[str, Any]:
     return {"resources": [_entry(wanted[urn], wanted) for urn in ordered], "outputs": outputs}
 
 
+def renamed(made: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """What `manifest` made with other names in all of its texts: for a floor that shares a cluster with the stack."""
+    text = json.dumps(made)
+    for name, other in names.items():
+        text = text.replace(name, other)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 def _entry(resource: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     inputs = resource.get("inputs", {})
     given = {name: inputs[name] for name in resource.get("propertyDependencies", {}) if name in inputs}
@@ -47,7 +58,6 @@ def _entry(resource: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
         given["name"] = resource.get("outputs", inputs)["name"]
     files = {name: value["path"] for name, value in given.items() if isinstance(value, dict) and _SIGNATURE in value}
     # urn:pulumi:<stack>::<project>::<parents$type>::<name>
-    provider = resource.get("provider", "").split("::")
     return {
         "key": resource["urn"],
         "type": resource["type"],
@@ -58,8 +68,14 @@ def _entry(resource: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
         "properties": {name: value for name, value in given.items() if name not in files},
         "files": files,
         "outputs": {} if resource["custom"] else resource.get("outputs", {}),
-        # urn:…::pulumi:providers:aws::default_7_51_1::<id>
-        "version": provider[3].removeprefix("default_").replace("_", ".") if len(provider) > 3 else None,
+        "version": _version(resource.get("provider", "")),
         "retain_on_delete": resource.get("retainOnDelete"),
         "ignore_changes": resource.get("ignoreChanges"),
     }
+
+
+def _version(provider: str) -> str | None:
+    """Of a default provider; None for that of the engine's own resources, which has none."""
+    # urn:…::pulumi:providers:aws::default_7_51_1::<id>
+    found = re.search(r"::default_(\w+)::", provider)
+    return found and found.group(1).replace("_", ".")

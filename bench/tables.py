@@ -43,6 +43,8 @@ def show_figures(out: Console, report: Report) -> None:
             figure.name, cell(figure.value, figure.unit), target_text(figure), verdict, style=_COLOURS[verdict]
         )
     out.print(shown)
+    for reason in report.skipped:
+        out.print(f"  skipped: {reason}", style="yellow")
     machine = ", ".join(f"{name} {value}" for name, value in report.machine.items())
     out.print(f"  {machine}", style="dim")
 

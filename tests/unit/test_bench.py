@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from bench import tables
-from bench.__main__ import command
+from bench import deploying, tables
+from bench.__main__ import SECTIONS, command
 from bench.figures import Figure, Report, Table, Target, ratio
 from bench.flows import STEPS, change_flow, source, write_flows
-from bench.manifest import manifest
+from bench.manifest import manifest, renamed
 from bench.processes import BenchError, descendants, run
 from bench.reviewing import preview
 from flowinfra.compiler import CompileRequest, compile_flow
@@ -25,6 +25,7 @@ from flowinfra.report.change import words
 from flowinfra.report.preview import parse_preview
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
+from tools.bootstrap import cluster
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,7 @@ def test_the_floor_registers_what_the_state_holds() -> None:
     role = _urn("flowinfra:aws:StepFunctionsFlow$aws:iam/role:Role", "Flow-role")
     policy = _urn("flowinfra:aws:StepFunctionsFlow$aws:iam/rolePolicy:RolePolicy", "Flow-policy")
     package = _urn("flowinfra:aws:StepFunctionsFlow$aws:s3/bucketObjectv2:BucketObjectv2", "Flow-package")
+    record = _urn("flowinfra:aws:StepFunctionsFlow$pulumi:index:Stash", "Flow-version")
     asset = {"4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", "hash": "1", "path": "/blob"}
     resources = [
         {"urn": provider, "type": "pulumi:providers:aws", "custom": True},
@@ -158,11 +160,21 @@ def test_the_floor_registers_what_the_state_holds() -> None:
             "propertyDependencies": {"flow": []},
         },
         {"urn": role, "type": "aws:iam/role:Role", "custom": True, "delete": True},
+        {
+            "urn": record,
+            "type": "pulumi:index:Stash",
+            "custom": True,
+            "parent": flow,
+            "provider": f"{_urn('pulumi:providers:pulumi', 'default')}::id",
+            "inputs": {"input": {"deployed_by": "unknown"}},
+            "propertyDependencies": {"input": []},
+        },
     ]
     made = manifest({"deployment": {"resources": resources}})
     assert made["outputs"] == {"flows": {"Flow": "arn"}}
-    assert [entry["name"] for entry in made["resources"]] == ["Flow", "Flow-role", "Flow-policy", "Flow-package"]
-    component, first, second, third = made["resources"]
+    names = ["Flow", "Flow-role", "Flow-policy", "Flow-package", "Flow-version"]
+    assert [entry["name"] for entry in made["resources"]] == names
+    component, first, second, third, last = made["resources"]
     assert (component["outputs"], component["version"], component["properties"]) == (
         {"arn": "arn"},
         None,
@@ -172,6 +184,39 @@ def test_the_floor_registers_what_the_state_holds() -> None:
     assert (second["depends_on"], second["properties"]) == ([role], {"role": "flow-role"})
     assert (third["files"], third["properties"]) == ({"source": "/blob"}, {"key": "k"})
     assert (third["retain_on_delete"], third["ignore_changes"]) == (True, ["source"])
+    # the engine's own provider has no version, and refuses a registration that names one
+    assert (last["version"], last["properties"]) == (None, {"input": {"deployed_by": "unknown"}})
+
+
+def test_a_floor_in_the_same_cluster_has_a_namespace_of_its_own() -> None:
+    made = {"resources": [{"properties": {"metadata": {"namespace": "ours"}, "spec": "http://source.ours:12000"}}]}
+    other = {"resources": [{"properties": {"metadata": {"namespace": "floors"}, "spec": "http://source.floors:12000"}}]}
+    assert renamed(made, {"ours": "floors"}) == other
+    assert renamed(made, {}) == made
+
+
+def test_what_both_sides_need_comes_before_what_leads_to_their_aws() -> None:
+    scene = deploying.Scene("argo", {}, variables={"KUBECONFIG": "/config"}, path=[Path("/plugin")])
+    assert scene.environment({"PATH": "/aws/bin", "AWS_REGION": "us-east-1"}) == {
+        "PATH": os.pathsep.join(("/plugin", "/aws/bin")),
+        "AWS_REGION": "us-east-1",
+        "KUBECONFIG": "/config",
+    }
+    assert deploying.STEP_FUNCTIONS.environment({"PATH": "/aws/bin"}) == {"PATH": "/aws/bin"}
+
+
+def test_what_a_machine_cannot_run_is_skipped_with_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cluster, "unavailable", lambda: "it needs Linux, this is Plan 9")
+    output = tmp_path / "bench.json"
+    result = CliRunner().invoke(command, ["argo-deploy", "--json", str(output)])
+    assert result.exit_code == 0
+    assert "skipped: argo-deploy: it needs Linux, this is Plan 9" in result.output
+    assert json.loads(output.read_text())["skipped"] == ["argo-deploy: it needs Linux, this is Plan 9"]
+
+
+def test_the_help_names_every_section() -> None:
+    told = CliRunner().invoke(command, ["--help"]).output
+    assert f"SECTIONS: {', '.join(SECTIONS)};" in " ".join(told.split())
 
 
 def test_a_command_is_timed_and_weighed(tmp_path: Path) -> None:
