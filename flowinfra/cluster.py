@@ -98,6 +98,18 @@ class Cluster:
             lambda: self._core.read_namespaced_service_account(name, namespace, **_IN_TIME),
         )
 
+    def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Labels of a ConfigMap; None where there is none.
+
+        Raises:
+            ClusterError: also where one may not look.
+        """
+        found = self._ask(
+            f"ConfigMap {namespace}/{name}",
+            lambda: self._core.read_namespaced_config_map(name, namespace, **_IN_TIME),
+        )
+        return None if found is None else found.metadata.labels or {}
+
     def named(self, namespace: str, plural: str) -> list[Named] | None:
         """Argo's objects of a kind in a namespace; None where one may not look."""
 

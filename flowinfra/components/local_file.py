@@ -25,17 +25,9 @@ class LocalFileProvider(ResourceProvider):
     """Writes, reads and removes the file; its path is its id."""
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Write the file.
-
-        Raises:
-            FileExistsError: another one is there.
-            OSError: it cannot be written.
-        """
-        path = Path(props["path"])
-        if _text(path) not in (None, props["content"]):
-            raise FileExistsError(f"{path} is there already and not of this stack; remove it, or rename the flow")
-        _write(path, props["content"])
-        return CreateResult(str(path), _state(props))
+        """Write the file, over one that is there; raises OSError where it cannot be written."""
+        _write(Path(props["path"]), props["content"])
+        return CreateResult(str(props["path"]), _state(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What is there now."""

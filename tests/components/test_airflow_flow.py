@@ -13,7 +13,12 @@ import pulumi_kubernetes
 import pytest
 
 from flowinfra import AirflowFlow, AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.components.airflow import taken
+from flowinfra.components.airflow.plan import AirflowPlan
+from flowinfra.components.airflow.taken import look_in_folder, refuse
 from flowinfra.components.local_file import LocalFileProvider
+from flowinfra.components.names import Names
+from flowinfra.errors import ClusterError, ConfigError
 from tests.components.mocked import Program, outputs, run
 from tests.unit.components.airflow import airflow
 
@@ -164,9 +169,66 @@ def test_file_in_a_folder(tmp_path: Path) -> None:
     assert provider.read(str(path), second).id is None
 
 
-def test_file_of_somebody_else_stays(tmp_path: Path) -> None:
+def test_file_of_somebody_else_in_a_folder(tmp_path: Path) -> None:
+    plan, dags = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow")), DagFolder(str(tmp_path))
+    look_in_folder(plan, dags)
     path = tmp_path / "LinearFlow.py"
+    path.write_text(f"# of a deploy that was killed: {plan.token}")
+    look_in_folder(plan, dags)
     path.write_text("mine")
-    with pytest.raises(FileExistsError, match="is there already and not of this stack"):
-        LocalFileProvider().create({"path": str(path), "content": "theirs"})
-    assert path.read_text() == "mine"
+    with pytest.raises(
+        ConfigError, match=rf"{path} is there already, and is not of this stack: .*Remove it \(`rm {path}"
+    ):
+        look_in_folder(plan, dags)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ConfigError, match=r"LinearFlow.py cannot be read \(Is a directory\), so it is not replaced"):
+        look_in_folder(plan, dags)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_config_map_of_somebody_else(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
+    plan, found = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow")), Labels()
+    monkeypatch.setattr(taken, "_connected", lambda *_: found)
+
+    def look(**more: bool) -> None:
+        run(lambda: taken.look_in_cluster(plan, DagConfigMaps("airflow", **more)), preview)
+
+    look()
+    assert found.asked == [("airflow", plan.names.kubernetes("dag"))]
+    found.labels = {"flowinfra/project": "app", "flowinfra/stack": "dev"}
+    look()
+    found.labels = {"app": "theirs"}
+    with pytest.raises(ConfigError, match=r"ConfigMap airflow/flow-app-dev-.* not of this stack: .*`kubectl delete"):
+        look()
+    found.labels = None
+    found.gone = True
+    look(check_cluster=False)
+    if preview:
+        look()
+    else:
+        with pytest.raises(ClusterError, match="cannot be reached"):
+            look()
+
+
+class Labels:
+    """A cluster in which a ConfigMap has these labels; None: there is none."""
+
+    def __init__(self) -> None:
+        self.labels: dict[str, str] | None = None
+        self.gone = False
+        self.asked: list[tuple[str, str]] = []
+
+    def config_map(self, namespace: str, name: str) -> dict[str, str] | None:
+        self.asked.append((namespace, name))
+        if self.gone:
+            raise ClusterError("the cluster cannot be reached")
+        return self.labels
+
+
+def test_whose_it_is_is_told() -> None:
+    own, keys = {"project": "app", "stack": "dev", "team": "ml"}, ("project", "stack")
+    refuse("s3://dags/a.py", {**own, "team": "x"}, own, keys, "aws s3 rm s3://dags/a.py")
+    words = r"s3://dags/a\.py is there already, and is that of the stack app/prod: .*`aws s3 rm s3://dags/a\.py`"
+    with pytest.raises(ConfigError, match=words):
+        refuse("s3://dags/a.py", {**own, "stack": "prod"}, own, keys, "aws s3 rm s3://dags/a.py")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -70,9 +71,67 @@ def reported(project: Project) -> str:
     return out.getvalue()
 
 
+BEFORE = """
+from metaflow import FlowSpec, Parameter, resources, retry, schedule, step
+
+
+@schedule(daily=True)
+class NAME(FlowSpec):
+    alpha = Parameter("alpha", default=0.01)
+    note = Parameter("note", default="nightly")
+
+    @step
+    def start(self):
+        self.next(self.train)
+
+    @retry(times=2)
+    @step
+    def train(self):
+        self.next(self.score)
+
+    @step
+    def score(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+
+if __name__ == "__main__":
+    NAME()
+"""
+AFTER = (
+    BEFORE.replace("daily", "hourly")
+    .replace("default=0.01", "default=0.02")
+    .replace('note = Parameter("note", default="nightly")', 'rounds = Parameter("rounds", default=3)')
+    .replace("self.next(self.train)", "self.next(self.audit)")
+    .replace("times=2", "times=1")
+    .replace("    @step\n    def score", "    @step\n    def score_all")
+    .replace("self.next(self.score)", "self.next(self.end)")
+    .replace(
+        "    @step\n    def score_all(self):\n        self.next(self.end)\n",
+        "    @resources(memory=2048)\n    @step\n    def audit(self):\n        self.next(self.train)\n",
+    )
+)
+CHANGES = (
+    "~ step start: next train → audit",
+    "+ step audit added: linear, cpu 1, memory 4096 MB",
+    "- step score removed",
+    "~ step train: memory 4096 → 8192 MB",
+    "~ step train: retries 2 → 1",
+    "~ parameter alpha: default 0.01 → 0.02",
+    "+ parameter rounds added: int, default 3",
+    "- parameter note removed, was str, default nightly",
+    "~ schedule: @daily → @hourly (once a day → 24 times a day)",
+    "~ max workers: 100 → 7",
+)
+"""A change of each kind, in the report's words."""
+
+
 def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     name = f"Air{project.name}"
-    project.write("flow.py", flow_source(name, "train", header="@schedule(daily=True)"))
+    project.write("flow.py", BEFORE.replace("NAME", name))
     flow = {"flow": "flow.py", "target": "airflow", "worker_pool": "ml"}
     in_s3 = platform({"s3": f"s3://metaflow-local/{project.name}"})
     project.configure(flow, platform=in_s3)
@@ -86,13 +145,16 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     assert (outputs["dag_id"], outputs["file"]) == (name, f"s3://metaflow-local/{project.name}/{name}.py")
     project.pulumi("preview", "--expect-no-changes")
 
-    project.configure({**flow, "steps": {"train": {"memory": 8192}}}, platform=in_s3)
+    project.write("flow.py", AFTER.replace("NAME", name))
+    project.configure({**flow, "max_workers": 7, "steps": {"train": {"memory": 8192}}}, platform=in_s3)
     change = project.pulumi("preview", "--diff")
-    assert "memory: 4096 => 8192" in change
+    assert re.search(r"memory *: 4096 => 8192", change), change
     assert "CONFIG" not in change
     told = reported(project)
-    assert "memory 4096 → 8192" in told
+    assert [line for line in CHANGES if line not in told] == [], told
     assert "CONFIG" not in told
+    assert "step end" not in told
+    project.write("flow.py", BEFORE.replace("NAME", name))
 
     # the same DAGs in a folder: the object goes, the file comes
     folder = tmp_path / "dags"
@@ -103,10 +165,48 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     assert (folder / f"{name}.py").read_text() == file
     project.pulumi("preview", "--expect-no-changes")
 
+    gc = ("gc", "test", "--json", "--airflow-days", "0")
+    left = project.flowinfra(*gc)
+    assert (left["remove"], left["unknown"]) == ([], "")
+
     project.configure(platform=platform({"folder": str(folder)}))
     project.up()
     assert list(folder.iterdir()) == []
-    assert project.objects(name) != []
+    objects = project.objects(name)
+    assert objects != []
+    left = project.flowinfra(*gc)
+    assert sorted(item["name"] for item in left["remove"]) == [f"s3://metaflow-local/{key}" for key in sorted(objects)]
+
+
+def test_a_file_of_somebody_else_is_not_replaced(project: Project, tmp_path: Path) -> None:
+    s3, key, url = project.cloud.client("s3"), f"{project.name}/F.py", f"s3://metaflow-local/{project.name}/F.py"
+    project.write("flow.py", flow_source("F"))
+    flow = {"flow": "flow.py", "target": "airflow"}
+    project.configure(flow, platform=platform({"s3": f"s3://metaflow-local/{project.name}"}))
+    s3.put_object(Bucket="metaflow-local", Key=key, Body=b"theirs", Tagging="flowinfra:project=x&flowinfra:stack=prod")
+    project.pulumi("stack", "init", "--stack", "test")
+    (project.folder / ".made").touch()
+    for words in (("preview",), ("up", "--yes", "--skip-preview")):
+        printed = project.pulumi(*words, fails=True)
+        assert f"{url} is there already, and is that of the stack x/prod: it is not replaced." in printed
+        assert f"Remove it (`aws s3 rm {url}`)" in printed
+        assert "Traceback" not in printed
+    assert dags(project) == {"F.py": "theirs"}
+    # what a deploy that was killed left
+    mine = f"flowinfra:project={project.name}&flowinfra:stack=test"
+    s3.put_object(Bucket="metaflow-local", Key=key, Body=b"mine", Tagging=mine)
+    project.up()
+    # what the stack has is its own, whatever somebody did to it
+    s3.put_object(Bucket="metaflow-local", Key=key, Body=b"theirs again")
+    project.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    assert "CONFIG" in dags(project)["F.py"]
+
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    (folder / "F.py").write_text("theirs")
+    project.configure(flow, platform=platform({"folder": str(folder)}))
+    printed = project.pulumi("preview", fails=True)
+    assert f"{folder}/F.py is there already, and is not of this stack: it is not replaced." in printed
 
 
 def test_two_flows_of_one_id_are_refused_at_preview(project: Project) -> None:

@@ -49,6 +49,8 @@ ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
             ]
         },
     ),
+    "/api/v1/namespaces/flows/configmaps/dag": (200, {"metadata": {"name": "dag", "labels": {"a": "b"}}}),
+    "/api/v1/namespaces/flows/configmaps/bare": (200, {"metadata": {"name": "bare"}}),
     "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows/runs": (200, {}),
     "/apis/argoproj.io/v1alpha1/namespaces/secret/workflows": (403, {"message": "no"}),
     "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows/theirs": (403, {"message": "no"}),
@@ -148,6 +150,12 @@ def test_what_one_may_not_look_at_is_taken_to_be_there(server: str) -> None:
 def test_a_failure_of_the_cluster_is_one_message(server: str) -> None:
     with pytest.raises(ClusterError, match="500"):
         Cluster(server).has_namespace("broken")
+
+
+def test_labels_of_a_config_map(server: str) -> None:
+    cluster = Cluster(server)
+    found = [cluster.config_map("flows", name) for name in ("dag", "bare", "none")]
+    assert found == [{"a": "b"}, {}, None]
 
 
 def test_workflows_of_a_template_that_run(server: str) -> None:

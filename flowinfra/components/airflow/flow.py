@@ -19,6 +19,7 @@ from flowinfra.components.airflow.outputs import metaflow_config, trigger_comman
 from flowinfra.components.airflow.plan import AirflowPlan, check, dag
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
 from flowinfra.components.airflow.prepare import AIRFLOW
+from flowinfra.components.airflow.taken import not_taken
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
@@ -80,7 +81,7 @@ class AirflowFlow(pulumi.ComponentResource):
         objects = datastore.files(name, plan.compiled, platform.store, plan.object_tags, making.child)
         bound = _bound(making)
         deployed, file = _delivered(making, bound.apply(lambda found: found.file), objects)
-        record = _record(making, bound.apply(lambda found: found.deployment))
+        record = _record(making, bound.apply(lambda found: found.deployment), deployed)
 
         def there(make: Callable[[AirflowSite], T]) -> pulumi.Output[T]:
             return after(deployed, platform.on_site(make))
@@ -135,6 +136,7 @@ def _delivered(
 ) -> tuple[pulumi.Resource, pulumi.Input[str]]:
     """The DAG file where Airflow takes it from, and the words for that place; the text is no diff to read."""
     name, plan, dags = f"{making.name}-dag", making.plan, making.platform.dags
+    child = partial(making.options, depends_on=needs, hooks=not_taken(making))
     if isinstance(dags, DagBucket):
         key = str(PurePosixPath(dags.prefix) / plan.file_name)
         made: pulumi.Resource = aws.s3.BucketObjectv2(
@@ -144,7 +146,7 @@ def _delivered(
             content=text,
             content_type="text/x-python",
             tags=plan.tags,
-            opts=making.options(depends_on=needs, hide_diffs=["content"]),
+            opts=child(hide_diffs=["content"]),
         )
         return made, pulumi.Output.concat("s3://", dags.bucket, "/", key)
     if isinstance(dags, DagConfigMaps):
@@ -155,17 +157,18 @@ def _delivered(
             body["apiVersion"],
             body["kind"],
             {"metadata": body["metadata"], "data": data},
-            making.options(depends_on=needs, hide_diffs=["data"]),
+            child(hide_diffs=["data"]),
         )
         return made, f"configmap://{dags.namespace}/{body['metadata']['name']}/{plan.file_name}"
     path = str(PurePosixPath(dags.path) / plan.file_name)
-    return LocalFile(name, path, text, making.options(depends_on=needs, hide_diffs=["content"])), path
+    return LocalFile(name, path, text, child(hide_diffs=["content"])), path
 
 
-def _record(making: _Making, text: pulumi.Output[str]) -> pulumi.Resource:
-    """The object by which Metaflow refuses a hand-made `create` of whoever does not have the token."""
-    plan, key = making.plan, making.plan.compiled.airflow.deployment_key
-    return datastore.text(f"{making.name}-owner", key, text, making.platform.store, plan.tags, making.child)
+def _record(making: _Making, text: pulumi.Output[str], deployed: pulumi.Resource) -> pulumi.Resource:
+    """The object by which Metaflow refuses a hand-made `create` of whoever does not have the token, after the DAG."""
+    plan, key, name = making.plan, making.plan.compiled.airflow.deployment_key, f"{making.name}-owner"
+    child = making.options(depends_on=[deployed])
+    return datastore.text(name, key, text, making.platform.store, plan.tags, child)
 
 
 def _shown(prepared: Prepared[AirflowPlan, AirflowPlatform]) -> dict[str, Any]:

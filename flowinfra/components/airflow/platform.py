@@ -28,6 +28,9 @@ class DagConfigMaps:
 
     namespace: str
     """Of Airflow, which may be another than that of the tasks."""
+    check_cluster: bool = True
+    """Ask the cluster whether somebody else's ConfigMap is there before one is made; False where the program speaks to
+    the cluster through a provider of its own."""
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ FUNCTIONS: dict[str, str] = {
     "aws:index/getCallerIdentity:getCallerIdentity": "index:get_caller_identity",
     "aws:index/getPartition:getPartition": "index:get_partition",
     "aws:index/getRegion:getRegion": "index:get_region",
+    "aws:s3/getObject:getObject": "s3_object:get_object",
+    "aws:s3/getObjects:getObjects": "s3_object:get_objects",
 }
 """Function token → module in services/ and function."""
 

@@ -1,4 +1,4 @@
-"""aws:s3: BucketObjectv2 and BucketObject.
+"""aws:s3: BucketObjectv2 and BucketObject; functions getObject and getObjects.
 
 After terraform-provider-aws `internal/service/s3/object.go` and `bucket_object.go`: bucket and key replace, any
 other change uploads again or changes tags in place, an object that exists is written over. The key defaults to the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,6 +36,10 @@ _HEADERS = {
 }
 """Property → argument of PutObject and answer of HeadObject."""
 _NOT_CONTENT = {"tags", "tagsAll", "forceDestroy"}
+_MOST_KEYS = 1_000
+"""Of getObjects, unless it is told."""
+_TEXT = re.compile(r"text/|application/(json|xml|xhtml\+xml|javascript|ecmascript|graphql|x-sql|x-httpd-php)")
+"""Content types whose content getObject tells."""
 
 
 def _lower_keys(name: str, value: dict[str, Any]) -> Iterator[str]:
@@ -185,6 +189,49 @@ class BucketObject(BucketObjectv2):
 
     token = "aws:s3/bucketObject:BucketObject"  # noqa: S105
     schema = _schema("S3 Bucket Object", acl=text(one_of(_ACLS), default="private", unread=True))
+
+
+def get_objects(aws: Scope, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that begin with a prefix, at most `maxKeys`.
+
+    After `internal/service/s3/objects_data_source.go`.
+    """
+    bucket, most = arguments["bucket"], int(arguments.get("maxKeys") or _MOST_KEYS)
+    with explained(f"listing S3 Bucket ({bucket}) Objects"):
+        asked = present(Bucket=bucket, Prefix=arguments.get("prefix"), StartAfter=arguments.get("startAfter"))
+        pages = aws.client("s3").get_paginator("list_objects_v2").paginate(**asked, PaginationConfig={"MaxItems": most})
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    asked_for = {name: arguments.get(name) for name in ("maxKeys", "prefix", "startAfter")}
+    nothing: dict[str, Any] = {"commonPrefixes": [], "owners": [], "requestCharged": ""}
+    return {**nothing, **asked_for, "bucket": bucket, "id": bucket, "keys": keys, "region": aws.region}
+
+
+def get_object(aws: Scope, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """An object's metadata and tags, and what it holds if that is text.
+
+    After `internal/service/s3/object_data_source.go`.
+    """
+    bucket, key = arguments["bucket"], arguments["key"]
+    with explained(f"reading S3 Bucket ({bucket}) Object ({key})"):
+        found = aws.client("s3").get_object(Bucket=bucket, Key=_clean(key))
+        tags = aws.client("s3").get_object_tagging(Bucket=bucket, Key=_clean(key))["TagSet"]
+        content = found["Body"].read() if _TEXT.match(found.get("ContentType", "")) else b""
+    return {
+        **{name: found.get(header) for name, header in _HEADERS.items() if header != "WebsiteRedirectLocation"},
+        "arn": f"arn:{aws.partition}:s3:::{bucket}/{key}",
+        "body": content.decode(errors="replace"),
+        "bucket": bucket,
+        "contentLength": found["ContentLength"],
+        "etag": found["ETag"].strip('"'),
+        "id": f"{bucket}/{key}",
+        "key": key,
+        "lastModified": found["LastModified"].strftime("%a, %d %b %Y %H:%M:%S UTC"),
+        "metadata": found.get("Metadata", {}),
+        "region": aws.region,
+        "storageClass": found.get("StorageClass", "STANDARD"),
+        "tags": unpair(tags),
+        "versionId": found.get("VersionId"),
+    }
 
 
 def _body(new: State) -> bytes:

@@ -1,0 +1,124 @@
+"""Refuses a place of a DAG file that has somebody else's, when the file is about to be made: in a preview too.
+
+A hook of Pulumi's, since the engine alone knows what the stack has already: that is its own, whatever somebody did to
+it. What carries this stack's tags, labels or production token is its own as well, such as the file of a deploy that was
+killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.settings import get_monitor
+
+from flowinfra.cluster import Cluster
+from flowinfra.components.airflow.plan import AirflowPlan
+from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.components.making import Making
+from flowinfra.components.names import PROJECT_LABEL, PROJECT_TAG, STACK_LABEL, STACK_TAG
+from flowinfra.errors import ClusterError, ConfigError
+
+_LABELS, _TAGS = (PROJECT_LABEL, STACK_LABEL), (PROJECT_TAG, STACK_TAG)
+_NO_BUCKET = "NoSuchBucket"
+
+
+def not_taken(making: Making[AirflowPlan, AirflowPlatform]) -> pulumi.ResourceHookBinding | None:
+    """The hook for a DAG file's resource; None for Pulumi's mocks, which have no hooks."""
+    if isinstance(get_monitor(), MockMonitor):
+        return None
+
+    async def look(args: pulumi.ResourceHookArgs) -> None:
+        dags = making.platform.dags
+        if isinstance(dags, DagBucket):
+            await _look_in_bucket(making, args.new_inputs or {})
+        elif isinstance(dags, DagConfigMaps):
+            await asyncio.to_thread(look_in_cluster, making.plan, dags)
+        else:
+            look_in_folder(making.plan, dags)
+
+    hook = pulumi.ResourceHook(f"{making.name}-dag-not-taken", look, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_create=[hook])
+
+
+async def _look_in_bucket(making: Making[AirflowPlan, AirflowPlatform], inputs: Mapping[str, Any]) -> None:
+    bucket, key = inputs.get("bucket"), inputs.get("key")
+    if not isinstance(bucket, str) or not isinstance(key, str):
+        return  # it is being made; `up` looks again
+    url, options = f"s3://{bucket}/{key}", pulumi.InvokeOutputOptions(parent=making.child.parent)
+    try:
+        # of all keys that begin so, the key itself is the first
+        listed: Any = aws.s3.get_objects_output(bucket=bucket, prefix=key, max_keys=1, opts=options)
+        if key not in ((await listed.future()).keys or ()):
+            return
+        there: Any = aws.s3.get_object_output(bucket=bucket, key=key, opts=options)
+        tags = (await there.future()).tags
+    except Exception as error:
+        if _NO_BUCKET in str(error):
+            return  # the resource itself tells that
+        raise ConfigError(f"{url}: whether a DAG of somebody else's is there cannot be told: {error}") from None
+    refuse(url, tags or {}, making.plan.tags, _TAGS, f"aws s3 rm {url}")
+
+
+def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
+    """Raise ConfigError where the cluster has a ConfigMap of that name without this stack's labels.
+
+    A cluster that cannot be asked is a ClusterError of `up`, and a warning of a preview.
+    """
+    if not dags.check_cluster:
+        return
+    config = pulumi.Config("kubernetes")
+    name = plan.config_map(dags.namespace, "")["metadata"]["name"]
+    try:
+        labels = _connected(config.get("kubeconfig"), config.get("context")).config_map(dags.namespace, name)
+    except ClusterError as error:
+        if not pulumi.runtime.is_dry_run():
+            raise
+        pulumi.log.warn(f"{error}. Whether there is a ConfigMap of somebody else's is not checked by this preview")
+        return
+    if labels is not None:
+        remove = f"kubectl delete configmap -n {dags.namespace} {name}"
+        refuse(f"ConfigMap {dags.namespace}/{name}", labels, plan.names.labels, _LABELS, remove)
+
+
+def look_in_folder(plan: AirflowPlan, dags: DagFolder) -> None:
+    """Raise ConfigError where the folder has a file of that name without this stack's production token."""
+    path = str(PurePosixPath(dags.path) / plan.file_name)
+    try:
+        if plan.token in Path(path).read_text(encoding="utf-8", errors="replace"):
+            return
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}), so it is not replaced by a DAG") from None
+    refuse(path, {}, {}, (), f"rm {path}")
+
+
+def refuse(place: str, found: Mapping[str, str], own: Mapping[str, str], keys: tuple[str, ...], remove: str) -> None:
+    """Raise ConfigError unless what is found carries this stack's marks.
+
+    Args:
+        place: what is there already.
+        found: its tags or labels.
+        own: those that this stack gives.
+        keys: those that say whose it is: of the project, and of the stack.
+        remove: command that takes it away.
+    """
+    if keys and all(found.get(key) == own[key] for key in keys):
+        return
+    stack = "/".join(found[key] for key in keys if key in found)
+    raise ConfigError(
+        f"{place} is there already, and is {f'that of the stack {stack}' if stack else 'not of this stack'}: it is not "
+        f"replaced. Remove it (`{remove}`), give the flow another `name`, or the platform other `dags`"
+    )
+
+
+@cache
+def _connected(kubeconfig: str | None, context: str | None) -> Cluster:
+    return Cluster(kubeconfig, context)
