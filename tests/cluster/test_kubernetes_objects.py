@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
+from flowinfra.local.plugin.schema import Change
 from flowinfra.local.plugin.wire import UNKNOWN, decode_struct, encode, has_secret
-from tests.cluster.plugin.objects import Difference, differences, parted, pruned, qualified, version_and_kind
+from tests.cluster.plugin.objects import differences, parted, pruned, qualified, version_and_kind
 from tests.cluster.plugin.secrecy import encoded
 
 
@@ -43,29 +44,29 @@ def manifest(kind: str = "Thing", version: str = "v1", **more: Any) -> dict[str,
     ("old", "new", "expected"),
     [
         (manifest(), manifest(), []),
-        (manifest(a=[1]), manifest(a=[1, 2]), [Difference("a[1]", "add", False)]),
-        (manifest(a={"b.c": 1}), manifest(a={}), [Difference('a["b.c"]', "delete", False)]),
-        (manifest(a="1"), manifest(a=UNKNOWN), [Difference("a", "update", False)]),
-        (manifest(), manifest(metadata={"name": "b", "namespace": "n"}), [Difference("metadata.name", "update", True)]),
+        (manifest(a=[1]), manifest(a=[1, 2]), [Change("a[1]", "add", False)]),
+        (manifest(a={"b.c": 1}), manifest(a={}), [Change('a["b.c"]', "delete", False)]),
+        (manifest(a="1"), manifest(a=UNKNOWN), [Change("a", "update", False)]),
+        (manifest(), manifest(metadata={"name": "b", "namespace": "n"}), [Change("metadata.name", "update", True)]),
         (
             manifest("ConfigMap", data={"a": "1"}),
             manifest("ConfigMap", data={"a": "2"}),
-            [Difference("data.a", "update", True)],
+            [Change("data.a", "update", True)],
         ),
         (
             manifest("RoleBinding", "rbac.authorization.k8s.io/v1", roleRef={"name": "a"}),
             manifest("RoleBinding", "rbac.authorization.k8s.io/v1", roleRef={"name": "b"}),
-            [Difference("roleRef.name", "update", True)],
+            [Change("roleRef.name", "update", True)],
         ),
     ],
 )
-def test_differences(old: dict[str, Any], new: dict[str, Any], expected: list[Difference]) -> None:
+def test_differences(old: dict[str, Any], new: dict[str, Any], expected: list[Change]) -> None:
     assert differences(old, new) == expected
 
 
 def test_content_of_mutable_kinds_replaces_nothing() -> None:
     old, new = manifest("ConfigMap", data={"a": "1"}), manifest("ConfigMap", data={"a": "2"})
-    assert differences(old, new, mutable=frozenset({"ConfigMap"})) == [Difference("data.a", "update", False)]
+    assert differences(old, new, mutable=frozenset({"ConfigMap"})) == [Change("data.a", "update", False)]
 
 
 def test_secrecy_follows_the_inputs() -> None:

@@ -5,8 +5,8 @@ bridge), for the resource types that flowinfra's components create. Each resourc
 inputs, checks, defaults and replace rules it follows.
 
     bin/pulumi-resource-aws   what the engine starts; runs `python -m flowinfra.local.plugin`
-    server.py                 gRPC: the engine's calls in, answers and clear errors out
-    serving.py                what plugins of other providers do just so: serve, speak to the engine's log
+    server.py                 gRPC: the engine's calls in, answers out
+    serving.py · servicer.py  what plugins of other providers do just so: serve, speak to the engine's log, clear errors
     provider.py               one call: decode, schema, resource, encode
     wire.py                   property values on the wire: unknowns, secrets, assets
     schema.py · checks.py     what a resource takes, what differs, what a difference means (pure)

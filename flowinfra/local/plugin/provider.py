@@ -13,6 +13,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from flowinfra.local.plugin import naming
 from flowinfra.local.plugin.cloud import Cloud, CloudError, PartialError
+from flowinfra.local.plugin.failure import PartialFailureError
 from flowinfra.local.plugin.naming import Naming
 from flowinfra.local.plugin.registry import function, resource
 from flowinfra.local.plugin.resource import Resource
@@ -40,16 +41,6 @@ class Reading:
     identifier: str = ""
     properties: Struct | None = None
     inputs: Struct | None = None
-
-
-class PartialFailureError(Exception):
-    """A create or update that did part of its work."""
-
-    def __init__(self, error: PartialError, properties: Struct, inputs: Struct) -> None:
-        super().__init__(str(error))
-        self.identifier = error.identifier
-        self.properties = properties
-        self.inputs = inputs
 
 
 class Provider:
@@ -154,7 +145,7 @@ class Provider:
             made = kind.create(self.cloud.within(new.get("region")), new)
         except PartialError as error:
             _put(kind, state, error.outputs, properties)
-            raise PartialFailureError(error, state, properties) from error
+            raise PartialFailureError(str(error), error.identifier, state, properties) from error
         _put(kind, state, made.outputs, properties)
         return made.identifier, state
 
@@ -175,7 +166,7 @@ class Provider:
             outputs = kind.update(self.cloud.within(new.get("region")), identifier, old, new, changed)
         except PartialError as error:
             _put(kind, state, error.outputs, news)
-            raise PartialFailureError(error, state, news) from error
+            raise PartialFailureError(str(error), error.identifier, state, news) from error
         _put(kind, state, outputs, news)
         return state
 

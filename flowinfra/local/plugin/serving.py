@@ -1,25 +1,17 @@
-"""What every provider plugin of this kind does, whichever provider it plays: serve until the engine goes, speak to its
-log, and tell it of failures.
-"""
+"""What the process of every provider plugin of this kind does: serve until the engine goes, and speak to its log."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import grpc
-from google.protobuf import any_pb2
-from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
 
 _THREADS = 32
 _ENDING = {signal.SIGINT, signal.SIGTERM}
@@ -63,34 +55,6 @@ def log(engine: str, message: str, *, warning: bool = False, urn: str = "") -> N
             )
     except grpc.RpcError:
         return
-
-
-class PartialStatus:
-    """A create or update that did part of its work, as `abort_with_status` takes it."""
-
-    def __init__(self, message: str, identifier: str, properties: Struct, inputs: Struct | None) -> None:
-        detail = any_pb2.Any()
-        detail.Pack(
-            provider_pb2.ErrorResourceInitFailed(id=identifier, properties=properties, inputs=inputs, reasons=[message])
-        )
-        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[detail])
-        self.code = grpc.StatusCode.UNKNOWN
-        self.details = message
-        self.trailing_metadata = (("grpc-status-details-bin", status.SerializeToString()),)
-
-
-def write_traceback(plugin: str, method: str) -> Path:
-    """Append the current exception's traceback to a file of this process; the file."""
-    path = Path(tempfile.gettempdir()) / f"flowinfra-local-{plugin}-plugin-{os.getpid()}.log"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {method}\n{traceback.format_exc()}\n")
-    return path
-
-
-def resource_type(request: Any) -> str:
-    """The type token of the resource that a request is about."""
-    # Engines before 3.160 send the type in the URN alone: urn:pulumi:stack::project::parent$type::name.
-    return str(request.type or request.urn.split("::")[2].rsplit("$", 1)[-1])
 
 
 def _leave_with_parent() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from flowinfra.local.plugin.schema import Change
 from flowinfra.local.plugin.wire import Plain, has_unknown
 
 Object = dict[str, Any]
@@ -33,15 +33,6 @@ _REPLACING: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 """diff.go `forceNew`, for the kinds that are met here."""
 _MISSING = object()
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One path at which the inputs differ from what there is."""
-
-    path: str
-    kind: Literal["add", "delete", "update"]
-    replaces: bool
 
 
 def version_and_kind(token: str) -> tuple[str, str]:
@@ -91,12 +82,12 @@ def _text_data(secret: Object) -> dict[str, str]:
     return {key: value.decode(errors="replace") for key, value in values.items()}
 
 
-def differences(old: Object, new: Object, *, mutable: frozenset[str] = frozenset()) -> list[Difference]:
+def differences(old: Object, new: Object, *, mutable: frozenset[str] = frozenset()) -> list[Change]:
     """What an update would change. `mutable` names kinds whose content does not replace them."""
     kind = (str(new.get("apiVersion")), str(new.get("kind")))
     rules = () if kind[1] in mutable else _REPLACING.get(kind, ())
     replacing = (*_IDENTITY, *rules)
-    return [Difference(_path(words), change, _below(words, replacing)) for words, change in _walk((), old, new)]
+    return [Change(_path(words), change, _below(words, replacing)) for words, change in _walk((), old, new)]
 
 
 def _walk(

@@ -11,11 +11,12 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
+from flowinfra.local.plugin.failure import PartialFailureError
+from flowinfra.local.plugin.schema import Change
 from flowinfra.local.plugin.wire import Plain, decode_struct, encode, has_unknown
 from tests.cluster.plugin.access import Settings
 from tests.cluster.plugin.objects import (
     AUTONAMED,
-    Difference,
     Object,
     differences,
     forces,
@@ -47,20 +48,11 @@ class ProviderError(Exception):
     """The engine is to show this."""
 
 
-class PartialFailureError(ProviderError):
-    """The object is there, but is not what was asked for."""
-
-    def __init__(self, message: str, identifier: str, state: Struct) -> None:
-        super().__init__(message)
-        self.identifier = identifier
-        self.state = state
-
-
 @dataclass(frozen=True)
 class Comparison:
     """The answer to a diff."""
 
-    differences: list[Difference]
+    differences: list[Change]
     delete_first: bool
     """The old one must go before the new one comes: both have the same name."""
 
