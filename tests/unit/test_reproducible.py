@@ -14,10 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.components.airflow import IDENTITY
 from tests.unit.interpreters import interpreter
 from tests.unit.sources import STEPS, source
 
 COMMAND = "from flowinfra.cli import main; main()"
+DAG_FILE = """
+import json, pathlib, sys
+from flowinfra import read_bundle
+from flowinfra.components.airflow.bound import bind
+sys.stdout.buffer.write(
+    bind(read_bundle(pathlib.Path(sys.argv[1])), json.loads(sys.argv[2]), {"computed": "ann"}).file.encode()
+)
+"""
 FLOW = source(
     head="import helper\nfrom package import module",
     decorators='@project(name="demo")\n@schedule(daily=True)',
@@ -218,6 +227,32 @@ def with_byte_code(place: Place) -> None:
 def test_same_bytes(circumstance: Callable[[Place], None], place: Place, expected: bytes) -> None:
     circumstance(place)
     assert place.bundle() == expected
+
+
+def dag_file(bundle: bytes, place: Place, seed: str) -> bytes:
+    """The DAG file that a bundle gives, made in a process of its own."""
+    path = place.folder / "bound.flow"
+    path.write_bytes(bundle)
+    done = subprocess.run(
+        [sys.executable, "-c", DAG_FILE, str(path), json.dumps(IDENTITY)],
+        env={**place.env, "PYTHONHASHSEED": seed},
+        check=True,
+        capture_output=True,
+    )
+    return done.stdout
+
+
+def test_same_dag_for_airflow_whatever_the_circumstances(place: Place, tmp_path: Path) -> None:
+    plain = Place(tmp_path)
+    plain.options = place.options = ["-t", "airflow"]
+    for circumstance in (another_order_and_time, another_path, another_user, turkish, full_shell):
+        circumstance(place)
+    place.env["PYTHONHASHSEED"] = "7"
+    bundle = plain.bundle()
+    assert place.bundle() == bundle
+    file = dag_file(bundle, plain, "0")
+    assert b'"dag_id": "demo.test.main.SmallFlow"' in file
+    assert dag_file(bundle, place, "7") == file
 
 
 def test_same_bytes_with_and_without_cache(place: Place, expected: bytes) -> None:
