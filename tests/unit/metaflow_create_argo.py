@@ -8,11 +8,12 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.unit import cloud_sdks
@@ -113,10 +114,14 @@ def create(
     flow: Path,
     home: Path,
     options: list[str],
-    env: dict[str, str],
+    env: Mapping[str, str],
     datastore: str = "s3",
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Run the flow's own command line as a user would, with real boto3 and kubernetes, from a copy outside of git."""
+    """Run the flow's own command line as a user would, with real boto3 and kubernetes, from a copy outside of git.
+
+    `env` are settings of Metaflow without their prefix, `variables` others.
+    """
     config = home / "kubeconfig"
     config.write_text(
         json.dumps(
@@ -147,6 +152,7 @@ def create(
             "PYTHONPATH": str(cloud_sdks.write(home / "sdks")),
             "METAFLOW_HOME": str(home / "metaflow"),
             **{f"METAFLOW_{name}": value for name, value in {**SETTINGS, **DATASTORES[datastore], **env}.items()},
+            **variables,
         },
         capture_output=True,
         text=True,

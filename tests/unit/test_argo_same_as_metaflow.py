@@ -13,15 +13,19 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowinfra.compiler import compile_flow, mends_argo, request_argo
+from flowinfra.compiler import CompileRequest, compile_flow, mends_argo, request_argo
+from flowinfra.compiler.argo import step_containers
 from flowinfra.components.binding import filled
 from flowinfra.model.compiled import rename_digests
+from tests.locked_flow import locked_flow
 from tests.unit.constructs import Construct
 from tests.unit.metaflow_create import Account, account
 from tests.unit.metaflow_create_argo import EVENTS, IDENTITY, ApiServer, api_server, create
@@ -29,6 +33,7 @@ from tests.unit.test_same_as_metaflow import differences, plain
 
 PYTHON = ".".join(platform.python_version_tuple()[:2])
 CREATE = ["argo-workflows", "create"]
+TEMPLATES = "workflowtemplates"
 
 # construct, the same in options of the flow's own command line, settings
 CASES: list[tuple[Construct, list[str], dict[str, str]]] = [
@@ -118,10 +123,31 @@ def test_same_as_metaflow(
     construct: Construct, options: list[str], env: dict[str, str], aws: Account, cluster: ApiServer, tmp_path: Path
 ) -> None:
     request = construct.request("argo")
-    compiled = compile_flow(request)
     create(aws, cluster, request.flow, tmp_path, options, env, request.shape.datastore)
+    compare(request, cluster)
+
+
+def test_locked_environments_are_those_of_metaflow(aws: Account, cluster: ApiServer, tmp_path: Path) -> None:
+    with locked_flow(tmp_path / "lock") as locked:
+        pip = tmp_path / "pip.conf"
+        pip.write_text(f"[global]\nindex-url = {locked.site.index}\n")
+        solver = {"CONDA_CHANNELS": locked.site.channel, "PIP_CONFIG_FILE": str(pip)}
+        create(aws, cluster, locked.request.flow, tmp_path, ["--environment=pypi", *CREATE], {}, variables=solver)
+        text = json.dumps(cluster.created)
+        commands = {each.step: each.container["command"][-1] for each in step_containers(cluster.created[TEMPLATES])}
+        for step, entry in locked.lock.steps.items():
+            # the id of an environment is a digest of the datastore's root, too, which a lock leaves open
+            [theirs] = re.findall(r"pypi\.bootstrap EnvFlow (\w+) s3", commands[step])
+            text = text.replace(theirs, entry.environment)
+        cluster.created.update(json.loads(text))
+        compare(replace(locked.request, target="argo"), cluster)
+
+
+def compare(request: CompileRequest, cluster: ApiServer) -> None:
+    """What Metaflow has created is what the request compiles to."""
+    compiled = compile_flow(request)
     theirs = dict(cluster.created)
-    sent = theirs.pop("workflowtemplates")
+    sent = theirs.pop(TEMPLATES)
 
     token = sent["metadata"]["annotations"]["metaflow/production_token"]
     ours = filled(compiled, {**IDENTITY, "token": token})["argo"]

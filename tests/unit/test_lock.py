@@ -20,10 +20,11 @@ from click.testing import CliRunner
 
 from flowinfra.cli.lock import command
 from flowinfra.compiler import CompileRequest, blob_path, compile_flow, read_bundle, write_bundle
+from flowinfra.compiler.argo import step_containers
 from flowinfra.compiler.fetch import fetch_packages
 from flowinfra.compiler.lock import lock_command, lock_flow
 from flowinfra.errors import CompileError, LockError
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import ArgoCompiled, CompiledFlow, Shape
 from flowinfra.model.lock import Lock
 from tests.locked_flow import FLOW, PYTHON, Locked, conda_only, env_flow, locked_flow, stock, use_solver
 from tests.package_site import Site, serve
@@ -190,6 +191,20 @@ class TestCompile:
             assert f"python -m metaflow.plugins.pypi.bootstrap EnvFlow {step.environment} s3" in command
             assert f"$MF_ARCH/{step.environment}/bin/python -s flow.py" in command
         assert "bootstrap" not in states["end"]["Parameters"]["ContainerOverrides"]["Command"][-1]
+
+    def test_steps_on_argo_start_in_their_environment(self, locked: Locked) -> None:
+        compiled = compile_flow(replace(locked.request, target="argo"))
+        assert isinstance(compiled, ArgoCompiled)
+        containers = {each.step: each.container for each in step_containers(compiled.argo.workflow_template)}
+        for name, step in locked.lock.steps.items():
+            command = containers[name]["command"][-1]
+            assert f"python -m metaflow.plugins.pypi.bootstrap EnvFlow {step.environment} s3" in command
+            assert f"$MF_ARCH/{step.environment}/bin/python -s flow.py" in command
+        assert "bootstrap" not in containers["end"]["command"][-1]
+        ours, theirs = (archive(each)[".mf_meta/conda.manifest"] for each in (compiled, compile_flow(locked.request)))
+        assert ours == theirs, "one lock serves both targets"
+        keys = {entry.key for entry in compiled.objects.values() if entry.kind == "environment"}
+        assert keys == locked.lock.packages.keys()
 
     def test_packages_are_objects_of_the_datastore(self, locked: Locked) -> None:
         objects = [entry for entry in compile_flow(locked.request).objects.values() if entry.kind == "environment"]
