@@ -12,7 +12,9 @@ from typing import IO, Any
 
 from .inline import InlineExecutor
 from .internals import internals
+from .recording import Known
 
+_SERVICE = "azure.storage.blob"
 _STORAGE = "metaflow.plugins.datastores.azure_storage"
 _CREDENTIALS = "metaflow.plugins.azure.azure_credential"
 
@@ -36,18 +38,7 @@ class NeverRaisedError(AzureError):
     """For a login that fails, and for what is there already."""
 
 
-class _Known:
-    """What is given and nothing else."""
-
-    def __init__(self, name: str, recording: Any, **members: Any) -> None:
-        self.__dict__.update(members)
-        self._name, self._recording = name, recording
-
-    def __getattr__(self, name: str) -> Any:
-        return self._recording.unknown("azure.storage.blob", f"{self._name}.{name}")
-
-
-class _Blob(_Known):
+class _Blob(Known):
     """An object that is not there, until it is uploaded."""
 
     def exists(self) -> bool:
@@ -73,15 +64,16 @@ class _Token:
 def modules(recording: Any) -> dict[str, Any]:
     """Name of a module → what stands in for it."""
 
-    def container(name: str) -> _Known:
-        return _Known(
+    def container(name: str) -> Known:
+        return Known(
+            _SERVICE,
             "ContainerClient",
             recording,
-            get_blob_client=lambda path: _Blob("BlobClient", recording, container=name, path=path),
+            get_blob_client=lambda path: _Blob(_SERVICE, "BlobClient", recording, container=name, path=path),
         )
 
-    def service(_endpoint: str, **_arguments: Any) -> _Known:
-        return _Known("BlobServiceClient", recording, get_container_client=container)
+    def service(_endpoint: str, **_arguments: Any) -> Known:
+        return Known(_SERVICE, "BlobServiceClient", recording, get_container_client=container)
 
     return {
         "azure.storage.blob": SimpleNamespace(BlobServiceClient=service),

@@ -12,7 +12,9 @@ from typing import Any
 
 from .inline import InlineExecutor
 from .internals import internals
+from .recording import Known
 
+_SERVICE = "google.cloud.storage"
 _STORAGE = "metaflow.plugins.datastores.gs_storage"
 _CLIENTS = "metaflow.plugins.gcp.gs_storage_client_factory"
 
@@ -24,18 +26,7 @@ class NotFoundError(Exception):
     """What Google's packages raise for what is not there."""
 
 
-class _Known:
-    """What is given and nothing else."""
-
-    def __init__(self, name: str, recording: Any, **members: Any) -> None:
-        self.__dict__.update(members)
-        self._name, self._recording = name, recording
-
-    def __getattr__(self, name: str) -> Any:
-        return self._recording.unknown("google.cloud.storage", f"{self._name}.{name}")
-
-
-class _Blob(_Known):
+class _Blob(Known):
     """An object that is not there, until it is uploaded."""
 
     metadata: dict[str, str] | None = None
@@ -52,9 +43,9 @@ class _Blob(_Known):
 
 def modules(recording: Any) -> dict[str, Any]:
     """Name of a module → what stands in for it: the package itself where Metaflow imports it by a dotted name."""
-    storage = _Known("storage", recording)
+    storage = Known(_SERVICE, "storage", recording)
     package = SimpleNamespace(
-        auth=_Known("auth", recording),
+        auth=Known(_SERVICE, "auth", recording),
         api_core=SimpleNamespace(exceptions=SimpleNamespace(NotFound=NotFoundError)),
     )
     return {
@@ -68,9 +59,11 @@ def modules(recording: Any) -> dict[str, Any]:
 def install(recording: Any) -> None:
     """Give Metaflow a client that records."""
 
-    def bucket(name: str) -> _Known:
-        return _Known("Bucket", recording, blob=lambda path: _Blob("Blob", recording, bucket=name, path=path))
+    def bucket(name: str) -> Known:
+        return Known(
+            _SERVICE, "Bucket", recording, blob=lambda path: _Blob(_SERVICE, "Blob", recording, bucket=name, path=path)
+        )
 
-    client = _Known("Client", recording, bucket=bucket)
+    client = Known(_SERVICE, "Client", recording, bucket=bucket)
     internals(_CLIENTS).cached_provider_class = SimpleNamespace(get_gs_storage_client=lambda: client)
     internals(_STORAGE).StorageExecutor = InlineExecutor

@@ -33,6 +33,17 @@ class Recording:
         raise self.refusal
 
 
+class Known:
+    """A part of a package that Metaflow uses: what is given, and nothing else."""
+
+    def __init__(self, service: str, name: str, recording: Recording, **members: Any) -> None:
+        self.__dict__.update(members)
+        self._service, self._name, self._recording = service, name, recording
+
+    def __getattr__(self, name: str) -> Any:
+        return self._recording.unknown(self._service, f"{self._name}.{name}")
+
+
 class AbsentError(Exception):
     """Stands for every `client.exceptions.<Name>`: what is asked for is not there."""
 

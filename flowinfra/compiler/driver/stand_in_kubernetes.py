@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from .recording import Known
+
 FIELDS = {
     "V1Container": "command env env_from image image_pull_policy name ports resources security_context "
     "termination_message_policy volume_mounts",
@@ -105,17 +107,6 @@ class CustomObjects:
         return self._recording.unknown("kubernetes", f"CustomObjectsApi.{operation}")
 
 
-class Module:
-    """A module with what is given and nothing else."""
-
-    def __init__(self, name: str, recording: Any, **members: Any) -> None:
-        self.__dict__.update(members)
-        self._name, self._recording = name, recording
-
-    def __getattr__(self, name: str) -> Any:
-        return self._recording.unknown("kubernetes", f"{self._name}.{name}")
-
-
 def modules(recording: Any, refuse: Callable[[str, str], Any]) -> dict[str, Any]:
     """Name of a module → what stands in for it."""
 
@@ -124,18 +115,20 @@ def modules(recording: Any, refuse: Callable[[str, str], Any]) -> dict[str, Any]
         def sanitize_for_serialization(value: Any) -> Any:
             return to_api(value)
 
+    def module(name: str, **members: Any) -> Known:
+        return Known("kubernetes", name, recording, **members)
+
     parts = {name: _class(name, fields.split(), recording, refuse) for name, fields in FIELDS.items()}
-    client = Module(
+    client = module(
         "client",
-        recording,
         **parts,
         ApiClient=Api,
         CustomObjectsApi=lambda: CustomObjects(recording),
-        api_client=Module("client.api_client", recording, ApiClient=Api),
-        rest=Module("client.rest", recording, ApiException=NotThereError),
+        api_client=module("client.api_client", ApiClient=Api),
+        rest=module("client.rest", ApiException=NotThereError),
     )
-    config = Module("config", recording, load_kube_config=lambda: None)
-    package = Module("kubernetes", recording, client=client, config=config)
+    config = module("config", load_kube_config=lambda: None)
+    package = module("kubernetes", client=client, config=config)
     return {"kubernetes": package, "kubernetes.client": client}
 
 
