@@ -56,6 +56,7 @@ def airflow(folder: str, cloud: str, **changes: Any) -> AirflowFlow:
 
 def objects(program: Program, datastore: str) -> dict[str, dict[str, Any]]:
     assert not [item for item in program.resources if item.type.startswith("aws:")]
+    assert program.calls == []
     return program.of(KINDS[datastore])
 
 
