@@ -1,4 +1,4 @@
-"""A flow that Pulumi delivered as a ConfigMap is run to its end by a real Airflow, whose tasks are pods of the cluster.
+"""A flow that Pulumi delivered as a ConfigMap is run to its end by real Airflows, whose tasks are pods of the cluster.
 
 Airflow runs in a pod too, with the ConfigMap as its DAG folder and with the permissions that docs/airflow.md names.
 """
@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from flowinfra.local.identity import REGION
-from tests.airflow.installations import python_with
+from tests.airflow.installations import python_with, unsupported
 from tests.cluster.rig.cluster import SERVICE_ACCOUNT, Cluster
 from tests.cluster.support import BUCKET, ClusterStack, python
 
 FLOW = Path(__file__).parent / "flows" / "shapes" / "shapes_flow.py"
 WORD = "a $(id) `id` \"q\" 'q' {{ ds }} grün"
-AIRFLOW = "3"
+VERSIONS = ("2.10", "3")
 ITEMS = 2
 PERMISSIONS = [
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "list", "watch", "patch", "delete"]},
@@ -34,7 +34,7 @@ ASK = """
 import json
 from metaflow import Flow, namespace
 namespace({namespace!r})
-[run] = Flow("ShapesFlow")
+[run] = [run for run in Flow("ShapesFlow") if run.finished and run.data.word == {word!r}]
 print(json.dumps({{
     "id": run.id,
     "successful": run.successful,
@@ -86,12 +86,12 @@ def allow(cluster: Cluster, namespace: str, jobs: str) -> None:
     cluster.api.create({**binding, "subjects": [subject]}, jobs)
 
 
-def start(cluster: Cluster, namespace: str, config_map: str) -> None:
-    """Let Airflow run the DAG once, in the pod `airflow`."""
+def start(cluster: Cluster, namespace: str, config_map: str, version: str) -> str:
+    """Let an Airflow run the DAG once, in a pod; the pod's path."""
     with cluster.outside():
-        interpreter = Path(python_with(AIRFLOW))
+        interpreter = Path(python_with(version))
     installation = str(interpreter.parents[1])
-    conf = json.dumps({"count": ITEMS, "word": WORD})
+    conf = json.dumps({"count": ITEMS, "word": word(version)})
     airflow = f"{shlex.quote(str(interpreter))} -m airflow"
     commands = f"{airflow} db migrate && exec {airflow} dags test ShapesFlow --conf {shlex.quote(conf)}"
     variables = {
@@ -123,14 +123,34 @@ def start(cluster: Cluster, namespace: str, config_map: str) -> None:
         "containers": [container],
         "volumes": volumes,
     }
-    cluster.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "airflow"}, "spec": spec}, namespace)
+    name = f"airflow-{version}".replace(".", "-")
+    cluster.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}, namespace)
+    return f"/api/v1/namespaces/{namespace}/pods/{name}"
 
 
-def ended(cluster: Cluster, namespace: str, jobs: str) -> None:
+@pytest.fixture(scope="module")
+def runs(cluster: Cluster, airflow_namespace: str, stack: ClusterStack) -> Iterator[dict[str, str]]:
+    """Version of Airflow → path of the pod in which it runs the DAG; all at a time, for they mostly wait."""
+    allow(cluster, airflow_namespace, stack.namespace)
+    config_map = config_map_path(stack).rpartition("/")[2]
+    yield {
+        version: start(cluster, airflow_namespace, config_map, version)
+        for version in VERSIONS
+        if unsupported(version) is None
+    }
+    assert cluster.api.items(f"/api/v1/namespaces/{stack.namespace}/pods") == []
+
+
+def word(version: str) -> str:
+    """What the run of an Airflow is given, and known by."""
+    return f"{WORD} {version}"
+
+
+def ended(cluster: Cluster, pod: str, namespace: str, jobs: str) -> None:
     """Wait until the run has ended well."""
 
     def phase() -> str | None:
-        found = str(cluster.api.get(f"/api/v1/namespaces/{namespace}/pods/airflow")["status"]["phase"])
+        found = str(cluster.api.get(pod)["status"]["phase"])
         return found if found in ("Succeeded", "Failed") else None
 
     found = cluster.wait_for(phase, "the end of Airflow's run", PATIENCE)
@@ -138,23 +158,24 @@ def ended(cluster: Cluster, namespace: str, jobs: str) -> None:
 
 
 @pytest.mark.versions
-def test_a_run_in_pods(cluster: Cluster, airflow_namespace: str, stack: ClusterStack, tmp_path: Path) -> None:
-    jobs = stack.namespace
-    allow(cluster, airflow_namespace, jobs)
-    start(cluster, airflow_namespace, config_map_path(stack).rpartition("/")[2])
-    ended(cluster, airflow_namespace, jobs)
-    assert cluster.api.items(f"/api/v1/namespaces/{jobs}/pods") == []
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_run_in_pods(
+    version: str, cluster: Cluster, airflow_namespace: str, stack: ClusterStack, runs: dict[str, str], tmp_path: Path
+) -> None:
+    if reason := unsupported(version):
+        pytest.skip(reason)
+    ended(cluster, runs[version], airflow_namespace, stack.namespace)
 
     local = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path)}
     variables = {**stack.variables("ShapesFlow"), **local}
     cluster.run(["flowinfra", "pull", "ShapesFlow"], tmp_path, **variables).succeeded()
     namespace = stack.outputs()["ShapesFlow"]["namespace"]
-    run = python(ASK.format(namespace=namespace), variables, tmp_path)
+    run = python(ASK.format(namespace=namespace, word=word(version)), variables, tmp_path)
     origin = run.pop("id")
     assert origin.startswith("airflow-")
     assert run == {
         "successful": True,
-        "said": f"{WORD}: {[one**2 for one in range(ITEMS)]} ['left', 'right']",
+        "said": f"{word(version)}: {[one**2 for one in range(ITEMS)]} ['left', 'right']",
         "attempts": ["0", "1"],
     }
     words = ("resume", "both", "--origin-run-id", origin)
