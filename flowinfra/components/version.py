@@ -53,11 +53,12 @@ def deployed_version(
         needs: what has to be deployed first.
         opts: of a child of the component.
     """
-    kept = pulumi.ResourceOptions(ignore_changes=["input"], replacement_trigger=compiled.digest, depends_on=list(needs))
+    digest = compiled.digest
+    kept = pulumi.ResourceOptions(ignore_changes=["input"], replacement_trigger=digest, depends_on=list(needs))
     brought = Stash(f"{name}{VERSION_RECORD}", input=dict(by), opts=pulumi.ResourceOptions.merge(opts, kept))
     own = {
-        "id": compiled.digest[:SHORT],
-        "digest": compiled.digest,
+        "id": digest[:SHORT],
+        "digest": digest,
         "package": compiled.package.object,
         "metaflow": compiled.metaflow,
     }

@@ -136,7 +136,7 @@ _Making = Making[ArgoPlan, KubernetesPlatform]
 def _account(making: _Making, who: str) -> list[pulumi.Resource]:
     """A service account of the flow's own, and what it may do."""
     plan = making.plan
-    found = pulumi.Output.from_input(making.platform.on_site(lambda site: plan.account_objects(who, site)))
+    found: Any = making.platform.on_site(lambda site: plan.account_objects(who, site))
     known = plan.account_objects(who, making.platform.site())
     extras = _extras(making.platform, found["account"]) if who == PODS else {}
     return [
@@ -151,7 +151,7 @@ def _account(making: _Making, who: str) -> list[pulumi.Resource]:
     ]
 
 
-def _extras(platform: KubernetesPlatform, account: pulumi.Output[Any]) -> dict[str, Any]:
+def _extras(platform: KubernetesPlatform, account: Any) -> dict[str, Any]:
     """What the platform adds to the service account of tasks: how they reach AWS, and registries of images."""
     extras: dict[str, Any] = {}
     if platform.pod_role is not None:
@@ -166,7 +166,26 @@ def _extras(platform: KubernetesPlatform, account: pulumi.Output[Any]) -> dict[s
 
 def _workflow(making: _Making, needs: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
     """The template, and then what starts it."""
+    objects = _objects(making)
+    made: list[pulumi.Resource] = []
+    for kind, recorded in making.plan.recorded.items():
+        made.append(
+            kubernetes_object(
+                f"{making.name}-{kind}",
+                recorded["apiVersion"],
+                recorded["kind"],
+                _body(objects[kind], recorded),
+                making.options(depends_on=[*needs, *made[:1]]),
+            )
+        )
+    return made
+
+
+def _objects(making: _Making) -> Any:
+    """Kind → object: at once where all of it is known, and was checked by that."""
     plan, platform = making.plan, making.platform
+    if not plan.parameters and not platform.pending:
+        return plan.workflow_objects(platform.site())
 
     def objects(found: Mapping[str, Any]) -> dict[str, Object]:
         current = replace(plan, parameters=json.loads(found["parameters"]))
@@ -175,22 +194,10 @@ def _workflow(making: _Making, needs: Sequence[pulumi.Resource]) -> list[pulumi.
         return current.workflow_objects(found["site"])
 
     parameters = deployed_parameters(making.name, plan.compiled, plan.parameters, making.child)
-    bound = pulumi.Output.all(site=platform.on_site(lambda site: site), parameters=parameters).apply(objects)
-    made: list[pulumi.Resource] = []
-    for kind, stand_in in plan.workflow_objects(platform.site()).items():
-        made.append(
-            kubernetes_object(
-                f"{making.name}-{kind}",
-                stand_in["apiVersion"],
-                stand_in["kind"],
-                _body(bound[kind], stand_in),
-                making.options(depends_on=[*needs, *made[:1]]),
-            )
-        )
-    return made
+    return pulumi.Output.all(site=platform.on_site(lambda site: site), parameters=parameters).apply(objects)
 
 
-def _body(found: pulumi.Output[Any], stand_in: Object) -> dict[str, Any]:
+def _body(found: Any, stand_in: Object) -> dict[str, Any]:
     return {key: found[key] for key in stand_in if key not in ("apiVersion", "kind")}
 
 
@@ -220,7 +227,7 @@ def _permissions(plan: ArgoPlan, site: ArgoSite) -> dict[str, list[str]]:
     return {
         who: [
             f"{group}/{resource}: {', '.join(rule['verbs'])}"
-            for rule in plan.rules(who, site)
+            for rule in plan.rules(who)
             for group in rule["apiGroups"]
             for resource in rule["resources"]
         ]

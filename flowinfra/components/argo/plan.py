@@ -36,14 +36,15 @@ class ArgoPlan(Plan[ArgoCompiled]):
         return self.compiled.argo.sensor is not None
 
     @property
-    def workflow_kinds(self) -> tuple[str, ...]:
-        """Kinds of the flow's own objects, in the order in which they are made."""
-        there = {
-            WORKFLOW_TEMPLATE: True,
-            CRON_WORKFLOW: self.compiled.argo.cron_workflow is not None,
-            EVENT_SENSOR: self.has_sensor,
+    def recorded(self) -> dict[str, Object]:
+        """Kind → object without the stack's identity, in the order in which they are made."""
+        argo = self.compiled.argo
+        found = {
+            WORKFLOW_TEMPLATE: argo.workflow_template,
+            CRON_WORKFLOW: argo.cron_workflow,
+            EVENT_SENSOR: argo.sensor,
         }
-        return tuple(kind for kind, wanted in there.items() if wanted)
+        return {kind: recorded for kind, recorded in found.items() if recorded is not None}
 
     def own_accounts(self, site: ArgoSite) -> tuple[str, ...]:
         """Whose service accounts are the flow's own: those that the platform does not bring."""
@@ -74,14 +75,14 @@ class ArgoPlan(Plan[ArgoCompiled]):
         )
 
     def workflow_objects(self, site: ArgoSite) -> dict[str, Object]:
-        """Kind → object, for each of `workflow_kinds`."""
+        """Kind → object with the stack's identity, for each of `recorded`."""
         bound = self.bound(site)
         found = {
             WORKFLOW_TEMPLATE: bound.workflow_template,
             CRON_WORKFLOW: bound.cron_workflow,
             EVENT_SENSOR: bound.sensor,
         }
-        return {kind: found[kind] or {} for kind in self.workflow_kinds}
+        return {kind: found[kind] or {} for kind in self.recorded}
 
     def account_objects(self, who: str, site: ArgoSite) -> dict[str, Object]:
         """Service account, role and role binding of the flow's own, by kind."""
@@ -97,7 +98,7 @@ class ArgoPlan(Plan[ArgoCompiled]):
                 "apiVersion": "rbac.authorization.k8s.io/v1",
                 "kind": "Role",
                 "metadata": metadata,
-                "rules": self.rules(who, site),
+                "rules": self.rules(who),
             },
             "role-binding": {
                 "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -108,9 +109,9 @@ class ArgoPlan(Plan[ArgoCompiled]):
             },
         }
 
-    def rules(self, who: str, site: ArgoSite) -> list[Rule]:
+    def rules(self, who: str) -> list[Rule]:
         """What a service account of the flow's own may do in the namespace."""
-        return pod_rules(self.bound(site)) if who == PODS else sensor_rules()
+        return pod_rules(self.compiled.argo.workflow_template) if who == PODS else sensor_rules()
 
     def _identity(self, site: ArgoSite) -> dict[str, str]:
         """Placeholder name → value."""
@@ -147,7 +148,7 @@ def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
     try:
         bound = plan.bound(site)
         for who in plan.own_accounts(site):
-            plan.rules(who, site)
+            plan.rules(who)
     except Problems as problems:
         return list(problems.errors)
     except BindError as error:

@@ -1,11 +1,10 @@
-"""What a flow's pods may do in the cluster: rules of its Role as data, derived from the bound objects."""
+"""What a flow's pods may do in the cluster: rules of its Role as data, derived from the WorkflowTemplate."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 
-from flowinfra.components.argo.bound import ArgoBound
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import Json
 
@@ -16,13 +15,13 @@ _CREATED = {"jobset.x-k8s.io/v1alpha2/JobSet": ("jobset.x-k8s.io", "jobsets")}
 """What a step of Metaflow makes in the cluster, by version and kind → its API group and resource."""
 
 
-def pod_rules(bound: ArgoBound) -> list[Rule]:
+def pod_rules(workflow_template: Mapping[str, Json]) -> list[Rule]:
     """Of the flow's tasks: to report results to Argo, and what special steps need.
 
     Raises:
         BindError: a step makes something in the cluster that this version does not know.
     """
-    made = {kind for template in bound.workflow_template["spec"]["templates"] for kind in _made(template)}
+    made = {kind for template in workflow_template["spec"]["templates"] for kind in _made(template)}
     return [
         _rule("argoproj.io", "workflowtaskresults", "create", "patch"),
         *(_rule(*_CREATED[kind], "create", "get") for kind in sorted(made)),

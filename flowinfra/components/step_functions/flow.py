@@ -104,7 +104,7 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         store = Store(settings.bucket, settings.prefix)
         files = datastore.files(name, plan.compiled, store, plan.object_tags, making.child)
         objects = [*files, *_commands(binding)]
-        jobs = _job_definitions(binding)
+        jobs = _job_definitions(binding, settings.on_site(plan.job_tags))
         machine = _state_machine(making, _definition(binding, jobs), roles[STATES], [*granted, *objects])
         if plan.compiled.step_functions.schedule is not None:
             _schedule(making, machine, roles[EVENTS])
@@ -183,7 +183,7 @@ def _role(making: _Making, kind: str) -> aws.iam.Role:
         f"{making.name}-{kind}-role",
         name_prefix=plan.names.role_prefix(kind),
         description=f"Metaflow flow {plan.name}: {kind}",
-        assume_role_policy=making.platform.on_site(lambda site: canonical_json(plan.role(kind, site).trust)),
+        assume_role_policy=making.platform.on_site(lambda site: canonical_json(plan.trust(kind, site))),
         permissions_boundary=making.platform.permissions_boundary,
         tags=plan.tags,
         opts=making.child,
@@ -196,7 +196,7 @@ def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Res
         f"{name}-policy",
         name="flow",
         role=role.name,
-        policy=making.platform.on_site(lambda site: canonical_json(plan.role(kind, site).policy)),
+        policy=making.platform.on_site(lambda site: canonical_json(plan.policy(kind, site))),
         opts=making.child,
     )
     attached = [
@@ -227,7 +227,7 @@ def _commands(making: _Making) -> list[pulumi.Resource]:
     ]
 
 
-def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:
+def _job_definitions(making: _Making, tags: pulumi.Input[dict[str, str]]) -> dict[str, aws.batch.JobDefinition]:
     """A job definition per step; earlier revisions stay, for executions that pin them."""
     plan = making.plan
     recorded = plan.compiled.step_functions.job_definitions
@@ -238,7 +238,6 @@ def _job_definitions(making: _Making) -> dict[str, aws.batch.JobDefinition]:
         return {step: canonical_json(job["containerProperties"]) for step, job in jobs.items()}
 
     texts = pulumi.Output.from_input(making.platform.on_site(containers))
-    tags = making.platform.on_site(plan.job_tags)
     return {
         step: aws.batch.JobDefinition(
             f"{making.name}-job-{step}",

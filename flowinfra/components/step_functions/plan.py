@@ -33,16 +33,6 @@ _JOB_DEFINITION_KEYS = {"type", "containerProperties", "platformCapabilities", "
 
 
 @dataclass(frozen=True)
-class Role:
-    """A role of the flow's own."""
-
-    prefix: str
-    """Begins its name."""
-    trust: iam.Policy
-    policy: iam.Policy
-
-
-@dataclass(frozen=True)
 class FlowPlan(Plan[StepFunctionsCompiled]):
     """One flow in one stack."""
 
@@ -68,15 +58,19 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         """Fargate pulls images with it, and a job definition's secrets are read with it."""
         return self.compiled.shape.compute == "FARGATE" or site.service_auth_secret is not None
 
-    def role(self, kind: str, site: Site) -> Role:
-        """A role of the flow's own, as data."""
+    def trust(self, kind: str, site: Site) -> iam.Policy:
+        """Who may take on a role of the flow's own."""
+        return iam.trust_policy(_SERVICES[kind], site.account)
+
+    def policy(self, kind: str, site: Site) -> iam.Policy:
+        """What a role of the flow's own may do."""
         policies = {
             STATES: lambda: iam.states_policy(self.compiled, site, self.names),
             JOBS: lambda: iam.jobs_policy(self.compiled, site),
             EVENTS: lambda: iam.events_policy(self.compiled, site),
             EXECUTION: lambda: iam.execution_policy(site),
         }
-        return Role(self.names.role_prefix(kind), iam.trust_policy(_SERVICES[kind], site.account), policies[kind]())
+        return policies[kind]()
 
     def bound(self, site: Site, revisions: Mapping[str, int] | None = None) -> Bound:
         """The flow with the stack's identity; a step without a revision gets the stand-in.
@@ -152,5 +146,4 @@ def _unknown_job_keys(who: str, jobs: Mapping[str, Mapping[str, Json]]) -> Itera
 
 def _role_problems(plan: FlowPlan, site: Site) -> Iterator[BindError]:
     for kind in plan.role_kinds(site):
-        role = plan.role(kind, site)
-        yield from limits.policy_problems(plan.name, kind, role.policy)
+        yield from limits.policy_problems(plan.name, kind, plan.policy(kind, site))

@@ -85,11 +85,11 @@ def test_service_accounts_of_the_platform() -> None:
 
 def test_the_least_privileges() -> None:
     for folder in ("linear", "exit_hook"):
-        assert argo_plan(folder).rules(PODS, SITE) == [RESULTS]
-    assert argo_plan("trigger").rules(SENSOR, SITE) == [
+        assert argo_plan(folder).rules(PODS) == [RESULTS]
+    assert argo_plan("trigger").rules(SENSOR) == [
         {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}
     ]
-    assert argo_plan("parallel").rules(PODS, SITE) == [
+    assert argo_plan("parallel").rules(PODS) == [
         RESULTS,
         {"apiGroups": ["jobset.x-k8s.io"], "resources": ["jobsets"], "verbs": ["create", "get"]},
     ]
@@ -100,7 +100,7 @@ def test_an_object_that_is_not_known_is_refused() -> None:
     (job_set,) = [found for found in bound.workflow_template["spec"]["templates"] if "resource" in found]
     job_set["resource"]["manifest"] = "apiVersion: batch/v1\nkind: Job\n"
     with pytest.raises(BindError, match=f"step '{job_set['name']}': makes a batch/v1/Job in the cluster"):
-        pod_rules(bound)
+        pod_rules(bound.workflow_template)
 
 
 def test_a_value_that_breaks_its_grammar() -> None:
