@@ -14,9 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flowinfra.errors import StateError, ToolError
+from flowinfra.project import project_name
 from flowinfra.pulumi_command import pulumi
 from flowinfra.report.preview import known
 from flowinfra.report.resources import FLOW_TYPE
@@ -134,9 +133,8 @@ def _version_of_file_backend(folder: Path, stack: str, version: int) -> bytes:
             f"{stack}@{version}: Pulumi hands out no earlier states of the backend {url}; "
             "fetch the checkpoint from its .pulumi/history and give the file instead"
         )
-    project = (yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8")) or {}).get("name")
     name = stack.rsplit("/", 1)[-1]
-    history = Path(url.removeprefix("file://")).expanduser() / ".pulumi" / "history" / str(project) / name
+    history = Path(url.removeprefix("file://")).expanduser() / ".pulumi" / "history" / project_name(folder) / name
     found = history.glob(f"{name}-*.checkpoint.json*")
     checkpoints = sorted(file for file in found if file.suffix in (".json", ".gz"))
     if not 1 <= version <= len(checkpoints):

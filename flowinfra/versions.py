@@ -14,7 +14,7 @@ from flowinfra.deployed import Inputs, export_state, flows_in_state, read_state
 from flowinfra.errors import StateError
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.pairing import base_name, pairs
-from flowinfra.program.configuration import project_folder
+from flowinfra.project import project_folder
 from flowinfra.why import Cause, causes, input_causes
 
 _STATE = ("deployment", "checkpoint")

@@ -8,7 +8,7 @@ import click
 
 from flowinfra.cli import completion
 from flowinfra.program.bundles import bundle_stacks
-from flowinfra.program.configuration import project_folder
+from flowinfra.project import project_folder
 
 
 @click.command("bundle", epilog="Docs: docs/bundles.md")

@@ -41,7 +41,8 @@ def _begun(names: Any, incomplete: str) -> list[CompletionItem]:
 
 
 def _stacks() -> list[str]:
-    from flowinfra.program.configuration import known_stacks, project_folder, stack_file
+    from flowinfra.program.configuration import known_stacks
+    from flowinfra.project import project_folder, stack_file
 
     with contextlib.suppress(Exception):
         return known_stacks(stack_file(project_folder(Path.cwd()), "any"))
@@ -49,7 +50,8 @@ def _stacks() -> list[str]:
 
 
 def _previews() -> Iterator[str]:
-    from flowinfra.program.configuration import project_folder, stack_file, stored
+    from flowinfra.program.configuration import stored
+    from flowinfra.project import project_folder, stack_file
 
     for stack in _stacks():
         with contextlib.suppress(Exception):

@@ -11,7 +11,6 @@ from typing import Any
 
 import boto3
 import click
-import yaml
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
@@ -20,6 +19,7 @@ from flowinfra.cli import completion
 from flowinfra.errors import ConfigError
 from flowinfra.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
 from flowinfra.model.datastores import DATASTORES
+from flowinfra.project import found_folder, project_name, read_mapping, stack_file
 
 LEFT = 3
 """Exit code: there is something to remove, and it was not removed."""
@@ -117,34 +117,23 @@ class _Settings:
 
 
 def _project_settings(stack: str) -> _Settings:
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "Pulumi.yaml").is_file():
-            project = _yaml(folder / "Pulumi.yaml")
-            file = folder / project.get("stackConfigDir", ".") / f"Pulumi.{stack.rsplit('/', 1)[-1]}.yaml"
-            config = (_yaml(file).get("config") or {}) if file.is_file() else {}
-            platform = config.get("flowinfra:platform") or {}
-            bucket = platform.get("bucket")
-            datastores = (f"s3://{bucket}/{platform.get('prefix', 'metaflow')}",) if bucket else ()
-            return _Settings(
-                project=project.get("name"),
-                region=config.get("aws:region"),
-                datastore=platform.get("datastore", "s3"),
-                datastores=datastores,
-                on_argo="kubernetes" in platform,
-                kubeconfig=config.get("kubernetes:kubeconfig"),
-                context=config.get("kubernetes:context"),
-                on_airflow="airflow" in platform,
-            )
-    return _Settings()
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
-    return content or {}
+    folder = found_folder(Path.cwd())
+    if folder is None:
+        return _Settings()
+    file = stack_file(folder, stack.rsplit("/", 1)[-1])
+    config = (read_mapping(file.path, file.label).get("config") or {}) if file.path.is_file() else {}
+    platform = config.get("flowinfra:platform") or {}
+    bucket = platform.get("bucket")
+    return _Settings(
+        project=project_name(folder),
+        region=config.get("aws:region"),
+        datastore=platform.get("datastore", "s3"),
+        datastores=(f"s3://{bucket}/{platform.get('prefix', 'metaflow')}",) if bucket else (),
+        on_argo="kubernetes" in platform,
+        kubeconfig=config.get("kubernetes:kubeconfig"),
+        context=config.get("kubernetes:context"),
+        on_airflow="airflow" in platform,
+    )
 
 
 def _missing_project() -> str:

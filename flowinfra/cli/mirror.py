@@ -15,8 +15,8 @@ from flowinfra.cli.failure import fail
 from flowinfra.deployed import export_state, read_state
 from flowinfra.errors import FlowInfraError
 from flowinfra.mirror import Comparison, Finding
-from flowinfra.program.configuration import project_folder
 from flowinfra.program.sides import mirrored
+from flowinfra.project import project_folder
 from flowinfra.report.words import count, names, phrase, plain
 
 DRIFT, ERROR = 1, 2

@@ -10,10 +10,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from flowinfra.errors import ToolError
 from flowinfra.local.state import State
+from flowinfra.project import found_folder, project_name, stack_file
 
 
 def named_stack(words: Sequence[str]) -> str | None:
@@ -35,13 +34,11 @@ def ensure(words: Sequence[str], folder: Path, state: State, variables: Mapping[
         ToolError: `pulumi stack init` failed.
     """
     stack = named_stack(words)
-    project = next((path for path in (folder, *folder.parents) if (path / "Pulumi.yaml").is_file()), None)
+    project = found_folder(folder)
     if stack is None or project is None:
         return None
-    settings = yaml.safe_load((project / "Pulumi.yaml").read_text(encoding="utf-8")) or {}
-    configured = project / (settings.get("stackConfigDir") or ".") / f"Pulumi.{stack}.yaml"
-    known = state.pulumi_backend / ".pulumi" / "stacks" / str(settings.get("name"))
-    if not configured.is_file() or any(known.glob(f"{stack}.json*")):
+    known = state.pulumi_backend / ".pulumi" / "stacks" / project_name(project)
+    if not stack_file(project, stack).path.is_file() or any(known.glob(f"{stack}.json*")):
         return None
     made = subprocess.run(
         [words[0], "stack", "init", stack, "--no-select", "--non-interactive"],

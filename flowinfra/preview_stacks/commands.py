@@ -20,7 +20,8 @@ from flowinfra.model.stack import PlatformConfig
 from flowinfra.preview_stacks.leftovers import clear, stop_executions
 from flowinfra.preview_stacks.names import ENCRYPTION, PREVIEW, Mark, Preview, mark_of, settings
 from flowinfra.preview_stacks.workflows import GONE_CLUSTERS, has_templates, stop_workflows, templates
-from flowinfra.program.configuration import NAMESPACE, StackFile, stack_file, stored_stack
+from flowinfra.program.configuration import NAMESPACE, stored_stack
+from flowinfra.project import StackFile, project_name, read_mapping, stack_file
 from flowinfra.pulumi_command import pulumi
 from flowinfra.recover import recover
 from flowinfra.report.resources import AIRFLOW_FLOW
@@ -94,8 +95,7 @@ def down(preview: Preview, folder: Path, tell: Tell) -> None:
         if recover(stack, root).adopted:
             _stream(root, again, *destroy)
         if mark is not None:
-            project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
-            definitions, objects = clear(project, preview, mark, session)
+            definitions, objects = clear(project_name(root), preview, mark, session)
             tell(f"Removed {definitions:,} job definitions and {objects:,} objects of {mark.datastore}.")
         pulumi(root, "stack", "rm", stack, "--yes")
     if file.path.is_file():
@@ -148,12 +148,9 @@ def _own_file(preview: Preview, root: Path) -> StackFile:
 def _content(file: StackFile) -> dict[str, Any]:
     """A stack's file as data; empty where there is none."""
     try:
-        content = yaml.safe_load(file.path.read_text(encoding="utf-8"))
+        return read_mapping(file.path, file.label)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file.label} cannot be read: {error}") from None
-    return content if isinstance(content, dict) else {}
 
 
 def _exists(root: Path, stack: str) -> bool:

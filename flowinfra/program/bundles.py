@@ -24,9 +24,10 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.program.compiling import StackFlow
-from flowinfra.program.configuration import NAMESPACE, stack_file, stored_stack
+from flowinfra.program.configuration import NAMESPACE, stored_stack
 from flowinfra.program.deploy import compiled_flows
 from flowinfra.program.mirrors import MIRRORS
+from flowinfra.project import project_name, stack_file
 
 SUMS = "SHA256SUMS"
 _COMPILED_IN = ("configs", "env")
@@ -80,16 +81,12 @@ def _compiled(root: Path, stacks: Sequence[str]) -> dict[str, list[StackFlow]]:
     for stack in stacks:
         try:
             config = stored_stack(root, stack)
-            flows[stack] = compiled_flows(config, Deployment(_project(root), stack, root))
+            flows[stack] = compiled_flows(config, Deployment(project_name(root), stack, root))
         except FlowInfraError as error:
             problems += error.errors
     if problems:
         raise Problems(problems)
     return flows
-
-
-def _project(root: Path) -> str:
-    return str(yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))["name"])
 
 
 def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: Path) -> str:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
@@ -18,48 +15,11 @@ from flowinfra.model.stack import StackConfig, check_stack, parse_stack
 from flowinfra.program import stack_yaml
 from flowinfra.program.mirrors import MIRRORS, Source, resolve
 from flowinfra.program.previews import kept_apart
+from flowinfra.project import StackFile, stack_file
 
 NAMESPACE = "flowinfra:"
 _TEXT = {"name_prefix", MIRRORS}
 """Keys whose value is text; all others are structures."""
-
-
-@dataclass(frozen=True)
-class StackFile:
-    """The file that a stack's configuration is in, to name it in errors."""
-
-    root: Path
-    """The project's folder."""
-    label: str
-    """The path as a person writes it, from the project's folder."""
-    stack: str
-
-    @property
-    def path(self) -> Path:
-        """Where it is."""
-        return self.root / self.label
-
-    def of(self, stack: str) -> StackFile:
-        """The file of another stack of the project."""
-        return replace(self, label=str(Path(self.label).with_name(f"Pulumi.{stack}.yaml")), stack=stack)
-
-
-def project_folder(start: Path) -> Path:
-    """The folder of the Pulumi project that a folder is in.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    for folder in (start, *start.parents):
-        if (folder / "Pulumi.yaml").is_file():
-            return folder
-    raise ConfigError(f"{start}: neither here nor above is a Pulumi.yaml; run this in the folder of a project")
-
-
-def stack_file(root: Path, stack: str) -> StackFile:
-    """Where `Pulumi.<stack>.yaml` is, by the project's `stackConfigDir`."""
-    project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8")) or {}
-    return StackFile(root, str(Path(project.get("stackConfigDir") or ".") / f"Pulumi.{stack}.yaml"), stack)
 
 
 def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackFile) -> StackConfig:

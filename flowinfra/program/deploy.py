@@ -18,10 +18,11 @@ from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.program.compiling import StackFlow, compiled_configs, platform_shape
-from flowinfra.program.configuration import read_stack, stack_file
+from flowinfra.program.configuration import read_stack
 from flowinfra.program.listing import APART
 from flowinfra.program.previews import refuse_production
 from flowinfra.program.targets import Outputs, StackTarget
+from flowinfra.project import stack_file
 
 _TARGETS = {
     "step-functions": ("flowinfra.program.step_functions", "StepFunctions"),

@@ -19,9 +19,10 @@ from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.pairing import base_name
 from flowinfra.program.compiling import compiled_configs, platform_shape
-from flowinfra.program.configuration import NAMESPACE, StackFile, flow_files, stack_file, stored_source, stored_stack
+from flowinfra.program.configuration import NAMESPACE, flow_files, stored_source, stored_stack
 from flowinfra.program.listing import matched
 from flowinfra.program.mirrors import MIRRORS, Source, for_flow
+from flowinfra.project import StackFile, stack_file
 
 MADE = "[made with the stack]"
 """In place of a name that is not known before the stack is deployed."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import Json
+from flowinfra.project import no_yaml
 
 
 class _Loader(yaml.SafeLoader):
@@ -57,9 +57,7 @@ def parse(text: str, label: str) -> dict[str, Any]:
     try:
         content = yaml.load(text, _Loader)  # noqa: S506  (a safe loader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{label}:{mark.line + 1}" if mark else label
-        raise ConfigError(f"{place}: is no YAML: {getattr(error, 'problem', None) or 'it cannot be read'}") from None
+        raise no_yaml(error, label) from None
     config = content.get("config") if isinstance(content, dict) else None
     found: dict[str, Json] = config if isinstance(config, dict) else {}
     return found

@@ -15,6 +15,7 @@ DRIVER = PACKAGE / "compiler" / "driver"
 ORDER = (
     "errors",
     "model",
+    "project",
     "compiler",
     "cluster",
     "components",

@@ -11,7 +11,8 @@ import yaml
 
 from flowinfra.errors import Problems
 from flowinfra.model.stack import StackConfig
-from flowinfra.program.configuration import read_stack, stack_file
+from flowinfra.program.configuration import read_stack
+from flowinfra.project import stack_file
 
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}
 PROD = {

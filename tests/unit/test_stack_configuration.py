@@ -19,7 +19,8 @@ from flowinfra.model.stack import (
     parse_flow,
     parse_stack,
 )
-from flowinfra.program.configuration import StackFile, read_stack, stack_file, stored_stack
+from flowinfra.program.configuration import read_stack, stored_stack
+from flowinfra.project import StackFile, stack_file
 
 FILE = "stacks/Pulumi.dev.yaml"
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}

@@ -8,7 +8,8 @@ import pytest
 
 from flowinfra.errors import ConfigError
 from flowinfra.program import stack_yaml
-from flowinfra.program.configuration import stack_file, stored
+from flowinfra.program.configuration import stored
+from flowinfra.project import stack_file
 
 VALUES = (
     "{a: 2026-01-01, b: off, c: yes, d: 0o17, e: 017, f: 1_000, g: 1e3, h: 12:30, i: ~, j: 'x', k: true, l: 1.0, "
