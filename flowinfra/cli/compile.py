@@ -149,7 +149,7 @@ def command(
         lock=lock,
     )
     compiled = compile_flow(request)
-    for path in unreviewed_files(compiled, flow):
+    for path in unreviewed_files([(compiled, flow)])[0]:
         click.secho(f"warning: {path} is in the code package, but git does not track it", fg="yellow", err=True)
     if output is None:
         click.echo(json.dumps(json.loads(compiled.to_json()), indent=2, ensure_ascii=False))

@@ -92,9 +92,14 @@ def evaluate_parameters(
         return values
 
 
-def unreviewed_files(compiled: CompiledFlow, flow: Path) -> list[str]:
-    """Packaged files that git does not track: what a reviewer of the pull request cannot see."""
-    return [path for path in untracked(flow.resolve().parent) if path in compiled.package.files]
+def unreviewed_files(flows: Sequence[tuple[CompiledFlow, Path]]) -> list[list[str]]:
+    """Packaged files that git does not track, for each flow with its file: what a reviewer cannot see."""
+    folders = [file.resolve().parent for _, file in flows]
+    found = untracked(folders)
+    return [
+        [path for path in found[folder] if path in compiled.package.files]
+        for (compiled, _), folder in zip(flows, folders, strict=True)
+    ]
 
 
 def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow, bool]:

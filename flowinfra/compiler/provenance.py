@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+
+_NOTHING, _DETACHED = "(initial)", "(detached)"
+"""What git says in place of a commit and of a branch, where there is none."""
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
@@ -16,19 +20,33 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def provenance(folder: Path) -> dict[str, str]:
     """Commit, branch and state of the work tree, under the names that Metaflow's INFO uses."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
+    told = (_git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no") or "").splitlines()
+    # `# branch.oid COMMIT`, `# branch.head NAME`, and a line for each file that is not as committed
+    about = dict(line.removeprefix("# branch.").split(" ", 1) for line in told if line.startswith("# branch."))
+    if about.get("oid", _NOTHING) == _NOTHING:
         return {}
-    branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD") or ""
-    dirty = bool((_git(folder, "status", "--porcelain", "--untracked-files=no") or "").strip())
     return {
-        "commit_sha": commit.strip(),
-        "branch_name": branch.strip(),
-        "has_uncommitted_changes": str(dirty).lower(),
+        "commit_sha": about["oid"],
+        "branch_name": "HEAD" if about["head"] == _DETACHED else about["head"],
+        "has_uncommitted_changes": str(any(not line.startswith("#") for line in told)).lower(),
     }
 
 
-def untracked(folder: Path) -> list[str]:
-    """Paths below `folder` that git neither tracks nor ignores, relative to it, sorted."""
-    listed = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
-    return sorted(path for path in (listed or "").split("\0") if path)
+def untracked(folders: Iterable[Path]) -> dict[Path, list[str]]:
+    """Folder → paths below it that git neither tracks nor ignores, relative to it, sorted.
+
+    git is asked once per work tree; `folders` are absolute.
+    """
+    trees: dict[Path, list[Path]] = {}
+    found: dict[Path, list[str]] = {folder: [] for folder in folders}
+    for folder in found:
+        for tree in (folder, *folder.parents):
+            if (tree / ".git").exists():
+                trees.setdefault(tree, []).append(folder)
+                break
+    for tree, below in trees.items():
+        words = ("ls-files", "--others", "--exclude-standard", "-z", "--", *map(str, below))
+        listed = [tree / path for path in (_git(tree, "--literal-pathspecs", *words) or "").split("\0") if path]
+        for folder in below:
+            found[folder] = sorted(str(path.relative_to(folder)) for path in listed if path.is_relative_to(folder))
+    return found

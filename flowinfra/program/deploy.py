@@ -70,6 +70,7 @@ def compiled_flows(stack: StackConfig, deployment: Deployment) -> list[StackFlow
     """
     enabled = [(config, platform_shape(stack, config.target)) for config in stack.flows if config.enabled]
     compiled = compiled_configs(enabled, deployment.root)
+    _tell_unreviewed([(flow, config) for (config, _), flow in zip(enabled, compiled, strict=True)], deployment.root)
     return [
         StackFlow(config.flow, config, flow, _deploy_time(config, shape, flow, deployment.root))
         for (config, shape), flow in zip(enabled, compiled, strict=True)
@@ -113,10 +114,14 @@ def _target(name: str) -> type[StackTarget]:
 def _deploy_time(config: FlowConfig, shape: PlatformShape, compiled: CompiledFlow, root: Path) -> Mapping[str, Json]:
     if is_bundle(config):
         return config.deploy_time
-    request = compile_request(config, shape, root)
-    if untracked := unreviewed_files(compiled, request.flow):
-        pulumi.log.warn(f"{request.label}: packaged, but not tracked by git: {', '.join(untracked)}")
-    return deploy_time_values(request, compiled)
+    return deploy_time_values(compile_request(config, shape, root), compiled)
+
+
+def _tell_unreviewed(flows: Sequence[tuple[CompiledFlow, FlowConfig]], root: Path) -> None:
+    own = [(compiled, root / config.flow) for compiled, config in flows if not is_bundle(config)]
+    for (_, file), paths in zip(own, unreviewed_files(own), strict=True):
+        if paths:
+            pulumi.log.warn(f"{file}: packaged, but not tracked by git: {', '.join(paths)}")
 
 
 def _labels(flows: Sequence[StackFlow]) -> dict[str, StackFlow]:
