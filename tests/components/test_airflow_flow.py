@@ -48,6 +48,16 @@ def test_exactly_what_is_needed(settings: dict[str, Any], delivered: dict[str, i
     assert kinds == {"AirflowFlow": 1, "Stash": 1, **delivered}
 
 
+def test_what_has_no_effect_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda words, _resource: told.append(words))
+    deploy("linear")
+    assert told == []
+    deploy("resources_kubernetes")
+    [words] = told
+    assert words.startswith("ResourcesFlow: step 'start': shared_memory of its pod has no effect on Airflow; ")
+
+
 def test_dag_in_s3() -> None:
     program = deploy("linear", {"dags": DagBucket("acme-airflow", "dags/metaflow")}, aws_tags={"team": "ml"})
     made = program.of("BucketObjectv2")

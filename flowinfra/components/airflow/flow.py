@@ -20,6 +20,7 @@ from flowinfra.components.airflow.plan import AirflowPlan, check, dag
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
 from flowinfra.components.airflow.prepare import AIRFLOW
 from flowinfra.components.airflow.taken import not_taken
+from flowinfra.components.airflow.unused import unused
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
@@ -76,6 +77,8 @@ class AirflowFlow(pulumi.ComponentResource):
         plan, platform = prepared.plan, prepared.platform
         claim(dag(plan.name), name, partial(same_name, dag(plan.name)))
         super().__init__("flowinfra:airflow:AirflowFlow", name, _shown(prepared), opts)
+        for words in unused(plan.compiled):
+            pulumi.log.warn(words, self)
         making = _Making(name, plan, platform, pulumi.ResourceOptions(parent=self))
 
         objects = datastore.files(name, plan.compiled, platform.store, plan.object_tags, making.child)

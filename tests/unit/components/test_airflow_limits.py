@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from flowinfra.compiler.request_airflow import AIRFLOW
 from flowinfra.components.airflow.bound import AirflowBound, bind
 from flowinfra.components.airflow.limits import flow_problems
 from flowinfra.components.airflow.plan import AirflowPlan, check, dag
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.components.airflow.unused import GIVEN
 from flowinfra.components.names import Names
 from flowinfra.components.plan import same_name_problems
 from tests.unit.components.airflow import IDENTITY, airflow
@@ -76,3 +78,7 @@ def test_two_flows_of_one_name() -> None:
     flows = {"a.py": "Flow", "b.py": "Flow", "c.py": "Other"}
     [problem] = same_name_problems({label: dag(name) for label, name in flows.items()})
     assert "a.py and b.py are both the DAG 'Flow'" in str(problem)
+
+
+def test_what_a_stack_may_change_of_a_step_has_an_effect() -> None:
+    assert AIRFLOW.overrides <= GIVEN
