@@ -19,10 +19,10 @@ import pytest
 from flowinfra.compiler import compile_flow, mends, mends_argo
 from flowinfra.compiler.argo import step_containers
 from flowinfra.compiler.step_functions import submitting_states
-from flowinfra.errors import CompileError
+from flowinfra.errors import CompileError, FlowInfraError
 from flowinfra.model.compiled import ArgoCompiled
 from tests.unit.constructs import CONSTRUCTS
-from tests.unit.golden import golden_path, render
+from tests.unit.golden import golden_path, refusal_path, render, render_refusal
 from tests.unit.interpreters import ROOT
 
 # one worker: a virtual environment is made once
@@ -69,6 +69,9 @@ ARGO_SAMPLE = {
     "triggers",
     "user_decorators",
 }
+
+
+AIRFLOW_REFUSED = {"nested_foreach", "parallel", "switch_recursive", "trigger"}
 
 
 def python_with(metaflow: str) -> str:
@@ -120,6 +123,16 @@ def test_airflow_of_a_supported_minor(minor: str, name: str) -> None:
             for key in ("cmds", "env_vars"):
                 state["operator_args"].pop(key, None)
     assert compiled["airflow"] == golden["airflow"]
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("minor", VERSIONS)
+def test_airflow_refuses_the_same_of_a_supported_minor(minor: str) -> None:
+    for construct in (one for one in CONSTRUCTS if one.name in AIRFLOW_REFUSED):
+        with pytest.raises(FlowInfraError) as raised:
+            compile_flow(construct.request("airflow", python=python_with(VERSIONS[minor])))
+        words = refusal_path(construct.name, "airflow").read_text(encoding="utf-8")
+        assert render_refusal(construct, raised.value) == words, construct.name
 
 
 @pytest.mark.versions
