@@ -1,6 +1,6 @@
 """A DAG of ours run to its end by real Airflows, and what Metaflow's tools make of the run.
 
-Pods are processes here (see run_dag.py) and S3 is moto; Airflow, its templates, its XComs and mapped tasks are real,
+Pods are processes here (see settings/) and S3 is moto; Airflow, its templates, its XComs and mapped tasks are real,
 and so are the tasks.
 """
 
@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from moto.server import ThreadedMotoServer
 
 from flowinfra.compiler import CompileRequest, blob_path, compile_flow
 from flowinfra.components.airflow.bound import bind
-from flowinfra.model.compiled import AirflowCompiled
+from flowinfra.model.compiled import AirflowCompiled, Shape
 from tests.airflow.installations import HERE, python_with, unsupported
 from tests.unit.components.airflow import IDENTITY
 
@@ -32,6 +34,8 @@ pytestmark = pytest.mark.xdist_group("airflow")
 BUCKET, ROOT = IDENTITY["bucket"], f"s3://{IDENTITY['bucket']}/{IDENTITY['prefix']}"
 FLOW = HERE.parent / "cluster" / "flows" / "shapes" / "shapes_flow.py"
 WORD = "a $(id) `id` \"q\" 'q' {{ ds }} grün"
+PATIENCE = 600.0
+"""Seconds for a scheduler to run two steps, and to end."""
 ASK = """
 import json, sys
 from metaflow import Run, namespace
@@ -72,20 +76,20 @@ def command(words: list[str], env: Mapping[str, str], cwd: Path) -> str:
     return done.stdout
 
 
-def deployed(dags: Path) -> None:
+def deployed(dags: Path, flow: Path, **shape: Any) -> None:
     """The flow's package in the datastore, and its DAG file."""
-    compiled = compile_flow(CompileRequest(FLOW, "airflow"))
+    compiled = compile_flow(CompileRequest(flow, "airflow", Shape.model_validate(shape)))
     assert isinstance(compiled, AirflowCompiled)
     s3: Any = boto3.client("s3")
     for entry in compiled.objects.values():
         body = blob_path(entry.sha256).read_bytes()
         s3.put_object(Bucket=BUCKET, Key=f"{IDENTITY['prefix']}/{entry.key}", Body=body, Metadata=entry.metadata)
-    dags.mkdir()
-    (dags / "ShapesFlow.py").write_text(bind(compiled, IDENTITY).file)
+    dags.mkdir(exist_ok=True)
+    (dags / f"{compiled.airflow.dag_id}.py").write_text(bind(compiled, IDENTITY).file)
 
 
-def run(version: str, folder: Path, aws: Mapping[str, str], conf: Mapping[str, Any]) -> dict[str, str]:
-    """State and ids of a run of the DAG."""
+def installed(version: str, folder: Path, aws: Mapping[str, str]) -> dict[str, str]:
+    """Variables of an Airflow with its files in `folder`, its database made."""
     tools = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     task = {
         "PATH": tools,
@@ -95,19 +99,27 @@ def run(version: str, folder: Path, aws: Mapping[str, str], conf: Mapping[str, A
         "METAFLOW_S3_WORKER_COUNT": "2",
         **aws,
     }
+    python = python_with(version)
     airflow = {
-        "PATH": os.environ["PATH"],
+        "PATH": f"{Path(python).parent}:{os.environ['PATH']}",
         "HOME": str(folder),
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
+        "PYTHONPATH": str(HERE / "settings"),
         "TASK_ENVIRONMENT": json.dumps(task),
+        "TASK_LOG": str(folder / "tasks.log"),
     }
-    python, out = python_with(version), folder / "ran.json"
     command([python, "-m", "airflow", "db", "migrate"], airflow, folder)
+    return airflow
+
+
+def run(version: str, folder: Path, aws: Mapping[str, str], conf: Mapping[str, Any]) -> dict[str, str]:
+    """State and ids of a run of the DAG."""
+    airflow, out = installed(version, folder, aws), folder / "ran.json"
     dag = str(folder / "dags" / "ShapesFlow.py")
-    command([python, str(HERE / "run_dag.py"), dag, json.dumps(conf), str(out)], airflow, folder)
+    command([python_with(version), str(HERE / "run_dag.py"), dag, json.dumps(conf), str(out)], airflow, folder)
     found: dict[str, str] = json.loads(out.read_text())
     return found
 
@@ -118,7 +130,7 @@ def run(version: str, folder: Path, aws: Mapping[str, str], conf: Mapping[str, A
 def test_a_run_to_its_end(version: str, count: int, aws: dict[str, str], tmp_path: Path) -> None:
     if reason := unsupported(version):
         pytest.skip(reason)
-    deployed(tmp_path / "dags")
+    deployed(tmp_path / "dags", FLOW)
     ran = run(version, tmp_path, aws, {"count": count, "word": WORD})
     assert ran["state"].endswith("success")
 
@@ -152,3 +164,50 @@ def test_a_run_to_its_end(version: str, count: int, aws: dict[str, str], tmp_pat
     )
     assert f"ShapesFlow/{run_id} cloned!" in resumed
     assert "Done!" in resumed
+
+
+@pytest.mark.versions
+def test_a_scheduler_runs_what_is_due_and_leaves_what_is_paused(aws: dict[str, str], tmp_path: Path) -> None:
+    version = "2.10"
+    if reason := unsupported(version):
+        pytest.skip(reason)
+    flow = HERE.parent / "flows" / "schedule_daily" / "flow.py"
+    deployed(tmp_path / "dags", flow, name="due")
+    deployed(tmp_path / "dags", flow, name="waiting", paused=True)
+    airflow = installed(version, tmp_path, aws)
+    with (tmp_path / "scheduler.log").open("wb") as log:
+        scheduler = subprocess.Popen(
+            [python_with(version), "-m", "airflow", "scheduler", "--skip-serve-logs"],
+            env=airflow,
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        dags: list[tuple[Any, ...]] = []
+        runs: list[tuple[Any, ...]] = []
+        ended = time.monotonic() + PATIENCE
+        while len(dags) < 2 or not runs or runs[0][-1] not in ("success", "failed"):
+            assert scheduler.poll() is None, (tmp_path / "scheduler.log").read_text()[-3000:]
+            assert time.monotonic() < ended, (runs, (tmp_path / "scheduler.log").read_text()[-3000:])
+            time.sleep(1)
+            dags = rows(tmp_path, "SELECT dag_id, is_paused FROM dag ORDER BY dag_id")
+            runs = rows(tmp_path, "SELECT dag_id, run_type, state FROM dag_run")
+        assert runs == [("due", "scheduled", "success")]
+        assert dags == [("due", False), ("waiting", True)]
+    finally:
+        scheduler.terminate()  # it ends what it has started
+        try:
+            scheduler.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            scheduler.kill()
+            raise
+
+
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """What Airflow's database says."""
+    database = sqlite3.connect(f"file:{folder}/airflow/airflow.db?mode=ro", uri=True)
+    try:
+        return database.execute(query).fetchall()
+    finally:
+        database.close()
