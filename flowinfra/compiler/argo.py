@@ -10,6 +10,8 @@ import yaml
 
 from flowinfra.compiler import mends_argo
 from flowinfra.compiler.recording import Reading, Recording, Task
+from flowinfra.compiler.request_argo import cron_problem
+from flowinfra.errors import CompileError
 from flowinfra.model.compiled import ArgoTarget, Json, Schedule
 
 STEP = "metaflow/step_name"
@@ -31,6 +33,9 @@ def read(recording: Recording) -> Reading:
     if not exported and "metaflow/parameters" in template["metadata"]["annotations"]:
         raise ValueError("its start step takes parameters in another way")
     cron = _cron_workflow(sent.get("cronworkflows"))
+    schedule = None if cron is None else _schedule(cron)
+    if schedule is not None and (problem := cron_problem(schedule.cron)):
+        raise CompileError(f"{recording.request.label}: @schedule: {problem}")
     target = ArgoTarget(
         name=template["metadata"]["name"],
         workflow_template=template,
@@ -47,7 +52,7 @@ def read(recording: Recording) -> Reading:
         ),
         compute="kubernetes",
         tasks={entry.step: entry.task for entry in containers},
-        schedule=None if cron is None else _schedule(cron),
+        schedule=schedule,
         workflow_timeout=template["spec"].get("activeDeadlineSeconds"),
     )
 

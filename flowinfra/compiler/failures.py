@@ -61,7 +61,9 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     if _TRACEBACK in message:
         where, message = _inner(request, where, message)
     if kind == "metaflow" and error["headline"] == "Argo Workflows name too long":
-        return CompileError(f"{label}: the workflow's name is longer than 45 characters; give it a shorter `name`")
+        name = request.shape.name
+        what = "the flow's name" if name is None else f"the workflow's name {name!r}"
+        return CompileError(f"{label}: {what} is longer than 45 characters; give the workflow a shorter `name`")
     if kind == "metaflow" and "hasn't been configured for your deployment yet" in message:
         return CompileError(
             f"{label}: waits for events (@trigger, @trigger_on_finish), but is compiled for a platform without Argo "

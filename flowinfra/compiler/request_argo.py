@@ -79,10 +79,28 @@ def _problems(shape: Shape) -> Iterator[str]:
         value = getattr(shape, name)
         if value is not None and not _SECRET.fullmatch(value):
             yield f"{name}: give a Secret of Kubernetes as NAME/KEY, not the secret itself"
+    told = [name for name in ("notify_on_error", "notify_on_success") if getattr(shape, name)]
+    if told and not any(getattr(shape, name) for name in _SECRET_OPTIONS.values()):
+        yield f"{', '.join(told)}: nobody is named to be told; give one of {', '.join(_SECRET_OPTIONS.values())}"
+    if told and shape.notify_incident_io is not None and shape.incident_io_source is None:
+        yield "notify_incident_io: incident.io takes alerts of a source; give its id as incident_io_source"
+    if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
+        yield f"schedule.cron: {problem}"
     for option in shape.extra:
         name = option.split("=", 1)[0]
         if name in _SECRET_OPTIONS:
             yield f"option {name} takes a secret; keep it in a Secret of Kubernetes: {_SECRET_OPTIONS[name]}: NAME/KEY"
+
+
+def cron_problem(cron: str) -> str | None:
+    """What is wrong with a cron for Argo, in words; None if it fits. Metaflow leaves the sixth field of AWS out."""
+    fields = len(cron.split())
+    if cron.startswith("@") or fields in (5, 6):
+        return None
+    return (
+        f"{cron!r} has {fields} field{'' if fields == 1 else 's'}; Argo takes five (minute, hour, day of the month, "
+        "month, day of the week), and AWS's six, of which the sixth is left out"
+    )
 
 
 _EVENTS = "METAFLOW_ARGO_EVENTS_"

@@ -18,7 +18,7 @@ FLOWS = Path(__file__).parents[1] / "flows"
     [
         ("linear", {"name": "Bad_Name"}, ["Bad_Name", "lower case alphanumeric characters"]),
         ("linear", {"name": "a" * 46}, ["longer than 45"]),
-        ("batch", {}, ["Step devices is marked for execution both on AWS Batch and Kubernetes"]),
+        ("batch", {}, ["step devices: @batch: is for AWS Batch", "step start: @batch"]),
         ("trigger", {}, ["@trigger", "event"]),
         ("linear", {"compress": True}, ["compress is no option of target argo"]),
         ("linear", {"steps": {"start": {"queue": "jobs"}}}, ["steps.start: unknown override 'queue'"]),

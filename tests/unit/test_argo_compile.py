@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow, read_bundle, write_bundle
-from flowinfra.errors import CompileError, FlowInfraError
+from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import ArgoCompiled, Shape
 from tests.unit.constructs import FLOWS, Construct
 from tests.unit.interpreters import interpreter
@@ -101,18 +101,25 @@ def test_flow_in_human_terms(tmp_path: Path) -> None:
     assert not [name for step in kubernetes.values() for name in step.resources.extra if name == "namespace"]
 
 
+def test_a_cron_of_the_environment_is_in_the_flows_timezone(cache: Path) -> None:
+    flow = FLOWS / "schedule_timezone" / "flow.py"
+    found = compile_flow(CompileRequest(flow, target="argo", shape=Shape(schedule="0 3 * * *")))
+    assert found.flow.schedule is not None
+    assert (found.flow.schedule.cron, found.flow.schedule.timezone) == ("0 3 * * *", "Europe/Paris")
+
+
 BAD: list[tuple[str, str, dict[str, Any], str]] = [
     (
         "batch",
         "@batch\n    @step",
         {},
-        r"Flow failed: Step start is marked for execution both on AWS Batch and Kubernetes.*",
+        r"step start: @batch: is for AWS Batch; on Argo a step runs on Kubernetes: use @kubernetes, or @resources, .*",
     ),
     (
         "long name",
         "@step",
         {"name": "a" * 46},
-        r"the workflow's name is longer than 45 characters; give it a shorter `name`",
+        r"the workflow's name 'a{46}' is longer than 45 characters; give the workflow a shorter `name`",
     ),
     ("no DNS label", "@step", {"name": "Night_ly"}, r"Flow failed: Name 'Night_ly' contains invalid characters.*"),
     ("toleration", '@kubernetes(tolerations=[{"kee": 1}])\n    @step', {}, r".*invalid keys: \['kee'\].*"),
@@ -126,7 +133,25 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         "notification without a service",
         "@step",
         {"notify_on_error": True},
-        r"Flow failed: Notifications require specifying.*",
+        r"notify_on_error: nobody is named to be told; give one of notify_slack, notify_pager_duty, notify_incident_io",
+    ),
+    (
+        "alert without a source",
+        "@step",
+        {"notify_on_success": True, "notify_incident_io": "alerts/key"},
+        r"notify_incident_io: incident\.io takes alerts of a source; give its id as incident_io_source",
+    ),
+    (
+        "namespace of a step",
+        '@kubernetes(namespace="other")\n    @step',
+        {},
+        r"step start: @kubernetes: namespace='other': all steps of a workflow run in one namespace, .*; take it away",
+    ),
+    (
+        "cron of the environment",
+        "@step",
+        {"schedule": "once a day"},
+        r"schedule\.cron: 'once a day' has 3 fields; Argo takes five .*",
     ),
     (
         "secret",
@@ -169,9 +194,17 @@ def test_bad_input(name: str, decorated: str, shape: dict[str, Any], message: st
     assert re.fullmatch(rf"{re.escape(str(flow))}(:\d+)?: {message}", str(caught.value), re.DOTALL), caught.value
 
 
-def test_a_step_elsewhere_is_refused(tmp_path: Path) -> None:
-    flow = write_flow(tmp_path, source(body=STEPS.replace("@step", '@kubernetes(namespace="other")\n    @step', 1)))
-    with pytest.raises(CompileError, match=r"Step start is trying to override the default Kubernetes namespace"):
+def test_all_steps_on_another_compute_are_told_at_once(tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, source(body=STEPS))
+    with pytest.raises(Problems) as caught:
+        compile_flow(CompileRequest(flow, target="argo", shape=Shape(decospecs=("batch",))))
+    said = [str(error).split(": ")[1:3] for error in caught.value.errors]
+    assert said == [["step start", "@batch"], ["step end", "@batch"]]
+
+
+def test_a_cron_of_the_flow_that_is_none(tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, source(decorators='@schedule(cron="daily")', body=STEPS))
+    with pytest.raises(CompileError, match=r"@schedule: 'daily' has 1 field; Argo takes five"):
         compile_flow(CompileRequest(flow, target="argo"))
 
 

@@ -24,10 +24,13 @@ def apply_overrides(flow_class: Any, request: dict[str, Any], compute: str) -> N
         found[name]._override_kwargs["default"] = typed_default(found[name], value)
     mutable = mutable_flow(flow_class, **origin)
     if request["schedule"]:
+        own = [spec[-1] for spec in mutable.decorator_specs if spec[0] == "schedule"]
         # removed first: Metaflow's own OVERRIDE leaves the old decorator in front of the new one
         mutable.remove_decorator("schedule")
-    if request["schedule"] not in (None, "off"):
-        mutable.add_decorator("schedule", deco_kwargs={"cron": request["schedule"]})
+        if request["schedule"] != "off":
+            # Argo alone has timezones; elsewhere a cron of the environment is in the orchestrator's own
+            kept = {"timezone": own[0]["timezone"]} if own and request["target"] == "argo" else {}
+            mutable.add_decorator("schedule", deco_kwargs={"cron": request["schedule"], **kept})
     steps = {name: step for name, step in inspect.getmembers(flow_class, callable) if hasattr(step, "is_step")}
     for name, changes in request["steps"].items():
         if name not in steps:

@@ -9,11 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import places
+from .refusals_kubernetes import Part, other_compute
 
-Part = dict[str, Any]
-"""`subject`, `words`, and the place (`file`, `line`)."""
-
-OTHER_COMPUTE = {"batch": "AWS Batch", "slurm": "Slurm"}
 FLOW_DECORATORS = {
     "trigger": "Airflow has none of Metaflow's events; give the flow a @schedule, or let it wait with "
     "@airflow_s3_key_sensor or @airflow_external_task_sensor",
@@ -82,11 +79,8 @@ def _decorator_refusals(node: Any) -> Iterator[str]:
     for decorator in node.decorators:
         if getattr(decorator, "IS_PARALLEL", False):
             yield f"@{decorator.name}: Airflow has no steps that run on several machines at once; use a foreach"
-        elif decorator.name in OTHER_COMPUTE:
-            yield (
-                f"@{decorator.name}: is for {OTHER_COMPUTE[decorator.name]}; on Airflow a step runs on Kubernetes: use "
-                "@kubernetes, or @resources, which fits both"
-            )
+        elif words := other_compute(decorator.name, "Airflow"):
+            yield words
         elif decorator.name == "kubernetes":
             given = [name for name in ATTRIBUTES if decorator.attributes.get(name)]
             if given:

@@ -6,8 +6,13 @@ five names.
 
 from __future__ import annotations
 
+import importlib
+import json
 from collections.abc import Callable
 from typing import Any
+
+from .refusal import Refusal
+from .refusals_argo import refusals
 
 COMMAND = "metaflow.plugins.argo.argo_workflows_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -23,5 +28,14 @@ KUBERNETES = True
 
 
 def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
-    """Of AWS there is the datastore alone."""
+    """Of AWS there is the datastore alone. Steps are looked at before Metaflow gives each of them @kubernetes."""
+    command: Any = importlib.import_module(COMMAND)
+    original = command.make_flow
+
+    def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
+        if found := list(refusals(obj.graph)):
+            raise Refusal("unsupported", json.dumps(found))
+        return original(obj, *args, **kwargs)
+
+    command.make_flow = make
     return {}
