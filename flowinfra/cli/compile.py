@@ -39,8 +39,8 @@ from flowinfra.model.datastores import DATASTORES
 @click.option("--config", "config_files", type=PAIR, multiple=True, metavar="NAME FILE", help="File for a Config.")
 @click.option("--config-value", "configs", type=PAIR, multiple=True, metavar="NAME JSON", help="Value of a Config.")
 @click.option("--param", "parameters", type=PAIR, multiple=True, metavar="NAME JSON", help="Default of a Parameter.")
-@click.option("--max-workers", type=int, default=100, show_default=True, help="Tasks at a time.")
-@click.option("--workflow-timeout", type=int, metavar="SECONDS", help="Time limit of an execution.")
+@click.option("--max-workers", type=click.IntRange(min=1), default=100, show_default=True, help="Tasks at a time.")
+@click.option("--workflow-timeout", type=click.IntRange(min=1), metavar="SECONDS", help="Time limit of an execution.")
 @click.option("--distributed-map", is_flag=True, help="step-functions: distributed instead of inline maps.")
 @click.option("--compress", is_flag=True, help="step-functions: keep commands in the datastore (small definitions).")
 @click.option("--log-history", is_flag=True, help="step-functions: log execution history to CloudWatch.")
@@ -65,6 +65,8 @@ from flowinfra.model.datastores import DATASTORES
 @click.option("--notify-incident-io", metavar="NAME/KEY", help="argo: Kubernetes Secret with the API key.")
 @click.option("--incident-io-source", metavar="ID", help="argo: alert source of incident.io.")
 @click.option("--incident-io-metadata", type=PAIR, multiple=True, metavar="KEY VALUE", help="argo: of each alert.")
+@click.option("--worker-pool", help="airflow: its pool for the flow's tasks.")
+@click.option("--paused", is_flag=True, help="airflow: a new DAG waits until it is unpaused there.")
 @click.option(
     "--metadata",
     type=click.Choice(["local", "service"]),

@@ -38,7 +38,7 @@ class ScheduleConfig(Config):
     enabled: bool = True
     """False keeps the rule and turns it off."""
     cron: str | None = Field(default=None, min_length=1)
-    """Six-field AWS cron in place of the flow's own."""
+    """In place of the flow's own: six fields as AWS has them; five on Airflow, and also on Argo."""
 
 
 class PackageConfig(Config):
