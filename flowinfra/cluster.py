@@ -63,7 +63,9 @@ class Cluster:
                 load.load_kube_config(config_file=kubeconfig, context=context, client_configuration=settings)
         # the client looks at little of a kubeconfig before it takes it apart
         except (config.ConfigException, yaml.YAMLError, OSError, LookupError, TypeError, AttributeError) as error:
-            said = str(error) if isinstance(error, config.ConfigException) else _no_kubeconfig(error)
+            said = str(error).rstrip(".") if isinstance(error, config.ConfigException) else _no_kubeconfig(error)
+            if "No configuration found" in said:
+                said = _no_file(kubeconfig or load.kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
             raise ClusterError(
                 f"the Kubernetes cluster is not known: {said}; set KUBECONFIG, or `kubernetes:kubeconfig` and "
                 "`kubernetes:context` in the stack's configuration"
@@ -219,6 +221,11 @@ def _as_text(kubeconfig: str | None) -> dict[str, Any] | None:
         return None
     content = yaml.safe_load(kubeconfig)
     return content if isinstance(content, dict) else None
+
+
+def _no_file(path: str) -> str:
+    """There is no such file; text with line breaks was meant as the content, which holds credentials."""
+    return "its kubeconfig is none" if "\n" in path else f"there is no kubeconfig {path}"
 
 
 def _no_kubeconfig(error: Exception) -> str:

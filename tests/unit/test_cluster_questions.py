@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -91,8 +92,14 @@ def server() -> Iterator[str]:
 
 
 def test_no_kubeconfig(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match=r"the Kubernetes cluster is not known: .* set KUBECONFIG, or"):
-        Cluster(str(tmp_path / "none"))
+    missing = str(tmp_path / "none")
+    words = rf"the Kubernetes cluster is not known: there is no kubeconfig {re.escape(missing)}; set KUBECONFIG, or"
+    with pytest.raises(ClusterError, match=words):
+        Cluster(missing)
+    with pytest.raises(ClusterError) as raised:
+        Cluster("SECRET\n")
+    assert "its kubeconfig is none" in str(raised.value)
+    assert "SECRET" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
