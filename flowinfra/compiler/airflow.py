@@ -34,7 +34,7 @@ def read(recording: Recording) -> Reading:
     arguments = dag["dag_instantiation_params"]
     schedule = arguments["schedule"]
     if schedule is not None and (problem := cron_problem(schedule)):
-        raise CompileError(f"{recording.request.label}: @schedule: {problem}")
+        raise CompileError(f"{recording.request.label}: @schedule of {dag['metadata']['flow_name']}: {problem}")
     record = _deployment(recording, arguments["dag_id"])
     target = AirflowTarget(
         dag_id=arguments["dag_id"],
