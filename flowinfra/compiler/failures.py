@@ -78,7 +78,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return CompileError(f"{where}: {_subject(error)}{error['headline']}: {_clean(message)}")
     if kind == "syntax":
         return CompileError(f"{where}: syntax error: {message}")
-    return CompileError(f"{where}: {message}")
+    return CompileError(f"{where}: {_subject(error)}{message}")
 
 
 def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaflowError:

@@ -122,7 +122,13 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         r"the workflow's name 'a{46}' is longer than 45 characters; give the workflow a shorter `name`",
     ),
     ("no DNS label", "@step", {"name": "Night_ly"}, r"Flow failed: Name 'Night_ly' contains invalid characters.*"),
-    ("toleration", '@kubernetes(tolerations=[{"kee": 1}])\n    @step', {}, r".*invalid keys: \['kee'\].*"),
+    (
+        "toleration",
+        '@kubernetes(tolerations=[{"kee": 1}])\n    @step',
+        {},
+        r"step start: Kubernetes .*invalid keys: \['kee'\].*",
+    ),
+    ("memory", '@resources(memory="lots")\n    @step', {}, r"step start: ValueError: could not convert .*: 'lots'"),
     (
         "security context",
         '@kubernetes(security_context={"run_as": 1})\n    @step',

@@ -31,12 +31,15 @@ def failure(error: BaseException) -> dict[str, Any]:
             "file": error.filename,
             "line": error.lineno,
         }
+    if (place := _place(error))["line"]:
+        return {"kind": "import", "message": f"{type(error).__name__}: {error}", **place}
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(OWN_FOLDER)]
     users = [f for f in frames if of_the_user(f.filename)]
     last = (users or frames)[-1] if frames else None
     return {
         "kind": "import",
         "message": f"{type(error).__name__}: {error}",
+        "subject": None,
         "file": last and last.filename,
         "line": last and last.lineno,
     }
@@ -46,8 +49,10 @@ def _place(error: BaseException) -> dict[str, Any]:
     """What of the flow Metaflow complains about where it gives no line: step or decorator, and its line.
 
     A decorator refuses attributes when the flow's module is imported, which the user's own line shows, or when it
-    meets the flow, in a hook that is given the flow, its graph and, for a step's decorator, the step's name.
+    meets the flow, in a hook that is given the flow, its graph and, for a step's decorator, the step's name. The hook
+    in between is given nothing: it is called for all decorators of a flow, each of which is one of a step's.
     """
+    refusing = None
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         code = frame.f_code
         if code.co_filename.startswith(OWN_FOLDER):
@@ -56,6 +61,12 @@ def _place(error: BaseException) -> dict[str, Any]:
             subject = places.decorated(code.co_filename, line)
             return {"subject": subject, "file": code.co_filename, "line": line}
         arguments: list[Any] = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]]
+        if code.co_name == "external_init":
+            refusing = arguments[0]
+        owner: Any = frame.f_locals.get("flow")
+        if refusing is not None and hasattr(owner, "_graph"):
+            for name in (step.__name__ for step in owner if refusing in step.decorators):
+                return {"subject": f"step {name}", **places.of_step(owner._graph[name])}
         if code.co_name == "step_init":
             _, _, graph, step, *_ = arguments
             return {"subject": f"step {step}", **places.of_step(graph[step])}
