@@ -40,13 +40,13 @@ class Site:
         entries = json.loads((folder / "repodata.json").read_text())["packages.conda"]
         self._repodata(platform, {**entries, file: {"name": name, "version": version, "depends": list(depends)}})
 
-    def add_wheel(self, name: str, version: str) -> None:
-        """A wheel with one module, listed in the index."""
+    def add_wheel(self, name: str, version: str, path: Path | None = None) -> None:
+        """A wheel with one module, listed in the index; with `path`, that folder on Python's path in its place."""
         wheels, page = self.folder / "wheels", self.folder / "simple" / name / "index.html"
         wheels.mkdir(exist_ok=True)
         page.parent.mkdir(parents=True, exist_ok=True)
         file = f"{name}-{version}-py3-none-any.whl"
-        (wheels / file).write_bytes(_wheel(name, version))
+        (wheels / file).write_bytes(_wheel(name, version, path))
         links = [f'<a href="../../wheels/{path.name}">{path.name}</a>' for path in wheels.glob(f"{name}-*.whl")]
         page.write_text("<!DOCTYPE html><html><body>" + "<br>".join(sorted(links)) + "</body></html>")
 
@@ -56,10 +56,11 @@ class Site:
         (folder / "repodata.json").write_text(json.dumps({"packages.conda": packages}))
 
 
-def _wheel(name: str, version: str) -> bytes:
+def _wheel(name: str, version: str, path: Path | None) -> bytes:
     info = f"{name}-{version}.dist-info"
+    content = {f"{name}.py": f"version = {version!r}\n"} if path is None else {f"{name}.pth": f"{path}\n"}
     files = {
-        f"{name}.py": f"version = {version!r}\n",
+        **content,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }

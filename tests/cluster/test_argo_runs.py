@@ -4,42 +4,100 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import subprocess
-from collections.abc import Iterator
+import sysconfig
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from flowinfra.compiler import CompileRequest, compile_flow, write_bundle
+from flowinfra.compiler.lock import lock_flow
+from flowinfra.model.compiled import Shape
 from tests.cluster.rig.api import Object
 from tests.cluster.rig.cluster import Cluster
-from tests.cluster.support import SOURCE, ArgoStack, python, workflow_name
+from tests.cluster.support import ARGO, SOURCE, ArgoStack, python, workflow_name
 from tests.e2e.support import Done
+from tests.locked_flow import stock, use_solver
+from tests.package_site import serve
+from tests.receiver import Receiver, receive
+from tools.bootstrap.cluster import ARGO_WORKFLOWS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "flows"
 FLOWS = Path(__file__).parent / "flows"
 EVENTS, RISKY = FLOWS / "events", FLOWS / "risky" / "risky_flow.py"
+HOOKS = FLOWS / "hooks" / "hook_flow.py"
+ENVIRONMENT = FLOWS / "environment"
+PATIENT = FLOWS / "patient" / "patient_flow.py"
 PARAMETERS = EXAMPLES / "parameters" / "parameter_flow.py"
+RESULTS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "project_flow.py": ("ProjectFlow", "fraud.test.dev.projectflow", {"flagged": [990], "branch": "test.dev"}),
+    "branch_flow.py": ("BranchFlow", "branchflow", {"total": 14, "attempts": [0, 1, 0]}),
+}
+"""Examples other than PARAMETERS → flow, template, artifacts of its last task."""
+TOLD = {"notify_on_success": True, "notify_on_error": True, "notify_slack": "alerts/slack"}
 
 
 @pytest.fixture(scope="module")
-def stack(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoStack]:
-    """All flows of this module, deployed once: the examples, and those that events start."""
+def receiver(cluster: Cluster) -> Iterator[Receiver]:
+    """Takes notifications, in the network that pods see."""
+    with receive() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bundle(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """EnvironmentFlow, locked and compiled, with its packages."""
+    folder = tmp_path_factory.mktemp("environment")
+    request = CompileRequest(
+        flow=shutil.copytree(ENVIRONMENT, folder / "project") / "environment_flow.py",
+        target="argo",
+        shape=Shape(environment="pypi", events=True, emit_events=False),
+    )
+    with serve(folder / "site") as site, pytest.MonkeyPatch.context() as patch:
+        stock(site)
+        site.add_wheel("tulips", "1.2")
+        for name, version in (("boto3", "1.40.0"), ("requests", "2.32.0")):
+            # what Metaflow itself needs in a task is the tests' own
+            site.add_wheel(name, version, Path(sysconfig.get_path("purelib")))
+        use_solver(site, folder / "home", patch)
+        patch.setenv("FLOWINFRA_CACHE", str(folder / "cache"))
+        lock_flow(request)
+        write_bundle(compile_flow(request), folder / "environment.flow")
+    return folder / "environment.flow"
+
+
+@pytest.fixture(scope="module")
+def stack(
+    cluster: Cluster, receiver: Receiver, bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ArgoStack]:
+    """All flows of this module, deployed once: the examples, those that events start, those that end in some way."""
     namespace = cluster.namespace("runs")
     cluster.event_bus(namespace)
     cluster.api.create(SOURCE, namespace)
     source = cluster.ready_pod(namespace, {"eventsource-name": SOURCE["metadata"]["name"]})
+    address = {"slack": f"{receiver.url}/services/T/B"}
+    cluster.api.create(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "alerts"}, "stringData": address}, namespace
+    )
     stack = ArgoStack(cluster, tmp_path_factory.mktemp("argo") / "project", namespace)
     stack.configure(
         {"flow": str(PARAMETERS), "schedule": {"enabled": False}},
-        {"flow": str(EXAMPLES / "branches" / "branch_flow.py")},
-        {"flow": str(EXAMPLES / "project" / "project_flow.py"), "branch": "dev"},
         {"flow": str(EVENTS / "event_flow.py")},
         {"flow": str(EVENTS / "after_flow.py")},
-        # no reader of its events, which the test would wait for
+        # no reader of their events, which the test would wait for
+        {"flow": str(EXAMPLES / "branches" / "branch_flow.py"), "emit_events": False},
+        {"flow": str(EXAMPLES / "project" / "project_flow.py"), "branch": "dev", "emit_events": False},
         {"flow": str(RISKY), "emit_events": False},
+        {"flow": str(PATIENT), "emit_events": False},
+        {"flow": str(bundle), "emit_events": False, "environment": "pypi"},
+        {"flow": str(HOOKS), "emit_events": False, **TOLD},
+        {"flow": str(HOOKS), "emit_events": False, **TOLD, "name": "hookflow-silent", "capture_errors": False},
         events={"webhook_url": f"http://{source['status']['podIP']}:12000/metaflow-event"},
     )
     stack.project.up()
@@ -55,9 +113,32 @@ def risky(cluster: Cluster, stack: ArgoStack) -> Object:
     return cluster.ended(stack.namespace, workflow_name(started))
 
 
-def results(stack: ArgoStack, flow: str, run: str, names: str, folder: Path) -> Any:
+@pytest.fixture
+def minimal_definition(cluster: Cluster, stack: ArgoStack) -> Iterator[None]:
+    """Argo's minimal definition of a Workflow, which keeps all that it is given, in place of the full one."""
+    minimal = yaml.safe_load((ARGO_WORKFLOWS.manifest("crds-minimal") / "argoproj.io_workflows.yaml").read_text())
+    path = cluster.api.path(minimal)
+    full = cluster.api.get(path)
+
+    def use(definition: Object, keeps_all: bool) -> None:
+        cluster.api.patch(path, {"spec": {"versions": definition["spec"]["versions"]}})
+        cluster.wait_for(lambda: _keeps_unknown_fields(stack) is keeps_all, "the other definition")
+
+    use(minimal, keeps_all=True)
+    yield
+    use(full, keeps_all=False)
+
+
+def _keeps_unknown_fields(stack: ArgoStack) -> bool:
+    trial = {"metadata": {"generateName": "trial-"}, "spec": {"unknown": True}}
+    manifest = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", **trial}
+    path = f"{ARGO}/namespaces/{stack.namespace}/workflows"
+    return "unknown" in stack.cluster.api.request("POST", path, manifest, dryRun="All")["spec"]
+
+
+def results(stack: ArgoStack, flow: str, run: str, names: str, folder: Path, template: str | None = None) -> Any:
     """Artifacts of a run's last task, once it is pulled, by the Client API."""
-    template = flow.lower()
+    template = template or flow.lower()
     variables = stack.variables(template)
     stack.cluster.run(["flowinfra", "pull", f"{flow}/{run}"], folder, **variables).succeeded()
     code = f"""
@@ -98,6 +179,41 @@ def test_metaflows_own_trigger_and_the_client_api(cluster: Cluster, stack: ArgoS
     assert "Running" in status.succeeded().output or "Pending" in status.output
     cluster.ended(stack.namespace, name)
     assert results(stack, "ParameterFlow", f"argo-{name}", "note", tmp_path) == ["it's $(id)"]
+
+
+def test_every_other_example_runs_to_its_end(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
+    assert {file.name for file in EXAMPLES.glob("*/*_flow.py")} == {PARAMETERS.name, *RESULTS}
+    started = {template: cluster.submit(stack.namespace, template) for _, template, _ in RESULTS.values()}
+    for flow, template, expected in RESULTS.values():
+        cluster.ended(stack.namespace, started[template])
+        names = " ".join(expected)
+        found = results(stack, flow, f"argo-{started[template]}", names, tmp_path, template)
+        assert dict(zip(expected, found, strict=True)) == expected
+
+
+def test_the_end_of_a_run_is_told(cluster: Cluster, stack: ArgoStack, receiver: Receiver) -> None:
+    """With and without Metaflow's own handler of failures, in whose place Argo would run what it calls a hack."""
+    good = cluster.submit(stack.namespace, "hookflow-silent")
+    bad = cluster.submit(stack.namespace, "hookflow", broken="true")
+    for name, phase, nodes in (
+        (good, "Succeeded", {"success-cheer", "notify-slack-on-success", "exit-hook-hack"}),
+        (bad, "Failed", {"error-complain", "notify-slack-on-error", "error-msg-capture-hook"}),
+    ):
+        ended = cluster.ended(stack.namespace, name, phase)["status"]["nodes"].values()
+        hooks = {node["templateName"]: node["phase"] for node in ended if node.get("templateName") in nodes}
+        assert hooks == dict.fromkeys(nodes, "Succeeded")
+    told = {json.loads(each.body)["text"] for each in receiver.received}
+    assert {
+        f":white_check_mark: _HookFlow/argo-{good}_ succeeded!",
+        f":rotating_light: _HookFlow/argo-{bad}_ failed!",
+    } <= told
+    assert {each.path for each in receiver.received} == {"/services/T/B"}
+
+
+def test_a_step_runs_in_its_locked_environment(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
+    name = cluster.submit(stack.namespace, "environmentflow")
+    cluster.ended(stack.namespace, name)
+    assert results(stack, "EnvironmentFlow", f"argo-{name}", "tulips", tmp_path) == ["1.2"]
 
 
 def test_a_failing_step_retries_and_is_caught(stack: ArgoStack, risky: Object, tmp_path: Path) -> None:
@@ -143,19 +259,67 @@ def test_an_event_starts_a_flow_whose_end_starts_another(cluster: Cluster, stack
     assert ended.startswith(f"EventFlow/argo-{first}/end/")
 
 
-def test_deployed_flows_are_found(stack: ArgoStack, tmp_path: Path) -> None:
-    code = """
+def test_metaflows_python_interface(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
+    """Deployed flows are found, one is run; with Argo's full definitions it is `argo` that ends a run."""
+    listed = stack.metaflow("patientflow", PATIENT, "argo-workflows", "list-workflow-templates").succeeded()
+    assert "patientflow" in listed.output
+    variables = stack.variables("patientflow")
+    started = """
 import json
 from metaflow import DeployedFlow
-found = DeployedFlow.from_deployment("parameterflow")
-print(json.dumps([found.flow_name, found.production_token]))
+[found] = DeployedFlow.list_deployed_flows("PatientFlow")
+same = DeployedFlow.from_deployment("patientflow")
+run = same.trigger()
+print(json.dumps([found.name, same.flow_name, same.production_token, run.pathspec]))
 """
-    variables = stack.variables("parameterflow")
-    flow_name, token = python(code, variables, tmp_path)
-    assert flow_name == "ParameterFlow"
-    assert stack.outputs()["parameterflow"]["namespace"] == f"production:{token}"
-    listed = stack.metaflow("parameterflow", PARAMETERS, "argo-workflows", "list-workflow-templates").succeeded()
-    assert "parameterflow" in listed.output
+    name, flow_name, token, pathspec = python(started, variables, tmp_path)
+    assert (name, flow_name) == ("patientflow", "PatientFlow")
+    assert stack.outputs()["patientflow"]["namespace"] == f"production:{token}"
+    run = pathspec.removeprefix("PatientFlow/")
+    workflow = run.removeprefix("argo-")
+    running(cluster, stack, workflow)
+    asked = f"""
+import json
+from metaflow import DeployedFlow
+run = DeployedFlow.get_triggered_run("patientflow", {run!r})
+print(json.dumps([run.status, run.is_running]))
+"""
+    # Metaflow calls it pending as long as no metadata service tells it of a task
+    assert python(asked, variables, tmp_path) == ["Pending", True]
+    refused = stack.metaflow("patientflow", PATIENT, "argo-workflows", "terminate", run, "--authorize", token)
+    assert "KeyError: 'finishedAt'" in refused.output
+    for command, suspended in (("suspend", True), ("resume", None), ("terminate", None)):
+        cluster.run(["argo", command, "-n", stack.namespace, workflow], tmp_path).succeeded()
+        assert stack.live("workflows")[workflow]["spec"].get("suspend") == suspended
+    cluster.ended(stack.namespace, workflow, "Failed")
+    assert python(asked, variables, tmp_path) == ["Failed", False]
+
+
+def test_metaflows_own_commands_for_a_running_run(cluster: Cluster, stack: ArgoStack, minimal_definition: None) -> None:
+    token = stack.outputs()["patientflow"]["namespace"].removeprefix("production:")
+    started = stack.metaflow("patientflow", PATIENT, "argo-workflows", "trigger")
+    workflow = workflow_name(started)
+
+    def told(command: str) -> Object:
+        words = ("argo-workflows", command, f"argo-{workflow}", "--authorize", token)
+        stack.metaflow("patientflow", PATIENT, *words).succeeded()
+        spec: Object = stack.live("workflows")[workflow]["spec"]
+        return spec
+
+    running(cluster, stack, workflow)
+    assert told("suspend")["suspend"] is True
+    assert told("unsuspend")["suspend"] is False
+    assert told("terminate")["shutdown"] == "Terminate"
+    cluster.ended(stack.namespace, workflow, "Failed")
+
+
+def running(cluster: Cluster, stack: ArgoStack, workflow: str) -> None:
+    """Wait until a workflow runs."""
+
+    def runs() -> bool:
+        return bool(stack.live("workflows")[workflow].get("status", {}).get("phase") == "Running")
+
+    cluster.wait_for(runs, f"workflow {workflow} to run")
 
 
 def test_a_colleague_is_refused(stack: ArgoStack) -> None:

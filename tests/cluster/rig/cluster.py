@@ -23,7 +23,7 @@ from tests.e2e.support import Done, command
 from tools.bootstrap.cluster import programs
 
 PLUGIN = Path(__file__).parents[1] / "plugin" / "bin"
-PATIENCE = 180.0
+PATIENCE = 600.0
 """Seconds after which a test gives up waiting; nothing asserts how long anything takes."""
 SERVICE_ACCOUNT = "flows"
 """In every namespace of `Cluster.namespace`: may do what Argo's executor and Metaflow's tasks need."""

@@ -55,6 +55,8 @@ _CONTROLLERS = (
     "ttl-after-finished-controller",
 )
 _IN_CONTAINERS = ("argo", "argo-events", "argoexec", "nats-server", "workflow-controller")
+_MICROMAMBA = ROOT / "tests" / "stand_ins" / "micromamba"
+"""As an image for @conda and @pypi has the real one."""
 _PATIENCE = 120
 
 
@@ -172,7 +174,7 @@ class Supervisor:
         KubeletSettings(
             folder=str(self._folder.root),
             kubeconfig=str(self._folder.kubeconfig),
-            programs={name: str(self._programs[name]) for name in _IN_CONTAINERS},
+            programs={**{name: str(self._programs[name]) for name in _IN_CONTAINERS}, "micromamba": str(_MICROMAMBA)},
             entrypoints=controllers.ENTRYPOINTS,
             visible=interpreter,
             writable=[str(trees), str(shared)],
