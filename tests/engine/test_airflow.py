@@ -186,6 +186,9 @@ def test_a_file_of_somebody_else_is_not_replaced(project: Project, tmp_path: Pat
     s3.put_object(Bucket="metaflow-local", Key=key, Body=b"theirs", Tagging="flowinfra:project=x&flowinfra:stack=prod")
     project.pulumi("stack", "init", "--stack", "test")
     (project.folder / ".made").touch()
+    project.configure(flow, platform=platform({"s3": "s3://bucket-that-is-not-there/dags"}))
+    assert "Traceback" not in project.pulumi("preview")
+    project.configure(flow, platform=platform({"s3": f"s3://metaflow-local/{project.name}"}))
     for words in (("preview",), ("up", "--yes", "--skip-preview")):
         printed = project.pulumi(*words, fails=True)
         assert f"{url} is there already, and is that of the stack x/prod: it is not replaced." in printed

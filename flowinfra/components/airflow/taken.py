@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pulumi
-import pulumi_aws as aws
+from pulumi.runtime.invoke import invoke_async
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
@@ -51,19 +52,25 @@ async def _look_in_bucket(making: Making[AirflowPlan, AirflowPlatform], inputs: 
     bucket, key = inputs.get("bucket"), inputs.get("key")
     if not isinstance(bucket, str) or not isinstance(key, str):
         return  # it is being made; `up` looks again
-    url, options = f"s3://{bucket}/{key}", pulumi.InvokeOutputOptions(parent=making.child.parent)
+    url, parent = f"s3://{bucket}/{key}", making.child.parent
     try:
         # of all keys that begin so, the key itself is the first
-        listed: Any = aws.s3.get_objects_output(bucket=bucket, prefix=key, max_keys=1, opts=options)
-        if key not in ((await listed.future()).keys or ()):
+        listed = await _asked("getObjects", {"bucket": bucket, "prefix": key, "maxKeys": 1}, parent)
+        if key not in (listed.get("keys") or ()):
             return
-        there: Any = aws.s3.get_object_output(bucket=bucket, key=key, opts=options)
-        tags = (await there.future()).tags
+        tags = (await _asked("getObject", {"bucket": bucket, "key": key}, parent)).get("tags")
     except Exception as error:
         if _NO_BUCKET in str(error):
             return  # the resource itself tells that
         raise ConfigError(f"{url}: whether a DAG of somebody else's is there cannot be told: {error}") from None
     refuse(url, tags or {}, making.plan.tags, _TAGS, f"aws s3 rm {url}")
+
+
+async def _asked(function: str, inputs: dict[str, Any], parent: pulumi.Resource | None) -> Mapping[str, Any]:
+    """What S3 answers. A failure of pulumi-aws's own function would end the program with a traceback, though caught."""
+    options = pulumi.InvokeOptions(parent=parent, version=version("pulumi-aws"))
+    answer: Mapping[str, Any] = await invoke_async(f"aws:s3/{function}:{function}", inputs, options)
+    return answer
 
 
 def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
