@@ -10,6 +10,9 @@ from flowinfra.model.compiled import MARK, Shape
 FILE = "/dev/null"
 """Where Metaflow is told to write the DAG file: what it would write is recorded, and made anew per stack."""
 
+ID_CHARACTERS = 250
+"""Of a DAG's or task's id: Airflow's column for it."""
+
 
 def _create_options(shape: Shape) -> list[str]:
     options = []
@@ -31,6 +34,8 @@ def _settings(shape: Shape) -> dict[str, str]:
 
 
 def _problems(shape: Shape) -> Iterator[str]:
+    if shape.name is not None and len(shape.name) > ID_CHARACTERS:
+        yield f"name: has {len(shape.name)} characters, allowed are {ID_CHARACTERS}, as many as a DAG's id may have"
     if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
         yield f"schedule.cron: {problem}"
 

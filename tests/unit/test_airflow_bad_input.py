@@ -180,6 +180,11 @@ def test_one_refusal_names_step_or_decorator(parts: dict[str, str], words: str, 
     assert told.startswith(words), told
 
 
+def test_a_name_that_no_dag_may_have(tmp_path: Path) -> None:
+    [told] = refused(write_flow(tmp_path), name="a" * 251)
+    assert told == "<flow>: name: has 251 characters, allowed are 250, as many as a DAG's id may have"
+
+
 def test_a_setting_for_all_steps_is_refused_with_a_step(tmp_path: Path) -> None:
     [told] = refused(write_flow(tmp_path), settings={"METAFLOW_KUBERNETES_IMAGE_PULL_POLICY": "Always"})
     assert "image_pull_policy is currently not supported on Airflow" in told

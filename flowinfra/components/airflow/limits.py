@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from flowinfra.compiler.request_airflow import ID_CHARACTERS
 from flowinfra.components.airflow.bound import AirflowBound
 from flowinfra.components.airflow.platform import AirflowPlatform, DagConfigMaps, DagFolder
 from flowinfra.errors import BindError, ConfigError, FlowInfraError
 from flowinfra.model.compiled import AirflowCompiled
 
-ID_CHARACTERS = 250
 TAG_CHARACTERS = 100
 ARGUMENT_BYTES = 131_071
 CONFIG_MAP_BYTES = 1_048_576

@@ -29,7 +29,10 @@ def test_what_fits() -> None:
 
 
 def test_id_of_the_dag() -> None:
-    [problem] = problems(name="x" * 251)
+    compiled = airflow("linear")
+    longer = compiled.airflow.model_copy(update={"dag_id": "x" * 251})
+    found = flow_problems(compiled.model_copy(update={"airflow": longer}), bind(compiled, IDENTITY), S3)
+    [problem] = map(str, found)
     assert problem.endswith("the DAG's id has 251 characters, allowed are 250")
 
 
