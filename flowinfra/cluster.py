@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import yaml
@@ -71,10 +71,17 @@ class Cluster:
                 "`kubernetes:context` in the stack's configuration"
             ) from None
         settings.retries = False
-        api = client.ApiClient(settings)
-        self._core, self._custom = client.CoreV1Api(api), client.CustomObjectsApi(api)
+        self._client = client.ApiClient(settings)
+        self._custom = client.CustomObjectsApi(self._client)
         self._host = settings.host
         self._answers: dict[str, Any] = {}
+
+    @cached_property
+    def _core(self) -> Any:
+        # its import takes half a second, and a stack that is deployed needs nothing of it
+        from kubernetes import client
+
+        return client.CoreV1Api(self._client)
 
     def argo_resources(self) -> frozenset[str]:
         """Plural names of the resources of Argo that the cluster knows.

@@ -50,7 +50,8 @@ def cluster_problems(plan: ArgoPlan, site: ArgoSite, cluster: Cluster) -> Iterat
             f"the cluster does not know WorkflowTemplates (argoproj.io/v1alpha1): install Argo Workflows, {_WORKFLOWS}"
         )
         return
-    if not cluster.has_namespace(site.namespace):
+    # what has objects is there: that of a stack that is deployed need not be asked for
+    if not cluster.named(site.namespace, "workflowtemplates") and not cluster.has_namespace(site.namespace):
         yield ClusterError(
             f"the cluster has no namespace {site.namespace!r}: make it (`kubectl create namespace {site.namespace}`), "
             "or give another one as the platform's kubernetes namespace"
