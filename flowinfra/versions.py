@@ -19,6 +19,8 @@ from flowinfra.why import Cause, causes, input_causes
 
 _STATE = ("deployment", "checkpoint")
 _ENDINGS = (".flow", ".json", ".gz")
+_PATHS = ("/", "./", "../", "~")
+"""How the names of files begin or end, and those of stacks never do."""
 _VERSION = re.compile(r"(?P<stack>[^@]+)(@(?P<number>[0-9]+))?")
 
 
@@ -44,7 +46,7 @@ def read_version(text: str, folder: Path) -> Version:
     if path.is_file():
         return _file(path)
     found = _VERSION.fullmatch(text)
-    if found is None or text.endswith(_ENDINGS):
+    if found is None or text.endswith(_ENDINGS) or text.startswith(_PATHS):
         raise StateError(f"{text}: does not exist; give a compiled flow, a state's file, STACK or STACK@VERSION")
     number = found["number"]
     content = export_state(project_folder(folder), found["stack"], None if number is None else int(number))

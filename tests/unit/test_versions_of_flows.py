@@ -90,9 +90,10 @@ def test_a_file_that_is_neither(tmp_path: Path, text: str, message: str) -> None
     assert "Traceback" not in result.output
 
 
-def test_a_file_that_is_not_there() -> None:
-    result = why("gone.flow", "gone.flow")
-    assert (result.exit_code, "gone.flow: does not exist; give a compiled flow" in result.output) == (1, True)
+@pytest.mark.parametrize("file", ["gone.flow", "/nope/gone", "./gone", "../gone"])
+def test_a_file_that_is_not_there(file: str) -> None:
+    result = why(file, file)
+    assert (result.exit_code, f"{file}: does not exist; give a compiled flow" in result.output) == (1, True)
 
 
 def test_stacks_and_their_earlier_deployments(

@@ -17,6 +17,6 @@ def unused(compiled: AirflowCompiled) -> Iterator[str]:
     for name, step in compiled.flow.steps.items():
         if ignored := sorted(set(step.resources.extra) - GIVEN):
             yield (
-                f"{compiled.name}: step {name!r}: {', '.join(ignored)} of its pod has no effect on Airflow; "
-                "Metaflow does not give it there"
+                f"{compiled.name}: step {name!r}: no effect on Airflow of what its pod is given: {', '.join(ignored)}; "
+                "Metaflow leaves it out there"
             )
