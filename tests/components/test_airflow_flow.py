@@ -55,7 +55,7 @@ def test_what_has_no_effect_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> Non
     assert told == []
     deploy("resources_kubernetes")
     [words] = told
-    assert words.startswith("ResourcesFlow: step 'start': no effect on Airflow of what its pod is given: shared_memory; ")
+    assert words.startswith("ResourcesFlow: step 'start': no effect on Airflow of what its pod is given: shared_memory")
 
 
 def test_dag_in_s3() -> None:
