@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cached_property
 
 import pulumi
-import pulumi_aws as aws
 
 from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import Platform, PlatformSettings
@@ -60,17 +58,7 @@ class StepFunctions:
 
     @cached_property
     def _existing(self) -> PlatformSettings:
-        # the provider has to start before it can tell the account: time enough to load what flows are made of
-        with ThreadPoolExecutor(1) as beside:
-            loading = beside.submit(_load)
-            platform = existing_platform(self._stack)
-            loading.result()
-        return platform
-
-
-def _load() -> None:
-    """Load the modules of pulumi_aws that flows need, which else happens when something of them is first used."""
-    _ = aws.batch.JobDefinition, aws.cloudwatch.EventRule, aws.iam.Role, aws.s3.BucketObjectv2, aws.sfn.StateMachine
+        return existing_platform(self._stack)
 
 
 def existing_platform(stack: StackConfig) -> PlatformSettings:
