@@ -64,6 +64,7 @@ class Place:
         self.cache = folder / "cache"
         self.env = {"PATH": os.environ["PATH"], "HOME": str(folder / "home")}
         self.python = sys.executable
+        self.before: list[str] = []
         self.options: list[str] = []
         self.run: dict[str, object] = {}
 
@@ -71,11 +72,9 @@ class Place:
         """Compile with the command, as a user would; the bundle's bytes."""
         out = self.folder / "out" / "name.flow"
         out.parent.mkdir(exist_ok=True)
-        if "user" in self.run:
-            out.parent.chmod(0o777)
-        command = [self.python, "-c", COMMAND, "compile", str(self.flow), "--branch", "main", "-o", str(out)]
+        words = ["compile", str(self.flow), "--branch", "main", "-o", str(out), *self.options]
         done = subprocess.run(
-            [*command, *self.options],
+            [*self.before, self.python, "-c", COMMAND, *words],
             env={**self.env, "FLOWINFRA_CACHE": str(self.cache)},
             capture_output=True,
             text=True,
@@ -121,11 +120,14 @@ def another_user(place: Place) -> None:
 def nobody(place: Place) -> None:
     """Another user of the system, with an interpreter that lies where everybody may read it."""
     base = shutil.which(f"python{sys.version_info[0]}.{sys.version_info[1]}", path="/usr/local/bin:/usr/bin")
-    if os.geteuid() != 0 or base is None:
-        pytest.skip("needs root, who may become another user, and an interpreter that is the system's")
+    if os.geteuid() != 0 or base is None or shutil.which("setpriv") is None:
+        pytest.skip("needs root, who may become another user by setpriv, and an interpreter that is the system's")
     place.folder.chmod(0o711)
     place.python = interpreter(place.folder / "venv", {}, base)
-    place.run["user"] = "nobody"
+    # not by subprocess, which would fork this process with the threads that gRPC has in it
+    place.before = ["setpriv", "--reuid=nobody", "--clear-groups"]
+    (place.folder / "out").mkdir()
+    (place.folder / "out").chmod(0o777)
     place.cache.mkdir()
     place.cache.chmod(0o777)
 

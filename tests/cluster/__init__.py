@@ -1,0 +1,1 @@
+"""Tests with a cluster: a package, so that the cluster ends with the last of them."""
