@@ -85,3 +85,8 @@ class Problems(FlowInfraError):  # noqa: N818  (reads as what it is: all problem
     def errors(self) -> Sequence[FlowInfraError]:
         """The errors that it stands for."""
         return self._errors
+
+
+def together(errors: Sequence[FlowInfraError]) -> FlowInfraError:
+    """What to raise for these errors, of which there is at least one: itself if it is the only one."""
+    return errors[0] if len(errors) == 1 else Problems(errors)

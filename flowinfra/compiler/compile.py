@@ -18,7 +18,7 @@ from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
-from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.errors import FlowInfraError, together
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
 
 Progress = Callable[[CompileRequest, bool], None]
@@ -67,7 +67,7 @@ def compile_flows(
         results = list(pool.map(one, requests))
     errors = [result for result in results if isinstance(result, FlowInfraError)]
     if errors:
-        raise errors[0] if len(errors) == 1 else Problems(errors)
+        raise together(errors)
     return [result for result in results if isinstance(result, CompiledFlow)]
 
 

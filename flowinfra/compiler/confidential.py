@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flowinfra.errors import CompileError, Problems
+from flowinfra.errors import CompileError, together
 from flowinfra.model.compiled import CompiledFlow, Decorator
 from flowinfra.model.secrets import REFUSED, secrets_in
 
@@ -15,7 +15,7 @@ def refuse_secrets(compiled: CompiledFlow, label: str) -> None:
     places = dict.fromkeys(_places(compiled))
     problems = [CompileError(f"{label}: {place}: {REFUSED}") for place in places]
     if problems:
-        raise problems[0] if len(problems) == 1 else Problems(problems)
+        raise together(problems)
 
 
 def _places(compiled: CompiledFlow) -> Iterator[str]:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from flowinfra.compiler.request import CompileRequest
-from flowinfra.errors import CompileError, FlowInfraError, LockError, Problems, UnsupportedMetaflowError
+from flowinfra.errors import CompileError, FlowInfraError, LockError, UnsupportedMetaflowError, together
 from flowinfra.model.lock import redact
 
 _HERMETIC = {
@@ -48,7 +48,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         parts = [
             CompileError(f"{_place(request, one)}: {one['subject']}: {one['words']}") for one in json.loads(message)
         ]
-        return parts[0] if len(parts) == 1 else Problems(parts)
+        return together(parts)
     if kind in _DETAILED:
         return CompileError(f"{label}: {_DETAILED[kind](json.loads(message))}")
     if kind == "metaflow-exit":

@@ -13,7 +13,7 @@ import requests
 
 from flowinfra.compiler import store
 from flowinfra.compiler.lock import missing_packages
-from flowinfra.errors import LockError, Problems
+from flowinfra.errors import LockError, together
 from flowinfra.model.lock import Lock, LockedPackage
 
 AT_A_TIME = 4
@@ -46,7 +46,7 @@ def fetch_packages(lock: Lock, progress: Callable[[str], None]) -> int:
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         errors = [error for error in pool.map(one, keys) if error is not None]
     if errors:
-        raise errors[0] if len(errors) == 1 else Problems(errors)
+        raise together(errors)
     return len(keys)
 
 
