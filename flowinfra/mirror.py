@@ -321,7 +321,9 @@ def _in_words(
         return
     # the platform's, and what a report leaves out because it follows from something else: here nothing else differs
     for path in paths:
-        one, other = clean.pair(*("none" if path not in side else clean.show(side[path]) for side in (before, after)))
+        one, other = clean.differing(
+            before.get(path), after.get(path), lambda value: "none" if value is None else clean.show(value)
+        )
         yield "changed", words(Change("changed", names=(clean.name(".".join(path)),), before=one, after=other))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flowinfra.components.inputs import ON_BY_DEFAULT, SHORT, TARGET_OPTIONS, describe
 from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+from flowinfra.report import clean
 
 Inputs = Mapping[str, Json]
 
@@ -36,10 +37,11 @@ class Cause:
         """One line for people: `option max_workers: 100 → 10`."""
         what = f"{self.kind} {self.name}".strip()
         if self.old is None:
-            return f"{what}: added ({_shown(self.new)})"
+            return f"{what}: added ({clean.short(_words(self.new))})"
         if self.new is None:
-            return f"{what}: removed (was {_shown(self.old)})"
-        return f"{what}: {_shown(self.old)} → {_shown(self.new)}"
+            return f"{what}: removed (was {clean.short(_words(self.old))})"
+        old, new = clean.differing(self.old, self.new, _words)
+        return f"{what}: {old} → {new}"
 
 
 _OPTIONS = (
@@ -198,6 +200,5 @@ def _at(inputs: Json, path: tuple[str, ...]) -> Json:
     return inputs
 
 
-def _shown(value: Json) -> str:
-    text = value if isinstance(value, str) else canonical_json(value)
-    return text if len(text) <= 80 else text[:79] + "…"
+def _words(value: Json) -> str:
+    return value if isinstance(value, str) else canonical_json(value)

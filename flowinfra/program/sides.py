@@ -184,10 +184,19 @@ def _configured_flow(
 def _platform(config: StackConfig, file: StackFile) -> dict[str, Json]:
     """What of the platform no flow's inputs have."""
     platform = config.platform.model_dump(mode="json", exclude_none=True)
-    known = {key: value for key, value in platform.items() if key not in _TOLD_BY_FLOWS and value != []}
+    known = _given({key: value for key, value in platform.items() if key not in _TOLD_BY_FLOWS})
     if "create" in known:
-        known["create"] = {key: value for key, value in known["create"].items() if key != "compute" and value != []}
+        known["create"].pop("compute")
     return known
+
+
+def _given(values: Mapping[str, Json]) -> dict[str, Json]:
+    """Configuration without what means the same where it is not there: empty lists, and `webhook_auth: none`."""
+    return {
+        key: _given(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value != [] and (key, value) != ("webhook_auth", "none")
+    }
 
 
 def _policies(file: StackFile) -> Sequence[str]:

@@ -323,7 +323,7 @@ def _leaves(
 
 
 def _field(known: Field, before: Json, after: Json) -> Change:
-    one, other = clean.pair(*(_value(value, known.absent, known.quoted) for value in (before, after)))
+    one, other = clean.differing(before, after, lambda value: _value(value, known.absent, known.quoted))
     change = Change("changed", known.what, before=one, after=other, unit=known.unit)
     # the unit stands with the number that it belongs to: `5 days → 1800 s`
     if known.unit and before is None:

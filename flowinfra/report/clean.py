@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 VALUE = 160
@@ -71,6 +72,18 @@ def pair(before: str, after: str) -> tuple[str, str]:
         shared += 1
     start = max(0, shared - CONTEXT)
     return _from(before, start), _from(after, start)
+
+
+def differing(before: Any, after: Any, tell: Callable[[Any], str]) -> tuple[str, str]:
+    """Two different JSON values as `tell` words them; where both read alike, what is there is as JSON has it."""
+    told = pair(tell(before), tell(after))
+    if told[0] != told[1]:
+        return told
+    one, other = (
+        tell(value) if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
+        for value in (before, after)
+    )
+    return pair(one, other)
 
 
 def show(value: Any) -> str:

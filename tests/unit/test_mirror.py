@@ -182,6 +182,11 @@ def test_the_platform() -> None:
     ]
 
 
+def test_values_of_the_platform_never_read_alike() -> None:
+    found = compare_stacks(side(region="none", account="1"), side(stack="prod", account=1), ())
+    assert sorted(lines(found.environment)) == ['platform.account: 1 → "1"', 'platform.region: none → "none"']
+
+
 def test_a_stack_that_is_no_mirror_is_said_so() -> None:
     assert not compare_stacks(side(), side(stack="prod")).mirrors
 

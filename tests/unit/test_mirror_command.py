@@ -140,6 +140,21 @@ def test_a_platform_of_the_mirrors_own(mirror: Run) -> None:
     assert result.exit_code == 0, found["drift"]
 
 
+def test_events_of_one_stack_alone(mirror: Run) -> None:
+    prod: dict[str, Any] = {"platform": {"bucket": "b", "kubernetes": {"namespace": "prod"}}}
+    prod["flows"] = [{"flow": PARAMETERS, "target": "argo"}]
+    staging = {"platform": {"bucket": "b", "kubernetes": {"namespace": "staging", "events": {}}}, "mirrors": "prod"}
+    found = data(mirror("staging", "prod", "--json", prod=prod, staging=staging))
+    assert [text for text, _ in found["drift"]] == ["Argo Events: off → on"]
+    assert sorted(text for text, _ in found["environment"]) == [
+        "platform.kubernetes.events.bus: none → default",
+        "platform.kubernetes.events.event: none → metaflow-event",
+        "platform.kubernetes.events.source: none → argo-events-webhook",
+        "platform.kubernetes.namespace: prod → staging",
+    ]
+    assert found["declared"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "stacks", "message"),
     [

@@ -12,7 +12,7 @@ from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow, write_bundle
 from flowinfra.components.inputs import describe
 from flowinfra.model.compiled import CompiledFlow, Shape
-from flowinfra.why import causes, input_causes
+from flowinfra.why import Cause, causes, input_causes
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "flows"
 
@@ -60,6 +60,19 @@ def test_a_config_value_is_named() -> None:
     request = CompileRequest(EXAMPLES / "project" / "project_flow.py", shape=Shape(branch="a"))
     other = CompileRequest(request.flow, shape=Shape(branch="a", configs={"config": {"limit": 7}}))
     assert lines(compile_flow(request), compile_flow(other)) == ['config config: added ({"limit":7})']
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (3, "3", 'config c: 3 → "3"'),
+        (f"{'x' * 200}a", f"{'x' * 200}b", f"config c: …{'x' * 24}a → …{'x' * 24}b"),
+        ("a\nb", "a b", "config c: a\\nb → a b"),
+    ],
+    ids=["text", "long", "hidden"],
+)
+def test_values_that_differ_read_apart(old: object, new: object, line: str) -> None:
+    assert str(Cause("config", "c", old, new)) == line
 
 
 def test_the_compiler_is_the_cause_where_no_input_differs(parameters: CompiledFlow) -> None:

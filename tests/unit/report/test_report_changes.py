@@ -91,6 +91,21 @@ def test_text_that_looks_like_another_value_is_quoted() -> None:
     assert told({"parameters.alpha.default": "3"}, base) == ['parameter alpha: default 3 → "3"']
 
 
+@pytest.mark.parametrize(
+    ("key", "old", "new", "line"),
+    [
+        ("name_prefix", None, "none", 'name prefix: none → "none"'),
+        ("compress", None, "off", 'compressed commands: off → "off"'),
+        ("image", "true", True, 'default image: "true" → true'),
+        ("dags", ["a, b"], ["a", "b"], 'folder of DAG files: ["a, b"] → ["a", "b"]'),
+        ("name_prefix", "a\x00", "a\\x00", 'name prefix: "a\\u0000" → "a\\\\x00"'),
+        ("unheard", None, "none", 'unheard: none → "none"'),
+    ],
+)
+def test_values_that_differ_never_read_alike(key: str, old: Any, new: Any, line: str) -> None:
+    assert told({key: new}, {**TRAIN, key: old}) == [line]
+
+
 def test_environment_is_always_text() -> None:
     base = changed(TRAIN, {"steps.a.environment": {"A": "true"}})
     assert told({"steps.a.environment.A": "false"}, base) == ["step a: environment A true → false"]
