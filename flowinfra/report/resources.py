@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from flowinfra.components.names import VERSION_RECORD
+from flowinfra.components.names import DAG_FILE, OWNER_RECORD, VERSION_RECORD
 from flowinfra.report import clean
 from flowinfra.report.preview import STACK_TYPE, Preview, State, Step
 from flowinfra.report.words import Phrase, Span, names, phrase
@@ -63,6 +63,8 @@ _NOUNS = {
     "kubernetes:rbac.authorization.k8s.io/v1:Role": "Kubernetes role",
     "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": "Kubernetes role binding",
 }
+_AIRFLOW_NOUNS = {DAG_FILE: "DAG file", OWNER_RECORD: "owner record"}
+"""End of the name → what it is of a flow on Airflow, wherever it is: an object, a ConfigMap or a local file."""
 FLOW_TYPE = re.compile(r"flowinfra:[a-z0-9-]+:\w*Flow")
 """Types of the components that are flows, whatever they are deployed to."""
 _OPS: dict[str, Action] = {
@@ -182,7 +184,17 @@ def resource_changes(steps: Iterable[Step]) -> list[ResourceChange]:
 
 def noun(step: Step) -> str:
     """Our word for a resource's type; empty for one that we do not know."""
-    return "state machine" if is_state_machine(step) else _NOUNS.get(step.urn.type, "")
+    return "state machine" if is_state_machine(step) else _airflow_noun(step) or _NOUNS.get(step.urn.type, "")
+
+
+def is_dag_file(step: Step) -> bool:
+    """A DAG file, wherever it is delivered to."""
+    return _airflow_noun(step) == _AIRFLOW_NOUNS[DAG_FILE]
+
+
+def is_datastore_object(step: Step) -> bool:
+    """What a flow's tasks read from the datastore."""
+    return step.urn.type in DATASTORE_OBJECTS and not _airflow_noun(step)
 
 
 def is_state_machine(step: Step) -> bool:
@@ -208,6 +220,13 @@ def _flow_above(step: Step, components: Mapping[str, Step | None]) -> str | None
     # the flow's own step is left out of a preview where it stays as it is; its URN tells its type
     parts = parent.split("::", 3)
     return parent if len(parts) == 4 and FLOW_TYPE.fullmatch(parts[2].rsplit("$", 1)[-1]) else None
+
+
+def _airflow_noun(step: Step) -> str:
+    types = step.urn.text.split("::", 3)[2].split("$")
+    if AIRFLOW_FLOW not in types[:-1]:
+        return ""
+    return next((word for end, word in _AIRFLOW_NOUNS.items() if step.urn.name.endswith(end)), "")
 
 
 def _line(change: ResourceChange, owners: list[str]) -> Phrase:

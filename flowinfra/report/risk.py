@@ -12,7 +12,7 @@ KINDS = {
     "state-machine-deleted": "a state machine leaves: its executions' history is lost",
     "state-machine-replaced": "a state machine is replaced: its executions' history is lost",
     "workflow-template-deleted": "a WorkflowTemplate leaves or is replaced: nothing can start its flow then",
-    "dag-deleted": "a DAG leaves: the rest of its runs' tasks never start",
+    "dag-deleted": "a DAG leaves, or its file the place where it was: the rest of its runs' tasks never start there",
     "data-deleted": "a bucket, table, queue or log group is deleted or replaced, with what it holds",
     "in-use-deleted": "a job definition or datastore object is deleted that running executions may refer to",
     "executions-running": "runs of a state machine or WorkflowTemplate that changes go on now (with `--running`)",

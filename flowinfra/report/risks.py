@@ -17,10 +17,11 @@ from flowinfra.report.cron import frequency, runs_per_day
 from flowinfra.report.preview import SECRET, UNKNOWN, State, Step
 from flowinfra.report.resources import (
     CLOUD_CONTROL,
-    DATASTORE_OBJECTS,
     JOB_DEFINITION,
     WORKFLOW_TEMPLATE,
     FlowPart,
+    is_dag_file,
+    is_datastore_object,
     is_state_machine,
     noun,
 )
@@ -126,6 +127,10 @@ def _workflow_template(part: FlowPart) -> Iterator[Risk]:
 def _dag(part: FlowPart) -> Iterator[Risk]:
     if part.op == "delete" and (part.old or {}).get("target") == AIRFLOW:
         yield Risk("dag-deleted", phrase("the flow leaves the stack: tasks that run go on, and no further ones start"))
+        return
+    if any(is_dag_file(step) and step.op in _LEAVING for step in part.children):
+        leaving = "the DAG file leaves its place: an Airflow that finds it in no other starts no further tasks of it"
+        yield Risk("dag-deleted", phrase(leaving))
 
 
 def _running(steps: Iterable[Step], count_running: Count, context: str | None) -> Iterator[Risk]:
@@ -200,7 +205,7 @@ def _retained(step: Step) -> bool:
 def _in_use(steps: Iterable[Step]) -> Iterable[Risk]:
     found: dict[str, Risk] = {}
     for step in steps:
-        refers = step.urn.type == JOB_DEFINITION or step.urn.type in DATASTORE_OBJECTS
+        refers = step.urn.type == JOB_DEFINITION or is_datastore_object(step)
         if refers and step.op in ("delete", "replace", "delete-replaced") and not _retained(step):
             line = phrase(noun(step), " ", _name(step), " is deleted: running executions that refer to it fail")
             found[step.urn.text] = Risk("in-use-deleted", line)

@@ -153,3 +153,49 @@ def test_airflow_is_not_asked_and_the_report_says_so() -> None:
         "began; those that start after the deploy are the new DAG's, or none where it leaves"
     ]
     assert not found.failed
+
+
+def of_airflow(op: str, kind: str, name: str, **more: Any) -> dict[str, Any]:
+    """A step of a resource of the flow's on Airflow."""
+    made = resource(op, kind, name, *(({}, {}) if op == "replace" else ({},)), **more)
+    urn = f"urn:pulumi:staging::project::app:index:Team$flowinfra:airflow:AirflowFlow${kind}::{name}"
+    parent = "urn:pulumi:staging::project::app:index:Team$flowinfra:airflow:AirflowFlow::TrainFlow"
+    made["oldState"] |= {"urn": urn, "parent": parent}
+    return made | {"urn": urn}
+
+
+S3_OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        S3_OBJECT,
+        "kubernetes:core/v1:ConfigMap",
+        "pulumi-python:dynamic:Resource",
+        "gcp:storage/bucketObject:BucketObject",
+    ],
+)
+def test_a_dag_file_is_called_so_wherever_it_is(kind: str) -> None:
+    steps = [
+        of_airflow("replace", kind, "TrainFlow-dag", reasons=("key",)),
+        of_airflow("delete", S3_OBJECT, "TrainFlow-owner"),
+        of_airflow("delete", S3_OBJECT, "TrainFlow-package-3b63669daf14", retained=True),
+        of_airflow("delete", S3_OBJECT, "a-package-3b63669daf14"),
+        resource("delete", S3_OBJECT, "mine-dag", {}),
+    ]
+    document = {"steps": steps}
+    found = assemble([parse_preview(json.dumps(document).encode(), "staging.json")], Sources()).stacks[0]
+    assert {(change.noun, change.name) for change in found.all_resources} == {
+        ("DAG file", "TrainFlow-dag"),
+        ("owner record", "TrainFlow-owner"),
+        ("datastore object", "TrainFlow-package-3b63669daf14"),
+        ("datastore object", "a-package-3b63669daf14"),
+        ("datastore object", "mine-dag"),
+    }
+    # runs refer to code and files, and to neither of those two
+    assert [plain(risk.line) for _, risk in found.all_risks] == [
+        "the DAG file leaves its place: an Airflow that finds it in no other starts no further tasks of it",
+        "datastore object mine-dag is deleted: running executions that refer to it fail",
+        "datastore object a-package-3b63669daf14 is deleted: running executions that refer to it fail",
+    ]
