@@ -187,6 +187,34 @@ class TestGo:
         pulumi.build_pulumi(executables, "no pulumi on PATH")
         assert not (executables / ".lock").exists()
 
+    def test_scripts_alone_are_copied_and_nothing_is_built(
+        self, executables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        built, sdk = executables / "built", executables / "sdk"
+        built.mkdir()
+        for name, folder in pulumi.SCRIPTS.items():
+            (sdk / folder).mkdir(parents=True)
+            (sdk / folder / name).write_text(f"of the SDK: {name}")
+        for name in pulumi.EXECUTABLES[:-1]:
+            write_executable(built / name, "")
+        program = f"""case "$*" in
+            version) echo go version go9.0 linux/amd64 ;;
+            "mod download -json {go.PULUMI}/sdk/v3") echo '{{"Dir": "{sdk}"}}' ;;
+            *) exit 1 ;;
+        esac"""
+        write_executable(executables / "go", program)
+        monkeypatch.setenv("PATH", str(executables))
+        pulumi.build_pulumi(built, "no pulumi on PATH")
+        launcher = built / "pulumi-resource-pulumi-python"
+        assert launcher.read_text() == "of the SDK: pulumi-resource-pulumi-python"
+        assert os.access(launcher, os.X_OK)
+        assert "of the SDK" not in (built / "pulumi-language-python-exec").read_text()
+        assert capsys.readouterr().out == ""
+        launcher.unlink()
+        (executables / "go").unlink()
+        with pytest.raises(SetupError, match="pulumi-resource-pulumi-python is not installed, and Go"):
+            pulumi.build_pulumi(built, "no pulumi on PATH")
+
     def test_build_without_go_leaves_nothing_that_looks_built(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,10 @@ from tools.bootstrap.go import CLI_MODULE, HOST_MODULE, PULUMI, GoModule, go_bui
 from tools.bootstrap.output import SetupError, say
 
 LANGUAGE_HOST = "pulumi-language-python"
-EXECUTABLES = ("pulumi", LANGUAGE_HOST, f"{LANGUAGE_HOST}-exec")
+SCRIPTS = {f"{LANGUAGE_HOST}-exec": "python/cmd", "pulumi-resource-pulumi-python": "python/dist"}
+"""What the language host starts, and the provider of resources that are written in Python (DAG files in a folder); each
+is ready to use in a folder of Pulumi's SDK."""
+EXECUTABLES = ("pulumi", LANGUAGE_HOST, *SCRIPTS)
 INSTEAD_OF_GO = "Pulumi itself (https://www.pulumi.com/docs/install), and run `make setup` again"
 MINIMUM_PULUMI = (3, 220, 0)
 """The oldest installed Pulumi CLI that is used instead of building one."""
@@ -56,16 +60,17 @@ def installed_pulumi(path: str) -> tuple[Path | None, str]:
     return Path(found), f"{found}, version {version[0]}"
 
 
-def copy_exec(go: str, target: Path) -> None:
-    """Copy the program that the language host starts, from the same release as the CLI."""
-    command = [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", f"{PULUMI}/sdk/v3"]
+def copy_scripts(go: str, folder: Path, names: list[str]) -> None:
+    """Copy some of `SCRIPTS` from the same release as the CLI; Go fetches it where it has it no more."""
+    command = [go, "mod", "download", "-json", f"{PULUMI}/sdk/v3"]
     result = subprocess.run(command, cwd=CLI_MODULE.folder, capture_output=True, text=True, env=go_env())
     if result.returncode != 0:
-        raise SetupError(f"`{' '.join(command)}` failed: {result.stderr.strip()}")
-    source = Path(result.stdout.strip()) / "python" / "cmd" / target.name
-    with replacing(target) as path:
-        shutil.copyfile(source, path)
-        path.chmod(0o755)
+        raise SetupError(f"`{' '.join(command)}` failed: {(result.stderr or result.stdout).strip()}")
+    sdk = Path(json.loads(result.stdout)["Dir"])
+    for name in names:
+        with replacing(folder / name) as path:
+            shutil.copyfile(sdk / SCRIPTS[name] / name, path)
+            path.chmod(0o755)
 
 
 def _stamp(module: GoModule) -> str:
@@ -83,19 +88,20 @@ def build_pulumi(folder: Path, reason: str) -> None:
         missing = [name for name in EXECUTABLES if not os.access(folder / name, os.X_OK)]
         if not missing:
             return
-        go = go_command(CLI_MODULE, "Pulumi", INSTEAD_OF_GO)
-        say(
-            f"Building Pulumi {CLI_MODULE.pulumi_version}: it is needed to deploy, and there is "
-            f"none to use ({reason}).\n"
-            f"This takes about 4 minutes on 2 cores, once; the result is kept in {folder}."
-        )
+        only_scripts = SCRIPTS.keys() >= set(missing)
+        go = go_command(CLI_MODULE, ", ".join(missing) if only_scripts else "Pulumi", INSTEAD_OF_GO)
+        if not only_scripts:
+            say(
+                f"Building Pulumi {CLI_MODULE.pulumi_version}: it is needed to deploy, and there is "
+                f"none to use ({reason}).\n"
+                f"This takes about 4 minutes on 2 cores, once; the result is kept in {folder}."
+            )
         if LANGUAGE_HOST in missing:
             package = f"{PULUMI}/sdk/v3/python/cmd/{LANGUAGE_HOST}"
             go_build(go, HOST_MODULE, package, folder / LANGUAGE_HOST, "Python language host", _stamp(HOST_MODULE))
         if "pulumi" in missing:
             go_build(go, CLI_MODULE, f"{PULUMI}/pkg/v3/cmd/pulumi", folder / "pulumi", "Pulumi CLI", _stamp(CLI_MODULE))
-        if f"{LANGUAGE_HOST}-exec" in missing:
-            copy_exec(go, folder / f"{LANGUAGE_HOST}-exec")
+        copy_scripts(go, folder, [name for name in missing if name in SCRIPTS])
 
 
 def prepare_pulumi() -> None:
