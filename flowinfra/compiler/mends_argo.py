@@ -97,8 +97,7 @@ def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: s
         if "container" in mended:
             mended["container"] = _mend_container(mended["container"], own, python)
         if "resource" in mended:
-            manifest = mend_manifest(mended["resource"]["manifest"], own, python)
-            mended["resource"] = {**mended["resource"], "manifest": manifest}
+            mended = mend_job_set(mended, own, python)
         if "http" in mended:
             mended = without_agent(mended, shape, first)
         templates.append(mended)
@@ -158,14 +157,22 @@ def _mend_command(command: str, parameters: list[Any]) -> str:
     return mended
 
 
-def mend_manifest(manifest: str, parameters: list[Any], python: str) -> str:
-    """All mends of a JobSet, which is text; texts stand in quotes, so that a value that is bound stays a text."""
-    job_set = without_nulls(without_timestamp(yaml.safe_load(parseable(manifest))))
-    for job in job_set["spec"]["replicatedJobs"]:
-        pod = job["template"]["spec"]["template"]["spec"]
+def mend_job_set(template: Mapping[str, Json], parameters: list[Any], python: str) -> dict[str, Json]:
+    """All mends of a template that makes a JobSet.
+
+    The JobSet is text; texts stand in quotes, so that a value that is bound stays a text. A pod of Argo's makes it,
+    which Metaflow leaves to the namespace's default service account: here it has that of the JobSet's own pods.
+    """
+    job_set = without_nulls(without_timestamp(yaml.safe_load(parseable(template["resource"]["manifest"]))))
+    pods = [job["template"]["spec"]["template"]["spec"] for job in job_set["spec"]["replicatedJobs"]]
+    for pod in pods:
         pod["containers"] = [_mend_container(entry, parameters, python) for entry in pod["containers"]]
     text = yaml.dump(job_set, Dumper=_Quoting, default_flow_style=False, width=float("inf"), allow_unicode=True)
-    return text.replace(_QUOTED, _BARE)
+    return {
+        **template,
+        "serviceAccountName": pods[0]["serviceAccountName"],
+        "resource": {**template["resource"], "manifest": text.replace(_QUOTED, _BARE)},
+    }
 
 
 def parseable(manifest: str) -> str:

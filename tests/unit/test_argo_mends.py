@@ -137,26 +137,25 @@ def test_mends_leave_no_time_and_no_nulls() -> None:
     assert "priority" not in mended["spec"]
 
 
-def test_job_set_keeps_texts_as_texts() -> None:
+def test_job_set_keeps_texts_as_texts_and_is_made_by_its_own_service_account() -> None:
+    pod = {"serviceAccountName": "runner", "containers": [{"command": ["it's"], "env": []}]}
     manifest = yaml.dump(
         {
             "metadata": {"annotations": {"owner": "flowinfra--owner", "time": {mends_argo.TIMESTAMP: "now"}}},
             "spec": {
                 "network": None,
                 "replicatedJobs": [
-                    {
-                        "replicas": "REPLICAS",
-                        "template": {
-                            "spec": {"template": {"spec": {"containers": [{"command": ["it's"], "env": []}]}}}
-                        },
-                    }
+                    {"replicas": "REPLICAS", "template": {"spec": {"template": {"spec": pod}}}},
                 ],
             },
         }
     ).replace("REPLICAS", "{{=asInt(inputs.parameters.workerCount)}}")
-    mended = mends_argo.mend_manifest(manifest, [], "3.11")
-    assert "'replicas': {{=asInt(inputs.parameters.workerCount)}}\n" in mended
-    bound = yaml.safe_load(mends_argo.parseable(mended).replace("flowinfra--owner", "0123"))
+    template = {"name": "train", "resource": {"action": "create", "manifest": manifest}}
+    mended = mends_argo.mend_job_set(template, [], "3.11")
+    assert (mended["serviceAccountName"], mended["resource"]["action"]) == ("runner", "create")
+    job_set = mended["resource"]["manifest"]
+    assert "'replicas': {{=asInt(inputs.parameters.workerCount)}}\n" in job_set
+    bound = yaml.safe_load(mends_argo.parseable(job_set).replace("flowinfra--owner", "0123"))
     assert bound["metadata"]["annotations"] == {"owner": "0123", "time": {}}
     assert bound["spec"].keys() == {"replicatedJobs"}
     assert bound["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["containers"][0]["command"] == [
