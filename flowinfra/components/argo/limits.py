@@ -1,11 +1,13 @@
 """Limits of Kubernetes and Argo, checked on the bound objects before anything is sent: pure functions.
 
 Sources: Argo refuses a Workflow over 1 MiB (MAX_WORKFLOW_SIZE), and a Workflow holds the whole spec of its template;
-etcd refuses a request over 1.5 MiB; Kubernetes refuses annotations of more than 256 KiB on one object.
+etcd refuses a request over 1.5 MiB; Kubernetes refuses annotations of more than 256 KiB on one object; kubelet starts
+no pod whose host name, where that is to be the full one (`setHostnameAsFQDN`), has more than 64 characters.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from flowinfra.components.argo.bound import ArgoBound
@@ -14,6 +16,13 @@ from flowinfra.model.compiled import ArgoCompiled, Json, canonical_json
 
 OBJECT_BYTES = 1_048_576
 ANNOTATIONS_BYTES = 262_144
+HOST_NAME = 64
+
+_JOB_SET = "{{inputs.parameters.jobset-name}}"
+_CONTROL = re.compile(rf"'({re.escape(_JOB_SET)}-control-0-0\.[^']+)'")
+"""The host name of the first pod of a JobSet: the longest one of up to a hundred."""
+_DRAWN = 6
+"""Characters that Metaflow draws for a JobSet's name when a run comes to the step."""
 
 
 def flow_problems(compiled: ArgoCompiled, bound: ArgoBound) -> Iterator[BindError]:
@@ -41,6 +50,25 @@ def flow_problems(compiled: ArgoCompiled, bound: ArgoBound) -> Iterator[BindErro
             yield BindError(
                 f"{who}: the {kind} has {_size(value):,} bytes, allowed are {OBJECT_BYTES:,}; give large defaults of "
                 "parameters as IncludeFile"
+            )
+    yield from _host_name_problems(who, bound.workflow_template)
+
+
+def _host_name_problems(who: str, workflow_template: Mapping[str, Json]) -> Iterator[BindError]:
+    """Steps with @parallel whose pods kubelet would not start; they would wait for ever."""
+    namespace = workflow_template["metadata"]["namespace"]
+    for template in workflow_template["spec"]["templates"]:
+        control = _CONTROL.search(template.get("resource", {}).get("manifest", ""))
+        if control is None:
+            continue
+        # a retry's JobSet has its number at the end of its name
+        last = str(template["retryStrategy"]["limit"]) if "retryStrategy" in template else ""
+        over = len(control[1].replace(_JOB_SET, f"js-{'0' * _DRAWN}{last}")) - HOST_NAME
+        if over > 0:
+            yield BindError(
+                f"{who}: step {template['name']!r}: @parallel: its pods' host names, which the namespace is a part of, "
+                f"would have {HOST_NAME + over} characters, and Kubernetes starts none with more than {HOST_NAME}; "
+                f"take a namespace of at most {len(namespace) - over} characters in place of {namespace!r}"
             )
 
 

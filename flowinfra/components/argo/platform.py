@@ -64,7 +64,8 @@ class KubernetesPlatform(Settings[ArgoSite]):
     plain: ClassVar = ArgoSite
     stand_ins: ClassVar = {
         "bucket": "bucket-that-is-being-created-00000000",
-        "namespace": "namespace-that-is-being-created-00000000",
+        # no longer than a flow with @parallel takes it: what is known later is checked again
+        "namespace": "namespace-00",
         "service_account": "service-account-that-is-being-created-00000000",
         "service_url": "https://service.that.is.being.created/prefix",
     }

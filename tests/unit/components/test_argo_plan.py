@@ -9,7 +9,7 @@ import pytest
 
 from flowinfra.components.argo import limits
 from flowinfra.components.argo.plan import PODS, SENSOR, check, workflow_template
-from flowinfra.components.argo.platform import ArgoEvents
+from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
 from flowinfra.components.argo.roles import pod_rules
 from flowinfra.components.names import Names, label_value
 from flowinfra.components.plan import same_name_problems
@@ -140,6 +140,20 @@ def test_annotations_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(limits, "ANNOTATIONS_BYTES", 100)
     (problem,) = check(argo_plan("trigger"), SITE)
     assert "give large defaults as IncludeFile" in str(problem)
+
+
+def test_a_namespace_too_long_for_the_host_names_of_a_parallel_step() -> None:
+    # its step may be retried once, which adds a digit to each of two names
+    assert check(argo_plan("parallel"), argo_site(namespace="n" * 12)) == []
+    (problem,) = check(argo_plan("parallel"), argo_site(namespace="n" * 13))
+    assert str(problem) == (
+        "parallelflow: step 'train': @parallel: its pods' host names, which the namespace is a part of, would have 65 "
+        "characters, and Kubernetes starts none with more than 64; take a namespace of at most 12 characters in place "
+        "of 'nnnnnnnnnnnnn'"
+    )
+    assert check(argo_plan("linear"), argo_site(namespace="n" * 63)) == []
+    # of a namespace that a preview does not know yet
+    assert check(argo_plan("parallel"), argo_site(namespace=KubernetesPlatform.stand_ins["namespace"])) == []
 
 
 def test_two_flows_of_one_name_in_a_namespace() -> None:
