@@ -18,7 +18,10 @@ A command ends with exit code 1 for any of them and prints no traceback. `Proble
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class FlowInfraError(Exception):
@@ -90,3 +93,23 @@ class Problems(FlowInfraError):  # noqa: N818  (reads as what it is: all problem
 def together(errors: Sequence[FlowInfraError]) -> FlowInfraError:
     """What to raise for these errors, of which there is at least one: itself if it is the only one."""
     return errors[0] if len(errors) == 1 else Problems(errors)
+
+
+@contextmanager
+def named_from(folder: Path | None) -> Iterator[None]:
+    """Errors that are raised within name the files below a folder from there: a text that is the same on any machine.
+
+    None leaves them as they are.
+    """
+    try:
+        yield
+    except FlowInfraError as error:
+        if folder is None:
+            raise
+        raise together([type(each)(_below(folder, str(each))) for each in error.errors]) from error
+
+
+def _below(folder: Path, text: str) -> str:
+    for known in dict.fromkeys((str(folder), str(folder.resolve()))):
+        text = re.sub(rf"(?<![\w./-]){re.escape(known)}/", "", text)
+    return text

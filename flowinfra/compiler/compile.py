@@ -18,7 +18,7 @@ from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
-from flowinfra.errors import FlowInfraError, together
+from flowinfra.errors import FlowInfraError, named_from, together
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
 
 Progress = Callable[[CompileRequest, bool], None]
@@ -33,7 +33,8 @@ def compile_flow(request: CompileRequest) -> CompiledFlow:
         LockError: it has @conda or @pypi packages that are not locked.
         Problems: several things are wrong with the request itself.
     """
-    compiled, _ = _compile(request, store.Reads())
+    with named_from(request.root):
+        compiled, _ = _compile(request, store.Reads())
     return compiled
 
 
@@ -56,7 +57,8 @@ def compile_flows(
 
     def one(request: CompileRequest) -> CompiledFlow | FlowInfraError:
         try:
-            compiled, cached = _compile(request, reads)
+            with named_from(request.root):
+                compiled, cached = _compile(request, reads)
         except FlowInfraError as error:
             return error
         if progress is not None:
@@ -84,9 +86,9 @@ def evaluate_parameters(
         branch: git branch that is deployed; the function reads it from FLOWINFRA_BRANCH.
         now: declared time; the function reads it from FLOWINFRA_NOW (ISO 8601).
     """
-    check(request)
     declared = {"FLOWINFRA_BRANCH": branch, "FLOWINFRA_NOW": now.isoformat() if now else None}
-    with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
+    with named_from(request.root), tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
+        check(request)
         answer = process.evaluate(request, Path(folder), user, {k: v for k, v in declared.items() if v})
         values: dict[str, Json] = answer.data["evaluated"]
         return values

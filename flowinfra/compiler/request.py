@@ -74,6 +74,7 @@ class CompileRequest:
         env: variables that the flow's module may read; nothing else of the environment reaches it.
         python: interpreter with the flow's dependencies; None for the one that runs flowinfra.
         lock: lock of the flow's @conda and @pypi packages; None for `<flow>.lock.json` beside the flow.
+        root: folder that errors name files from; None to name them as they are.
     """
 
     flow: Path
@@ -83,6 +84,7 @@ class CompileRequest:
     env: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
     lock: Path | None = None
+    root: Path | None = None
 
     @property
     def label(self) -> str:

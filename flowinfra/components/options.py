@@ -44,6 +44,7 @@ def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> Co
         config_files={name: root / value for name, value in flow.configs.items() if isinstance(value, str)},
         env=flow.env,
         python=_interpreter(flow.python, root),
+        root=root,
     )
 
 

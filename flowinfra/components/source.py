@@ -11,7 +11,7 @@ from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters
 from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.deploy_time import Deployer
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
-from flowinfra.errors import ConfigError, Problems
+from flowinfra.errors import ConfigError, Problems, named_from
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, parse_flow
 
@@ -55,7 +55,8 @@ def flow_source(label: str, args: Mapping[str, Any], shape: PlatformShape, deplo
         values["flow"] = flow.flow.file
     config = parse_flow(values, label)
     if isinstance(flow, CompiledFlow) or is_bundle(config):
-        compiled = flow if isinstance(flow, CompiledFlow) else read_bundle(deployment.root / config.flow)
+        with named_from(deployment.root):
+            compiled = flow if isinstance(flow, CompiledFlow) else read_bundle(deployment.root / config.flow)
         problems: list[ConfigError] = list(shape_problems(compiled, config, shape, label))
         if problems:
             raise Problems(problems)

@@ -9,7 +9,7 @@ from pathlib import Path
 from flowinfra.compiler import CompileRequest, compile_flows, read_bundle
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
 from flowinfra.components.source import FlowSource
-from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.errors import FlowInfraError, Problems, named_from
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, StackConfig
 
@@ -82,7 +82,8 @@ def compiled_configs(configs: Sequence[tuple[FlowConfig, PlatformShape]], root: 
 
 
 def _bundle(config: FlowConfig, shape: PlatformShape, root: Path) -> CompiledFlow:
-    compiled = read_bundle(root / config.flow)
+    with named_from(root):
+        compiled = read_bundle(root / config.flow)
     if problems := shape_problems(compiled, config, shape, config.flow):
         raise Problems(problems)
     return compiled

@@ -118,8 +118,9 @@ def _deploy_time(config: FlowConfig, shape: PlatformShape, compiled: CompiledFlo
 
 
 def _tell_unreviewed(flows: Sequence[tuple[CompiledFlow, FlowConfig]], root: Path) -> None:
-    own = [(compiled, root / config.flow) for compiled, config in flows if not is_bundle(config)]
-    for (_, file), paths in zip(own, unreviewed_files(own), strict=True):
+    own = [(compiled, config.flow) for compiled, config in flows if not is_bundle(config)]
+    found = unreviewed_files([(compiled, root / file) for compiled, file in own])
+    for (_, file), paths in zip(own, found, strict=True):
         if paths:
             pulumi.log.warn(f"{file}: packaged, but not tracked by git: {', '.join(paths)}")
 
