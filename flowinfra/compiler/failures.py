@@ -76,6 +76,17 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         )
     if kind == "metaflow":
         return CompileError(f"{where}: {_subject(error)}{error['headline']}: {_clean(message)}")
+    if kind == "no-module":
+        return CompileError(
+            f"{where}: {_subject(error)}{request.python or sys.executable} has no module {message!r}; install it "
+            "there, or name the interpreter that has it (`python`, on the command line --python); a module of your own "
+            "is found beside the flow, or in the folder `package: {root: …}`"
+        )
+    if kind == "no-variable":
+        return CompileError(
+            f"{where}: {_subject(error)}the variable {message!r} is not set: a compile sees none of the shell's. "
+            "Declare it in `env` (on the command line --env), or read it in a step"
+        )
     if kind == "syntax":
         return CompileError(f"{where}: syntax error: {message}")
     return CompileError(f"{where}: {_subject(error)}{message}")

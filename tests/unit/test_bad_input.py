@@ -67,9 +67,15 @@ FLOWS_TO_REFUSE = [
     Bad("empty", r"<flow>: it starts no flow; .*", ""),
     Bad(
         "import error",
-        r"<flow>:2: ModuleNotFoundError: No module named 'missing_module'",
+        r"<flow>:2: \S+ has no module 'missing_module'; install it there, or name the interpreter that has it .*",
         source(head="import missing_module"),
     ),
+    Bad(
+        "variable of the shell",
+        r"<flow>:3: the variable 'PWD' is not set: a compile sees none of the shell's\. Declare it in `env` .*",
+        source(head="import os\nos.environ['PWD']"),
+    ),
+    Bad("no such key", r"<flow>:2: KeyError: 'PWD'", source(head="{}['PWD']")),
     Bad("error at import", r"<flow>:3: ZeroDivisionError: division by zero", source(head="\n1 / 0")),
     Bad("exit at import", r"<flow>: it starts no flow; .*", source(head="import sys; sys.exit(3)")),
     Bad(
@@ -410,6 +416,17 @@ def test_error_in_a_module_beside_the_flow_names_its_line(tmp_path: Path) -> Non
     flow = write_flow(tmp_path, head="import beside")
     found = compile_badly(flow, [], tmp_path / "out.flow")
     check(found, rf"{re.escape(str(tmp_path / 'beside.py'))}:4: JSONDecodeError: .*", flow)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1"])
+def test_a_source_is_read_in_the_encoding_that_python_takes_it_for(encoding: str, tmp_path: Path) -> None:
+    text = "# -*- coding: latin-1 -*-\n" if encoding == "latin-1" else ""
+    flow = tmp_path / "flow.py"
+    flow.write_text(text + source(head="# café", decorators="@schedule(dayly=True)"), encoding=encoding)
+    found = compile_badly(flow, [], tmp_path / "out.flow")
+    check(found, rf"<flow>:{5 if text else 4}: flow SmallFlow: Unknown decorator attribute: .*", flow)
+    flow.write_text(text + source(head="# café"), encoding=encoding)
+    assert compile_flow(CompileRequest(flow=flow)).flow.name == "SmallFlow"
 
 
 def test_error_of_a_deploy_time_function_names_its_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import inspect
 import json
 from typing import Any
 
+from . import places
 from .describe import describe_project
 from .internals import class_parameters, internals
 from .recording import MARK
@@ -16,8 +17,7 @@ from .refusal import Refusal
 def refuse_second_flow(module: dict[str, Any]) -> None:
     """Metaflow ends the process with the first flow that a file starts: another one would be left out in silence."""
     flow_spec = internals("metaflow.flowspec").FlowSpec
-    with open(module["__file__"], encoding="utf-8") as file:
-        tree = ast.parse(file.read())
+    tree = places.tree(module["__file__"])
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     later = {
         node.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from typing import Any
 
@@ -31,18 +32,29 @@ def failure(error: BaseException) -> dict[str, Any]:
             "file": error.filename,
             "line": error.lineno,
         }
+    kind, message = _kind(error)
     if (place := _place(error))["line"]:
-        return {"kind": "import", "message": f"{type(error).__name__}: {error}", **place}
+        return {"kind": kind, "message": message, **place}
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(OWN_FOLDER)]
     users = [f for f in frames if of_the_user(f.filename)]
     last = (users or frames)[-1] if frames else None
     return {
-        "kind": "import",
-        "message": f"{type(error).__name__}: {error}",
+        "kind": kind,
+        "message": message,
         "subject": None,
         "file": last and last.filename,
         "line": last and last.lineno,
     }
+
+
+def _kind(error: BaseException) -> tuple[str, str]:
+    """What kind of error the user's own code raised, and its words; for what only a compile lacks, the name of it."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return "no-module", error.name
+    innermost = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)][-1:]
+    if isinstance(error, KeyError) and innermost == [type(os.environ).__getitem__.__code__]:
+        return "no-variable", str(error.args[0])
+    return "import", f"{type(error).__name__}: {error}"
 
 
 def _place(error: BaseException) -> dict[str, Any]:

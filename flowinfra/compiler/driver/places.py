@@ -41,7 +41,7 @@ def of_attribute(flow_class: type, name: str) -> Place:
 
 def decorated(file: str, line: int) -> str | None:
     """What the decorator at a line of the source is put on: `step NAME` or `flow NAME`; None for another line."""
-    for node in ast.walk(_tree(file)):
+    for node in ast.walk(tree(file)):
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or not node.decorator_list:
             continue
         if node.decorator_list[0].lineno <= line <= node.lineno:
@@ -57,11 +57,12 @@ def _classes(flow_class: type) -> Iterator[tuple[str, ast.ClassDef]]:
         # once the flow's file has run, `__main__` is the driver's again
         file = sys.argv[0] if each.__module__ == "__main__" else inspect.getsourcefile(each)
         assert file is not None
-        for node in ast.walk(_tree(file)):
+        for node in ast.walk(tree(file)):
             if isinstance(node, ast.ClassDef) and node.name == each.__name__:
                 yield file, node
 
 
-def _tree(file: str) -> ast.Module:
-    with open(file, encoding="utf-8") as source:
-        return ast.parse(source.read())
+def tree(file: str) -> ast.Module:
+    """The source of a module, in the encoding that Python takes it for: its byte order mark and first lines say."""
+    with open(file, "rb") as source:
+        return ast.parse(source.read(), file)
