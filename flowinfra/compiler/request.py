@@ -48,13 +48,16 @@ SHAPE_SETTINGS = {
 }
 """Settings that have a key of their own, whatever the target."""
 
-IDENTITY_OPTIONS = (
-    "--authorize",
-    "--generate-new-token",
-    "--new-token",
-    "--only-json",
-    "--deployer-attribute-file",
-)
+_BOUND = "tokens and owners are bound per stack"
+REFUSED_OPTIONS = {
+    "--authorize": _BOUND,
+    "--generate-new-token": _BOUND,
+    "--new-token": _BOUND,
+    "--only-json": "what comes out is data anyway, more of it than Metaflow's",
+    "--deployer-attribute-file": _BOUND,
+    "--help": "`flowinfra compile --help` says what it takes, and Metaflow's own command what goes after `--`",
+}
+"""Options of Metaflow's command that have no place in a compile, with the reason."""
 STEP_OVERRIDES = ("cpu", "environment", "gpu", "image", "memory", "retries", "timeout")
 """Overrides of a step that every target has."""
 
@@ -117,12 +120,13 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
     for name, path in request.config_files.items():
         if not path.is_file():
             yield problem(f"Config {name!r}: file {path} does not exist")
+    mine = REQUESTS[request.target].identity_settings if request.target in REQUESTS else {}
     for name in request.shape.settings:
         if not name.startswith("METAFLOW_"):
             yield problem(f"settings: {name} is no METAFLOW_* setting; variables of the flow go to env")
         elif name in IDENTITY_SETTINGS:
             yield problem(
-                f"settings: {name} belongs to the stack's platform ({IDENTITY_SETTINGS[name]}), "
+                f"settings: {name} belongs to the stack's platform ({mine.get(name, IDENTITY_SETTINGS[name])}), "
                 "so that one compiled flow serves every stack"
             )
         elif name in SHAPE_SETTINGS:
@@ -131,10 +135,8 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
         if name.startswith("METAFLOW_"):
             yield problem(f"env: {name} is a Metaflow setting and goes to settings")
     for option in request.shape.extra:
-        if option.split("=", 1)[0] in IDENTITY_OPTIONS:
-            yield problem(
-                f"option {option.split('=', 1)[0]} is not for compiling: tokens and owners are bound per stack"
-            )
+        if (name := option.split("=", 1)[0]) in REFUSED_OPTIONS:
+            yield problem(f"option {name} is not for compiling: {REFUSED_OPTIONS[name]}")
     words = {"tags": request.shape.tags, "namespace": (request.shape.namespace or "-",)}
     for key, values in words.items():
         for value in values:

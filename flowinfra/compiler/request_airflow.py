@@ -62,8 +62,8 @@ AIRFLOW = TargetRequest(
     overrides=frozenset(("disk", "gpu_vendor", "node_selector", "qos", "secrets", "service_account")),
     given=frozenset(("kubernetes-namespace", "service-account")),
     identity_settings={
-        "METAFLOW_KUBERNETES_NAMESPACE": "kubernetes_namespace",
-        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "service_account",
+        "METAFLOW_KUBERNETES_NAMESPACE": "airflow.namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "airflow.service_account",
     },
     shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
     datastores=("s3", "gs", "azure"),

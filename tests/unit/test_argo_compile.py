@@ -187,7 +187,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         "identity",
         "@step",
         {"settings": {"METAFLOW_KUBERNETES_NAMESPACE": "x"}},
-        r"settings: METAFLOW_KUBERNETES_NAMESPACE belongs to the stack's platform.*",
+        r"settings: METAFLOW_KUBERNETES_NAMESPACE belongs to the stack's platform \(kubernetes\.namespace\), .*",
     ),
 ]
 

@@ -219,11 +219,21 @@ REQUESTS_TO_REFUSE = [
     Bad("namespace with quote", r"<flow>: namespace: .* would not reach.*", options=["--namespace", "it's"]),
     Bad("authorize", r"<flow>: option --authorize is not for compiling: .*", options=["--", "--authorize", "x"]),
     Bad("new token", r"<flow>: option --new-token is not for compiling: .*", options=["--", "--new-token=x"]),
-    Bad("only json", r"<flow>: option --only-json is not for compiling.*", options=["--", "--only-json"]),
+    Bad(
+        "only json",
+        r"<flow>: option --only-json is not for compiling: .*is data anyway.*",
+        options=["--", "--only-json"],
+    ),
+    Bad("help", r"<flow>: option --help is not for compiling: .*", options=["--", "--help"]),
     Bad(
         "bucket setting",
         r"<flow>: settings: METAFLOW_DATASTORE_SYSROOT_S3 belongs to the stack's platform.*",
         options=["--setting", "METAFLOW_DATASTORE_SYSROOT_S3=s3://x"],
+    ),
+    Bad(
+        "namespace of tasks on Airflow",
+        r"<flow>: settings: METAFLOW_KUBERNETES_NAMESPACE belongs to the stack's platform \(airflow\.namespace\), .*",
+        options=["-t", "airflow", "--setting", "METAFLOW_KUBERNETES_NAMESPACE=x"],
     ),
     Bad(
         "key of the service",
