@@ -19,6 +19,7 @@ from flowinfra.errors import ClusterError
 T = TypeVar("T")
 
 _GROUP, _VERSION = "argoproj.io", "v1alpha1"
+_JOB_SETS = ("jobset.x-k8s.io", "v1alpha2")
 _IN_TIME: dict[str, Any] = {"_request_timeout": (5, 30)}
 """Seconds to connect and to answer."""
 _PAGE = 200
@@ -95,6 +96,10 @@ class Cluster:
             return frozenset(entry.name for entry in found.resources) if found else frozenset()
 
         return self._asked(_GROUP, ask)
+
+    def has_job_sets(self) -> bool:
+        """Whether the cluster knows JobSets."""
+        return self._there("JobSets", lambda: self._custom.get_api_resources(*_JOB_SETS, **_IN_TIME))
 
     def has_namespace(self, name: str) -> bool:
         """Whether there is such a namespace, or one may not look."""

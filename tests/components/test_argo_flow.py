@@ -34,7 +34,7 @@ class FakeCluster:
             "workflowtemplates": [],
             "cronworkflows": [],
         }
-        self.unreachable = False
+        self.unreachable, self.job_sets = False, True
         for name, value in changes.items():
             setattr(self, name, {**self.objects, **value} if name == "objects" else value)
 
@@ -42,6 +42,9 @@ class FakeCluster:
         if self.unreachable:
             raise ClusterError("the Kubernetes cluster cannot be reached")
         return self.resources
+
+    def has_job_sets(self) -> bool:
+        return self.job_sets
 
     def has_namespace(self, name: str) -> bool:
         return name in self.namespaces
@@ -302,6 +305,12 @@ LABELS = {"flowinfra/project": "app", "flowinfra/stack": "dev"}
 def test_what_the_cluster_lacks(cluster: Callable[..., None], changes: dict[str, Any], message: str) -> None:
     cluster(**changes)
     assert message in refused("trigger", preview=True)
+
+
+def test_a_cluster_without_job_sets(cluster: Callable[..., None]) -> None:
+    cluster(job_sets=False)
+    assert "install JobSet, https://jobset.sigs.k8s.io" in refused("parallel", preview=True)
+    deploy("linear")
 
 
 def test_a_service_account_that_is_not_there() -> None:

@@ -146,6 +146,13 @@ def test_what_is_there_and_what_is_not(server: str) -> None:
     assert not cluster.has_namespace("flwos")
     assert not cluster.has_service_account("flows", "nobody")
     assert cluster.argo_resources() == frozenset()
+    assert not cluster.has_job_sets()
+
+
+def test_a_cluster_with_job_sets(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"kind": "APIResourceList", "groupVersion": "jobset.x-k8s.io/v1alpha2", "resources": []}
+    monkeypatch.setitem(ANSWERS, "/apis/jobset.x-k8s.io/v1alpha2", (200, known))
+    assert Cluster(server).has_job_sets()
 
 
 def test_what_one_may_not_look_at_is_taken_to_be_there(server: str) -> None:

@@ -15,6 +15,7 @@ from flowinfra.errors import ClusterError, FlowInfraError
 
 _WORKFLOWS = "https://argo-workflows.readthedocs.io/en/latest/installation/"
 _EVENTS = "https://argoproj.github.io/argo-events/installation/"
+_JOB_SETS = "https://jobset.sigs.k8s.io/docs/installation/"
 _KINDS = {"workflowtemplates": "a WorkflowTemplate", "cronworkflows": "a CronWorkflow"}
 _PRODUCTION = "metaflow/production_token"
 _OWNER = "metaflow/owner"
@@ -57,6 +58,11 @@ def cluster_problems(plan: ArgoPlan, site: ArgoSite, cluster: Cluster) -> Iterat
             "or give another one as the platform's kubernetes namespace"
         )
         return
+    if plan.makes_job_sets and not cluster.has_job_sets():
+        yield ClusterError(
+            "the cluster does not know JobSets (jobset.x-k8s.io/v1alpha2), by which steps with @parallel run: install "
+            f"JobSet, {_JOB_SETS}"
+        )
     if plan.has_sensor:
         yield from _event_problems(site, cluster, resources)
     own = plan.own_accounts(site)

@@ -36,6 +36,11 @@ class ArgoPlan(Plan[ArgoCompiled]):
         return self.compiled.argo.sensor is not None
 
     @property
+    def makes_job_sets(self) -> bool:
+        """Whether a step has @parallel."""
+        return any("resource" in template for template in self.compiled.argo.workflow_template["spec"]["templates"])
+
+    @property
     def recorded(self) -> dict[str, Object]:
         """Kind → object without the stack's identity, in the order in which they are made."""
         argo = self.compiled.argo
