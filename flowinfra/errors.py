@@ -12,12 +12,14 @@
       ClusterError            a Kubernetes cluster that is not known, cannot be reached, or lacks what a flow needs
       StateError              a stack's state that cannot be read, or that holds nothing
       ToolError               a program that we need (pulumi, git, python) is missing or failed
+      SystemRefusal           the operating system refuses what a command does: a disk is full, a folder gone
 
 A command ends with exit code 1 for any of them and prints no traceback. `Problems` carries several at once.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -75,6 +77,15 @@ class StateError(FlowInfraError):
 
 class ToolError(FlowInfraError):
     """An external program is missing or failed."""
+
+
+class SystemRefusal(FlowInfraError):  # noqa: N818  (an error of the system's, in its words)
+    """The operating system refuses something, and no command has more to say about it than it does."""
+
+    def __init__(self, error: OSError) -> None:
+        """In the system's words, with the file where it names one."""
+        what = error.strerror or str(error)
+        super().__init__(what if error.filename is None else f"{os.fsdecode(error.filename)}: {what}")
 
 
 class Problems(FlowInfraError):  # noqa: N818  (reads as what it is: all problems of a stack at once)

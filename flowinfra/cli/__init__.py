@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from flowinfra.cli.failure import fail
-from flowinfra.errors import FlowInfraError
+from flowinfra.errors import FlowInfraError, SystemRefusal
 
 COMMANDS: dict[str, str] = {
     "compile": "compile a flow: CompiledFlow as JSON, or a bundle",
@@ -51,6 +51,13 @@ class LazyGroup(click.Group):
         """Write the table of subcommands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; what the system refuses everywhere, such as a full disk, is told like any error."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            fail(SystemRefusal(error))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand; an error meant for users becomes one message on stderr and exit code 1."""

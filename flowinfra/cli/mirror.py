@@ -13,7 +13,7 @@ import click
 from flowinfra.cli import completion
 from flowinfra.cli.failure import fail
 from flowinfra.deployed import export_state, read_state
-from flowinfra.errors import FlowInfraError
+from flowinfra.errors import FlowInfraError, SystemRefusal
 from flowinfra.mirror import Comparison, Finding
 from flowinfra.program.sides import mirrored
 from flowinfra.project import project_folder
@@ -66,6 +66,8 @@ def command(
         found = mirrored(root, stack, other, states)
     except FlowInfraError as error:
         fail(error, ERROR)
+    except OSError as error:
+        fail(SystemRefusal(error), ERROR)
     if as_json:
         click.echo(json.dumps(_data(found, states is not None), indent=2, ensure_ascii=False))
     else:

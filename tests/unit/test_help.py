@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from click.testing import CliRunner
 from flowinfra.cli import COMMANDS, main
 from flowinfra.cli.failure import fail
 from flowinfra.errors import ConfigError, Problems
+
+FULL = Path("/dev/full")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -39,3 +43,24 @@ def test_one_mistake_is_a_sentence_and_several_are_a_list(capsys: pytest.Capture
             fail(Problems(errors))
         assert ended.value.code == 1
         assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["why", "a", "b"], 1), (["mirror", "a", "b"], 2)])
+def test_what_the_system_refuses_is_a_sentence(
+    arguments: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, result.stderr) == (code, "error: No such file or directory\n")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("argument", ["schema", "--help"])
+def test_a_full_disk_is_a_sentence(argument: str) -> None:
+    command = [sys.executable, "-c", "from flowinfra.cli import main; main()", argument]
+    with FULL.open("w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (result.returncode, result.stderr) == (1, "error: No space left on device\n")
