@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,18 @@ def test_a_template_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = check(argo_plan("linear"), SITE)
     assert str(problem).startswith("linearflow: the WorkflowTemplate has ")
     assert "bytes for 3 steps, allowed are 9,000; split the flow" in str(problem)
+
+
+def test_the_largest_of_too_many_steps_is_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OBJECT_BYTES", 9_000)
+    plan = replace(argo_plan("linear"), compiled=argo("linear").model_copy(deep=True))
+    template = plan.compiled.argo.workflow_template
+    (graph,) = [found for found in template["spec"]["templates"] if "dag" in found]
+    graph["dag"]["tasks"] *= 100
+    (step,) = [found for found in template["spec"]["templates"] if found["name"] == "end"]
+    step["metadata"]["annotations"] |= {"metaflow/step_name": "the_end", "note": "n" * 9_000}
+    (problem,) = check(plan, SITE)
+    assert "(the largest, 'the_end', has 1" in str(problem)
 
 
 def test_annotations_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
