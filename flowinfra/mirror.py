@@ -135,6 +135,7 @@ _BY_CODE: tuple[Path, ...] = (
     ("decorators",),
     ("configs",),
     ("schedule", "cron"),
+    ("schedule", "timezone"),
     ("project", "name"),
 )
 """What a flow's module decides when it is compiled: all that it reads then may be the reason."""

@@ -174,8 +174,10 @@ def _overrides(inputs: Inputs) -> dict[str, Json]:
             found[path] = _at(inputs, ("steps", step, key))
         elif kind == "parameters":
             found[path] = _at(inputs, ("parameters", rest, "default"))
-        elif kind == "schedule":
+        elif path == "schedule":
             found[path] = _at(inputs, ("schedule", "cron")) or "off"
+        elif path == "schedule.timezone":
+            found[path] = _at(inputs, ("schedule", "timezone"))
     return found
 
 

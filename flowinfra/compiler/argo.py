@@ -10,7 +10,8 @@ import yaml
 
 from flowinfra.compiler import mends_argo
 from flowinfra.compiler.recording import Reading, Recording, Task
-from flowinfra.compiler.request_argo import cron_problem
+from flowinfra.compiler.request import CompileRequest
+from flowinfra.compiler.request_argo import cron_problem, timezone_problem
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import ArgoTarget, Json, Schedule
 
@@ -34,8 +35,8 @@ def read(recording: Recording) -> Reading:
         raise ValueError("its start step takes parameters in another way")
     cron = _cron_workflow(sent.get("cronworkflows"))
     schedule = None if cron is None else _schedule(cron)
-    if schedule is not None and (problem := cron_problem(schedule.cron)):
-        raise CompileError(f"{recording.request.label}: @schedule: {problem}")
+    if schedule is not None:
+        _check(schedule, recording.request)
     target = ArgoTarget(
         name=template["metadata"]["name"],
         workflow_template=template,
@@ -88,6 +89,20 @@ def _cron_workflow(sent: Mapping[str, Any] | None) -> dict[str, Json] | None:
         return None
     body: dict[str, Json] = mends_argo.without_nulls(sent["body"])
     return {**body, "metadata": {**body["metadata"], "namespace": sent["namespace"]}}
+
+
+def _check(schedule: Schedule, request: CompileRequest) -> None:
+    """Raise `CompileError` if Argo would not take the schedule, or if it has not the timezone that is asked for."""
+    wanted = request.shape.schedule_timezone
+    if problem := cron_problem(schedule.cron):
+        raise CompileError(f"{request.label}: @schedule: {problem}")
+    if schedule.timezone and (problem := timezone_problem(schedule.timezone)):
+        raise CompileError(f"{request.label}: @schedule: {problem}")
+    if wanted not in (None, schedule.timezone):
+        raise CompileError(
+            f"{request.label}: schedule.timezone: found {wanted!r}, but it is a mutator that gives the flow its "
+            "schedule, which is replaced as a whole: give schedule.cron too"
+        )
 
 
 def _schedule(cron_workflow: Mapping[str, Any]) -> Schedule:

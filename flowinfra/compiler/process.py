@@ -103,6 +103,7 @@ def _run(
         "configs": list(requests.config_texts(request)),
         "parameters": request.shape.parameters,
         "schedule": request.shape.schedule,
+        "timezone": request.shape.schedule_timezone,
         "steps": request.shape.steps,
         "environments": environments,
     }

@@ -38,6 +38,11 @@ def _problems(shape: Shape) -> Iterator[str]:
         yield f"name: has {len(shape.name)} characters, allowed are {ID_CHARACTERS}, as many as a DAG's id may have"
     if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
         yield f"schedule.cron: {problem}"
+    if shape.schedule_timezone is not None:
+        yield (
+            f"schedule.timezone: found {shape.schedule_timezone!r}, but Metaflow gives Airflow no timezone; leave it "
+            "out, and write the cron in Airflow's own (UTC unless it is configured otherwise)"
+        )
 
 
 def cron_problem(cron: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
@@ -86,6 +87,8 @@ def _problems(shape: Shape) -> Iterator[str]:
         yield "notify_incident_io: incident.io takes alerts of a source; give its id as incident_io_source"
     if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
         yield f"schedule.cron: {problem}"
+    if shape.schedule_timezone is not None and (problem := timezone_problem(shape.schedule_timezone)):
+        yield f"schedule.timezone: {problem}"
     for option in shape.extra:
         name = option.split("=", 1)[0]
         if name in _SECRET_OPTIONS:
@@ -101,6 +104,22 @@ def cron_problem(cron: str) -> str | None:
         f"{cron!r} has {fields} field{'' if fields == 1 else 's'}; Argo takes five (minute, hour, day of the month, "
         "month, day of the week), and AWS's six, of which the sixth is left out"
     )
+
+
+def timezone_problem(timezone: str) -> str | None:
+    """What is wrong with a timezone for Argo, in words; None if it fits, and on a machine that knows no timezones."""
+    # takes longer to load than all of a request is worth, and few flows have a timezone
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        ZoneInfo(timezone)
+    except (LookupError, OSError, ValueError):
+        known = sorted(available_timezones())
+    else:
+        return None
+    near = get_close_matches(timezone, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"{timezone!r} is no timezone{hint}; Argo takes names of IANA's, such as Europe/Berlin" if known else None
 
 
 _EVENTS = "METAFLOW_ARGO_EVENTS_"

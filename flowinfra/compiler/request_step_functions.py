@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
 
@@ -41,6 +43,14 @@ def _settings(shape: Shape) -> dict[str, str]:
     return values
 
 
+def _problems(shape: Shape) -> Iterator[str]:
+    if shape.schedule_timezone is not None:
+        yield (
+            f"schedule.timezone: found {shape.schedule_timezone!r}, but EventBridge's rules have no timezone; leave it "
+            "out, and write the cron in UTC"
+        )
+
+
 STEP_FUNCTIONS = TargetRequest(
     group="step-functions",
     options=frozenset(
@@ -63,4 +73,5 @@ STEP_FUNCTIONS = TargetRequest(
         "METAFLOW_SFN_STATE_MACHINE_PREFIX": "name_prefix",
         "METAFLOW_BATCH_CONTAINER_IMAGE": "image",
     },
+    problems=_problems,
 )

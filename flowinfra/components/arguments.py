@@ -34,7 +34,7 @@ class FlowArgs(_With, total=False):
     parameters: Mapping[str, Json]
     """Parameter → its default here."""
     schedule: Mapping[str, Json]
-    """`enabled`, `cron`."""
+    """`enabled`, `cron`, on Argo `timezone`."""
     max_workers: int
     """Tasks of a foreach at a time."""
     workflow_timeout: int

@@ -129,7 +129,8 @@ def overrides(shape: Shape) -> list[str]:
     steps = [f"steps.{step}.{key}" for step, changes in shape.steps.items() for key in changes]
     parameters = [f"parameters.{name}" for name in shape.parameters]
     configs = [f"configs.{name}" for name in shape.configs]
-    return [*steps, *parameters, *configs, *(["schedule"] if shape.schedule is not None else [])]
+    schedule = {"schedule": shape.schedule, "schedule.timezone": shape.schedule_timezone}
+    return [*steps, *parameters, *configs, *(path for path, value in schedule.items() if value is not None)]
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
         parameters=flow.parameters,
         steps={name: changes for name, changes in steps.items() if changes},
         schedule=flow.schedule.cron,
+        schedule_timezone=flow.schedule.timezone,
         max_workers=flow.max_workers,
         workflow_timeout=flow.workflow_timeout,
         distributed_map=flow.distributed_map,

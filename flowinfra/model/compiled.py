@@ -307,6 +307,8 @@ class Shape(Model):
     """Step → overrides: cpu, memory, gpu, image, queue, retries, timeout, environment."""
     schedule: str | None = None
     """Cron in place of the flow's; `off` for none."""
+    schedule_timezone: str | None = None
+    """Timezone in place of that of the flow's schedule."""
     max_workers: int = 100
     workflow_timeout: int | None = None
     distributed_map: bool = False

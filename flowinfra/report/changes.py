@@ -167,8 +167,11 @@ def cron_of(schedule: Json) -> str | None:
     """When a schedule fires; None if it is off or there is none."""
     if schedule is None or (isinstance(schedule, dict) and schedule.get("enabled", True) is False):
         return None
-    if not isinstance(schedule, dict):
-        return clean.show(schedule)
+    return _times(schedule) if isinstance(schedule, dict) else clean.show(schedule)
+
+
+def _times(schedule: Mapping[str, Json]) -> str:
+    """When a schedule fires where it is on."""
     timezone = schedule.get("timezone")
     return clean.show(schedule.get("cron")) + (f" {clean.show(timezone)}" if timezone else "")
 
@@ -243,8 +246,8 @@ def _schedule_change(old: Json, new: Json) -> Iterator[Change]:
         one, other = clean.pair(before or OFF, after or OFF)
         yield Change("changed", "schedule", before=one, after=other, note=_pace(before, after))
     elif isinstance(old, dict) and isinstance(new, dict):
-        if old.get("cron") != new.get("cron"):
-            yield replace(_field(Field("schedule"), old.get("cron"), new.get("cron")), note="it is off")
+        if _times(old) != _times(new):
+            yield replace(_field(Field("schedule"), _times(old), _times(new)), note="it is off")
     elif old != new:
         yield from _unknown("schedule", old, new)
 

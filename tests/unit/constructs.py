@@ -168,4 +168,5 @@ CONSTRUCTS = (
     Construct("schedule_off", "overrides", {"schedule": "off"}),
     Construct("schedule_off_inherited", "inheritance", {"schedule": "off"}),
     Construct("schedule_added", "linear", {"schedule": "0 12 * * ? *"}),
+    Construct("schedule_elsewhere", "schedule_timezone", {"schedule_timezone": "America/New_York"}),
 )

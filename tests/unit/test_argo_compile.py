@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 
 from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow, read_bundle, write_bundle
+from flowinfra.compiler.request_argo import timezone_problem
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import ArgoCompiled, Shape
 from tests.unit.constructs import FLOWS, Construct
@@ -101,11 +103,46 @@ def test_flow_in_human_terms(tmp_path: Path) -> None:
     assert not [name for step in kubernetes.values() for name in step.resources.extra if name == "namespace"]
 
 
-def test_a_cron_of_the_environment_is_in_the_flows_timezone(cache: Path) -> None:
-    flow = FLOWS / "schedule_timezone" / "flow.py"
-    found = compile_flow(CompileRequest(flow, target="argo", shape=Shape(schedule="0 3 * * *")))
-    assert found.flow.schedule is not None
-    assert (found.flow.schedule.cron, found.flow.schedule.timezone) == ("0 3 * * *", "Europe/Paris")
+@pytest.mark.parametrize(
+    ("flow", "shape", "schedule"),
+    [
+        ("schedule_timezone", {"schedule": "0 3 * * *"}, ("0 3 * * *", "Europe/Paris")),
+        ("schedule_timezone", {"schedule_timezone": "UTC"}, ("0 0 * * ?", "UTC")),
+        ("schedule_weekly", {"schedule_timezone": "Asia/Tokyo"}, ("0 0 ? * SUN", "Asia/Tokyo")),
+        ("inheritance", {"schedule_timezone": "Asia/Tokyo"}, ("0 0 ? * SUN", "Asia/Tokyo")),
+        ("schedule_cron", {"schedule_timezone": "Asia/Tokyo"}, ("15 10 ? * MON-FRI", "Asia/Tokyo")),
+        ("linear", {"schedule": "0 3 * * *", "schedule_timezone": "Asia/Tokyo"}, ("0 3 * * *", "Asia/Tokyo")),
+        ("user_decorators", {"schedule": "0 5 * * *", "schedule_timezone": "UTC"}, ("0 5 * * *", "UTC")),
+        ("linear", {"schedule_timezone": "Asia/Tokyo"}, None),
+        ("schedule_timezone", {"schedule": "off", "schedule_timezone": "Asia/Tokyo"}, None),
+    ],
+)
+def test_a_schedule_of_the_environment(
+    flow: str, shape: dict[str, Any], schedule: tuple[str, str] | None, cache: Path
+) -> None:
+    """The flow's own with the cron or the timezone of the environment; one of a cron where the flow has none."""
+    found = compile_flow(CompileRequest(FLOWS / flow / "flow.py", target="argo", shape=Shape.model_validate(shape)))
+    assert (found.flow.schedule and (found.flow.schedule.cron, found.flow.schedule.timezone)) == schedule
+    if schedule is not None:
+        assert isinstance(found, ArgoCompiled)
+        assert found.argo.cron_workflow is not None
+        assert found.argo.cron_workflow["spec"]["timezone"] == schedule[1]
+
+
+def test_a_timezone_of_the_environment_cannot_be_given_to_what_a_mutator_adds(cache: Path) -> None:
+    shape = Shape(schedule_timezone="Asia/Tokyo")
+    with pytest.raises(CompileError) as caught:
+        compile_flow(CompileRequest(FLOWS / "user_decorators" / "flow.py", target="argo", shape=shape))
+    assert str(caught.value).endswith(
+        ": schedule.timezone: found 'Asia/Tokyo', but it is a mutator that gives the flow its schedule, which is "
+        "replaced as a whole: give schedule.cron too"
+    )
+
+
+def test_a_machine_without_timezones_takes_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert timezone_problem("Europe/Pariss") is not None
+    monkeypatch.setattr(zoneinfo, "available_timezones", set)
+    assert timezone_problem("Europe/Pariss") is None
 
 
 BAD: list[tuple[str, str, dict[str, Any], str]] = [
@@ -160,6 +197,24 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         r"schedule\.cron: 'once a day' has 3 fields; Argo takes five .*",
     ),
     (
+        "timezone of the environment",
+        "@step",
+        {"schedule_timezone": "Europe/Pariss"},
+        r"schedule\.timezone: 'Europe/Pariss' is no timezone \(did you mean 'Europe/Paris'\?\); Argo takes names of .*",
+    ),
+    (
+        "a folder of timezones",
+        "@step",
+        {"schedule_timezone": "Europe"},
+        r"schedule\.timezone: 'Europe' is no timezone.*",
+    ),
+    (
+        "path",
+        "@step",
+        {"schedule_timezone": "/etc/localtime"},
+        r"schedule\.timezone: '/etc/localtime' is no timezone.*",
+    ),
+    (
         "secret",
         "@step",
         {"notify_slack": "https://hooks/x"},
@@ -206,6 +261,12 @@ def test_all_steps_on_another_compute_are_told_at_once(tmp_path: Path) -> None:
         compile_flow(CompileRequest(flow, target="argo", shape=Shape(decospecs=("batch",))))
     said = [str(error).split(": ")[1:3] for error in caught.value.errors]
     assert said == [["step start", "@batch"], ["step end", "@batch"]]
+
+
+def test_a_timezone_of_the_flow_that_is_none(tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, source(decorators='@schedule(daily=True, timezone="Paris")', body=STEPS))
+    with pytest.raises(CompileError, match=r"@schedule: 'Paris' is no timezone"):
+        compile_flow(CompileRequest(flow, target="argo"))
 
 
 def test_a_cron_of_the_flow_that_is_none(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ def test_what_nothing_explains_is_drift(changes: dict[str, Any], line: str) -> N
         ({"parameters": {"alpha": {"type": "str"}}}, "configs.which"),
         ({"schedule.enabled": False}, "schedule.enabled"),
         ({"schedule.cron": "0 3 * * ? *"}, "schedule.cron"),
+        ({"schedule.timezone": "Europe/Berlin"}, "schedule.timezone"),
+        ({"schedule.timezone": "Europe/Berlin"}, "configs.place"),
         ({"tags": ["a"]}, "tags"),
         ({"aws_tags": {"stage": "x"}}, "aws_tags.stage"),
         ({"settings": {"METAFLOW_X": "y"}}, "settings.METAFLOW_X"),

@@ -60,6 +60,10 @@ def test_the_least_that_is_needed() -> None:
             "flows[0].steps.t.mem: unknown key 'mem' (did you mean 'memory'?), allowed: cpu,",
         ),
         ({"schedule": {"enabled": "no"}}, "flowinfra:flows[0].schedule.enabled: found 'no', allowed: boolean"),
+        (
+            {"schedule": {"timezone": ""}},
+            "flowinfra:flows[0].schedule.timezone: found '', allowed: at least 1 character",
+        ),
         ({"production": 1}, "flowinfra:flows[0].production: found 1, allowed: boolean"),
         ({"max_workers": 0}, "flowinfra:flows[0].max_workers: found 0, allowed: greater than 0"),
         ({"env": {"A": 1}}, "flowinfra:flows[0].env.A: found 1, allowed: string"),

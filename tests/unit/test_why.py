@@ -123,6 +123,14 @@ def test_what_a_stack_sets_is_named_by_its_path(parameters: CompiledFlow) -> Non
     assert lines(changed, again) == ["option steps.start.memory: 8192 → 16384"]
 
 
+def test_the_timezone_of_the_environment_is_named() -> None:
+    flow = EXAMPLES.parents[1] / "tests" / "flows" / "schedule_timezone" / "flow.py"
+    old, new = (
+        compile_flow(CompileRequest(flow, "argo", Shape(schedule_timezone=zone))) for zone in ("Europe/Paris", "UTC")
+    )
+    assert lines(old, new) == ["option schedule.timezone: Europe/Paris → UTC"]
+
+
 def test_another_metaflow_is_the_cause(parameters: CompiledFlow) -> None:
     assert lines(parameters, parameters.model_copy(update={"metaflow": "9.9.9"}))[0] == (
         f"Metaflow: {parameters.metaflow} → 9.9.9"

@@ -23,19 +23,29 @@ def apply_overrides(flow_class: Any, request: dict[str, Any], compute: str) -> N
             raise Refusal("unknown-parameter", json.dumps({"name": name, "known": sorted(found)}))
         found[name]._override_kwargs["default"] = typed_default(found[name], value)
     mutable = mutable_flow(flow_class, **origin)
-    if request["schedule"]:
-        own = [spec[-1] for spec in mutable.decorator_specs if spec[0] == "schedule"]
-        # removed first: Metaflow's own OVERRIDE leaves the old decorator in front of the new one
-        mutable.remove_decorator("schedule")
-        if request["schedule"] != "off":
-            # Argo alone has timezones; elsewhere a cron of the environment is in the orchestrator's own
-            kept = {"timezone": own[0]["timezone"]} if own and request["target"] == "argo" else {}
-            mutable.add_decorator("schedule", deco_kwargs={"cron": request["schedule"], **kept})
+    override_schedule(mutable, request["schedule"], request["timezone"], request["target"])
     steps = {name: step for name, step in inspect.getmembers(flow_class, callable) if hasattr(step, "is_step")}
     for name, changes in request["steps"].items():
         if name not in steps:
             raise Refusal("unknown-step", json.dumps({"name": name, "known": sorted(steps)}))
         override_step(mutable_step(flow_class, steps[name], **origin), steps[name], changes, compute)
+
+
+def override_schedule(mutable: Any, cron: str | None, timezone: str | None, target: str) -> None:
+    """Set cron (`off` for no schedule) and timezone of the flow's @schedule; a cron makes one where there is none."""
+    own = [spec[-1] for spec in mutable.decorator_specs if spec[0] == "schedule"]
+    if not cron and not (timezone and own):
+        return
+    # removed first: Metaflow's own OVERRIDE leaves the old decorator in front of the new one
+    mutable.remove_decorator("schedule")
+    if cron == "off":
+        return
+    given = {name: value for name, value in (("cron", cron), ("timezone", timezone)) if value}
+    kept = own[0] if own else {}
+    if cron:
+        # Argo alone has timezones; elsewhere a cron of the environment is in the orchestrator's own
+        kept = {"timezone": kept["timezone"]} if kept and target == "argo" else {}
+    mutable.add_decorator("schedule", deco_kwargs={**kept, **given})
 
 
 def typed_default(parameter: Any, value: Any) -> Any:

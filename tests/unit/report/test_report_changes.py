@@ -70,6 +70,13 @@ def test_one_change_is_one_line(changes: dict[str, Any], line: str) -> None:
     assert told(changes) == [line]
 
 
+def test_a_schedule_that_is_off_and_changes() -> None:
+    base = changed(TRAIN, {"schedule.enabled": False})
+    line = "schedule: 0 0 * * ? * → 0 0 * * ? * Europe/Paris (it is off)"
+    assert told({"schedule.timezone": "Europe/Paris"}, base) == [line]
+    assert told({"schedule.cron": "0 5 * * ? *"}, base) == ["schedule: 0 0 * * ? * → 0 5 * * ? * (it is off)"]
+
+
 def test_nothing_changes() -> None:
     delta = compare(TRAIN, TRAIN)
     assert not delta.changes
