@@ -24,6 +24,8 @@ _IN_TIME: dict[str, Any] = {"_request_timeout": (5, 30)}
 """Seconds to connect and to answer."""
 _PAGE = 200
 _FORBIDDEN, _NOT_FOUND = 403, 404
+_NO_TLS = 0
+"""The status that the client gives where TLS fails, as with a certificate of another address."""
 _NOT_COMPLETED = "workflows.argoproj.io/completed!=true"
 """Selects workflows that Argo's controller has not marked as ended: of many old ones, few are sent."""
 _ENDED = ("Succeeded", "Failed", "Error")
@@ -212,15 +214,21 @@ class Cluster:
         except ApiException as error:
             if error.status == _NOT_FOUND:
                 return None
+            if error.status == _NO_TLS:
+                words = ": ".join(error.reason.splitlines())
+                raise self._out_of_reach(words) from None
             kind = _RefusedError if error.status == _FORBIDDEN else ClusterError
             raise kind(
                 f"the Kubernetes cluster {self._host}, asked for {what}, answers {error.status}: {_reason(error)}"
             ) from None
         except (HTTPError, OSError) as error:
-            raise ClusterError(
-                f"the Kubernetes cluster {self._host} cannot be reached ({type(error).__name__}: {error}); is it "
-                "running, and is this the right context?"
-            ) from None
+            raise self._out_of_reach(f"{type(error).__name__}: {error}") from None
+
+    def _out_of_reach(self, why: str) -> ClusterError:
+        return ClusterError(
+            f"the Kubernetes cluster {self._host} cannot be reached ({why}); see whether it is running, and whether "
+            "this is the right context"
+        )
 
 
 class _RefusedError(ClusterError):

@@ -140,6 +140,11 @@ def test_a_cluster_that_does_not_answer() -> None:
             Cluster(kubeconfig(taken.getsockname()[1])).has_namespace("flows")
 
 
+def test_a_cluster_that_speaks_no_tls(server: str) -> None:
+    with pytest.raises(ClusterError, match=r"cluster https://\S+ cannot be reached \(SSLError: .+\); see"):
+        Cluster(server.replace("http://", "https://")).has_namespace("flows")
+
+
 def test_what_is_there_and_what_is_not(server: str) -> None:
     cluster = Cluster(server)
     assert cluster.has_namespace("flows")
