@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import requests
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 REGION = "eu-west-3"
@@ -70,6 +71,8 @@ def account() -> Iterator[Account]:
     host, port = server.get_host_and_port()
     made = Account(f"http://{host}:{port}")
     try:
+        # moto keeps its state for the whole process, where another module's account may have been before
+        requests.post(f"{made.endpoint}/moto-api/reset", timeout=60).raise_for_status()
         made.client("s3").create_bucket(
             Bucket=IDENTITY["bucket"], CreateBucketConfiguration={"LocationConstraint": REGION}
         )

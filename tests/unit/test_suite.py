@@ -8,6 +8,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from tests.unit.metaflow_create import account
+
 TESTS = Path(__file__).parents[1]
 
 
@@ -15,6 +17,13 @@ def test_no_two_test_modules_have_one_name() -> None:
     """pytest imports test modules by their base name: the second of two would be an error of collection."""
     names = Counter(path.name for path in TESTS.rglob("test_*.py"))
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_an_account_of_a_module_has_nothing_of_another_ones() -> None:
+    """Both may be on one worker, in any order."""
+    for _ in range(2):
+        with account() as made:
+            assert len(made.client("s3").list_buckets()["Buckets"]) == 1
 
 
 GROUPED = """
