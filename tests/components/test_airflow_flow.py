@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import hashlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -17,6 +19,7 @@ from flowinfra.components.airflow import taken
 from flowinfra.components.airflow.plan import AirflowPlan
 from flowinfra.components.airflow.taken import look_in_folder, refuse
 from flowinfra.components.local_file import LocalFileProvider
+from flowinfra.components.making import Making
 from flowinfra.components.names import Names
 from flowinfra.errors import ClusterError, ConfigError
 from tests.components.mocked import Program, outputs, run
@@ -196,6 +199,55 @@ def test_file_of_somebody_else_in_a_folder(tmp_path: Path) -> None:
         look_in_folder(plan, dags)
 
 
+RECORD = {"bucket": "bkt", "key": "metaflow/mf.airflow/LinearFlow", "content": '{"production_token": "linear-0-a"}'}
+OWN = {"flowinfra:project": "app", "flowinfra:stack": "dev"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "there", "refused"),
+    [
+        (RECORD, None, ""),
+        (RECORD, {"tags": {**OWN, "team": "ml"}, "etag": "x"}, ""),
+        (RECORD, {"tags": {}, "etag": hashlib.md5(RECORD["content"].encode()).hexdigest()}, ""),
+        (
+            RECORD,
+            {"tags": {}, "etag": "x"},
+            r"and is not of this stack: it is not replaced\. Remove it \(`aws s3 rm s3",
+        ),
+        (RECORD, {"tags": {**OWN, "flowinfra:stack": "prod"}, "etag": "x"}, "and is that of the stack app/prod: it is"),
+        ({**RECORD, "content": None}, {"tags": {}, "etag": "x"}, "and is not of this stack"),
+        ({**RECORD, "bucket": None}, {"tags": {}, "etag": "x"}, ""),
+        (RECORD, OSError("api error NoSuchBucket"), ""),
+        (RECORD, OSError("AccessDenied"), "whether it is there, and whose it is, cannot be told: AccessDenied"),
+    ],
+)
+def test_record_of_somebody_else(
+    monkeypatch: pytest.MonkeyPatch, inputs: dict[str, Any], there: dict[str, Any] | OSError | None, refused: str
+) -> None:
+    async def asked(function: str, arguments: dict[str, Any], _parent: object) -> dict[str, Any]:
+        if isinstance(there, OSError):
+            raise there
+        if function == "getObjects":
+            assert arguments["prefix"] == RECORD["key"]
+            return {"keys": [f"{RECORD['key']}2"] if there is None else [RECORD["key"]]}
+        assert there is not None
+        return there
+
+    monkeypatch.setattr(taken, "_asked", asked)
+    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"))
+    platform = AirflowPlatform(bucket="bkt", namespace="jobs", dags=S3)
+    making = Making("flow", plan, platform, pulumi.ResourceOptions())
+    look = taken.look_in_bucket(making, inputs, "the record, {},", "another `prefix`")
+    if not refused:
+        asyncio.run(look)
+        return
+    with pytest.raises(ConfigError, match=refused) as caught:
+        asyncio.run(look)
+    url = f"s3://bkt/{RECORD['key']}"
+    assert str(caught.value).startswith((f"the record, {url}, is there already, ", f"{url}: whether it is there"))
+    assert "or the platform another `prefix`" in str(caught.value) or "cannot be told" in refused
+
+
 @pytest.mark.parametrize("preview", [True, False])
 def test_config_map_of_somebody_else(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
     plan, found = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow")), Labels()
@@ -238,7 +290,7 @@ class Labels:
 
 def test_whose_it_is_is_told() -> None:
     own, keys = {"project": "app", "stack": "dev", "team": "ml"}, ("project", "stack")
-    refuse("s3://dags/a.py", {**own, "team": "x"}, own, keys, "aws s3 rm s3://dags/a.py")
+    refuse("s3://dags/a.py", {**own, "team": "x"}, own, keys, "aws s3 rm s3://dags/a.py", "other `dags`")
     words = r"s3://dags/a\.py is there already, and is that of the stack app/prod: .*`aws s3 rm s3://dags/a\.py`"
     with pytest.raises(ConfigError, match=words):
-        refuse("s3://dags/a.py", {**own, "stack": "prod"}, own, keys, "aws s3 rm s3://dags/a.py")
+        refuse("s3://dags/a.py", {**own, "stack": "prod"}, own, keys, "aws s3 rm s3://dags/a.py", "other `dags`")

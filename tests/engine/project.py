@@ -114,6 +114,20 @@ class Project:
         found: dict[str, Any] = json.loads(process.stdout)
         return found
 
+    def preview_stack(self, *arguments: str) -> str:
+        """`flowinfra preview-stack …`; what it printed."""
+        process = subprocess.run(
+            ["flowinfra", "preview-stack", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **self.cloud.environment, **self.variables},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+        )
+        assert process.returncode == 0, process.stdout
+        return process.stdout
+
     # what is there
 
     def machines(self) -> dict[str, dict[str, Any]]:

@@ -26,14 +26,8 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture
 def project(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    # what Pulumi's own distribution brings for dynamic providers
-    plugin = tmp_path / "bin" / "pulumi-resource-pulumi-python"
-    plugin.parent.mkdir()
-    plugin.write_text('#!/bin/sh\nexec python -m pulumi.dynamic "$@"\n')
-    plugin.chmod(0o755)
     monkeypatch.setenv("PATH", cloud.environment["PATH"])
     project = Project(cloud, tmp_path / "project", f"t{uuid.uuid4().hex[:8]}")
-    project.variables = {**project.variables, "PATH": f"{plugin.parent}:{cloud.environment['PATH']}"}
     yield project
     if (project.folder / ".made").exists():
         project.pulumi("destroy", "--yes", "--skip-preview")
@@ -189,12 +183,21 @@ def test_a_file_of_somebody_else_is_not_replaced(project: Project, tmp_path: Pat
     project.configure(flow, platform=platform({"s3": "s3://bucket-that-is-not-there/dags"}))
     assert "Traceback" not in project.pulumi("preview")
     project.configure(flow, platform=platform({"s3": f"s3://metaflow-local/{project.name}"}))
-    for words in (("preview",), ("up", "--yes", "--skip-preview")):
-        printed = project.pulumi(*words, fails=True)
-        assert f"{url} is there already, and is that of the stack x/prod: it is not replaced." in printed
-        assert f"Remove it (`aws s3 rm {url}`)" in printed
-        assert "Traceback" not in printed
-    assert dags(project) == {"F.py": "theirs"}
+    # as Metaflow writes it when somebody deploys the DAG by hand
+    owner, record = "metaflow/mf.airflow/F", "s3://metaflow-local/metaflow/mf.airflow/F"
+    by_hand = json.dumps({"production_token": "f-0-abcd", "owner": "alice"}).encode()
+    s3.put_object(Bucket="metaflow-local", Key=owner, Body=by_hand)
+    up = ("up", "--yes", "--skip-preview")
+    for place, whose, *runs in ((record, "not of this stack", ("preview",), up), (url, "that of the stack x/prod", up)):
+        for words in runs:
+            printed = project.pulumi(*words, fails=True)
+            assert re.search(rf"{place},? is there already, and is {whose}: it is not replaced\.", printed), printed
+            assert f"Remove it (`aws s3 rm {place}`)" in printed
+            assert "Traceback" not in printed
+        if place == record:
+            assert s3.get_object(Bucket="metaflow-local", Key=owner)["Body"].read() == by_hand
+            s3.delete_object(Bucket="metaflow-local", Key=owner)
+        assert dags(project) == {"F.py": "theirs"}
     # what a deploy that was killed left
     mine = f"flowinfra:project={project.name}&flowinfra:stack=test"
     s3.put_object(Bucket="metaflow-local", Key=key, Body=b"mine", Tagging=mine)
@@ -210,6 +213,37 @@ def test_a_file_of_somebody_else_is_not_replaced(project: Project, tmp_path: Pat
     project.configure(flow, platform=platform({"folder": str(folder)}))
     printed = project.pulumi("preview", fails=True)
     assert f"{folder}/F.py is there already, and is not of this stack: it is not replaced." in printed
+
+
+def test_a_preview_stack_comes_and_goes(project: Project) -> None:
+    stack, name, s3 = f"pr-{project.name}", f"Air{project.name}", project.cloud.client("s3")
+    prefix = f"metaflow/previews/{stack}/"
+    project.write("train.py", BEFORE.replace("NAME", name))
+    in_s3 = platform({"s3": f"s3://metaflow-local/{project.name}"})
+    project.configure({"flow": "train.py", "target": "airflow"}, platform=in_s3)
+    # of the other stack
+    s3.put_object(Bucket="metaflow-local", Key=f"{project.name}/{name}.py", Body=b"theirs")
+
+    project.preview_stack("up", stack, "--of", "test")
+    files = dags(project)
+    assert files.pop(f"{name}.py") == "theirs"
+    dag = f"{stack}-train"
+    [(file, text)] = files.items()
+    assert file == f"{dag}.py"
+    assert f'"dag_id": "{dag}"' in text
+    assert '"schedule": None' in text
+    assert f"s3://metaflow-local/{prefix}" in text
+    owner = s3.get_object(Bucket="metaflow-local", Key=f"{prefix}mf.airflow/{dag}")
+    assert json.loads(owner["Body"].read())["owner"] == "flowinfra"
+
+    # what a run wrote
+    s3.put_object(Bucket="metaflow-local", Key=f"{prefix}{name}/data/ab/abcd", Body=b"artifact")
+    told = project.preview_stack("down", stack)
+    assert f"Airflow is not asked: tasks of {dag} that run go on to their end; no further ones start once" in told
+    assert told.endswith(f"Preview stack {stack} is removed.\n")
+    assert dags(project) == {f"{name}.py": "theirs"}
+    assert "Contents" not in s3.list_objects_v2(Bucket="metaflow-local", Prefix=prefix)
+    assert [path.name for path in (project.folder / "stacks").iterdir()] == ["Pulumi.test.yaml"]
 
 
 def test_two_flows_of_one_id_are_refused_at_preview(project: Project) -> None:

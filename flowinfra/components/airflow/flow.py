@@ -19,7 +19,7 @@ from flowinfra.components.airflow.outputs import metaflow_config, trigger_comman
 from flowinfra.components.airflow.plan import AirflowPlan, check, dag
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
 from flowinfra.components.airflow.prepare import AIRFLOW
-from flowinfra.components.airflow.taken import not_taken
+from flowinfra.components.airflow.taken import dag_not_taken, record_not_taken
 from flowinfra.components.airflow.unused import unused
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
@@ -27,6 +27,7 @@ from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
 from flowinfra.components.local_file import LocalFile
 from flowinfra.components.making import Making, after, begun
+from flowinfra.components.names import DAG_FILE, OWNER_RECORD
 from flowinfra.components.plan import same_name
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.running import claim
@@ -83,8 +84,8 @@ class AirflowFlow(pulumi.ComponentResource):
 
         objects = datastore.files(name, plan.compiled, platform.store, plan.object_tags, making.child)
         bound = _bound(making)
-        deployed, file = _delivered(making, bound.apply(lambda found: found.file), objects)
-        record = _record(making, bound.apply(lambda found: found.deployment), deployed)
+        record = _record(making, bound.apply(lambda found: found.deployment))
+        deployed, file = _delivered(making, bound.apply(lambda found: found.file), [*objects, record])
 
         def there(make: Callable[[AirflowSite], T]) -> pulumi.Output[T]:
             return after(deployed, platform.on_site(make))
@@ -138,8 +139,8 @@ def _delivered(
     making: _Making, text: pulumi.Output[str], needs: Sequence[pulumi.Resource]
 ) -> tuple[pulumi.Resource, pulumi.Input[str]]:
     """The DAG file where Airflow takes it from, and the words for that place; the text is no diff to read."""
-    name, plan, dags = f"{making.name}-dag", making.plan, making.platform.dags
-    child = partial(making.options, depends_on=needs, hooks=not_taken(making))
+    name, plan, dags = f"{making.name}{DAG_FILE}", making.plan, making.platform.dags
+    child = partial(making.options, depends_on=needs, hooks=dag_not_taken(making))
     if isinstance(dags, DagBucket):
         key = str(PurePosixPath(dags.prefix) / plan.file_name)
         made: pulumi.Resource = aws.s3.BucketObjectv2(
@@ -167,10 +168,13 @@ def _delivered(
     return LocalFile(name, path, text, child(hide_diffs=["content"])), path
 
 
-def _record(making: _Making, text: pulumi.Output[str], deployed: pulumi.Resource) -> pulumi.Resource:
-    """The object by which Metaflow refuses a hand-made `create` of whoever does not have the token, after the DAG."""
-    plan, key, name = making.plan, making.plan.compiled.airflow.deployment_key, f"{making.name}-owner"
-    child = making.options(depends_on=[deployed])
+def _record(making: _Making, text: pulumi.Output[str]) -> pulumi.Resource:
+    """The object by which Metaflow refuses a hand-made `create` of whoever does not have the token.
+
+    The DAG comes after it, as with Metaflow: where somebody else's record is, no DAG is delivered.
+    """
+    plan, key, name = making.plan, making.plan.compiled.airflow.deployment_key, f"{making.name}{OWNER_RECORD}"
+    child = making.options(hooks=record_not_taken(making))
     return datastore.text(name, key, text, making.platform.store, plan.tags, child)
 
 

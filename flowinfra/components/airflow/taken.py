@@ -1,14 +1,15 @@
-"""Refuses a place of a DAG file that has somebody else's, when the file is about to be made: in a preview too.
+"""Refuses a place of a DAG file, or of Metaflow's record of its owner, that has somebody else's.
 
-A hook of Pulumi's, since the engine alone knows what the stack has already: that is its own, whatever somebody did to
-it. What carries this stack's tags, labels or production token is its own as well, such as the file of a deploy that was
-killed.
+When it is about to be made, in a preview too, by a hook of Pulumi's, since the engine alone knows what the stack has
+already: that is its own, whatever somebody did to it. What carries this stack's tags, labels or production token is its
+own as well, such as the file of a deploy that was killed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -23,32 +24,62 @@ from flowinfra.cluster import Cluster
 from flowinfra.components.airflow.plan import AirflowPlan
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.components.making import Making
-from flowinfra.components.names import PROJECT_LABEL, PROJECT_TAG, STACK_LABEL, STACK_TAG
+from flowinfra.components.names import DAG_FILE, OWNER_RECORD, PROJECT_LABEL, PROJECT_TAG, STACK_LABEL, STACK_TAG
 from flowinfra.errors import ClusterError, ConfigError
 
 _LABELS, _TAGS = (PROJECT_LABEL, STACK_LABEL), (PROJECT_TAG, STACK_TAG)
 _NO_BUCKET = "NoSuchBucket"
+_OTHER_DAGS, _OTHER_PREFIX = "other `dags`", "another `prefix`"
+
+_Making = Making[AirflowPlan, AirflowPlatform]
 
 
-def not_taken(making: Making[AirflowPlan, AirflowPlatform]) -> pulumi.ResourceHookBinding | None:
+def dag_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
     """The hook for a DAG file's resource; None for Pulumi's mocks, which have no hooks."""
-    if isinstance(get_monitor(), MockMonitor):
-        return None
 
-    async def look(args: pulumi.ResourceHookArgs) -> None:
+    async def look(inputs: Mapping[str, Any]) -> None:
         dags = making.platform.dags
         if isinstance(dags, DagBucket):
-            await _look_in_bucket(making, args.new_inputs or {})
+            await look_in_bucket(making, inputs, "{}", _OTHER_DAGS)
         elif isinstance(dags, DagConfigMaps):
             await asyncio.to_thread(look_in_cluster, making.plan, dags)
         else:
             look_in_folder(making.plan, dags)
 
-    hook = pulumi.ResourceHook(f"{making.name}-dag-not-taken", look, pulumi.ResourceHookOptions(on_dry_run=True))
-    return pulumi.ResourceHookBinding(before_create=[hook])
+    return _before_create(f"{making.name}{DAG_FILE}", look)
 
 
-async def _look_in_bucket(making: Making[AirflowPlan, AirflowPlatform], inputs: Mapping[str, Any]) -> None:
+def record_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
+    """The hook for the record's resource; None for Pulumi's mocks, and where the datastore cannot be asked."""
+
+    async def look(inputs: Mapping[str, Any]) -> None:
+        await look_in_bucket(making, inputs, "Metaflow's record of the DAG's owner, {},", _OTHER_PREFIX)
+
+    return _before_create(f"{making.name}{OWNER_RECORD}", look) if making.platform.datastore == "s3" else None
+
+
+def _before_create(
+    name: str, look: Callable[[Mapping[str, Any]], Awaitable[None]]
+) -> pulumi.ResourceHookBinding | None:
+    if isinstance(get_monitor(), MockMonitor):
+        return None
+
+    async def hook(args: pulumi.ResourceHookArgs) -> None:
+        await look(args.new_inputs or {})
+
+    registered = pulumi.ResourceHook(f"{name}-not-taken", hook, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_create=[registered])
+
+
+async def look_in_bucket(making: _Making, inputs: Mapping[str, Any], words: str, other: str) -> None:
+    """Raise ConfigError where S3 has an object in a resource's place without this stack's tags or content.
+
+    Args:
+        making: whose it is to be.
+        inputs: of the resource that is about to be made.
+        words: what is there, in words, with `{}` for its URL.
+        other: what the platform may be given for another place.
+    """
     bucket, key = inputs.get("bucket"), inputs.get("key")
     if not isinstance(bucket, str) or not isinstance(key, str):
         return  # it is being made; `up` looks again
@@ -58,12 +89,21 @@ async def _look_in_bucket(making: Making[AirflowPlan, AirflowPlatform], inputs: 
         listed = await _asked("getObjects", {"bucket": bucket, "prefix": key, "maxKeys": 1}, parent)
         if key not in (listed.get("keys") or ()):
             return
-        tags = (await _asked("getObject", {"bucket": bucket, "key": key}, parent)).get("tags")
+        found = await _asked("getObject", {"bucket": bucket, "key": key}, parent)
     except Exception as error:
         if _NO_BUCKET in str(error):
             return  # the resource itself tells that
-        raise ConfigError(f"{url}: whether a DAG of somebody else's is there cannot be told: {error}") from None
-    refuse(url, tags or {}, making.plan.tags, _TAGS, f"aws s3 rm {url}")
+        raise ConfigError(f"{url}: whether it is there, and whose it is, cannot be told: {error}") from None
+    if not same_content(inputs.get("content"), found.get("etag")):
+        refuse(words.format(url), found.get("tags") or {}, making.plan.tags, _TAGS, f"aws s3 rm {url}", other)
+
+
+def same_content(text: object, etag: object) -> bool:
+    """Whether an object of S3 holds this text, by its ETag; False where that is not its MD5 (KMS, several parts).
+
+    A copy of what the stack would make has its owner and production token, though it lost its tags.
+    """
+    return isinstance(text, str) and hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() == etag
 
 
 async def _asked(function: str, inputs: dict[str, Any], parent: pulumi.Resource | None) -> Mapping[str, Any]:
@@ -91,7 +131,7 @@ def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
         return
     if labels is not None:
         remove = f"kubectl delete configmap -n {dags.namespace} {name}"
-        refuse(f"ConfigMap {dags.namespace}/{name}", labels, plan.names.labels, _LABELS, remove)
+        refuse(f"ConfigMap {dags.namespace}/{name}", labels, plan.names.labels, _LABELS, remove, _OTHER_DAGS)
 
 
 def look_in_folder(plan: AirflowPlan, dags: DagFolder) -> None:
@@ -104,10 +144,12 @@ def look_in_folder(plan: AirflowPlan, dags: DagFolder) -> None:
         return
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}), so it is not replaced by a DAG") from None
-    refuse(path, {}, {}, (), f"rm {path}")
+    refuse(path, {}, {}, (), f"rm {path}", _OTHER_DAGS)
 
 
-def refuse(place: str, found: Mapping[str, str], own: Mapping[str, str], keys: tuple[str, ...], remove: str) -> None:
+def refuse(
+    place: str, found: Mapping[str, str], own: Mapping[str, str], keys: tuple[str, ...], remove: str, other: str
+) -> None:
     """Raise ConfigError unless what is found carries this stack's marks.
 
     Args:
@@ -116,13 +158,14 @@ def refuse(place: str, found: Mapping[str, str], own: Mapping[str, str], keys: t
         own: those that this stack gives.
         keys: those that say whose it is: of the project, and of the stack.
         remove: command that takes it away.
+        other: what the platform may be given for another place.
     """
     if keys and all(found.get(key) == own[key] for key in keys):
         return
     stack = "/".join(found[key] for key in keys if key in found)
     raise ConfigError(
         f"{place} is there already, and is {f'that of the stack {stack}' if stack else 'not of this stack'}: it is not "
-        f"replaced. Remove it (`{remove}`), give the flow another `name`, or the platform other `dags`"
+        f"replaced. Remove it (`{remove}`), give the flow another `name`, or the platform {other}"
     )
 
 
