@@ -112,54 +112,8 @@ FLOWS_TO_REFUSE = [
         source(head="def f(): pass", decorators="@exit_hook(on_success=[f])"),
     ),
     Bad("timezone", r"<flow>: .*timezone.*", source(decorators='@schedule(daily=True, timezone="Europe/Paris")')),
-    Bad(
-        "parallel",
-        r"<flow>: .*@parallel.*not supported.*",
-        source(
-            body="""
-    @step
-    def start(self):
-        self.next(self.work, num_parallel=2)
-
-    @parallel
-    @step
-    def work(self):
-        self.next(self.join)
-
-    @step
-    def join(self, inputs):
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-"""
-        ),
-    ),
-    Bad(
-        "switch",
-        r"<flow>: .*switch.*not supported.*",
-        source(
-            body="""
-    @step
-    def start(self):
-        self.kind = "a"
-        self.next({"a": self.a, "b": self.b}, condition="kind")
-
-    @step
-    def a(self):
-        self.next(self.end)
-
-    @step
-    def b(self):
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-"""
-        ),
-    ),
+    Bad("parallel", r"<flow>: .*@parallel.*not supported.*", (FLOWS / "parallel" / "flow.py").read_text()),
+    Bad("switch", r"<flow>: .*switch.*not supported.*", (FLOWS / "switch" / "flow.py").read_text()),
     Bad("long name", r"<flow>: .*longer than 80 characters.*", source(name="A" * 81)),
     Bad(
         "scheduled required parameter",
