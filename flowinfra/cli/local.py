@@ -117,7 +117,7 @@ def status(as_json: bool) -> None:
             f"  state machine   {machine['name']}: {machine['executions']} executions, {machine['running']} running"
         )
     if not facts["state_machines"]:
-        click.echo("  nothing is deployed")
+        click.echo("  no state machine is deployed")
 
 
 @command.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

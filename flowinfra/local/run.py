@@ -84,8 +84,8 @@ def choose(machines: Sequence[Deployed], wanted: str) -> Deployed:
         raise LocalError(f"{wanted} is deployed several times. Say which one: {names}.")
     if not machines:
         raise LocalError(
-            f"{wanted} is not deployed on the embedded AWS; nothing is. "
-            "Deploy with `flowinfra local exec -- pulumi up -s local`."
+            f"{wanted} is not deployed on the embedded AWS, which has no state machine yet. Deploy with "
+            "`flowinfra local exec -- pulumi up -s local`; flows on Argo and Airflow run there, not here."
         )
     names = ", ".join(
         machine.name if machine.flow in (None, machine.name) else f"{machine.name} (flow {machine.flow})"
