@@ -6,6 +6,8 @@ Pulumi CLI. This module is what the state refers to, so its name and that of the
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,25 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
+
+LAUNCHER = "pulumi-resource-pulumi-python"
+
+
+def lacks_launcher(path: str) -> str:
+    """What to do where Pulumi on this search path lacks the launcher; empty where it has it, or no Pulumi is there.
+
+    Pulumi's own error names a download that does not exist. It is no error here: where `pulumi` is a script that starts
+    another one, the launcher is beside that.
+    """
+    pulumi_cli = shutil.which("pulumi", path=path)
+    if pulumi_cli is None:
+        return ""
+    if shutil.which(LAUNCHER, path=os.pathsep.join([str(Path(pulumi_cli).resolve().parent), path])):
+        return ""
+    return (
+        f"{LAUNCHER} is neither beside {pulumi_cli} nor on PATH; Pulumi writes files to a folder with it. It comes "
+        "with Pulumi (https://www.pulumi.com/docs/install), and `make setup` adds it to the Pulumi that it has built"
+    )
 
 
 class LocalFileProvider(ResourceProvider):

@@ -18,7 +18,7 @@ from flowinfra import AirflowFlow, AirflowPlatform, DagBucket, DagConfigMaps, Da
 from flowinfra.components.airflow import taken
 from flowinfra.components.airflow.plan import AirflowPlan
 from flowinfra.components.airflow.taken import look_in_folder, refuse
-from flowinfra.components.local_file import LocalFileProvider
+from flowinfra.components.local_file import LAUNCHER, LocalFileProvider, lacks_launcher
 from flowinfra.components.making import Making
 from flowinfra.components.names import Names
 from flowinfra.errors import ClusterError, ConfigError
@@ -180,6 +180,24 @@ def test_file_in_a_folder(tmp_path: Path) -> None:
     provider.delete(str(path), second)
     assert not path.exists()
     assert provider.read(str(path), second).id is None
+
+
+def test_pulumi_without_what_writes_to_a_folder(tmp_path: Path) -> None:
+    program, elsewhere = tmp_path / "bin" / "pulumi", tmp_path / "elsewhere"
+    launcher = program.with_name(LAUNCHER)
+    for folder in (program.parent, elsewhere):
+        folder.mkdir()
+    assert lacks_launcher(str(elsewhere)) == ""
+    for file in (program, launcher):
+        file.touch(mode=0o755)
+    (elsewhere / "pulumi").symlink_to(program)
+    assert lacks_launcher(str(elsewhere)) == ""
+    launcher.rename(elsewhere / LAUNCHER)
+    assert lacks_launcher(str(elsewhere)) == ""
+    (elsewhere / LAUNCHER).unlink()
+    words = lacks_launcher(str(elsewhere))
+    assert words.startswith(f"{LAUNCHER} is neither beside {elsewhere}/pulumi nor on PATH; ")
+    assert "`make setup`" in words
 
 
 def test_file_of_somebody_else_in_a_folder(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,7 @@ from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
-from flowinfra.components.local_file import LocalFile
+from flowinfra.components.local_file import LocalFile, lacks_launcher
 from flowinfra.components.making import Making, after, begun
 from flowinfra.components.names import DAG_FILE, OWNER_RECORD
 from flowinfra.components.plan import same_name
@@ -164,6 +165,8 @@ def _delivered(
             child(hide_diffs=["data"]),
         )
         return made, f"configmap://{dags.namespace}/{body['metadata']['name']}/{plan.file_name}"
+    if words := lacks_launcher(os.environ.get("PATH", "")):
+        pulumi.log.warn(words, making.child.parent)
     path = str(PurePosixPath(dags.path) / plan.file_name)
     return LocalFile(name, path, text, child(hide_diffs=["content"])), path
 
