@@ -127,6 +127,7 @@ def test_flows_that_do_not_compile(cloud: Cloud, project: Project) -> None:
     }.items():
         assert any(file in line and reason in line for line in told), f"{file}: {reason}\n{said}"
     assert "good" not in "".join(told)
+    assert str(project.folder) not in "".join(told)
     assert f"{len(told)} problems in this stack" in said
     assert len(told) == len(bad) + 4
 
