@@ -12,9 +12,9 @@ from flowinfra.local.state import State
 from tests.local.support import Aws
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """One emulator for all tests of a worker: starting it takes seconds. Tests use names of their own."""
+    """One emulator for all of these tests: starting it takes seconds. Tests use names of their own."""
     state = State(tmp_path_factory.mktemp("emulator") / "state")
     state.clear()
     environment = dict(os.environ)
