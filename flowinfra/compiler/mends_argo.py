@@ -125,10 +125,17 @@ def without_timestamp(value: Json) -> Json:
     return [without_timestamp(item) for item in value] if isinstance(value, list) else value
 
 
-def without_nulls(value: Json) -> Json:
-    """Without keys that have no value: Kubernetes takes both for the same, and an object's size is limited."""
+def without_nulls(value: Json, names: bool = False) -> Json:
+    """Without keys that have no value: Kubernetes takes both for the same, and an object's size is limited.
+
+    `names`: of labels or annotations, where a name without a value is one with an empty value.
+    """
     if isinstance(value, Mapping):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+        return {
+            key: "" if item is None else without_nulls(item, key in ("annotations", "labels"))
+            for key, item in value.items()
+            if names or item is not None
+        }
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 

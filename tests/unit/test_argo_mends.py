@@ -137,6 +137,13 @@ def test_mends_leave_no_time_and_no_nulls() -> None:
     assert "priority" not in mended["spec"]
 
 
+def test_a_label_without_a_value_is_an_empty_one() -> None:
+    pod = {"metadata": {"labels": {"spot": None, "team": "a"}, "annotations": {"note": None}, "name": None}}
+    assert mends_argo.without_nulls({"pods": [pod]}) == {
+        "pods": [{"metadata": {"labels": {"spot": "", "team": "a"}, "annotations": {"note": ""}}}]
+    }
+
+
 def test_job_set_keeps_texts_as_texts_and_is_made_by_its_own_service_account() -> None:
     pod = {"serviceAccountName": "runner", "containers": [{"command": ["it's"], "env": []}]}
     manifest = yaml.dump(
