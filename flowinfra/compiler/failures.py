@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler.request import CompileRequest
@@ -75,7 +76,10 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
             f"and lock the packages once with `flowinfra lock {label}`"
         )
     if kind == "metaflow":
-        return CompileError(f"{where}: {_subject(error)}{error['headline']}: {_clean(message)}")
+        return CompileError(f"{where}: {_subject(error)}{error['headline']}: {_line(message)}")
+    if kind == "crash":
+        place = f"{Path(error['file']).name}, line {error['line']}"
+        return CompileError(f"{label}: Metaflow {metaflow} fails on it: {_line(message)} ({place})")
     if kind == "no-module":
         return CompileError(
             f"{where}: {_subject(error)}{request.python or sys.executable} has no module {message!r}; install it "
@@ -166,6 +170,11 @@ def _inner(request: CompileRequest, where: str, message: str) -> tuple[str, str]
 def _clean(text: str) -> str:
     """Metaflow's words without its emphasis marks and terminal codes."""
     return re.sub(r"\*([^*\n]+)\*", r"\1", _ANSI.sub("", text)).strip()
+
+
+def _line(text: str) -> str:
+    """Metaflow's words as one line, which a list of errors has for each."""
+    return " ".join(_clean(text).split())
 
 
 def _last_words(output: str) -> str:

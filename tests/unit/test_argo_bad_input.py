@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import Shape
+from tests.unit.sources import STEPS, write_flow
 
 FLOWS = Path(__file__).parents[1] / "flows"
 
@@ -29,3 +31,77 @@ def test_what_argo_does_not_take(folder: str, shape: dict[str, object], words: l
         compile_flow(CompileRequest(FLOWS / folder / "flow.py", "argo", Shape.model_validate(shape)))
     message = str(raised.value)
     assert [word for word in words if word.lower() not in message.lower()] == [], message
+
+
+def at_start(decorator: str) -> str:
+    return STEPS.replace("@step", f"{decorator}\n    @step", 1)
+
+
+def parameter(words: str) -> str:
+    return f"    words = {words}\n{STEPS}"
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (
+            {"decorators": "@trigger(event='ready')", "body": parameter("Parameter('Words', default='a')")},
+            "<flow>:6: parameter Words: is set by an event (@trigger), for which Metaflow wants its name in lower case",
+        ),
+        (
+            {"decorators": "@schedule(daily=True)", "body": parameter("Parameter('words', required=True)")},
+            "<flow>:6: Flow failed: The parameter words does not have a default and is required. ",
+        ),
+        (
+            {"body": parameter("Parameter('script', default=1)")},
+            "<flow>:6: Flow failed: Parameter name script is a reserved word ",
+        ),
+        (
+            {"body": parameter("IncludeFile('words', default='missing.txt')")},
+            "<flow>:6: Parameter field failed: When evaluating the field default for the Parameter words, ",
+        ),
+        (
+            {"decorators": "@trigger(event='two words')"},
+            "<flow>:4: @trigger of SmallFlow: Argo Workflows error: Invalid event name two words in @trigger ",
+        ),
+        (
+            {"decorators": "@trigger_on_finish(flow={'name': 'OtherFlow', 'project': 'risk'})"},
+            "<flow>:4: @trigger_on_finish of SmallFlow: Argo Workflows error: Incomplete project info. ",
+        ),
+        (
+            {"decorators": "@schedule(cron=5)"},
+            "<flow>:4: @schedule of SmallFlow: AttributeError: 'int' object has no attribute 'split'",
+        ),
+        (
+            {"body": at_start("@kubernetes(labels={'a': 'b c'})")},
+            '<flow>:9: step start: Kubernetes error: Invalid value: "b c" A valid label must be an empty string or ',
+        ),
+        (
+            {"body": at_start("@kubernetes(port='http')")},
+            "<flow>:9: step start: ValueError: invalid literal for int() with base 10: 'http'",
+        ),
+        (
+            {"body": parameter("Parameter('two words')")},
+            f"<flow>: Metaflow {version('metaflow')} fails on it: TypeError: Could not determine name for option (",
+        ),
+    ],
+    ids=[
+        "capital-for-event",
+        "required",
+        "reserved",
+        "include",
+        "event-name",
+        "incomplete-project",
+        "cron",
+        "label",
+        "port",
+        "metaflow-itself",
+    ],
+)
+def test_one_line_names_what_is_refused_and_where(parts: dict[str, str], words: str, tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, **parts)
+    with pytest.raises(FlowInfraError) as raised:
+        compile_flow(CompileRequest(flow, "argo", Shape(events=True)))
+    told = str(raised.value).replace(str(flow), "<flow>")
+    assert told.startswith(words)
+    assert "\n" not in told

@@ -111,18 +111,22 @@ FLOWS_TO_REFUSE = [
         r"<flow>: .*@exit_hook.*not.*supported.*",
         source(head="def f(): pass", decorators="@exit_hook(on_success=[f])"),
     ),
-    Bad("timezone", r"<flow>: .*timezone.*", source(decorators='@schedule(daily=True, timezone="Europe/Paris")')),
+    Bad(
+        "timezone",
+        r"<flow>:4: @schedule of SmallFlow: .*timezone.*",
+        source(decorators='@schedule(daily=True, timezone="Europe/Paris")'),
+    ),
     Bad("parallel", r"<flow>: .*@parallel.*not supported.*", (FLOWS / "parallel" / "flow.py").read_text()),
     Bad("switch", r"<flow>: .*switch.*not supported.*", (FLOWS / "switch" / "flow.py").read_text()),
     Bad("long name", r"<flow>: .*longer than 80 characters.*", source(name="A" * 81)),
     Bad(
         "scheduled required parameter",
-        r"<flow>: .*wanted.*",
+        r"<flow>:6: .*wanted.*",
         source(decorators="@schedule(daily=True)", body=f"    wanted = Parameter('wanted', required=True){STEPS}"),
     ),
     Bad(
         "included file missing",
-        r"<flow>: Parameter field failed: .* could not open file 'missing.txt' for reading",
+        r"<flow>:6: Parameter field failed: .* could not open file 'missing.txt' for reading",
         source(body=f"    f = IncludeFile('f', default='missing.txt'){STEPS}"),
     ),
     Bad(

@@ -10,6 +10,16 @@ from . import places
 from .refusal import Refusal
 from .watch import OWN_FOLDER, of_the_user
 
+_ABOUT_DECORATORS = {
+    "_cron": ("schedule",),
+    "_get_schedule": ("schedule",),
+    "_process_triggers": ("trigger", "trigger_on_finish"),
+}
+"""Methods of what makes a deployment → the decorators of the flow that they read."""
+
+_ABOUT_STEPS = ("_batch", "_container_templates", "_to_job")
+"""Methods of what makes a deployment that make a step's container of `node`."""
+
 
 def failure(error: BaseException) -> dict[str, Any]:
     """What went wrong, as data: Metaflow's headline and words, with file and line where it gives them."""
@@ -35,9 +45,12 @@ def failure(error: BaseException) -> dict[str, Any]:
     kind, message = _kind(error)
     if (place := _place(error))["line"]:
         return {"kind": kind, "message": message, **place}
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(OWN_FOLDER)]
+    walked = list(traceback.extract_tb(error.__traceback__))
+    frames = [f for f in walked if not f.filename.startswith(OWN_FOLDER)]
     users = [f for f in frames if of_the_user(f.filename)]
     last = (users or frames)[-1] if frames else None
+    if kind == "import" and _of_metaflow(walked):
+        kind, last = "crash", frames[-1]
     return {
         "kind": kind,
         "message": message,
@@ -45,6 +58,13 @@ def failure(error: BaseException) -> dict[str, Any]:
         "file": last and last.filename,
         "line": last and last.lineno,
     }
+
+
+def _of_metaflow(frames: list[traceback.FrameSummary]) -> bool:
+    """Whether it was Metaflow's own code, which the user's module had started and which called none of the user's."""
+    own = [frame.filename.startswith(OWN_FOLDER) for frame in frames]
+    begun = [place for place, frame in enumerate(frames) if own[place] and frame.name == "start"]
+    return bool(begun) and not own[-1] and not any(of_the_user(frame.filename) for frame in frames[begun[-1] :])
 
 
 def _kind(error: BaseException) -> tuple[str, str]:
@@ -62,13 +82,16 @@ def _place(error: BaseException) -> dict[str, Any]:
 
     A decorator refuses attributes when the flow's module is imported, which the user's own line shows, or when it
     meets the flow, in a hook that is given the flow, its graph and, for a step's decorator, the step's name. The hook
-    in between is given nothing: it is called for all decorators of a flow, each of which is one of a step's.
+    in between is given nothing: it is called for all decorators of a flow, each of which is one of a step's. What makes
+    a deployment of the flow goes through its parameters, steps and decorators one by one.
     """
     refusing = None
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         code = frame.f_code
         if code.co_filename.startswith(OWN_FOLDER):
-            break
+            if code.co_name == "start":
+                break
+            continue
         if of_the_user(code.co_filename):
             subject = places.decorated(code.co_filename, line)
             return {"subject": subject, "file": code.co_filename, "line": line}
@@ -84,7 +107,20 @@ def _place(error: BaseException) -> dict[str, Any]:
             return {"subject": f"step {step}", **places.of_step(graph[step])}
         if code.co_name == "flow_init":
             decorator, flow, *_ = arguments
-            name, flow_class = decorator.name, flow if isinstance(flow, type) else type(flow)
-            subject = f"@{name} of {flow_class.__name__}"
-            return {"subject": subject, **places.of_flow_decorator(flow_class, name)}
+            return _of_flow_decorator(flow if isinstance(flow, type) else type(flow), decorator.name)
+        if code.co_name in _ABOUT_DECORATORS:
+            flow = arguments[0].flow
+            for name in _ABOUT_DECORATORS[code.co_name]:
+                if flow._flow_decorators.get(name):
+                    return _of_flow_decorator(type(flow), name)
+        if code.co_name == "_process_parameters" and "param" in frame.f_locals:
+            place = places.of_attribute(type(arguments[0].flow), frame.f_locals["var"])
+            return {"subject": f"parameter {frame.f_locals['param'].name}", **place}
+        if "node" in frame.f_locals and code.co_name in _ABOUT_STEPS:
+            node = frame.f_locals["node"]
+            return {"subject": f"step {node.name}", **places.of_step(node)}
     return {"subject": None, **places.NOWHERE}
+
+
+def _of_flow_decorator(flow_class: type, name: str) -> dict[str, Any]:
+    return {"subject": f"@{name} of {flow_class.__name__}", **places.of_flow_decorator(flow_class, name)}

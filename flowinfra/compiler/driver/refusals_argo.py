@@ -1,4 +1,4 @@
-"""What Argo does not take of a flow's steps: all of it at once, each with its place.
+"""What Argo does not take of a flow: all of it at once, each with its place.
 
 Metaflow refuses the same, one thing at a time, in words about decorators and namespaces that the user has not given.
 """
@@ -22,6 +22,16 @@ def refusals(graph: Any) -> Iterator[Part]:
         node = graph[name]
         for words in _decorator_refusals(node):
             yield {"subject": f"step {name}", "words": words, **places.of_step(node)}
+
+
+def event_refusals(flow: Any, triggers: list[dict[str, Any]]) -> Iterator[Part]:
+    """Parameters that events set, and that Metaflow would not find: it looks for the name in lower case."""
+    wanted = {name for trigger in triggers for name in trigger.get("parameters") or ()}
+    for attribute, parameter in flow._get_parameters():
+        if parameter.name.lower() in wanted - {parameter.name}:
+            words = "is set by an event (@trigger), for which Metaflow wants its name in lower case: write it so"
+            place = places.of_attribute(type(flow), attribute)
+            yield {"subject": f"parameter {parameter.name}", "words": words, **place}
 
 
 def _decorator_refusals(node: Any) -> Iterator[str]:

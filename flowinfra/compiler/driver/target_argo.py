@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .refusal import Refusal
-from .refusals_argo import refusals
+from .refusals_argo import event_refusals, refusals
 
 COMMAND = "metaflow.plugins.argo.argo_workflows_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -27,6 +27,10 @@ KUBERNETES = True
 """Whether Metaflow makes manifests with the package `kubernetes`."""
 
 
+TRIGGERS = "_process_triggers"
+"""Method of what makes the deployment in which Metaflow looks up the parameters that events set."""
+
+
 def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
     """Of AWS there is the datastore alone. Steps are looked at before Metaflow gives each of them @kubernetes."""
     command: Any = importlib.import_module(COMMAND)
@@ -38,4 +42,17 @@ def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception])
         return original(obj, *args, **kwargs)
 
     command.make_flow = make
+
+    maker: Any = importlib.import_module(MAKER).ArgoWorkflows
+    if not hasattr(maker, TRIGGERS):
+        raise Refusal("seam", f"{MAKER}.{TRIGGERS}")
+    process = getattr(maker, TRIGGERS)
+
+    def triggers(self: Any) -> Any:
+        made = process(self)
+        if found := list(event_refusals(self.flow, made[0])):
+            raise Refusal("unsupported", json.dumps(found))
+        return made
+
+    setattr(maker, TRIGGERS, triggers)
     return {}
