@@ -12,6 +12,8 @@ from typing import Any
 
 _DEPLOYED = ("sfn-", "argo-", "airflow-")
 """What ids of runs begin with: those of Step Functions, Argo and Airflow."""
+_NO_FLOWS = {"conda", "data", "distributed_map", "mf.airflow"}
+"""Folders of a datastore that Metaflow puts beside those of flows."""
 
 
 class NothingToPullError(Exception):
@@ -66,7 +68,7 @@ def _runs(storage: Any, flow: str, datastore: str) -> list[str]:
     names = sorted(entry.path.rstrip("/").rpartition("/")[2] for entry in entries if not entry.is_file)
     runs = [name for name in names if name.startswith(_DEPLOYED)]
     if not runs:
-        flows = sorted(entry.path.rstrip("/") for entry in storage.list_content([""]) if not entry.is_file)
+        flows = sorted({e.path.rstrip("/") for e in storage.list_content([""]) if not e.is_file} - _NO_FLOWS)
         raise NothingToPullError(
             f"{datastore} has no run of flow {flow} that a deployment made. "
             f"Flows in it: {', '.join(flows) or 'none'}. A run appears with its first task."

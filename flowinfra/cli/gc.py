@@ -91,6 +91,11 @@ def command(
         sys.exit(LEFT if len(done) < len(found.remove) else 0)
     if not found.remove:
         click.echo(f"Nothing to remove for {scope.project}/{scope.stack}.")
+        if not scope.datastores and not settings.own_datastore:
+            click.echo(
+                "Objects were looked for only where job definitions of the stack say, since its file names no bucket "
+                "(`flowinfra:platform`). Name the datastore to look through: --datastore s3://BUCKET/PREFIX."
+            )
         _tell_kept(found)
         return
     Console().print(_table(found))
@@ -110,6 +115,8 @@ class _Settings:
     region: str | None = None
     datastore: str = "s3"
     datastores: tuple[str, ...] = ()
+    own_datastore: bool = False
+    """The stack makes its bucket itself, so that it goes with the stack."""
     on_argo: bool = False
     kubeconfig: str | None = None
     context: str | None = None
@@ -129,6 +136,7 @@ def _project_settings(stack: str) -> _Settings:
         region=config.get("aws:region"),
         datastore=platform.get("datastore", "s3"),
         datastores=(f"s3://{bucket}/{platform.get('prefix', 'metaflow')}",) if bucket else (),
+        own_datastore="create" in platform,
         on_argo="kubernetes" in platform,
         kubeconfig=config.get("kubernetes:kubeconfig"),
         context=config.get("kubernetes:context"),

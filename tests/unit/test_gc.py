@@ -313,7 +313,8 @@ def test_the_command_shows_and_asks(account: Account) -> None:
     assert done.exit_code == 0
     assert "Removed 1 job-definition." in done.output
     again = gc("dev", "--project", "app")
-    assert (again.exit_code, again.output) == (0, "Nothing to remove for app/dev.\n")
+    assert again.exit_code == 0
+    assert "Nothing to remove for app/dev.\n" in again.output
 
 
 def test_the_command_for_programs(account: Account) -> None:
@@ -324,6 +325,20 @@ def test_the_command_for_programs(account: Account) -> None:
     done = gc("org/app/dev", "--project", "app", "--json", "--yes")
     assert done.exit_code == 0
     assert json.loads(done.output)["removed"] == ["step:1"]
+
+
+@pytest.mark.parametrize(("config", "said"), [("{}", True), ("{bucket: other}", False), ("{create: {}}", False)])
+def test_the_command_says_where_it_did_not_look(
+    account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, config: str, said: bool
+) -> None:
+    account.s3.create_bucket(Bucket="other")
+    account.put(f"Flow/data/aa/{digest('a')}")
+    (tmp_path / "Pulumi.yaml").write_text("name: app\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  flowinfra:platform: {config}\n")
+    monkeypatch.chdir(tmp_path)
+    found = gc("dev")
+    assert found.exit_code == 0
+    assert ("Name the datastore to look through: --datastore s3://BUCKET/PREFIX" in found.output) == said
 
 
 def test_project_and_datastore_of_the_folder(account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
