@@ -105,6 +105,7 @@ def _run(
         "schedule": request.shape.schedule,
         "timezone": request.shape.schedule_timezone,
         "steps": request.shape.steps,
+        "with": list(request.shape.decospecs),
         "environments": environments,
     }
     # solving takes as long as it takes, and shows what it does

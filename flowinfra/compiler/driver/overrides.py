@@ -28,7 +28,8 @@ def apply_overrides(flow_class: Any, request: dict[str, Any], compute: str) -> N
     for name, changes in request["steps"].items():
         if name not in steps:
             raise Refusal("unknown-step", json.dumps({"name": name, "known": sorted(steps)}))
-        override_step(mutable_step(flow_class, steps[name], **origin), steps[name], changes, compute)
+        mutable = mutable_step(flow_class, steps[name], **origin)
+        override_step(mutable, steps[name], changes, compute, request["with"])
 
 
 def override_schedule(mutable: Any, cron: str | None, timezone: str | None, target: str) -> None:
@@ -78,26 +79,51 @@ STEP_OVERRIDES = {
 """Override of a step → decorator and attribute; all others are attributes of the target's compute decorator."""
 
 
-def override_step(mutable: Any, step: Any, changes: dict[str, Any], compute: str) -> None:
-    """Set attributes of a step's decorators, adding a decorator where there is none."""
+def override_step(mutable: Any, step: Any, changes: dict[str, Any], compute: str, specs: list[str]) -> None:
+    """Set attributes of a step's decorators, adding a decorator where there is none.
+
+    `specs`: of `--with`, which leaves alone a step that has such a decorator, so one that is added here begins as it.
+    """
     present = {decorator.name: decorator for decorator in step.decorators}
+    coming = _from_options([spec for spec in specs if spec.split(":")[0] not in present], compute)
+    known = {**coming, **present}
     wanted: dict[str, dict[str, Any]] = {}
     for option, value in changes.items():
         name, attribute = STEP_OVERRIDES.get(option, (compute, option))
-        if option == "timeout" and "timeout" in present:
-            _check_shorter(step, present["timeout"], value)
-        if option == "environment" and "environment" in present:
-            value = {**present["environment"].attributes["vars"], **value}
+        if option == "timeout" and "timeout" in known:
+            if "timeout" in present:
+                _check_shorter(step, present["timeout"], value)
+            known["timeout"].attributes.update(minutes=0, hours=0)
+        if option == "environment" and "environment" in known:
+            value = {**known["environment"].attributes["vars"], **value}
         wanted.setdefault(name, {})[attribute] = value
         # Metaflow takes the larger of @resources and what the compute decorator says
-        if name == "resources" and compute in present:
+        if name == "resources" and compute in known:
             wanted.setdefault(compute, {})[attribute] = value
     for name, attributes in wanted.items():
         kept = {}
-        if name in present:
-            own = present[name]
+        if name in known:
+            own = known[name]
             kept = {key: own.attributes[key] for key in own.attributes if own.attributes[key] != own.defaults.get(key)}
         mutable.add_decorator(name, deco_kwargs={**kept, **attributes}, duplicates=mutable.OVERRIDE)
+        if name == compute and name not in present:
+            _name_in_command(step, name)
+
+
+def _from_options(specs: list[str], compute: str) -> dict[str, Any]:
+    """Name → decorator, of those that `--with` would give a step and that an override may be of."""
+    made = internals("metaflow.decorators").extract_step_decorator_from_decospec
+    names = {compute, *(name for name, _ in STEP_OVERRIDES.values())}
+    return {spec.split(":")[0]: made(spec)[0] for spec in reversed(specs) if spec.split(":")[0] in names}
+
+
+def _name_in_command(step: Any, name: str) -> None:
+    """Have the step's command say `--with` a compute decorator that the flow's file does not have.
+
+    Tasks need it: it saves their metadata, and their logs while they run.
+    """
+    [added] = [decorator for decorator in step.decorators if decorator.name == name]
+    added.statically_defined, added.inserted_by = False, None
 
 
 def _check_shorter(step: Any, decorator: Any, seconds: int) -> None:
@@ -106,4 +132,3 @@ def _check_shorter(step: Any, decorator: Any, seconds: int) -> None:
     if seconds > limit:
         detail = {"step": step.__name__, "limit": limit, "wanted": seconds}
         raise Refusal("timeout", json.dumps(detail))
-    own["minutes"] = own["hours"] = 0

@@ -1,0 +1,58 @@
+"""A stack's settings of a step, with what the flow's file and `with` say of the same step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.model.compiled import CompiledFlow, Shape
+from tests.unit.sources import STEPS, write_flow
+
+
+def compiled(folder: Path, target: str, body: str = STEPS, **shape: Any) -> CompiledFlow:
+    return compile_flow(CompileRequest(write_flow(folder, body=body), target, Shape.model_validate(shape)))
+
+
+@pytest.mark.parametrize(
+    ("target", "decorator"), [("step-functions", "batch"), ("argo", "kubernetes"), ("airflow", "kubernetes")]
+)
+def test_a_task_whose_image_a_stack_names_saves_its_metadata(target: str, decorator: str, tmp_path: Path) -> None:
+    """It does so by the decorator that holds its compute, which the flow's file does not have: its command must."""
+    flow = compiled(tmp_path, target, steps={"end": {"image": "example.com/mine:1"}})
+    text = json.dumps(flow.model_dump(mode="json")[flow.section])
+    [spec] = {part.split("'")[0] for part in text.split(f"--with '{decorator}:") if "example.com/mine:1" in part[:200]}
+    assert "image=example.com/mine:1" in spec.split(",")
+
+
+@pytest.mark.parametrize(
+    ("decospec", "override", "expected"),
+    [
+        ("kubernetes:memory=9000", {"image": "mine:1"}, {"memory": 9000, "image": "mine:1"}),
+        ("kubernetes:memory=9000", {"memory": 500}, {"memory": 500}),
+        ("resources:memory=9000,cpu=4", {"cpu": 2}, {"memory": 9000, "cpu": 2.0}),
+        ("retry:times=3", {"retries": 1}, {"retries": 1, "attempts": 2}),
+        ("timeout:hours=3", {"timeout": 600}, {"timeout": 600}),
+        (
+            'environment:vars={"A": "x", "B": "y"}',
+            {"environment": {"B": "it's"}},
+            {"environment": {"A": "x", "B": "it's"}},
+        ),
+    ],
+    ids=["image", "memory", "cpu", "retries", "timeout", "environment"],
+)
+def test_an_override_changes_what_with_gives_the_step(
+    decospec: str, override: dict[str, Any], expected: dict[str, Any], tmp_path: Path
+) -> None:
+    step = compiled(tmp_path, "argo", decospecs=[decospec], steps={"end": override}).flow.steps["end"]
+    found = {**step.model_dump(), **step.resources.model_dump()}
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_what_the_flow_says_counts_more_than_with(tmp_path: Path) -> None:
+    body = STEPS.replace("@step", "@kubernetes(memory=512)\n    @step")
+    flow = compiled(tmp_path, "argo", body, decospecs=["kubernetes:memory=9000"], steps={"end": {"image": "mine:1"}})
+    assert flow.flow.steps["end"].resources.memory == 512
