@@ -108,6 +108,34 @@ class TestKubernetes:
         with pytest.raises(requests.ConnectionError):
             requests.get("http://192.0.2.1/", timeout=5)
 
+    def test_a_pod_whose_full_name_is_too_long_for_a_host_is_refused(self, cluster: Cluster, namespace: str) -> None:
+        container = {"name": "main", "image": "any", "command": ["true"]}
+        named = {"hostname": "h" * 40, "subdomain": "anything", "setHostnameAsFQDN": True}
+        spec = {"restartPolicy": "Never", "containers": [container], **named}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": spec}
+        cluster.api.create(pod, namespace)
+        path = f"/api/v1/namespaces/{namespace}/pods/pod"
+        cluster.wait_for(lambda: cluster.api.get(path)["status"]["phase"] == "Failed", "the end of the pod")
+        assert "(64 characters is the max, 81 characters requested)" in cluster.api.get(path)["status"]["message"]
+
+
+class TestJobSets:
+    def test_pods_of_a_set_find_the_first_one_by_its_name(self, cluster: Cluster, namespace: str) -> None:
+        [job_set] = manifests("gang")
+        cluster.api.create(job_set, namespace)
+        path = f"/apis/jobset.x-k8s.io/v1alpha2/namespaces/{namespace}/jobsets/gang"
+        cluster.wait_for(lambda: cluster.api.get(path).get("status", {}).get("terminalState"), "the end of the set")
+        assert cluster.api.get(path)["status"]["terminalState"] == "Completed"
+        place = f"/api/v1/namespaces/{namespace}/pods"
+        pods = {pod["spec"]["hostname"]: pod for pod in cluster.api.items(place)}
+        said = {name: cluster.api.get(f"{place}/{pod['metadata']['name']}/log") for name, pod in pods.items()}
+        address = pods["gang-control-0-0"]["status"]["podIP"]
+        assert said == {
+            "gang-control-0-0": f"gang-control-0-0.gang.{namespace}.svc.cluster.local\n",
+            "gang-worker-0-0": f"gang-worker-0-0\n{address}\n",
+            "gang-worker-1-0": f"gang-worker-1-0\n{address}\n",
+        }
+
 
 class TestWorkflows:
     def test_dag_fans_out_retries_and_ends_with_its_hook(self, cluster: Cluster, namespace: str) -> None:

@@ -33,7 +33,7 @@ _PATIENCE = 180
 
 def install(api: Api, *, definitions_only: bool) -> None:
     """Put definitions, roles and controllers into the cluster; wait until the definitions are served."""
-    events = list(_documents(ARGO_EVENTS.manifest("install.yaml")))
+    events = list(documents(ARGO_EVENTS.manifest("install.yaml")))
     workflows = [document for name in ("roles", "controller") for document in _documents_of(name)]
     definitions = [*_documents_of("crds"), *(each for each in events if each["kind"] == _DEFINITION)]
     for definition in definitions:
@@ -74,10 +74,11 @@ def wait_for_condition(api: Api, path: str, kind: str) -> Object:
 def _documents_of(name: str) -> Iterator[Object]:
     for file in sorted(ARGO_WORKFLOWS.manifest(name).glob("*.yaml")):
         if file.name != "kustomization.yaml":
-            yield from _documents(file)
+            yield from documents(file)
 
 
-def _documents(file: Path) -> Iterator[Object]:
+def documents(file: Path) -> Iterator[Object]:
+    """The objects of a file of manifests."""
     with file.open() as text:
         for document in yaml.load_all(text, _LOADER):
             if document:

@@ -66,6 +66,16 @@ class Folder:
         return self.root / "ready"
 
     @property
+    def hosts(self) -> Path:
+        """The `/etc/hosts` of all containers."""
+        return self.pods / "hosts"
+
+    @property
+    def jobset(self) -> Path:
+        """What JobSet's controller reads."""
+        return self.root / "jobset"
+
+    @property
     def kubelet(self) -> Path:
         """Settings of the kubelet stand-in."""
         return self.root / "kubelet.json"

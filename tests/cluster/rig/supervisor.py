@@ -22,7 +22,7 @@ import requests
 
 from flowinfra.local import bytecode, control, identity
 from flowinfra.local.state import Instance, State
-from tests.cluster.rig import certificates, controllers
+from tests.cluster.rig import certificates, controllers, jobsets
 from tests.cluster.rig.api import Api
 from tests.cluster.rig.settings import (
     API_PORT,
@@ -85,10 +85,14 @@ class Supervisor:
             if not self._bare:
                 self._controller_manager()
             controllers.install(api, definitions_only=self._bare)
+            jobsets.define(api)
             instance, _ = aws.result()
         if not self._bare:
+            self._jobset_controller()
+            jobsets.install(api, self._folder)
             self._kubelet(instance)
             controllers.wait_until_available(api)
+            jobsets.wait_until_ready()
         self._folder.ready.touch()
 
     def _spawn(self, name: str, words: list[str], environment: Mapping[str, str] | None = None) -> None:
@@ -165,6 +169,10 @@ class Supervisor:
         }
         words = [str(self._programs["kube-controller-manager"])]
         self._spawn("kube-controller-manager", words + [f"--{key}={value}" for key, value in options.items()])
+
+    def _jobset_controller(self) -> None:
+        words = [str(self._programs["jobset-controller"]), *jobsets.configure(self._folder)]
+        self._spawn("jobset-controller", words)
 
     def _kubelet(self, instance: Instance) -> None:
         trees = self._folder.aws / "bytecode"

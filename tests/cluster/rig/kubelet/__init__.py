@@ -11,7 +11,8 @@ one port; all others use the node's network, where the embedded AWS is.
 
 Does not play: images and their pull policies, users and capabilities (everything is root), requests and limits,
 selectors, affinities and taints (there is one node, and it takes all pods), probes (running is ready), lifecycle
-hooks, sidecars among init containers, persistent volumes, services and DNS, attach and port forwarding.
+hooks, sidecars among init containers, persistent volumes, services, DNS (but for names of pods, see names.py), attach
+and port forwarding.
 
     __main__.py      follows the apiserver's pods
     pod.py           one pod from binding to its end
@@ -20,6 +21,7 @@ hooks, sidecars among init containers, persistent volumes, services and DNS, att
     volumes.py       volumes as folders
     variables.py     environment and `$(VAR)`
     addresses.py     network namespaces
+    names.py         host names, and the containers' /etc/hosts
     logs.py          log files, and the endpoint from which the apiserver reads them
 
 The node's HTTPS endpoint is tools/kubernetes/node-server: exec speaks a streaming protocol that Kubernetes' own

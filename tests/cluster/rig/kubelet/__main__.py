@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from tests.cluster.rig.api import Api, ApiError, Object
-from tests.cluster.rig.kubelet import logs
+from tests.cluster.rig.kubelet import logs, names
 from tests.cluster.rig.kubelet.pod import Pod
-from tests.cluster.rig.settings import KUBELET_PORT, NODE, NODE_ADDRESS, KubeletSettings
+from tests.cluster.rig.settings import KUBELET_PORT, NODE, NODE_ADDRESS, Folder, KubeletSettings
 
 _PODS = "/api/v1/pods"
 _GONE = 410
@@ -103,6 +103,7 @@ class Node:
 def main(file: str) -> None:
     """Play the node."""
     settings = KubeletSettings.read(Path(file))
+    names.begin(Folder(Path(settings.folder)).hosts)
     node = Node(settings)
     logs.serve(settings, node.running)
     node.register()

@@ -14,7 +14,7 @@ from typing import Any
 
 from flowinfra.local import bytecode
 from tests.cluster.rig.api import Api, ApiError, Object
-from tests.cluster.rig.kubelet import addresses, volumes
+from tests.cluster.rig.kubelet import addresses, names, volumes
 from tests.cluster.rig.kubelet.addresses import Network
 from tests.cluster.rig.kubelet.container import Container, Mount, Start
 from tests.cluster.rig.kubelet.logs import log_path
@@ -51,6 +51,8 @@ class Pod:
         self._last: dict[str, Object] = {}
         self._restarts: dict[str, int] = {}
         self._network = Network()
+        self._name_seen = ""
+        """By its containers."""
         self._volumes: dict[str, Path] = {}
         self._ending: Object | None = None
         """Reason and message where the node ends the pod."""
@@ -62,8 +64,10 @@ class Pod:
         """Run it to its end."""
         try:
             self._bind()
+            self._name_seen = names.name_of(self._manifest).seen
             if any(container.get("ports") for container in self._spec["containers"]):
                 self._network = addresses.own()
+            names.publish(self._api, Folder(Path(self._settings.folder)).hosts, self._manifest, self._network.address)
             self._report()
             self._volumes = volumes.make(self._api, self._manifest, self._folder / "volumes", self._network.address)
             with self._deadline():
@@ -214,7 +218,7 @@ class Pod:
         return 128
 
     def _start(self, container: Object, message_file: Path) -> Start:
-        base = {**self._settings.environment, "HOSTNAME": self._name}
+        base = {**self._settings.environment, "HOSTNAME": self._name_seen}
         found = environment(self._api, self._manifest, container, base, self._network.address)
         if "PYTHONPYCACHEPREFIX" not in found:
             tree = bytecode.tree(
@@ -229,7 +233,7 @@ class Pod:
             command=[expanded(word, found) for word in [*command, *(container.get("args") or [])]],
             environment=found,
             directory=container.get("workingDir") or "/",
-            hostname=self._name[:63],
+            hostname=self._name_seen,
             mounts=[*self._machine(), *self._mounts(container, found), self._message_mount(container, message_file)],
             network=self._network.prefix,
         )
@@ -244,8 +248,9 @@ class Pod:
         """What every container sees of this machine."""
         programs = [Mount(Path(path), f"/usr/local/bin/{name}", True) for name, path in self._settings.programs.items()]
         visible = [Mount(Path(path), path, True) for path in self._settings.visible]
+        hosts = Mount(Folder(Path(self._settings.folder)).hosts, "/etc/hosts", True)
         writable = [Mount(Path(path), path) for path in self._settings.writable]
-        return [*visible, *writable, *programs]
+        return [*visible, *writable, *programs, hosts]
 
     def _mounts(self, container: Object, found: dict[str, str]) -> list[Mount]:
         mounts = []
