@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "flows"
 FLOWS = Path(__file__).parent / "flows"
 EVENTS, RISKY = FLOWS / "events", FLOWS / "risky" / "risky_flow.py"
+GANG = FLOWS / "gang" / "gang_flow.py"
 HOOKS = FLOWS / "hooks" / "hook_flow.py"
 ENVIRONMENT = FLOWS / "environment"
 PATIENT = FLOWS / "patient" / "patient_flow.py"
@@ -77,7 +78,7 @@ def stack(
     cluster: Cluster, receiver: Receiver, bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ArgoStack]:
     """All flows of this module, deployed once: the examples, those that events start, those that end in some way."""
-    namespace = cluster.namespace("runs")
+    namespace = cluster.namespace("run")
     cluster.event_bus(namespace)
     cluster.api.create(SOURCE, namespace)
     source = cluster.ready_pod(namespace, {"eventsource-name": SOURCE["metadata"]["name"]})
@@ -95,6 +96,7 @@ def stack(
         {"flow": str(EXAMPLES / "project" / "project_flow.py"), "branch": "dev", "emit_events": False},
         {"flow": str(RISKY), "emit_events": False},
         {"flow": str(PATIENT), "emit_events": False},
+        {"flow": str(GANG), "emit_events": False},
         {"flow": str(bundle), "emit_events": False, "environment": "pypi"},
         {"flow": str(HOOKS), "emit_events": False, **TOLD},
         {"flow": str(HOOKS), "emit_events": False, **TOLD, "name": "hookflow-silent", "capture_errors": False},
@@ -189,6 +191,28 @@ def test_every_other_example_runs_to_its_end(cluster: Cluster, stack: ArgoStack,
         names = " ".join(expected)
         found = results(stack, flow, f"argo-{started[template]}", names, tmp_path, template)
         assert dict(zip(expected, found, strict=True)) == expected
+
+
+def test_a_step_on_several_nodes_at_once(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
+    """One node's first attempt fails, so that all of them start again, as another JobSet."""
+    name = cluster.submit(stack.namespace, "gangflow")
+    cluster.ended(stack.namespace, name)
+    found = cluster.api.items(f"/apis/jobset.x-k8s.io/v1alpha2/namespaces/{stack.namespace}/jobsets")
+    ends = {each["metadata"]["name"][-1]: each["status"]["terminalState"] for each in found}
+    assert ends == {"0": "Failed", "1": "Completed"}
+    assert {owner["name"] for each in found for owner in each["metadata"]["ownerReferences"]} == {name}
+    # node → its attempt, and whom it has spoken to
+    expected = {"0": [1, 1], "1": [1, 0]}
+    assert results(stack, "GangFlow", f"argo-{name}", "nodes", tmp_path) == [expected]
+    code = f"""
+import json
+from metaflow import Step, namespace
+namespace(None)
+tasks = list(Step("GangFlow/argo-{name}/train"))
+print(json.dumps(sorted([task.id.split("-")[0], task.successful, task.data.node] for task in tasks)))
+"""
+    told = python(code, stack.variables("gangflow"), tmp_path)
+    assert told == [["control", True, 0], ["worker", True, 1]]
 
 
 def test_the_end_of_a_run_is_told(cluster: Cluster, stack: ArgoStack, receiver: Receiver) -> None:
