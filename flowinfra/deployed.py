@@ -134,7 +134,9 @@ def _version_of_file_backend(folder: Path, stack: str, version: int) -> bytes:
             "fetch the checkpoint from its .pulumi/history and give the file instead"
         )
     name = stack.rsplit("/", 1)[-1]
-    history = Path(url.removeprefix("file://")).expanduser() / ".pulumi" / "history" / project_name(folder) / name
+    # options of the backend follow the path: `?metadata=skip`
+    root = Path(url.removeprefix("file://").partition("?")[0]).expanduser()
+    history = root / ".pulumi" / "history" / project_name(folder) / name
     found = history.glob(f"{name}-*.checkpoint.json*")
     checkpoints = sorted(file for file in found if file.suffix in (".json", ".gz"))
     if not 1 <= version <= len(checkpoints):

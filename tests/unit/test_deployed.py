@@ -103,8 +103,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return make
 
 
-def test_earlier_versions_come_from_the_history_of_a_file_backend(project: Any, tmp_path: Path) -> None:
-    folder = project(f"file://{tmp_path / 'backend'}")
+@pytest.mark.parametrize("options", ["", "?metadata=skip"])
+def test_earlier_versions_come_from_the_history_of_a_file_backend(project: Any, tmp_path: Path, options: str) -> None:
+    folder = project(f"file://{tmp_path / 'backend'}{options}")
     history = tmp_path / "backend" / ".pulumi" / "history" / "shop" / "prod"
     history.mkdir(parents=True)
     for number in (1, 2):
