@@ -200,6 +200,18 @@ def test_pulumi_without_what_writes_to_a_folder(tmp_path: Path) -> None:
     assert "`make setup`" in words
 
 
+def test_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dags = DagFolder(str(tmp_path / "dags"))
+    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"))
+    with pytest.raises(ConfigError, match=r"^there is no folder \S+/dags for DAGs on this machine; `up` needs it"):
+        look_in_folder(plan, dags)
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: True)
+    monkeypatch.setattr("pulumi.log.warn", warned.append)
+    look_in_folder(plan, dags)
+    assert len(warned) == 1
+
+
 def test_file_of_somebody_else_in_a_folder(tmp_path: Path) -> None:
     plan, dags = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow")), DagFolder(str(tmp_path))
     look_in_folder(plan, dags)

@@ -135,12 +135,20 @@ def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
 
 
 def look_in_folder(plan: AirflowPlan, dags: DagFolder) -> None:
-    """Raise ConfigError where the folder has a file of that name without this stack's production token."""
+    """Raise ConfigError where the folder has a file of that name without this stack's production token.
+
+    A folder that is not there is an error of `up`, and a warning of a preview, which may run on another machine.
+    """
     path = str(PurePosixPath(dags.path) / plan.file_name)
     try:
         if plan.token in Path(path).read_text(encoding="utf-8", errors="replace"):
             return
     except FileNotFoundError:
+        if not Path(dags.path).is_dir():
+            missing = f"there is no folder {dags.path} for DAGs on this machine; `up` needs it: make it, or mount it"
+            if not pulumi.runtime.is_dry_run():
+                raise ConfigError(missing) from None
+            pulumi.log.warn(missing)
         return
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}), so it is not replaced by a DAG") from None
