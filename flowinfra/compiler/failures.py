@@ -43,6 +43,11 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return CompileError(f"{label}: {message} is given, but the flow has no @project")
     if kind == "two-flows":
         return CompileError(f"{label}: {message}; keep one flow per file")
+    if kind == "half-character":
+        return CompileError(
+            f"{label}: a text of the flow, or a file's name, holds half of a character (a surrogate), which cannot be "
+            f"kept: …{message}…"
+        )
     if kind in _HERMETIC:
         return CompileError(f"{label}: when its module was imported, {message}. {_HERMETIC[kind]}")
     if kind == "unsupported":

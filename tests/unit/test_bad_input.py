@@ -76,6 +76,11 @@ FLOWS_TO_REFUSE = [
         source(head="import os\nos.environ['PWD']"),
     ),
     Bad("no such key", r"<flow>:2: KeyError: 'PWD'", source(head="{}['PWD']")),
+    Bad(
+        "half a character",
+        r"<flow>: a text of the flow, or a file's name, holds half of a character .*: ….*left\\ud800right.*…",
+        source(body=f"    words = Parameter('words', default='left\\ud800right')\n{STEPS}"),
+    ),
     Bad("error at import", r"<flow>:3: ZeroDivisionError: division by zero", source(head="\n1 / 0")),
     Bad("exit at import", r"<flow>: it starts no flow; .*", source(head="import sys; sys.exit(3)")),
     Bad(
@@ -119,6 +124,11 @@ FLOWS_TO_REFUSE = [
     Bad("parallel", r"<flow>: .*@parallel.*not supported.*", (FLOWS / "parallel" / "flow.py").read_text()),
     Bad("switch", r"<flow>: .*switch.*not supported.*", (FLOWS / "switch" / "flow.py").read_text()),
     Bad("long name", r"<flow>: .*longer than 80 characters.*", source(name="A" * 81)),
+    Bad(
+        "cron of five fields",
+        r"<flow>: @schedule: '0 3 \* \* \*' has 5 fields; AWS takes six \(.*\), as in '0 3 \* \* \? \*'",
+        source(decorators='@schedule(cron="0 3 * * *")'),
+    ),
     Bad(
         "scheduled required parameter",
         r"<flow>:6: .*wanted.*",
@@ -414,7 +424,13 @@ def test_error_of_a_deploy_time_function_names_its_line(tmp_path: Path) -> None:
             {"steps": {"decorated": {"timeout": 601}}},
             r"<flow>: steps\.decorated\.timeout: 601 s is longer than the step's own @timeout of 600 s, .*",
         ),
-        ({"schedule": "every day", "steps": {"plain": {"timeout": 5}}}, r"<flow>:\d+: .*60 seconds.*"),
+        ({"schedule": "0 3 * * ? *", "steps": {"plain": {"timeout": 5}}}, r"<flow>:\d+: .*60 seconds.*"),
+        ({"schedule": "every day"}, r"<flow>: schedule\.cron: 'every day' has 2 fields; AWS takes six .*"),
+        ({"schedule": "0 3 * * * *"}, r"<flow>: schedule\.cron: '0 3 \* \* \* \*': of day of .* exactly one"),
+        (
+            {"schedule": "0 24 * * ? *"},
+            r"<flow>: schedule\.cron: '0 24 \* \* \? \*' has the hour 24; AWS takes 0 to 23",
+        ),
         ({"package_include": ["*.missing"]}, r"<flow>: package\.include: '\*\.missing' matches no file .*"),
         ({"branch": "it's"}, r"<flow>: branch: .*"),
     ],

@@ -111,11 +111,21 @@ def main() -> None:
         "version_file": os.path.join(os.path.dirname(metaflow.__file__), "version.py") if metaflow else None,
         "output": captured.getvalue(),
     }
-    with open(os.path.join(out, "answer.json"), "w", encoding="utf-8") as file:
-        file.write(json.dumps(answer, ensure_ascii=False))
+    try:
+        data = json.dumps(answer, ensure_ascii=False).encode()
+    except UnicodeEncodeError as problem:
+        data = json.dumps({**answer, "error": half_character(problem)}).encode()
+    with open(os.path.join(out, "answer.json"), "wb") as file:
+        file.write(data)
     sys.stdout, sys.stderr = real_stdout, real_stderr
     sys.stdout.flush()
     os._exit(0)  # no atexit hook of Metaflow's has business here
+
+
+def half_character(problem: UnicodeEncodeError) -> dict[str, Any]:
+    """The error of a flow that says a lone surrogate, which is no text, with what stands around it."""
+    around = problem.object[max(0, problem.start - 20) : problem.end + 20]
+    return {"kind": "half-character", "message": around.encode("ascii", "backslashreplace").decode()}
 
 
 def digest(path: str) -> str | None:
