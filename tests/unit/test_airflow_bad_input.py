@@ -144,6 +144,10 @@ INSIDE = """
             "Airflow takes one: do their work in it",
         ),
         (
+            {"body": f"    limit = Parameter('limit', default=float('inf'))\n{STEPS}"},
+            "<flow>:6: parameter limit: its default is inf, for which a DAG file has no number; take a finite one",
+        ),
+        (
             {"body": STEPS.replace("@step", "@resources(cpus=2)\n    @step", 1)},
             "<flow>:7: step start: Unknown decorator attribute: Decorator 'resources' does not support the attribute "
             "'cpus'. These attributes are supported: ",
@@ -173,7 +177,7 @@ INSIDE = """
             "`allowed_states` for `@airflow_external_task_sensor`. Accepted values are ",
         ),
     ],
-    ids=["inside", "resources", "kubernetes", "retry", "sensor-attribute", "s3-sensor", "task-sensor"],
+    ids=["inside", "infinite", "resources", "kubernetes", "retry", "sensor-attribute", "s3-sensor", "task-sensor"],
 )
 def test_one_refusal_names_step_or_decorator(parts: dict[str, str], words: str, tmp_path: Path) -> None:
     [told] = refused(write_flow(tmp_path, **parts))

@@ -5,6 +5,7 @@ Metaflow refuses the same, one thing at a time, and for some of them names neith
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,9 +49,13 @@ def _flow_refusals(flow: Any) -> Iterator[Part]:
 
 def _parameter_refusals(flow: Any) -> Iterator[Part]:
     for attribute, parameter in flow._get_parameters():
-        if parameter.kwargs.get("default") is None and not parameter.IS_CONFIG_PARAMETER:
-            place = places.of_attribute(type(flow), attribute)
+        default, words = parameter.kwargs.get("default"), None
+        if default is None and not parameter.IS_CONFIG_PARAMETER:
             words = "has no default; on Airflow every parameter needs one, which may be a function"
+        elif isinstance(default, float) and not math.isfinite(default):
+            words = f"its default is {default}, for which a DAG file has no number; take a finite one"
+        if words is not None:
+            place = places.of_attribute(type(flow), attribute)
             yield {"subject": f"parameter {parameter.name}", "words": words, **place}
 
 
