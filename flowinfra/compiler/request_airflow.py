@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flowinfra.compiler.cron import number_problem
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
 
@@ -52,7 +53,7 @@ def cron_problem(cron: str) -> str | None:
     """
     fields = len(cron.split())
     if cron.startswith("@") or fields == 5:
-        return None
+        return number_problem(cron, "Airflow", (0, 7))
     return (
         f"{cron!r} has {fields} fields; Airflow takes five (minute, hour, day of the month, month, day of the week), "
         "AWS's six are for Step Functions"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from flowinfra.compiler.cron import number_problem
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
 
@@ -99,7 +100,7 @@ def cron_problem(cron: str) -> str | None:
     """What is wrong with a cron for Argo, in words; None if it fits. Metaflow leaves the sixth field of AWS out."""
     fields = len(cron.split())
     if cron.startswith("@") or fields in (5, 6):
-        return None
+        return number_problem(cron, "Argo", (0, 6))
     return (
         f"{cron!r} has {fields} field{'' if fields == 1 else 's'}; Argo takes five (minute, hour, day of the month, "
         "month, day of the week), and AWS's six, of which the sixth is left out"

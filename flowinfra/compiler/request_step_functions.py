@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flowinfra.compiler.cron import number_problem
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
 
@@ -44,11 +45,26 @@ def _settings(shape: Shape) -> dict[str, str]:
 
 
 def _problems(shape: Shape) -> Iterator[str]:
+    if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
+        yield f"schedule.cron: {problem}"
     if shape.schedule_timezone is not None:
         yield (
             f"schedule.timezone: found {shape.schedule_timezone!r}, but EventBridge's rules have no timezone; leave it "
             "out, and write the cron in UTC"
         )
+
+
+def cron_problem(cron: str) -> str | None:
+    """What EventBridge would refuse of a cron, in words; None if it fits."""
+    fields = cron.split()
+    if len(fields) != 6:
+        return (
+            f"{cron!r} has {len(fields)} field{'' if len(fields) == 1 else 's'}; AWS takes six (minute, hour, day of "
+            "the month, month, day of the week, year), as in '0 3 * * ? *'"
+        )
+    if (fields[2] == "?") == (fields[4] == "?"):
+        return f"{cron!r}: of day of the month and day of the week, AWS takes `?` for exactly one"
+    return number_problem(cron, "AWS", (1, 7))
 
 
 STEP_FUNCTIONS = TargetRequest(

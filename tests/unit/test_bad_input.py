@@ -125,11 +125,6 @@ FLOWS_TO_REFUSE = [
     Bad("switch", r"<flow>: .*switch.*not supported.*", (FLOWS / "switch" / "flow.py").read_text()),
     Bad("long name", r"<flow>: .*longer than 80 characters.*", source(name="A" * 81)),
     Bad(
-        "cron of five fields",
-        r"<flow>: @schedule: '0 3 \* \* \*' has 5 fields; AWS takes six \(.*\), as in '0 3 \* \* \? \*'",
-        source(decorators='@schedule(cron="0 3 * * *")'),
-    ),
-    Bad(
         "scheduled required parameter",
         r"<flow>:6: .*wanted.*",
         source(decorators="@schedule(daily=True)", body=f"    wanted = Parameter('wanted', required=True){STEPS}"),

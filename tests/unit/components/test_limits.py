@@ -47,6 +47,14 @@ def test_state_machine_name() -> None:
     assert "not a state machine's name" in messages(altered("linear", lambda t: t.update(state_machine="a b")))[0]
 
 
+def test_a_schedule_in_another_schedulers_language() -> None:
+    assert messages(compiled("schedule_cron")) == []
+    assert messages(compiled("airflow_external_task_sensor")) == [
+        "ExternalTaskSensorFlow: @schedule: '15 3 * * *' has 5 fields; AWS takes six (minute, hour, day of the month, "
+        "month, day of the week, year), as in '0 3 * * ? *'"
+    ]
+
+
 def test_container_overrides_to_the_character() -> None:
     bound = plan("linear").bound(SITE)
     start = next(job for job in limits.submissions(bound.definition) if job["Parameters"]["step_name"] == "start")
