@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -71,13 +72,31 @@ def view(console: Console) -> Iterator[View]:
 
 
 def follow(look: Callable[[], Progress], shown: View) -> Progress:
-    """Show an execution until it ends; return its last state."""
-    while True:
-        progress = look()
-        shown.show(progress)
-        if progress.ended and all(task.ended for step in progress.steps for task in step.tasks):
-            return progress
-        time.sleep(INTERVAL)
+    """Show an execution until it ends; return its last state.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, between two looks.
+    """
+    with _interrupted() as interrupted:
+        while True:
+            progress = look()
+            shown.show(progress)
+            if progress.ended and all(task.ended for step in progress.steps for task in step.tasks):
+                return progress
+            time.sleep(INTERVAL)
+            if interrupted:
+                raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _interrupted() -> Iterator[list[int]]:
+    """Ctrl-C as an entry of a list: as an exception it is lost where Python is in a destructor."""
+    signals: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: signals.append(number))
+    try:
+        yield signals
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def describe(step: Step) -> str:

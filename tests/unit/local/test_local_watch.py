@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,28 @@ def test_an_execution_is_followed_until_its_jobs_have_ended(monkeypatch: pytest.
     looks = iter([progress("ABORTED", start("RUNNING")), progress("ABORTED", start("FAILED", 1, 12.0))])
     seen = watch.follow(lambda: next(looks), watch.Lines(Console(file=io.StringIO())))
     assert seen.steps[0].state == "failed"
+
+
+class InterruptsWhenGone:
+    """Ctrl-C in a destructor, where Python ignores exceptions."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_no_interrupt_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "INTERVAL", 0)
+    before = signal.getsignal(signal.SIGINT)
+    looks = iter(LOOKS)
+
+    def look() -> Progress:
+        InterruptsWhenGone()
+        return next(looks)
+
+    with pytest.raises(KeyboardInterrupt):
+        watch.follow(look, watch.Lines(Console(file=io.StringIO())))
+    assert next(looks) is LOOKS[1]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_the_table_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
