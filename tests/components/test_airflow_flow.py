@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,15 @@ RECORD = {"bucket": "bkt", "key": "metaflow/mf.airflow/LinearFlow", "content": '
 OWN = {"flowinfra:project": "app", "flowinfra:stack": "dev"}
 
 
+def to_its_end(awaitable: Coroutine[Any, Any, None]) -> None:
+    """Run it in a loop of its own: `asyncio.run` leaves the thread without the one that Pulumi's mocks take."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(awaitable)
+    finally:
+        loop.close()
+
+
 @pytest.mark.parametrize(
     ("inputs", "there", "refused"),
     [
@@ -269,10 +279,10 @@ def test_record_of_somebody_else(
     making = Making("flow", plan, platform, pulumi.ResourceOptions())
     look = taken.look_in_bucket(making, inputs, "the record, {},", "another `prefix`")
     if not refused:
-        asyncio.run(look)
+        to_its_end(look)
         return
     with pytest.raises(ConfigError, match=refused) as caught:
-        asyncio.run(look)
+        to_its_end(look)
     url = f"s3://bkt/{RECORD['key']}"
     assert str(caught.value).startswith((f"the record, {url}, is there already, ", f"{url}: whether it is there"))
     assert "or the platform another `prefix`" in str(caught.value) or "cannot be told" in refused
