@@ -304,6 +304,10 @@ def test_config_map_of_somebody_else(monkeypatch: pytest.MonkeyPatch, preview: b
     with pytest.raises(ConfigError, match=r"ConfigMap airflow/flow-app-dev-.* not of this stack: .*`kubectl delete"):
         look()
     found.labels = None
+    look()
+    found.has_the_namespace = False
+    with pytest.raises(ConfigError, match=r"no namespace 'airflow' for DAG files: make it \(`kubectl create n"):
+        look()
     found.gone = True
     look(check_cluster=False)
     if preview:
@@ -319,6 +323,7 @@ class Labels:
     def __init__(self) -> None:
         self.labels: dict[str, str] | None = None
         self.gone = False
+        self.has_the_namespace = True
         self.asked: list[tuple[str, str]] = []
 
     def config_map(self, namespace: str, name: str) -> dict[str, str] | None:
@@ -326,6 +331,27 @@ class Labels:
         if self.gone:
             raise ClusterError("the cluster cannot be reached")
         return self.labels
+
+    def has_namespace(self, _name: str) -> bool:
+        return self.has_the_namespace
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_bucket_that_is_not_there_is_a_warning(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
+    async def asked(*_: object) -> dict[str, Any]:
+        raise OSError("api error NoSuchBucket")
+
+    warned: list[str] = []
+    monkeypatch.setattr(taken, "_asked", asked)
+    monkeypatch.setattr("pulumi.log.warn", warned.append)
+    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
+    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"))
+    making = Making("flow", plan, AirflowPlatform(bucket="bkt", namespace="jobs", dags=S3), pulumi.ResourceOptions())
+    inputs = {**RECORD, "bucket": f"none-{preview}"}
+    for _ in range(2):
+        to_its_end(taken.look_in_bucket(making, inputs, "{}", "other `dags`"))
+    told = [f"there is no bucket none-{preview} yet; `up` needs it: make it, or name the one that is there"]
+    assert warned == (told if preview else [])
 
 
 def test_whose_it_is_is_told() -> None:

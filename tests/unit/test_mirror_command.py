@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 from flowinfra.cli import main
 from tests.unit.states import content, state
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "flows"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "flows"
 PARAMETERS, PROJECT = str(EXAMPLES / "parameters" / "parameter_flow.py"), str(EXAMPLES / "project" / "project_flow.py")
 PROD: dict[str, Any] = {
     "platform": {"bucket": "acme-prod", "queue": "prod", "table": "prod", "job_policies": ["arn:prod"]},
@@ -81,6 +82,12 @@ def test_a_mirror_does_not_drift_and_says_what_it_declares(mirror: Run) -> None:
         "project branch: prod → test.staging",
         "project production: true → false",
     ]
+
+
+def test_staging_of_this_project_mirrors_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(main, ["mirror", "staging", "prod"])
+    assert result.exit_code == 0, result.output
 
 
 def test_a_changed_copy_drifts_and_what_a_mirror_overrides_does_not(mirror: Run) -> None:

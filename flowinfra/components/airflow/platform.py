@@ -29,8 +29,8 @@ class DagConfigMaps:
     namespace: str
     """Of Airflow, which may be another than that of the tasks."""
     check_cluster: bool = True
-    """Ask the cluster whether somebody else's ConfigMap is there before one is made; False where the program speaks to
-    the cluster through a provider of its own."""
+    """Ask the cluster whether the namespace is there, and no ConfigMap of somebody else's, before one is made; False
+    where the program makes the namespace, or speaks to the cluster through a provider of its own."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,9 @@ async def look_in_bucket(making: _Making, inputs: Mapping[str, Any], words: str,
         found = await _asked("getObject", {"bucket": bucket, "key": key}, parent)
     except Exception as error:
         if _NO_BUCKET in str(error):
-            return  # the resource itself tells that
+            if pulumi.runtime.is_dry_run():
+                _warn(f"there is no bucket {bucket} yet; `up` needs it: make it, or name the one that is there")
+            return
         raise ConfigError(f"{url}: whether it is there, and whose it is, cannot be told: {error}") from None
     if not same_content(inputs.get("content"), found.get("etag")):
         refuse(words.format(url), found.get("tags") or {}, making.plan.tags, _TAGS, f"aws s3 rm {url}", other)
@@ -114,7 +116,7 @@ async def _asked(function: str, inputs: dict[str, Any], parent: pulumi.Resource 
 
 
 def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
-    """Raise ConfigError where the cluster has a ConfigMap of that name without this stack's labels.
+    """Raise ConfigError where the cluster has a ConfigMap of that name without this stack's labels, or no namespace.
 
     A cluster that cannot be asked is a ClusterError of `up`, and a warning of a preview.
     """
@@ -123,12 +125,19 @@ def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
     config = pulumi.Config("kubernetes")
     name = plan.config_map(dags.namespace, "")["metadata"]["name"]
     try:
-        labels = _connected(config.get("kubeconfig"), config.get("context")).config_map(dags.namespace, name)
+        cluster = _connected(config.get("kubeconfig"), config.get("context"))
+        labels = cluster.config_map(dags.namespace, name)
+        lacks_namespace = labels is None and not cluster.has_namespace(dags.namespace)
     except ClusterError as error:
         if not pulumi.runtime.is_dry_run():
             raise
-        pulumi.log.warn(f"{error}. Whether there is a ConfigMap of somebody else's is not checked by this preview")
+        _warn(f"{error}. Whether there is a ConfigMap of somebody else's is not checked by this preview")
         return
+    if lacks_namespace:
+        raise ConfigError(
+            f"the cluster has no namespace {dags.namespace!r} for DAG files: make it (`kubectl create namespace "
+            f"{dags.namespace}`), or give the platform that of Airflow"
+        )
     if labels is not None:
         remove = f"kubectl delete configmap -n {dags.namespace} {name}"
         refuse(f"ConfigMap {dags.namespace}/{name}", labels, plan.names.labels, _LABELS, remove, _OTHER_DAGS)
@@ -148,7 +157,7 @@ def look_in_folder(plan: AirflowPlan, dags: DagFolder) -> None:
             missing = f"there is no folder {dags.path} for DAGs on this machine; `up` needs it: make it, or mount it"
             if not pulumi.runtime.is_dry_run():
                 raise ConfigError(missing) from None
-            pulumi.log.warn(missing)
+            _warn(missing)
         return
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}), so it is not replaced by a DAG") from None
@@ -180,3 +189,9 @@ def refuse(
 @cache
 def _connected(kubeconfig: str | None, context: str | None) -> Cluster:
     return Cluster(kubeconfig, context)
+
+
+@cache
+def _warn(message: str) -> None:
+    """Once for all flows of a program."""
+    pulumi.log.warn(message)
