@@ -87,7 +87,7 @@ def command(
     found = collect(scope, session)
     if as_json:
         done = list(remove(found.remove, session)) if yes else []
-        click.echo(json.dumps(_as_json(found, done), indent=2))
+        click.echo(json.dumps(_as_json(scope, found, done), indent=2))
         sys.exit(LEFT if len(done) < len(found.remove) else 0)
     if not found.remove:
         click.echo(f"Nothing to remove for {scope.project}/{scope.stack}.")
@@ -178,8 +178,9 @@ def _counted(leftovers: tuple[Leftover, ...] | list[Leftover]) -> str:
     return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(counts.items()))
 
 
-def _as_json(found: Collection, done: list[Leftover]) -> dict[str, Any]:
+def _as_json(scope: Scope, found: Collection, done: list[Leftover]) -> dict[str, Any]:
     return {
+        "datastores": list(scope.datastores),
         "remove": [asdict(leftover) for leftover in found.remove],
         "kept": [asdict(leftover) for leftover in found.kept],
         "recent": [asdict(leftover) for leftover in found.recent],

@@ -174,7 +174,9 @@ def _target_problems(request: CompileRequest) -> Iterator[str]:
     for step, changes in shape.steps.items():
         for key in changes:
             if key not in known:
-                yield f"steps.{step}: unknown override {key!r}; known: {', '.join(known)}"
+                takers = [target for target, part in REQUESTS.items() if key in part.overrides]
+                what = f"{key!r} is for target {', '.join(takers)}" if takers else f"unknown override {key!r}"
+                yield f"steps.{step}: {what}; known: {', '.join(known)}"
     yield from mine.problems(shape)
 
 

@@ -23,7 +23,7 @@ FLOWS = Path(__file__).parents[1] / "flows"
         ("batch", {}, ["step devices: @batch: is for AWS Batch", "step start: @batch"]),
         ("trigger", {}, ["@trigger", "event"]),
         ("linear", {"compress": True}, ["compress is no option of target argo"]),
-        ("linear", {"steps": {"start": {"queue": "jobs"}}}, ["steps.start: unknown override 'queue'"]),
+        ("linear", {"steps": {"start": {"queue": "jobs"}}}, ["steps.start: 'queue' is for target step-functions"]),
     ],
 )
 def test_what_argo_does_not_take(folder: str, shape: dict[str, object], words: list[str]) -> None:

@@ -236,7 +236,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         "queue",
         "@step",
         {"steps": {"start": {"queue": "q"}}},
-        r"steps\.start: unknown override 'queue'; known: annotations.*",
+        r"steps\.start: 'queue' is for target step-functions; known: annotations.*",
     ),
     (
         "identity",

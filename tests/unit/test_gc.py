@@ -339,6 +339,8 @@ def test_the_command_says_where_it_did_not_look(
     found = gc("dev")
     assert found.exit_code == 0
     assert ("Name the datastore to look through: --datastore s3://BUCKET/PREFIX" in found.output) == said
+    whole = ["s3://other/metaflow"] if "bucket" in config else []
+    assert json.loads(gc("dev", "--json").output)["datastores"] == whole
 
 
 def test_project_and_datastore_of_the_folder(account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
