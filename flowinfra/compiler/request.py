@@ -178,6 +178,10 @@ def _target_problems(request: CompileRequest) -> Iterator[str]:
                 what = f"{key!r} is for target {', '.join(takers)}" if takers else f"unknown override {key!r}"
                 yield f"steps.{step}: {what}; known: {', '.join(known)}"
     yield from mine.problems(shape)
+    if shape.schedule not in (None, "off") and (problem := mine.cron_problem(shape.schedule or "")):
+        yield f"schedule.cron: {problem}"
+    if shape.schedule_timezone is not None and (problem := mine.timezone_problem(shape.schedule_timezone)):
+        yield f"schedule.timezone: {problem}"
 
 
 def given(target: str) -> frozenset[str]:

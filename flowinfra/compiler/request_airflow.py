@@ -37,13 +37,6 @@ def _settings(shape: Shape) -> dict[str, str]:
 def _problems(shape: Shape) -> Iterator[str]:
     if shape.name is not None and len(shape.name) > ID_CHARACTERS:
         yield f"name: has {len(shape.name)} characters, allowed are {ID_CHARACTERS}, as many as a DAG's id may have"
-    if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
-        yield f"schedule.cron: {problem}"
-    if shape.schedule_timezone is not None:
-        yield (
-            f"schedule.timezone: found {shape.schedule_timezone!r}, but Metaflow gives Airflow no timezone; leave it "
-            "out, and write the cron in Airflow's own (UTC unless it is configured otherwise)"
-        )
 
 
 def cron_problem(cron: str) -> str | None:
@@ -60,6 +53,13 @@ def cron_problem(cron: str) -> str | None:
     )
 
 
+def _timezone_problem(timezone: str) -> str:
+    return (
+        f"found {timezone!r}, but Metaflow gives Airflow no timezone; leave it out, and write the cron in Airflow's "
+        "own (UTC unless it is configured otherwise)"
+    )
+
+
 AIRFLOW = TargetRequest(
     group="airflow",
     options=frozenset(("paused", "worker_pool")),
@@ -67,6 +67,8 @@ AIRFLOW = TargetRequest(
     settings=_settings,
     overrides=frozenset(("disk", "gpu_vendor", "node_selector", "qos", "secrets", "service_account")),
     given=frozenset(("kubernetes-namespace", "service-account")),
+    cron_problem=cron_problem,
+    timezone_problem=_timezone_problem,
     identity_settings={
         "METAFLOW_KUBERNETES_NAMESPACE": "airflow.namespace",
         "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "airflow.service_account",

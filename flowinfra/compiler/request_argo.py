@@ -86,10 +86,6 @@ def _problems(shape: Shape) -> Iterator[str]:
         yield f"{', '.join(told)}: nobody is named to be told; give one of {', '.join(_SECRET_OPTIONS.values())}"
     if told and shape.notify_incident_io is not None and shape.incident_io_source is None:
         yield "notify_incident_io: incident.io takes alerts of a source; give its id as incident_io_source"
-    if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
-        yield f"schedule.cron: {problem}"
-    if shape.schedule_timezone is not None and (problem := timezone_problem(shape.schedule_timezone)):
-        yield f"schedule.timezone: {problem}"
     for option in shape.extra:
         name = option.split("=", 1)[0]
         if name in _SECRET_OPTIONS:
@@ -171,6 +167,8 @@ ARGO = TargetRequest(
         )
     ),
     given=frozenset(("kubernetes-namespace", "service-account")),
+    cron_problem=cron_problem,
+    timezone_problem=timezone_problem,
     identity_settings={
         "METAFLOW_KUBERNETES_NAMESPACE": "kubernetes.namespace",
         "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "kubernetes.service_account",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from flowinfra.compiler.cron import number_problem
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
@@ -44,16 +42,6 @@ def _settings(shape: Shape) -> dict[str, str]:
     return values
 
 
-def _problems(shape: Shape) -> Iterator[str]:
-    if shape.schedule not in (None, "off") and (problem := cron_problem(shape.schedule or "")):
-        yield f"schedule.cron: {problem}"
-    if shape.schedule_timezone is not None:
-        yield (
-            f"schedule.timezone: found {shape.schedule_timezone!r}, but EventBridge's rules have no timezone; leave it "
-            "out, and write the cron in UTC"
-        )
-
-
 def cron_problem(cron: str) -> str | None:
     """What EventBridge would refuse of a cron, in words; None if it fits."""
     fields = cron.split()
@@ -67,6 +55,10 @@ def cron_problem(cron: str) -> str | None:
     return number_problem(cron, "AWS", (1, 7))
 
 
+def _timezone_problem(timezone: str) -> str:
+    return f"found {timezone!r}, but EventBridge's rules have no timezone; leave it out, and write the cron in UTC"
+
+
 STEP_FUNCTIONS = TargetRequest(
     group="step-functions",
     options=frozenset(
@@ -76,6 +68,8 @@ STEP_FUNCTIONS = TargetRequest(
     settings=_settings,
     overrides=frozenset(("queue",)),
     given=frozenset(("queue", "job-role", "execution-role")),
+    cron_problem=cron_problem,
+    timezone_problem=_timezone_problem,
     identity_settings={
         "METAFLOW_BATCH_JOB_QUEUE": "queue",
         "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": "job_role",
@@ -89,5 +83,4 @@ STEP_FUNCTIONS = TargetRequest(
         "METAFLOW_SFN_STATE_MACHINE_PREFIX": "name_prefix",
         "METAFLOW_BATCH_CONTAINER_IMAGE": "image",
     },
-    problems=_problems,
 )

@@ -29,6 +29,10 @@ class TargetRequest:
     """Overrides of a step that not every target has, and this one does: attributes of its compute decorator."""
     given: frozenset[str]
     """Placeholders that the compute decorator of a step holds."""
+    cron_problem: Callable[[str], str | None]
+    """What is wrong with a cron for the target, in words; None if it fits."""
+    timezone_problem: Callable[[str], str | None]
+    """What is wrong with a schedule's timezone for the target, in words; None if it fits."""
     identity_settings: Mapping[str, str] = field(default_factory=dict)
     """Settings that are a stack's identity → the platform's key that binds them."""
     shape_settings: Mapping[str, str] = field(default_factory=dict)
