@@ -291,7 +291,7 @@ def test_record_of_somebody_else(
 @pytest.mark.parametrize("preview", [True, False])
 def test_config_map_of_somebody_else(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
     plan, found = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow")), Labels()
-    monkeypatch.setattr(taken, "_connected", lambda *_: found)
+    monkeypatch.setattr(taken, "named_cluster", lambda: found)
 
     def look(**more: bool) -> None:
         run(lambda: taken.look_in_cluster(plan, DagConfigMaps("airflow", **more)), preview)

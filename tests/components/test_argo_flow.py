@@ -61,7 +61,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Replaces the cluster that is asked."""
 
     def replace(**changes: Any) -> None:
-        monkeypatch.setattr(argo_cluster, "_connected", lambda *_: FakeCluster(**changes))
+        monkeypatch.setattr(argo_cluster, "named_cluster", lambda: FakeCluster(**changes))
 
     replace()
     return replace

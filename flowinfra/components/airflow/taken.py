@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,9 +19,9 @@ from pulumi.runtime.invoke import invoke_async
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
-from flowinfra.cluster import Cluster
 from flowinfra.components.airflow.plan import AirflowPlan
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.components.asking import named_cluster, warn_once
 from flowinfra.components.making import Making
 from flowinfra.components.names import DAG_FILE, OWNER_RECORD, PROJECT_LABEL, PROJECT_TAG, STACK_LABEL, STACK_TAG
 from flowinfra.errors import ClusterError, ConfigError
@@ -93,7 +92,7 @@ async def look_in_bucket(making: _Making, inputs: Mapping[str, Any], words: str,
     except Exception as error:
         if _NO_BUCKET in str(error):
             if pulumi.runtime.is_dry_run():
-                _warn(f"there is no bucket {bucket} yet; `up` needs it: make it, or name the one that is there")
+                warn_once(f"there is no bucket {bucket} yet; `up` needs it: make it, or name the one that is there")
             return
         raise ConfigError(f"{url}: whether it is there, and whose it is, cannot be told: {error}") from None
     if not same_content(inputs.get("content"), found.get("etag")):
@@ -122,16 +121,15 @@ def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
     """
     if not dags.check_cluster:
         return
-    config = pulumi.Config("kubernetes")
     name = plan.config_map(dags.namespace, "")["metadata"]["name"]
     try:
-        cluster = _connected(config.get("kubeconfig"), config.get("context"))
+        cluster = named_cluster()
         labels = cluster.config_map(dags.namespace, name)
         lacks_namespace = labels is None and not cluster.has_namespace(dags.namespace)
     except ClusterError as error:
         if not pulumi.runtime.is_dry_run():
             raise
-        _warn(f"{error}. Whether there is a ConfigMap of somebody else's is not checked by this preview")
+        warn_once(f"{error}. Whether there is a ConfigMap of somebody else's is not checked by this preview")
         return
     if lacks_namespace:
         raise ConfigError(
@@ -157,7 +155,7 @@ def look_in_folder(plan: AirflowPlan, dags: DagFolder) -> None:
             missing = f"there is no folder {dags.path} for DAGs on this machine; `up` needs it: make it, or mount it"
             if not pulumi.runtime.is_dry_run():
                 raise ConfigError(missing) from None
-            _warn(missing)
+            warn_once(missing)
         return
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}), so it is not replaced by a DAG") from None
@@ -184,14 +182,3 @@ def refuse(
         f"{place} is there already, and is {f'that of the stack {stack}' if stack else 'not of this stack'}: it is not "
         f"replaced. Remove it (`{remove}`), give the flow another `name`, or the platform {other}"
     )
-
-
-@cache
-def _connected(kubeconfig: str | None, context: str | None) -> Cluster:
-    return Cluster(kubeconfig, context)
-
-
-@cache
-def _warn(message: str) -> None:
-    """Once for all flows of a program."""
-    pulumi.log.warn(message)

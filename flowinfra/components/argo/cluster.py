@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import pulumi
 
 from flowinfra.cluster import Cluster, Named
 from flowinfra.components.argo.plan import PODS, SENSOR, ArgoPlan
 from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
+from flowinfra.components.asking import named_cluster, warn_once
 from flowinfra.components.names import PROJECT_LABEL, STACK_LABEL
 from flowinfra.errors import ClusterError, FlowInfraError
 
@@ -28,14 +28,12 @@ def asked(plan: ArgoPlan, platform: KubernetesPlatform) -> list[FlowInfraError]:
     """
     if not platform.check_cluster or "namespace" in platform.pending:
         return []
-    config = pulumi.Config("kubernetes")
     try:
-        cluster = _connected(config.get("kubeconfig"), config.get("context"))
-        return list(cluster_problems(plan, platform.site(), cluster))
+        return list(cluster_problems(plan, platform.site(), named_cluster()))
     except ClusterError as error:
         if not pulumi.runtime.is_dry_run():
             raise
-        _warn(str(error))
+        warn_once(f"{error}. What the cluster has is not checked by this preview")
         return []
 
 
@@ -119,14 +117,3 @@ def _foreign(plural: str, found: Named, plan: ArgoPlan, site: ArgoSite) -> Clust
         "taken over; give this stack a namespace of its own, give the flow another `name`, or delete the other one "
         "(`argo-workflows delete`)"
     )
-
-
-@cache
-def _connected(kubeconfig: str | None, context: str | None) -> Cluster:
-    return Cluster(kubeconfig, context)
-
-
-@cache
-def _warn(message: str) -> None:
-    """Once for all flows of a program."""
-    pulumi.log.warn(f"{message}. What the cluster has is not checked by this preview")
