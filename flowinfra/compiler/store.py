@@ -83,13 +83,16 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-@lru_cache(maxsize=1)
-def compiler_fingerprint() -> str:
-    """Digest of the compiler's own source: a new flowinfra compiles anew."""
-    here = Path(__file__).parent
+@lru_cache
+def compiler_fingerprint(package: Path = Path(__file__).parents[1]) -> str:
+    """Digest of the compiler's own source, the driver's included: a new flowinfra compiles anew.
+
+    Args:
+        package: folder of flowinfra's source.
+    """
     digest = hashlib.sha256()
-    for path in sorted([*here.glob("*.py"), *(here.parent / "model").glob("*.py")]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted(path for part in ("compiler", "model") for path in (package / part).rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

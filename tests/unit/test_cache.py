@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import py_compile
+import shutil
 import subprocess
 import sys
 import time
@@ -244,6 +245,18 @@ def test_an_edited_result_is_none(stored: Callable[[], bytes | None], cache: Pat
 def test_another_compiler_does_not_take_the_entries(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compile_store, "compiler_fingerprint", lambda: "another version")
     assert compiler.again()
+
+
+@pytest.mark.parametrize("changed", ["compiler/package.py", "compiler/driver/overrides.py", "model/compiled.py"])
+def test_each_module_of_the_compiler_makes_it_another_one(tmp_path: Path, changed: str) -> None:
+    source = Path(compile_store.__file__).parents[1]
+    for part in ("compiler", "model"):
+        shutil.copytree(source / part, tmp_path / part)
+    before = compile_store.compiler_fingerprint(tmp_path)
+    compile_store.compiler_fingerprint.cache_clear()
+    with (tmp_path / changed).open("a") as file:
+        file.write("# another version\n")
+    assert compile_store.compiler_fingerprint(tmp_path) != before
 
 
 def test_a_failed_compile_leaves_nothing(cache: Path, tmp_path: Path) -> None:
