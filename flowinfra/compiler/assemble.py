@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from flowinfra.model.compiled import (
     Placeholder,
     Project,
     Resources,
+    Secret,
     Step,
     Switch,
     Trigger,
@@ -243,7 +244,7 @@ def _step(step: Mapping[str, Any], reading: Reading) -> Step:
             str(key): str(value)
             for key, value in decorators.get("environment", {"attributes": {}})["attributes"].get("vars", {}).items()
         },
-        secrets=tuple(_secret_names(decorators.get("secrets"))),
+        secrets=tuple(map(Secret.model_validate, step["secrets"])),
         decorators=_decorators([d for d in step["decorators"] if d["name"] not in {*_READABLE, reading.compute}]),
     )
 
@@ -258,12 +259,6 @@ def _number(value: Json) -> Json:
     if isinstance(value, str) and re.fullmatch(r"[0-9]+(\.0)?", value):
         return int(float(value))
     return value
-
-
-def _secret_names(decorator: Mapping[str, Any] | None) -> Iterator[str]:
-    """Names of `@secrets(sources=…)`: a source is a name, or a mapping with an id."""
-    for source in (decorator or {"attributes": {}})["attributes"].get("sources", ()):
-        yield str(source.get("id", source.get("type"))) if isinstance(source, dict) else str(source)
 
 
 def _decorators(described: list[Mapping[str, Any]]) -> tuple[Decorator, ...]:

@@ -149,7 +149,7 @@ def _step(step: Step) -> dict[str, Any]:
         "attempts": step.attempts if step.attempts != step.retries + 1 else None,
         "timeout": step.timeout,
         "environment": step.environment,
-        "secrets": list(step.secrets),
+        "secrets": [secret.told for secret in step.secrets],
         "decorators": _decorators(step.decorators),
     }
     return {name: value for name, value in described.items() if _told(value)}

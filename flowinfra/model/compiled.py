@@ -73,6 +73,30 @@ class Decorator(Model):
     attributes: dict[str, Json] = Field(default_factory=dict)
 
 
+AWS_SECRETS = "aws-secrets-manager"
+"""Metaflow's name of the backend whose secrets are those of AWS Secrets Manager."""
+
+
+class Secret(Model):
+    """Where a task fetches a secret: a source of `@secrets`, as Metaflow reads it."""
+
+    backend: str
+    """Metaflow's name of it, such as `aws-secrets-manager`."""
+    id: str
+    """Name or ARN."""
+    region: str | None = None
+    """Of AWS, where the source names one; otherwise Metaflow's setting, and then the task's own."""
+    role: str | None = None
+    """ARN of the role that the task takes on to fetch it; None for the task's own."""
+
+    @property
+    def told(self) -> str:
+        """How people read of it."""
+        name = self.id if self.backend == AWS_SECRETS else f"{self.backend}.{self.id}"
+        region = f" in {self.region}" if self.region else ""
+        return name + region + (f" as {self.role}" if self.role else "")
+
+
 class Switch(Model):
     """How a step decides which one is next."""
 
@@ -103,8 +127,8 @@ class Step(Model):
     """Seconds per attempt; None where Metaflow's own default of five days applies."""
     environment: dict[str, str] = Field(default_factory=dict)
     """`@environment(vars=…)`."""
-    secrets: tuple[str, ...] = ()
-    """Secret sources of `@secrets`, by name; never values."""
+    secrets: tuple[Secret, ...] = ()
+    """Sources of `@secrets`, by name; never values."""
     decorators: tuple[Decorator, ...] = ()
     """All other decorators, sorted by name."""
 

@@ -30,7 +30,7 @@ FLOW = f"""
         note = Parameter("note", default=" ".join(seen))
         later = Parameter("later", default=later)
 
-        @secrets(sources=["database-login"])
+        @secrets(sources=["aws-secrets-manager.database-login"])
         @environment(vars={{"SEEN": " ".join(seen)}})
         @step
         def start(self):

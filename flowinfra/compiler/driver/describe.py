@@ -6,6 +6,7 @@ import inspect
 import os
 from typing import Any
 
+from . import secret_sources
 from .internals import flow_state, internals, is_include
 
 
@@ -65,6 +66,7 @@ def describe_step(node: Any) -> dict[str, Any]:
         "next": list(node.out_funcs),
         "switch": describe_switch(node),
         "doc": node.doc or "",
+        "secrets": secret_sources.described(node),
         "decorators": [
             *(describe_decorator(decorator) for decorator in node.decorators),
             *(describe_own_decorator(decorator) for decorator in (*node.wrappers, *node.config_decorators)),

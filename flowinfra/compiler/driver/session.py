@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import stand_in_boto3, stand_in_unused
+from . import secret_sources, stand_in_boto3, stand_in_unused
 from .checks import refuse_personal_branch, refuse_second_flow, refuse_what_the_flow_has_not
 from .describe import describe_flow, describe_trigger
 from .internals import internals, is_include
@@ -125,6 +125,8 @@ class Session:
         original_make = command.make_flow
 
         def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
+            if found := list(secret_sources.refusals(obj.graph)):
+                refuse("unsupported", json.dumps(found))
             session.flow = describe_flow(obj.flow, obj.graph)
             if request["mode"] == "evaluate":
                 session.evaluated = evaluate(obj.flow, parameters)

@@ -6,17 +6,16 @@ permissions from a run that still needs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
-from flowinfra.model.compiled import MARK, Json, StepFunctionsCompiled
+from flowinfra.model.compiled import AWS_SECRETS, MARK, Json, Secret, StepFunctionsCompiled
 
 Policy = dict[str, Any]
 """A policy document."""
 
-SECRETS_BACKEND = "aws-secrets-manager"
 MAP_OUTPUT = "sfn_distributed_map_output"
 """Below the datastore's root: where Metaflow lets a distributed map write its results."""
 
@@ -128,6 +127,8 @@ def jobs_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
         )
     if secrets := secret_arns(compiled, site):
         statements.append(_allow("Secrets", ["secretsmanager:GetSecretValue"], secrets))
+    if roles := secret_roles(compiled):
+        statements.append(_allow("SecretsOfOthers", ["sts:AssumeRole"], roles))
     return _document(*statements)
 
 
@@ -159,25 +160,28 @@ def execution_policy(site: Site) -> Policy:
 
 
 def secret_arns(compiled: StepFunctionsCompiled, site: Site) -> list[str]:
-    """ARNs of the Secrets Manager secrets that the flow's @secrets name."""
-    region = compiled.shape.settings.get("METAFLOW_AWS_SECRETS_MANAGER_DEFAULT_REGION")
+    """ARNs of the Secrets Manager secrets that the flow's tasks read under their own role."""
+    setting = compiled.shape.settings.get("METAFLOW_AWS_SECRETS_MANAGER_DEFAULT_REGION")
     found = set()
-    for source in {source for step in compiled.flow.steps.values() for source in step.secrets}:
-        backend, dot, rest = source.partition(".")
-        if source.startswith("arn:"):
-            name = source
-        elif dot and backend == SECRETS_BACKEND:
-            name = rest
-        elif dot or source == "inline":
+    for secret in _aws_secrets(compiled):
+        if secret.role is not None:
             continue
-        else:
-            name = source
-        if name.startswith("arn:"):
+        if secret.id.startswith("arn:"):
             # The six characters that Secrets Manager appends may be left out of an ARN.
-            found |= {name, f"{name}-??????"}
+            found |= {secret.id, f"{secret.id}-??????"}
         else:
-            found.add(site.arn("secretsmanager", f"secret:{name}-??????", region))
+            found.add(site.arn("secretsmanager", f"secret:{secret.id}-??????", secret.region or setting))
     return sorted(found)
+
+
+def secret_roles(compiled: StepFunctionsCompiled) -> list[str]:
+    """ARNs of the roles that the flow's tasks take on to read secrets."""
+    return sorted({secret.role for secret in _aws_secrets(compiled) if secret.role is not None})
+
+
+def _aws_secrets(compiled: StepFunctionsCompiled) -> Iterator[Secret]:
+    for step in compiled.flow.steps.values():
+        yield from (secret for secret in step.secrets if secret.backend == AWS_SECRETS)
 
 
 def _machine(compiled: StepFunctionsCompiled, site: Site) -> str:

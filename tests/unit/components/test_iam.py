@@ -12,7 +12,7 @@ import pytest
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
 from flowinfra.components.step_functions import iam
-from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
+from flowinfra.model.compiled import CompiledFlow, Secret, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
 
 with warnings.catch_warnings():
@@ -171,28 +171,50 @@ def test_exactly_the_secrets_that_are_named() -> None:
         "Effect": "Allow",
         "Action": ["secretsmanager:GetSecretValue"],
         "Resource": [
-            "arn:aws:secretsmanager:us-east-1:123456789012:secret:api-key-??????",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-key-??????",
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:database-login-??????",
         ],
     }
-    assert "Secrets" not in jobs("linear")
+    assert jobs("secrets")["SecretsOfOthers"] | {"Sid": 0} == {
+        "Sid": 0,
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole"],
+        "Resource": ["arn:aws:iam::210987654321:role/ledger-reader"],
+    }
+    assert not {"Secrets", "SecretsOfOthers"} & set(jobs("linear"))
 
 
-def with_sources(*sources: str) -> CompiledFlow:
+def with_secrets(*secrets: Secret, **settings: str) -> StepFunctionsCompiled:
     flow = compiled("linear")
-    steps = {**flow.flow.steps, "start": flow.flow.steps["start"].model_copy(update={"secrets": sources})}
-    return flow.model_copy(update={"flow": flow.flow.model_copy(update={"steps": steps})})
+    assert isinstance(flow, StepFunctionsCompiled)
+    steps = {**flow.flow.steps, "start": flow.flow.steps["start"].model_copy(update={"secrets": secrets})}
+    return flow.model_copy(
+        update={
+            "flow": flow.flow.model_copy(update={"steps": steps}),
+            "shape": flow.shape.model_copy(update={"settings": settings}),
+        }
+    )
 
 
-def test_secrets_by_arn_by_backend_and_of_other_clouds() -> None:
-    flow = with_sources(
-        SECRET, "aws-secrets-manager.db", "gcp-secret-manager.x", "inline", f"aws-secrets-manager.{SECRET}"
+def test_secrets_by_arn_and_of_other_clouds() -> None:
+    flow = with_secrets(
+        Secret(backend="aws-secrets-manager", id=SECRET),
+        Secret(backend="aws-secrets-manager", id="db"),
+        Secret(backend="gcp-secret-manager", id="x"),
+        Secret(backend="inline", id="y"),
     )
     assert iam.secret_arns(flow, SITE) == [
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-??????",
         SECRET,
         f"{SECRET}-??????",
     ]
+
+
+def test_the_region_of_a_secret_is_its_own_or_the_settings_or_the_stacks() -> None:
+    secrets = Secret(backend="aws-secrets-manager", id="a"), Secret(backend="aws-secrets-manager", id="b", region="r")
+    flow = with_secrets(*secrets, METAFLOW_AWS_SECRETS_MANAGER_DEFAULT_REGION="s")
+    assert [arn.split(":")[3] for arn in iam.secret_arns(flow, SITE)] == ["r", "s"]
+    assert [arn.split(":")[3] for arn in iam.secret_arns(with_secrets(*secrets), SITE)] == ["r", "us-east-1"]
 
 
 def test_roles_are_for_this_account_only() -> None:
