@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
-from flowinfra.local.plugin.schema import Change
-from flowinfra.local.plugin.wire import UNKNOWN, decode_struct, encode, has_secret
+from flowinfra.plugin.schema import Change
+from flowinfra.plugin.wire import UNKNOWN, decode_struct, encode, has_secret
 from tests.cluster.plugin.objects import differences, parted, pruned, qualified, version_and_kind
 from tests.cluster.plugin.secrecy import encoded
 

@@ -14,6 +14,7 @@ DRIVER = PACKAGE / "compiler" / "driver"
 """Runs in another interpreter and as a package of another name, so its modules know each other by relative imports."""
 ORDER = (
     "errors",
+    "plugin",
     "model",
     "project",
     "compiler",

@@ -6,13 +6,12 @@ inputs, checks, defaults and replace rules it follows.
 
     bin/pulumi-resource-aws   what the engine starts; runs `python -m flowinfra.local.plugin`
     server.py                 gRPC: the engine's calls in, answers out
-    serving.py · servicer.py  what plugins of other providers do just so: serve, speak to the engine's log, clear errors
     provider.py               one call: decode, schema, resource, encode
-    wire.py                   property values on the wire: unknowns, secrets, assets
-    schema.py · checks.py     what a resource takes, what differs, what a difference means (pure)
     settings.py               provider configuration; refuses every endpoint that is not loopback
     cloud.py                  boto3 clients, made once, and AWS's errors as sentences
     services/                 one file per AWS service
+
+What every plugin needs (serving, property values, schemas) is in `flowinfra.plugin`.
 
 The engine finds it on PATH: put `bin_directory()` first there, and only for work against the embedded AWS.
 """

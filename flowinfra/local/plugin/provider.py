@@ -13,13 +13,13 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from flowinfra.local.plugin import naming
 from flowinfra.local.plugin.cloud import Cloud, CloudError, PartialError
-from flowinfra.local.plugin.failure import PartialFailureError
 from flowinfra.local.plugin.naming import Naming
 from flowinfra.local.plugin.registry import function, resource
 from flowinfra.local.plugin.resource import Resource
-from flowinfra.local.plugin.schema import Change, Problem, differences, empty, problems, same
 from flowinfra.local.plugin.settings import Settings
-from flowinfra.local.plugin.wire import UNKNOWN, Plain, decode_struct, encode, has_secret
+from flowinfra.plugin.failure import PartialFailureError
+from flowinfra.plugin.schema import Change, Problem, differences, empty, problems, same
+from flowinfra.plugin.wire import UNKNOWN, Plain, decode_struct, encode, has_secret
 
 _DEFAULTS = "__defaults"
 """Names of the inputs that the provider filled in, as Pulumi's bridge keeps them."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from flowinfra.local.plugin import naming
 from flowinfra.local.plugin.cloud import CloudError, Scope
 from flowinfra.local.plugin.naming import Naming
-from flowinfra.local.plugin.schema import Change, Problem, Schema
+from flowinfra.plugin.schema import Change, Problem, Schema
 
 State = Mapping[str, Any]
 """Plain property values (see wire.py)."""

@@ -8,12 +8,13 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from flowinfra.local.plugin import serving, settings
+from flowinfra.local.plugin import settings
 from flowinfra.local.plugin.cloud import CloudError
 from flowinfra.local.plugin.naming import Naming
 from flowinfra.local.plugin.provider import Provider
-from flowinfra.local.plugin.servicer import PluginServicer, check_response, clear_errors, diff_response, resource_type
-from flowinfra.local.plugin.wire import decode_struct
+from flowinfra.plugin import serving
+from flowinfra.plugin.servicer import PluginServicer, check_response, clear_errors, diff_response, resource_type
+from flowinfra.plugin.wire import decode_struct
 
 _NAMING_MODES = {
     provider_pb2.CheckRequest.AutonamingOptions.PROPOSE: "propose",
@@ -26,6 +27,7 @@ class Servicer(PluginServicer):
     """The engine's calls. They may come in parallel."""
 
     plugin = "aws"
+    title = "the local aws plugin"
     told = (CloudError,)
 
     def __init__(self, engine: str) -> None:

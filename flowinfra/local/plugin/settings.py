@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from flowinfra.local.plugin.schema import Problem
-from flowinfra.local.plugin.wire import UNKNOWN, Plain, has_unknown
+from flowinfra.plugin.schema import Problem
+from flowinfra.plugin.wire import UNKNOWN, Plain, has_unknown
 
 REFUSAL = (
     "the local aws plugin speaks only to the embedded AWS on this machine (loopback addresses: "

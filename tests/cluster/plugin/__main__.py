@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from flowinfra.local.plugin.serving import serve
+from flowinfra.plugin.serving import serve
 from tests.cluster.plugin.server import Servicer
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException
 from kubernetes.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION, KubeConfigLoader
 
-from flowinfra.local.plugin.schema import Problem
-from flowinfra.local.plugin.wire import UNKNOWN, Plain
+from flowinfra.plugin.schema import Problem
+from flowinfra.plugin.wire import UNKNOWN, Plain
 from tests.cluster.rig.api import Api, ApiError
 
 _KEYS = {

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from flowinfra.local.plugin.schema import Change
-from flowinfra.local.plugin.wire import Plain, has_unknown
+from flowinfra.plugin.schema import Change
+from flowinfra.plugin.wire import Plain, has_unknown
 
 Object = dict[str, Any]
 AUTONAMED = "pulumi.com/autonamed"

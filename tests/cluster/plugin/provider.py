@@ -11,9 +11,9 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
-from flowinfra.local.plugin.failure import PartialFailureError
-from flowinfra.local.plugin.schema import Change
-from flowinfra.local.plugin.wire import Plain, decode_struct, encode, has_unknown
+from flowinfra.plugin.failure import PartialFailureError
+from flowinfra.plugin.schema import Change
+from flowinfra.plugin.wire import Plain, decode_struct, encode, has_unknown
 from tests.cluster.plugin.access import Settings
 from tests.cluster.plugin.objects import (
     AUTONAMED,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from google.protobuf.struct_pb2 import Struct, Value
 
-from flowinfra.local.plugin.wire import Plain, encode, has_secret, is_secret
+from flowinfra.plugin.wire import Plain, encode, has_secret, is_secret
 
 _CONTENT = ("data", "stringData")
 

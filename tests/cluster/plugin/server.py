@@ -9,9 +9,9 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from flowinfra.local.plugin import serving
-from flowinfra.local.plugin.servicer import PluginServicer, check_response, clear_errors, diff_response, resource_type
-from flowinfra.local.plugin.wire import decode_struct
+from flowinfra.plugin import serving
+from flowinfra.plugin.servicer import PluginServicer, check_response, clear_errors, diff_response, resource_type
+from flowinfra.plugin.wire import decode_struct
 from tests.cluster.plugin import access
 from tests.cluster.plugin.access import UnreachableError
 from tests.cluster.plugin.provider import Provider, ProviderError
@@ -22,6 +22,7 @@ class Servicer(PluginServicer):
     """The engine's calls. They may come in parallel."""
 
     plugin = "kubernetes"
+    title = "the local kubernetes plugin"
     told = (ProviderError, ApiError)
 
     def __init__(self, engine: str) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from flowinfra.local.plugin import checks
-from flowinfra.local.plugin.checks import Check
 from flowinfra.local.plugin.policies import same_policy
 from flowinfra.local.plugin.services.batch_jobs import same_container
 from flowinfra.local.plugin.services.s3 import bucket_name
+from flowinfra.plugin import checks
+from flowinfra.plugin.checks import Check
 
 STATE_MACHINE_NAME = checks.matches(r"^[0-9A-Za-z_-]+$", "the name should only contain 0-9, A-Z, a-z, - and _")
 RULE = checks.restricted(r"^[0-9A-Za-z_.-]+$", 64)

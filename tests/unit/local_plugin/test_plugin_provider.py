@@ -14,7 +14,7 @@ from flowinfra.local.plugin.cloud import CloudError
 from flowinfra.local.plugin.naming import Naming
 from flowinfra.local.plugin.provider import Difference, Provider
 from flowinfra.local.plugin.registry import FUNCTIONS, RESOURCES, function, resource
-from flowinfra.local.plugin.wire import UNKNOWN, decode_struct, encode, has_secret
+from flowinfra.plugin.wire import UNKNOWN, decode_struct, encode, has_secret
 
 # Nothing answers there: a check, a diff or a preview that asked AWS would fail.
 KNOWN = settings.settings({}, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_REGION": "us-east-1"})

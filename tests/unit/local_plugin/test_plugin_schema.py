@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.local.plugin.schema import (
+from flowinfra.plugin.schema import (
     Change,
     Prop,
     block,
@@ -18,7 +18,7 @@ from flowinfra.local.plugin.schema import (
     text,
     whole,
 )
-from flowinfra.local.plugin.wire import UNKNOWN, Asset
+from flowinfra.plugin.wire import UNKNOWN, Asset
 
 PROPERTIES = {
     "name": text(required=True, replaces=True),

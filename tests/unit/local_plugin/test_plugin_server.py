@@ -22,9 +22,9 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 from flowinfra.local.plugin import bin_directory, provider
 from flowinfra.local.plugin.cloud import PartialError
 from flowinfra.local.plugin.resource import Created, Resource
-from flowinfra.local.plugin.schema import Schema, text
 from flowinfra.local.plugin.server import Servicer
-from flowinfra.local.plugin.wire import decode_struct, encode
+from flowinfra.plugin.schema import Schema, text
+from flowinfra.plugin.wire import decode_struct, encode
 
 URN = "urn:pulumi:dev::project::parent:module:Type$aws:test/thing:Thing::name"
 

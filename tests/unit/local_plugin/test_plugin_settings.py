@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flowinfra.local.plugin import settings
-from flowinfra.local.plugin.wire import UNKNOWN
+from flowinfra.plugin.wire import UNKNOWN
 
 URL = "http://127.0.0.1:4577"
 ENVIRONMENT = {"AWS_ENDPOINT_URL": URL, "AWS_REGION": "us-east-1"}

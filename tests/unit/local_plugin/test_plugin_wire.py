@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import rpc
 
-from flowinfra.local.plugin.wire import (
+from flowinfra.plugin.wire import (
     UNKNOWN,
     Asset,
     decode,

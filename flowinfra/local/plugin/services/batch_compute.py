@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from flowinfra.local.plugin.checks import arn, between, length, one_of, worded
 from flowinfra.local.plugin.cloud import CloudError, PartialError, Scope, explained
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.resource import Created, Resource, State, made, present, tag_changes
-from flowinfra.local.plugin.schema import Schema, block, flag, listing, strings, text, whole
 from flowinfra.local.plugin.services.batch_jobs import NAME, tag
+from flowinfra.plugin.checks import arn, between, length, one_of, worded
+from flowinfra.plugin.schema import Schema, block, flag, listing, strings, text, whole
 
 _STATE = one_of(["ENABLED", "DISABLED"], ignore_case=True)
 _PREFIX = worded(

@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from flowinfra.local.plugin.checks import at_least, between, length, matches, one_of, worded
 from flowinfra.local.plugin.cloud import Scope, explained
 from flowinfra.local.plugin.resource import Created, Resource, State, present, tag_changes
-from flowinfra.local.plugin.schema import Problem, Schema, block, flag, listing, strings, text, whole
-from flowinfra.local.plugin.wire import UNKNOWN
+from flowinfra.plugin.checks import at_least, between, length, matches, one_of, worded
+from flowinfra.plugin.schema import Problem, Schema, block, flag, listing, strings, text, whole
+from flowinfra.plugin.wire import UNKNOWN
 
 NAME = worded(
     r"^[0-9A-Za-z]{1}[0-9A-Za-z_-]{0,127}$",

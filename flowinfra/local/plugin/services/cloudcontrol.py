@@ -15,13 +15,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from flowinfra.local.plugin.checks import matches
 from flowinfra.local.plugin.cloud import CloudError, Scope, explained
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.resource import Created, Resource, State, pairs, present, unpair
-from flowinfra.local.plugin.schema import Change, Problem, Schema, text
 from flowinfra.local.plugin.services.sfn import definition_problems, tag_state_machine
-from flowinfra.local.plugin.wire import UNKNOWN
+from flowinfra.plugin.checks import matches
+from flowinfra.plugin.schema import Change, Problem, Schema, text
+from flowinfra.plugin.wire import UNKNOWN
 
 TYPE = "AWS::StepFunctions::StateMachine"
 _CREATE_ONLY = ("StateMachineName", "StateMachineType")

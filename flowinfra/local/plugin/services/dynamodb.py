@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from flowinfra.local.plugin.checks import arn, length, matches, one_of
 from flowinfra.local.plugin.cloud import CloudError, PartialError, Scope, explained
 from flowinfra.local.plugin.resource import Created, Resource, State, pairs, present, tag_changes, unpair
-from flowinfra.local.plugin.schema import Problem, Schema, block, flag, listing, text, whole
-from flowinfra.local.plugin.wire import has_unknown
+from flowinfra.plugin.checks import arn, length, matches, one_of
+from flowinfra.plugin.schema import Problem, Schema, block, flag, listing, text, whole
+from flowinfra.plugin.wire import has_unknown
 
 _NAME = matches(r"^[a-zA-Z0-9_.-]+$", "must only contain alphanumeric characters, underscores, dots and dashes")
 _CAPACITY = ("readCapacity", "writeCapacity")

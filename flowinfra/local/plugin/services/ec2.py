@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from flowinfra.local.plugin.checks import length, matches
 from flowinfra.local.plugin.cloud import CloudError, PartialError, Scope, explained
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.resource import Created, Resource, State, pairs, tag_changes, unpair
-from flowinfra.local.plugin.schema import Schema, block, flag, listing, same, text, whole
+from flowinfra.plugin.checks import length, matches
+from flowinfra.plugin.schema import Schema, block, flag, listing, same, text, whole
 
 _RULES = listing(
     block(

@@ -11,11 +11,11 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from flowinfra.local.plugin.checks import arn, between, is_json, length, one_of, restricted
 from flowinfra.local.plugin.cloud import CloudError, Scope, explained, once_possible
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.resource import Created, Resource, State, made, pairs, present, tag_changes, unpair
-from flowinfra.local.plugin.schema import Problem, Schema, block, flag, strings, text, whole
+from flowinfra.plugin.checks import arn, between, is_json, length, one_of, restricted
+from flowinfra.plugin.schema import Problem, Schema, block, flag, strings, text, whole
 
 DEFAULT_BUS = "default"
 _NAME = restricted(r"^[0-9A-Za-z_.-]+$", 64)

@@ -12,13 +12,13 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import unquote
 
-from flowinfra.local.plugin import checks
-from flowinfra.local.plugin.checks import arn, between, is_json, length, matches
 from flowinfra.local.plugin.cloud import CloudError, PartialError, Scope, explained, once_possible
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.policies import same_policy
 from flowinfra.local.plugin.resource import Created, Resource, State, pairs, present, tag_changes, unpair
-from flowinfra.local.plugin.schema import Schema, block, flag, listing, text, whole
+from flowinfra.plugin import checks
+from flowinfra.plugin.checks import arn, between, is_json, length, matches
+from flowinfra.plugin.schema import Schema, block, flag, listing, text, whole
 
 INLINE_POLICY_LIMIT = 10_240
 """Characters of an inline policy without whitespace."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from flowinfra.local.plugin import checks
-from flowinfra.local.plugin.checks import arn, one_of, restricted
 from flowinfra.local.plugin.cloud import CloudError, PartialError, Scope, explained
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.policies import same_policy
 from flowinfra.local.plugin.resource import Created, Resource, State, made, present, tag_changes
-from flowinfra.local.plugin.schema import Schema, flag, text, whole
+from flowinfra.plugin import checks
+from flowinfra.plugin.checks import arn, one_of, restricted
+from flowinfra.plugin.schema import Schema, flag, text, whole
 
 _RETENTIONS = [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
                3288, 3653]  # fmt: skip

@@ -12,11 +12,11 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from flowinfra.local.plugin.checks import length, one_of
 from flowinfra.local.plugin.cloud import CloudError, PartialError, Scope, explained
 from flowinfra.local.plugin.naming import Naming, unique
 from flowinfra.local.plugin.resource import Created, Resource, State, pairs, unpair
-from flowinfra.local.plugin.schema import Prop, Schema, block, flag, listing, text, whole
+from flowinfra.plugin.checks import length, one_of
+from flowinfra.plugin.schema import Prop, Schema, block, flag, listing, text, whole
 
 _GONE = ("NoSuchBucket", "404")
 

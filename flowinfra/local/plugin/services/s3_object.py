@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from flowinfra.local.plugin.checks import is_base64, not_empty, one_of
 from flowinfra.local.plugin.cloud import CloudError, Scope, explained
 from flowinfra.local.plugin.naming import Naming
 from flowinfra.local.plugin.resource import Created, Resource, State, made, pairs, present, unpair
-from flowinfra.local.plugin.schema import Problem, Prop, Schema, flag, strings, text
-from flowinfra.local.plugin.wire import Asset
+from flowinfra.plugin.checks import is_base64, not_empty, one_of
+from flowinfra.plugin.schema import Problem, Prop, Schema, flag, strings, text
+from flowinfra.plugin.wire import Asset
 
 _ACLS = ["private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read",
          "bucket-owner-full-control"]  # fmt: skip

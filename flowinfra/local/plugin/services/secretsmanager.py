@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from flowinfra.local.plugin.checks import length, matches
 from flowinfra.local.plugin.cloud import CloudError, Scope, explained
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.resource import Created, Resource, State, pairs, present, tag_changes, unpair
-from flowinfra.local.plugin.schema import Schema, text, whole
+from flowinfra.plugin.checks import length, matches
+from flowinfra.plugin.schema import Schema, text, whole
 
 _NAME = matches(
     r"^[0-9A-Za-z/_+=.@-]+$", "must contain only alphanumeric characters and these special characters: /_+=.@-"

@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from flowinfra.local.plugin.asl import diagnose
-from flowinfra.local.plugin.checks import arn, between, length, matches, one_of
 from flowinfra.local.plugin.cloud import CloudError, Scope, explained
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.resource import Created, Resource, State, made, pairs, present, tag_changes, unpair
-from flowinfra.local.plugin.schema import Problem, Schema, block, flag, text, whole
-from flowinfra.local.plugin.wire import UNKNOWN
+from flowinfra.plugin.checks import arn, between, length, matches, one_of
+from flowinfra.plugin.schema import Problem, Schema, block, flag, text, whole
+from flowinfra.plugin.wire import UNKNOWN
 
 _NAME = matches(r"^[0-9A-Za-z_-]+$", "the name should only contain 0-9, A-Z, a-z, - and _")
 

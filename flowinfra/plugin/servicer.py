@@ -22,9 +22,9 @@ from google.protobuf import any_pb2, empty_pb2
 from google.protobuf.message import Message
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from flowinfra.local.plugin.failure import PartialFailureError
-from flowinfra.local.plugin.schema import Change, Problem
-from flowinfra.local.plugin.wire import decode_struct
+from flowinfra.plugin.failure import PartialFailureError
+from flowinfra.plugin.schema import Change, Problem
+from flowinfra.plugin.wire import decode_struct
 
 _KINDS = {
     ("add", False): provider_pb2.PropertyDiff.ADD,
@@ -52,11 +52,11 @@ def clear_errors(method: Method[Own, Answer]) -> Method[Own, Answer]:
         except self.told as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except Exception as error:
-            log = _write_traceback(self.plugin, method.__name__)
+            log = _write_traceback(self.title, method.__name__)
             about = getattr(request, "urn", "") or getattr(request, "tok", "") or "the provider"
             context.abort(
                 grpc.StatusCode.INTERNAL,
-                f"the local {self.plugin} plugin failed in {method.__name__} of {about}: "
+                f"{self.title} failed in {method.__name__} of {about}: "
                 f"{type(error).__name__}: {error} (a bug in flowinfra; details in {log})",
             )
         raise AssertionError("abort does not return")
@@ -68,7 +68,9 @@ class PluginServicer(provider_pb2_grpc.ResourceProviderServicer):
     """The engine's calls that need no resource. They may come in parallel."""
 
     plugin: ClassVar[str]
-    """The provider that is played: `aws`."""
+    """The provider's name: `aws`."""
+    title: ClassVar[str]
+    """What it calls itself in messages: `the local aws plugin`."""
     told: ClassVar[tuple[type[Exception], ...]]
     """Errors whose message is for the user as it is."""
 
@@ -147,9 +149,9 @@ def _whether(changes: Sequence[Any]) -> provider_pb2.DiffResponse.DiffChanges.Va
     return provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE
 
 
-def _write_traceback(plugin: str, method: str) -> Path:
+def _write_traceback(title: str, method: str) -> Path:
     """Append the current exception's traceback to a file of this process; the file."""
-    path = Path(tempfile.gettempdir()) / f"flowinfra-local-{plugin}-plugin-{os.getpid()}.log"
+    path = Path(tempfile.gettempdir()) / f"flowinfra-{title.removeprefix('the ').replace(' ', '-')}-{os.getpid()}.log"
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {method}\n{traceback.format_exc()}\n")
     return path

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from flowinfra.local.plugin.checks import Check
-from flowinfra.local.plugin.wire import UNKNOWN, Asset, Plain, has_unknown
+from flowinfra.plugin.checks import Check
+from flowinfra.plugin.wire import UNKNOWN, Asset, Plain, has_unknown
 
 Kind = Literal["string", "integer", "boolean", "map", "list", "object", "asset"]
 
