@@ -55,7 +55,7 @@ CONSTRUCTS = (
     Construct("resources"),
     Construct("batch"),
     Construct("environment", env={"DECLARED": "seen at compile"}),
-    Construct("secrets", shape={"settings": {"METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE": "aws-secrets-manager"}}),
+    Construct("secrets"),
     Construct("card"),
     Construct("schedule_hourly"),
     Construct("schedule_daily"),

@@ -6,9 +6,9 @@ from metaflow import FlowSpec, secrets, step
 class SecretsFlow(FlowSpec):
     @secrets(
         sources=[
-            "database-login",
+            "aws-secrets-manager.database-login",
             {"type": "aws-secrets-manager", "id": "api-key", "options": {"region": "eu-west-1"}},
-            {"id": "ledger", "role": "arn:aws:iam::210987654321:role/ledger-reader"},
+            {"type": "aws-secrets-manager", "id": "ledger", "role": "arn:aws:iam::210987654321:role/ledger-reader"},
             "gcp-secret-manager.projects/7/secrets/map",
         ]
     )

@@ -62,7 +62,9 @@ def test_the_linter_finds_nothing(name: str) -> None:
 def test_every_arn_is_of_the_partition(partition: str) -> None:
     for name in FLOWS:
         for policy in policies(name, site(partition=partition)):
-            arns = [arn for statement in policy["Statement"] for arn in statement["Resource"]]
+            # roles that a flow names for its secrets stand as they are written
+            made = [statement for statement in policy["Statement"] if statement["Sid"] != "SecretsOfOthers"]
+            arns = [arn for statement in made for arn in statement["Resource"]]
             assert all(arn == "*" or arn.startswith(f"arn:{partition}:") for arn in arns)
 
 
