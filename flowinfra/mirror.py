@@ -103,6 +103,7 @@ _ENVIRONMENT: tuple[Path, ...] = (
             "permissions_boundary",
             "job_policies",
             "service_auth_secret",
+            "kms_keys",
         )
     ),
     *(

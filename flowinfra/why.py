@@ -76,6 +76,7 @@ _STACK = (
     "log_retention_days",
     "aws_tags",
     "job_policies",
+    "reads",
     "kubernetes_namespace",
     "service_account",
     "pod_role",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import airflow, argo, step_functions
+from flowinfra.compiler.other_flows import named_flows
 from flowinfra.compiler.package import Package, Selection, pack
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording
 from flowinfra.compiler.request import CompileRequest, recorded_shape
@@ -114,6 +115,7 @@ def assemble(
         if entry.key in reading.commands:
             keep(entry, rename_digests(reading.commands[entry.key], renamed).encode(), "command")
     flow = _flow(request, answer, reading, _rename(answer["flow"], renamed), _rename(answer["included"], renamed))
+    flow = flow.model_copy(update={"reads": named_flows(package.content, flow.file, flow.name)})
     compiled = compiled_flow(
         {
             "metaflow": answer["metaflow"],

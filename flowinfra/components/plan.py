@@ -12,6 +12,9 @@ from flowinfra.model.compiled import CompiledFlow, Json
 
 C = TypeVar("C", bound=CompiledFlow)
 
+EVERY = "*"
+"""All flows, where flows are named."""
+
 
 @dataclass(frozen=True)
 class Plan(Generic[C]):
@@ -23,6 +26,8 @@ class Plan(Generic[C]):
     parameters: Mapping[str, Json] = field(default_factory=dict)
     """Values of deploy-time parameters."""
     schedule_enabled: bool = True
+    reads: tuple[str, ...] = ()
+    """Other flows whose part of the datastore the tasks may read; `EVERY` for all."""
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 
 from flowinfra.components.names import PROJECT_TAG, STACK_TAG
 from flowinfra.components.options import PlatformShape
-from flowinfra.components.settings import Settings
+from flowinfra.components.settings import Settings, together
 from flowinfra.components.site import Site
 
 Compute = Literal["EC2", "FARGATE"]
@@ -19,6 +19,7 @@ Partition = Literal["aws", "aws-cn", "aws-us-gov"]
 
 
 _ROLE = "arn:aws:iam::000000000000:role/role-that-is-being-created-00000000"
+_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class PlatformSettings(Settings[Site]):
         "states_role": _ROLE,
         "events_role": _ROLE,
         "execution_role": _ROLE,
+        "kms_keys": (_KEY,),
     }
 
     bucket: pulumi.Input[str]
@@ -55,6 +57,7 @@ class PlatformSettings(Settings[Site]):
     job_policies: tuple[str, ...] = ()
     service_url: pulumi.Input[str] | None = None
     service_auth_secret: pulumi.Input[str] | None = None
+    kms_keys: pulumi.Input[tuple[str, ...]] = ()
     log_retention_days: int = 90
 
     @property
@@ -95,6 +98,8 @@ class PlatformArgs(TypedDict, total=False):
     """ARNs of managed policies for the jobs of every flow."""
     service_url: pulumi.Input[str] | None
     service_auth_secret: pulumi.Input[str] | None
+    kms_keys: Sequence[pulumi.Input[str]]
+    """ARNs of customer managed keys of secrets that the flows read."""
     log_retention_days: int
     """Of execution histories; default 90."""
     tags: Mapping[str, str]
@@ -181,6 +186,7 @@ class Platform(pulumi.ComponentResource):
             job_policies=tuple(args.get("job_policies", ())),
             service_url=args.get("service_url"),
             service_auth_secret=args.get("service_auth_secret"),
+            kms_keys=together(args.get("kms_keys", ())),
             log_retention_days=args.get("log_retention_days", 90),
         )
         self.register_outputs({"bucket": self.bucket, "queue": self.queue, "table": self.table})
@@ -205,6 +211,7 @@ class Platform(pulumi.ComponentResource):
         job_policies: Sequence[str] = (),
         service_url: pulumi.Input[str] | None = None,
         service_auth_secret: pulumi.Input[str] | None = None,
+        kms_keys: Sequence[pulumi.Input[str]] = (),
         log_retention_days: int = 90,
         opts: pulumi.InvokeOptions | None = None,
     ) -> PlatformSettings:
@@ -228,6 +235,7 @@ class Platform(pulumi.ComponentResource):
             job_policies: ARNs of managed policies for the jobs of every flow.
             service_url: Metaflow's metadata service.
             service_auth_secret: ARN of the secret with its key.
+            kms_keys: ARNs of customer managed keys that bucket, table or secrets are encrypted with.
             log_retention_days: of execution histories.
             opts: for the look-up of region and account.
         """
@@ -249,6 +257,7 @@ class Platform(pulumi.ComponentResource):
             job_policies=tuple(job_policies),
             service_url=service_url,
             service_auth_secret=service_auth_secret,
+            kms_keys=together(kms_keys),
             log_retention_days=log_retention_days,
         )
 

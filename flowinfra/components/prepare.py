@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from flowinfra.components.names import Names
 from flowinfra.components.options import PlatformShape
-from flowinfra.components.plan import Plan
+from flowinfra.components.plan import EVERY, Plan
 from flowinfra.components.source import Deployment, FlowSource, flow_source, foreign_keys
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
@@ -78,6 +78,7 @@ class Preparation(Generic[P, S]):
             aws_tags=config.aws_tags,
             parameters=source.parameters,
             schedule_enabled=config.schedule.enabled,
+            reads=(EVERY,) if config.reads == "all" else tuple(config.reads),
         )
         problems = [*foreign_keys(label, config, self.target), *self.problems(plan, platform)]
         if problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
@@ -19,7 +19,7 @@ class Settings(Generic[S]):
 
     plain: ClassVar[type[Any]]
     """`S`."""
-    stand_ins: ClassVar[Mapping[str, str]]
+    stand_ins: ClassVar[Mapping[str, Any]]
     """Field that may be an Output → value to check limits with."""
 
     def site(self) -> S:
@@ -61,3 +61,10 @@ class Settings(Generic[S]):
 
 def _pending(value: Any) -> bool:
     return isinstance(value, (pulumi.Output, Awaitable))
+
+
+def together(values: Sequence[pulumi.Input[str]]) -> pulumi.Input[tuple[str, ...]]:
+    """Values of which some may be Outputs as one; plain where none is."""
+    if not any(map(_pending, values)):
+        return tuple(str(value) for value in values)
+    return pulumi.Output.all(*values).apply(tuple)

@@ -28,6 +28,8 @@ class Site:
     service_url: str | None = None
     service_auth_secret: str | None = None
     """ARN of the secret with the metadata service's key."""
+    kms_keys: tuple[str, ...] = ()
+    """ARNs of the customer's keys that bucket, table or secrets are encrypted with."""
 
     def arn(self, service: str, resource: str, region: str | None = None) -> str:
         """ARN in this partition and account, and in this region unless told otherwise."""

@@ -80,6 +80,6 @@ def foreign_keys(label: str, config: FlowConfig, target: str) -> Iterator[Config
     """Keys of Step Functions that `target` has no use for; those that change what is compiled the compiler refuses."""
     if target == "step-functions":
         return
-    for key in ("queue", "job_policies", "log_retention_days"):
+    for key in ("queue", "job_policies", "log_retention_days", "reads"):
         if getattr(config, key):
             yield ConfigError(f"{label}: {key} is for the target step-functions, this flow's is {target}; leave it out")

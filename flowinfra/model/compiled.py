@@ -186,6 +186,12 @@ class Flow(Model):
     workflow_timeout: int | None = None
     token_prefix: str
     """What Metaflow begins this flow's production token with."""
+    reads: tuple[str, ...] = ()
+    """Other flows that the code names: `Flow("Train")`. Left out where there is none."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, dump: SerializerFunctionWrapHandler) -> dict[str, Json]:
+        return {name: value for name, value in dump(self).items() if name != "reads" or value}
 
     @field_validator("steps")
     @classmethod

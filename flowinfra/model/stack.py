@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -25,6 +25,9 @@ class Config(BaseModel):
         extra="forbid", frozen=True, strict=True, populate_by_name=True, use_attribute_docstrings=True
     )
 
+
+_KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
+"""IAM knows keys by this ARN alone, not by an alias."""
 
 RetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -172,6 +175,8 @@ class FlowDefaults(Config):
     """Tags of all resources."""
     job_policies: list[str] = []
     """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
+    reads: list[str] | Literal["all"] = []
+    """Other flows whose artifacts, cards and data the flow's jobs may read; `all` for those of every flow."""
     workflow_priority: int | None = None
     """Argo only, as all up to `incident_io_metadata`: Argo's priority of each run."""
     workflow_title: str | None = None
@@ -347,6 +352,8 @@ class PlatformConfig(Config):
     """Metaflow's metadata service."""
     service_auth_secret: str | None = Field(default=None, pattern=REFERENCE)
     """ARN of the secret that holds the metadata service's key."""
+    kms_keys: list[Annotated[str, Field(pattern=_KMS_KEY)]] = []
+    """ARNs of customer managed keys that bucket, table or secrets are encrypted with: roles of flows may use them."""
     log_retention_days: RetentionDays = 90
     """Of execution histories (`log_history`)."""
     kubernetes: KubernetesConfig | None = None

@@ -162,6 +162,7 @@ def _platform_args(platform: PlatformConfig, name_prefix: str | None) -> Platfor
         "job_policies": platform.job_policies,
         "service_url": platform.service_url,
         "service_auth_secret": platform.service_auth_secret,
+        "kms_keys": platform.kms_keys,
         "log_retention_days": platform.log_retention_days,
     }
     if create.instance_profile:

@@ -176,6 +176,7 @@ def _configured_flow(
             "table": platform.table or made,
             "log_retention_days": config.log_retention_days or platform.log_retention_days,
             "job_policies": config.job_policies,
+            "reads": ["*"] if config.reads == "all" else config.reads,
         }
     inputs = describe_deployed(compiled, config.schedule.enabled, bound)
     return Flow(compiled.name, inputs, declared.of_flow(config))

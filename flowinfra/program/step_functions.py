@@ -83,6 +83,7 @@ def existing_platform(stack: StackConfig) -> PlatformSettings:
         job_policies=platform.job_policies,
         service_url=platform.service_url,
         service_auth_secret=platform.service_auth_secret,
+        kms_keys=platform.kms_keys,
         log_retention_days=platform.log_retention_days,
     )
 
@@ -94,6 +95,7 @@ def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow
         "schedule": {"enabled": flow.config.schedule.enabled},
         "aws_tags": flow.config.aws_tags,
         "job_policies": flow.config.job_policies,
+        "reads": flow.config.reads,
         "deploy_time": flow.deploy_time,
     }
     if flow.config.queue is not None:

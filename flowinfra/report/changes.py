@@ -105,6 +105,7 @@ _YES = {OFF: "on", "no": "yes"}
 _MEMBERS = {
     "tags": "tag",
     "job_policies": "managed policy",
+    "reads": "read access to flow",
     "secrets": "secret",
     "with": "decorator of all steps",
     "options": "Metaflow option",

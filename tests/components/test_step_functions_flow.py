@@ -53,6 +53,7 @@ def kinds(program: Program) -> dict[str, int]:
             {"Role": 0, "RolePolicy": 0},
         ),
         ("linear", {"job_policies": ["arn:aws:iam::aws:policy/A", "arn:x/B"]}, {"RolePolicyAttachment": 2}),
+        ("linear", {"kms_keys": [pulumi.Output.from_input(f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1")]}, {}),
     ],
 )
 def test_exactly_what_is_needed(name: str, settings: dict[str, Any], more: dict[str, int]) -> None:
@@ -66,6 +67,16 @@ def test_exactly_what_is_needed(name: str, settings: dict[str, Any], more: dict[
         "Stash": 1,
     } | more
     assert kinds(deploy(name, settings)) == {kind: count for kind, count in expected.items() if count}
+
+
+def test_other_flows_and_keys_reach_the_jobs_policy() -> None:
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1"
+    program = deploy("linear", {"kms_keys": [pulumi.Output.from_input(key)]}, reads=["Train"])
+    policy = json.loads(program.of("RolePolicy")["flow-jobs-role-policy"]["policy"])
+    granted = {statement["Sid"]: statement["Resource"] for statement in policy["Statement"]}
+    assert granted["UseKeys"] == [key]
+    assert "arn:aws:s3:::bkt/metaflow/Train/*" in granted["ReadFlows"]
+    assert program.one("StepFunctionsFlow")["reads"] == ["Train"]
 
 
 def test_children_are_named_after_the_component() -> None:
@@ -285,6 +296,7 @@ def test_the_same_flow_in_another_program_is_fine() -> None:
         ("linear", {}, {"with": ["retry"]}, "compile it again"),
         ("parameters", {}, {}, "parameter 'computed' is evaluated at deploy time, but has no value"),
         ("linear", {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j"}, {"job_policies": ["arn:x"]}, "the platform brings"),
+        ("linear", {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j"}, {"reads": "all"}, "reads is for a role of the flow"),
         ("linear", {}, {"aws_tags": {"aws:x": "y"}}, "aws_tags has the key 'aws:x'"),
         ("linear", {"compute": "FARGATE"}, {}, "compute = 'EC2', this stack asks for compute = 'FARGATE'"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pulumi
 import pulumi_aws as aws
@@ -60,6 +60,8 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     batch_tags: Mapping[str, str]
     job_policies: Sequence[str]
     """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
+    reads: Sequence[str] | Literal["all"]
+    """Other flows whose artifacts, cards and data the flow's jobs may read."""
 
 
 class StepFunctionsFlow(pulumi.ComponentResource):
@@ -97,6 +99,8 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         settings = _checked(prepared)
         super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, settings, pulumi.ResourceOptions(parent=self))
+        if unread := plan.unread(settings.site()):
+            pulumi.log.warn(unread, self)
 
         roles, granted = _roles(making)
         # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
@@ -352,5 +356,6 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
             "log_retention_days": settings.log_retention_days,
             "aws_tags": dict(plan.aws_tags),
             "job_policies": list(settings.job_policies),
+            "reads": list(plan.reads),
         },
     )

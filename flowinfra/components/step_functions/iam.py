@@ -6,16 +6,19 @@ permissions from a run that still needs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flowinfra.components.names import Names
+from flowinfra.components.plan import EVERY
 from flowinfra.components.site import Site
 from flowinfra.model.compiled import AWS_SECRETS, MARK, Json, Secret, StepFunctionsCompiled
 
 Policy = dict[str, Any]
 """A policy document."""
 
+BATCH_LOGS = "/aws/batch/job"
+"""The log group that Batch writes to where a job names no other."""
 MAP_OUTPUT = "sfn_distributed_map_output"
 """Below the datastore's root: where Metaflow lets a distributed map write its results."""
 
@@ -81,6 +84,8 @@ def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> 
                 [site.objects(f"{MAP_OUTPUT}/*")],
             ),
         ]
+    if site.kms_keys and (compiled.shape.distributed_map or _uses_table(compiled)):
+        statements.append(_use_keys(site))
     if compiled.step_functions.log_history:
         # Log delivery knows no resources: AWS documents `*` for it.
         statements.append(
@@ -102,19 +107,27 @@ def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> 
     return _document(*statements)
 
 
-def jobs_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
-    """What the flow's tasks do: their artifacts, cards and data, foreach bookkeeping, and the secrets they name."""
+def jobs_policy(compiled: StepFunctionsCompiled, site: Site, reads: Sequence[str] = ()) -> Policy:
+    """What the flow's tasks do: their artifacts, cards and data, foreach bookkeeping, and the secrets they name.
+
+    `reads`: other flows whose part of the datastore they read, `EVERY` for all.
+    """
     flow = compiled.flow.name
     statements = [
         _allow(
             "Datastore",
             ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-            [site.objects(f"{root}{flow}/*") for root in ("", "data/", "mf.cards/")],
+            _parts(site, flow),
         ),
         # Without ListBucket a missing key is 403 instead of the 404 that Metaflow acts on, and a condition on
         # s3:prefix never holds for HeadObject: names of keys are readable, other flows' contents are not.
         _allow("FindObjects", ["s3:ListBucket"], [f"arn:{site.partition}:s3:::{site.bucket}"]),
     ]
+    if EVERY in reads:
+        statements.append(_allow("ReadFlows", ["s3:GetObject"], [site.objects("*")]))
+    elif reads:
+        others = sorted({part for other in reads for part in _parts(site, other)})
+        statements.append(_allow("ReadFlows", ["s3:GetObject"], others))
     if any(entry.kind == "environment" for entry in compiled.objects.values()):
         statements.append(_allow("Environments", ["s3:GetObject"], [site.objects("conda/*")]))
     if _uses_table(compiled) and site.table:
@@ -129,6 +142,8 @@ def jobs_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
         statements.append(_allow("Secrets", ["secretsmanager:GetSecretValue"], secrets))
     if roles := secret_roles(compiled):
         statements.append(_allow("SecretsOfOthers", ["sts:AssumeRole"], roles))
+    if site.kms_keys:
+        statements.append(_use_keys(site))
     return _document(*statements)
 
 
@@ -137,8 +152,9 @@ def events_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
     return _document(_allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)]))
 
 
-def execution_policy(site: Site) -> Policy:
+def execution_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
     """What ECS does to start a container: pull the image, write its log, read the metadata service's key."""
+    logs = _log_groups(compiled, site)
     statements = [
         # GetAuthorizationToken knows no resources.
         _allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
@@ -148,14 +164,16 @@ def execution_policy(site: Site) -> Policy:
             # An image may come from another account's or region's registry.
             [f"arn:{site.partition}:ecr:*:*:repository/*"],
         ),
-        _allow(
-            "WriteLogs",
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
-            [site.arn("logs", "log-group:/aws/batch/job:*")],
-        ),
     ]
+    if logs:
+        written = [f"{group}:*" for group in logs]
+        statements.append(_allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], written))
+    if made := [f"{group}:*" for group, make in logs.items() if make]:
+        statements.append(_allow("MakeLogGroups", ["logs:CreateLogGroup"], made))
     if site.service_auth_secret:
         statements.append(_allow("ServiceKey", ["secretsmanager:GetSecretValue"], [site.service_auth_secret]))
+        if site.kms_keys:
+            statements.append(_allow("UseKeys", ["kms:Decrypt"], site.kms_keys))
     return _document(*statements)
 
 
@@ -182,6 +200,29 @@ def secret_roles(compiled: StepFunctionsCompiled) -> list[str]:
 def _aws_secrets(compiled: StepFunctionsCompiled) -> Iterator[Secret]:
     for step in compiled.flow.steps.values():
         yield from (secret for secret in step.secrets if secret.backend == AWS_SECRETS)
+
+
+def _parts(site: Site, flow: str) -> list[str]:
+    """A flow's parts of the datastore: artifacts, data of `metaflow.S3`, cards."""
+    return [site.objects(f"{root}{flow}/*") for root in ("", "data/", "mf.cards/")]
+
+
+def _use_keys(site: Site) -> Policy:
+    """S3 and DynamoDB encrypt and decrypt with a customer's key on behalf of the caller, who needs the right to it."""
+    return _allow("UseKeys", ["kms:Decrypt", "kms:GenerateDataKey"], site.kms_keys)
+
+
+def _log_groups(compiled: StepFunctionsCompiled, site: Site) -> dict[str, bool]:
+    """ARN of each log group that containers write to, and whether they make it where it is not there."""
+    groups: dict[str, bool] = {}
+    for job in compiled.step_functions.job_definitions.values():
+        logs = job.properties["containerProperties"].get("logConfiguration") or {}
+        if logs.get("logDriver", "awslogs") == "awslogs":
+            options = logs.get("options") or {}
+            name = options.get("awslogs-group", BATCH_LOGS)
+            arn = site.arn("logs", f"log-group:{name}", options.get("awslogs-region"))
+            groups[arn] = groups.get(arn, False) or options.get("awslogs-create-group") == "true"
+    return groups
 
 
 def _machine(compiled: StepFunctionsCompiled, site: Site) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from flowinfra.components.binding import JOB_DEFINITION
 from flowinfra.components.confidential import secret_problems
 from flowinfra.components.names import DATASTORE_TAG, KIND_TAG
-from flowinfra.components.plan import Plan
+from flowinfra.components.plan import EVERY, Plan
 from flowinfra.components.site import Site, identity
 from flowinfra.components.step_functions import iam, limits
 from flowinfra.components.step_functions.bound import Bound, bind
@@ -66,11 +66,24 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         """What a role of the flow's own may do."""
         policies = {
             STATES: lambda: iam.states_policy(self.compiled, site, self.names),
-            JOBS: lambda: iam.jobs_policy(self.compiled, site),
+            JOBS: lambda: iam.jobs_policy(self.compiled, site, self.reads),
             EVENTS: lambda: iam.events_policy(self.compiled, site),
-            EXECUTION: lambda: iam.execution_policy(site),
+            EXECUTION: lambda: iam.execution_policy(self.compiled, site),
         }
         return policies[kind]()
+
+    def unread(self, site: Site) -> str | None:
+        """What to tell of flows that the code names and the flow's own role may not read; None where there is none."""
+        if site.job_role is not None or EVERY in self.reads:
+            return None
+        missing = [flow for flow in self.compiled.flow.reads if flow not in self.reads]
+        if not missing:
+            return None
+        return (
+            f"{self.name}: the code names {', '.join(missing)}, and the flow's own role reads no other flow's "
+            f"artifacts: such a read would fail with 403 (AccessDenied). "
+            f"Give `reads: [{', '.join([*self.reads, *missing])}]`"
+        )
 
     def bound(self, site: Site, revisions: Mapping[str, int] | None = None) -> Bound:
         """The flow with the stack's identity; a step without a revision gets the stand-in.

@@ -24,10 +24,12 @@ def _platform(label: str, given: Any) -> PlatformSettings:
 
 
 def _adapted(label: str, config: FlowConfig, settings: PlatformSettings) -> PlatformSettings:
-    if config.job_policies and settings.job_role is not None:
-        raise ConfigError(
-            f"{label}: job_policies are for a role of the flow's own; the platform brings job_role, attach them there"
-        )
+    if settings.job_role is not None:
+        for key, instead in (("job_policies", "attach them there"), ("reads", "let that one read them")):
+            if getattr(config, key):
+                raise ConfigError(
+                    f"{label}: {key} is for a role of the flow's own; the platform brings job_role, {instead}"
+                )
     return replace(
         settings,
         queue=settings.queue if config.queue is None else config.queue,

@@ -47,7 +47,7 @@ def policies(name: str, where: Site) -> list[iam.Policy]:
         iam.states_policy(flow, where, names(flow)),
         iam.jobs_policy(flow, where),
         iam.events_policy(flow, where),
-        iam.execution_policy(where),
+        iam.execution_policy(flow, where),
     ]
 
 
@@ -225,9 +225,9 @@ def test_roles_are_for_this_account_only() -> None:
 
 
 def test_the_execution_role_reads_the_service_key_and_nothing_else() -> None:
-    granted = statements(iam.execution_policy(site(service_auth_secret=SECRET)))
+    granted = statements(iam.execution_policy(compiled("linear"), site(service_auth_secret=SECRET)))
     assert granted["ServiceKey"]["Resource"] == [SECRET]
-    assert "ServiceKey" not in statements(iam.execution_policy(SITE))
+    assert "ServiceKey" not in statements(iam.execution_policy(compiled("linear"), SITE))
 
 
 @pytest.mark.parametrize(
@@ -243,3 +243,67 @@ def test_the_execution_role_reads_the_service_key_and_nothing_else() -> None:
 )
 def test_roles_of_the_flows_own(name: str, changes: dict[str, str], kinds: tuple[str, ...]) -> None:
     assert plan(name).role_kinds(site(**changes)) == kinds
+
+
+def test_other_flows_are_read_where_the_stack_says_so() -> None:
+    flow = compiled("linear")
+    granted = statements(iam.jobs_policy(flow, SITE, ("Train", "Fit")))["ReadFlows"]
+    assert granted["Action"] == ["s3:GetObject"]
+    assert granted["Resource"] == [
+        f"arn:aws:s3:::bkt/metaflow/{part}{name}/*" for part in ("", "data/", "mf.cards/") for name in ("Fit", "Train")
+    ]
+    every = statements(iam.jobs_policy(flow, SITE, ("*",)))["ReadFlows"]
+    assert every["Resource"] == ["arn:aws:s3:::bkt/metaflow/*"]
+    assert "ReadFlows" not in jobs("linear")
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+
+
+def test_customers_keys_are_granted_to_whoever_meets_them() -> None:
+    where = site(kms_keys=(KEY,), service_auth_secret=SECRET)
+    flow, use = compiled("linear"), ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statements(iam.jobs_policy(flow, where))["UseKeys"]["Resource"] == [KEY]
+    assert statements(iam.jobs_policy(flow, where))["UseKeys"]["Action"] == use
+    assert statements(iam.execution_policy(flow, where))["UseKeys"]["Action"] == ["kms:Decrypt"]
+    assert "UseKeys" not in statements(iam.execution_policy(flow, site(kms_keys=(KEY,))))
+    assert "UseKeys" not in statements(iam.states_policy(flow, where, names(flow)))
+    for name in ("foreach", "distributed_map"):
+        other = compiled(name)
+        assert statements(iam.states_policy(other, where, names(other)))["UseKeys"]["Action"] == use
+    assert all("UseKeys" not in statements(policy) for policy in policies("foreach", SITE))
+
+
+def with_logs(**logs: Any) -> StepFunctionsCompiled:
+    """The flow `fargate` with another log configuration of its step `start`."""
+    document = compiled("fargate").model_dump(mode="json")
+    job = document["step_functions"]["job_definitions"]["start"]
+    job["properties"]["containerProperties"]["logConfiguration"] = logs
+    return StepFunctionsCompiled.model_validate(document)
+
+
+def test_containers_write_to_the_log_groups_that_their_steps_name() -> None:
+    def arn(name: str, region: str = "us-east-1") -> str:
+        return f"arn:aws:logs:{region}:123456789012:log-group:{name}:*"
+
+    def granted(**logs: Any) -> dict[str, dict[str, Any]]:
+        return statements(iam.execution_policy(with_logs(**logs), SITE))
+
+    own = granted(logDriver="awslogs", options={"awslogs-group": "/own", "awslogs-region": "eu-west-1"})
+    assert own["WriteLogs"]["Resource"] == [arn("/own", "eu-west-1"), arn("/aws/batch/job")]
+    assert "MakeLogGroups" not in own
+    made = granted(options={"awslogs-group": "/own", "awslogs-create-group": "true"})
+    assert made["MakeLogGroups"]["Resource"] == [arn("/own")]
+    assert granted(logDriver="splunk")["WriteLogs"]["Resource"] == [arn("/aws/batch/job")]
+
+
+def test_a_flow_that_is_named_and_not_read_is_told() -> None:
+    flow = compiled("linear")
+    named = flow.model_copy(update={"flow": flow.flow.model_copy(update={"reads": ("Train", "Fit")})})
+    told = replace(plan("linear"), compiled=named, reads=("Fit",)).unread(SITE)
+    assert told is not None
+    assert "the code names Train," in told
+    assert "`reads: [Fit, Train]`" in told
+    assert replace(plan("linear"), compiled=named, reads=("*",)).unread(SITE) is None
+    assert replace(plan("linear"), compiled=named).unread(site(job_role="arn:x")) is None
+    assert plan("linear").unread(SITE) is None
