@@ -13,6 +13,7 @@ from typing import Any
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError, FlowInfraError, LockError, UnsupportedMetaflowError, together
 from flowinfra.model.lock import redact
+from flowinfra.model.secrets import shown
 
 _HERMETIC = {
     "network": "A compile uses no network: values from outside are declared in `env`, or read in a step.",
@@ -148,6 +149,10 @@ _DETAILED = {
     "unknown-step": lambda detail: _unknown("step", detail),
     "parameter-type": lambda detail: (
         f"parameters.{detail['name']}: {detail['value']!r} does not fit type {detail['type']}"
+    ),
+    "config-parser": lambda detail: (
+        f"configs.{detail['name']}: the flow reads this Config with its own parser ({detail['parser']}), which takes "
+        f"text, and found {shown(detail['value'], detail['name'])!r}: give the path of a file that it reads"
     ),
     "kubernetes-field": lambda detail: (
         f"@kubernetes({detail['attribute']}=…) has the key {detail['name']!r}; allowed are {', '.join(detail['known'])}"

@@ -101,6 +101,7 @@ def _run(
         "arguments": requests.arguments(request),
         "branch": "production" if request.shape.production else "branch" if request.shape.branch else None,
         "configs": list(requests.config_texts(request)),
+        "structures": {name: value for name, value in request.shape.configs.items() if not isinstance(value, str)},
         "parameters": request.shape.parameters,
         "schedule": request.shape.schedule,
         "timezone": request.shape.schedule_timezone,

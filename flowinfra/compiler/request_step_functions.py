@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from flowinfra.compiler.cron import number_problem
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.model.compiled import MARK, Shape
@@ -42,6 +45,25 @@ def _settings(shape: Shape) -> dict[str, str]:
     return values
 
 
+_TAG = re.compile(r"[A-Za-z0-9 +.:/@_-]*")
+
+
+def _problems(shape: Shape) -> Iterator[str]:
+    """Tags of jobs, which Metaflow's command takes as `key=value` and cuts at each `=`."""
+    for key, value in shape.batch_tags.items():
+        if not key or len(key) > 128 or not _TAG.fullmatch(key) or key.lower().startswith("aws:"):
+            yield (
+                f"batch_tags: found the key {key!r}, allowed: 1 to 128 letters, digits, spaces and _.:/+-@, "
+                "not beginning with aws:"
+            )
+        if len(value) > 256 or not _TAG.fullmatch(value) or value.lower().startswith("aws:"):
+            yield (
+                f"batch_tags.{key}: found {value!r}, allowed: up to 256 letters, digits, spaces and _.:/+-@, not "
+                "beginning with aws: (AWS takes `=` too, Metaflow's command does not: give such a tag in the flow, by "
+                "@batch(aws_batch_tags=…))"
+            )
+
+
 def cron_problem(cron: str) -> str | None:
     """What EventBridge would refuse of a cron, in words; None if it fits."""
     fields = cron.split()
@@ -70,6 +92,7 @@ STEP_FUNCTIONS = TargetRequest(
     given=frozenset(("queue", "job-role", "execution-role")),
     cron_problem=cron_problem,
     timezone_problem=_timezone_problem,
+    problems=_problems,
     identity_settings={
         "METAFLOW_BATCH_JOB_QUEUE": "queue",
         "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": "job_role",

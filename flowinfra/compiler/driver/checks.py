@@ -35,10 +35,14 @@ def refuse_what_the_flow_has_not(flow: Any, request: dict[str, Any]) -> None:
     if request["branch"] and "project" not in flow._flow_decorators:
         raise Refusal("no-project", request["branch"])
     parameter_type = internals("metaflow.parameters").Parameter
-    known = {p.name for _, p in class_parameters(type(flow), parameter_type) if p.IS_CONFIG_PARAMETER}
+    known = {p.name: p for _, p in class_parameters(type(flow), parameter_type) if p.IS_CONFIG_PARAMETER}
     for name in request["configs"]:
         if name not in known:
             raise Refusal("unknown-config", json.dumps({"name": name, "known": sorted(known)}))
+    for name, value in request["structures"].items():
+        if (parser := known[name].parser) is not None:
+            called = parser if isinstance(parser, str) else getattr(parser, "__qualname__", type(parser).__name__)
+            raise Refusal("config-parser", json.dumps({"name": name, "parser": called, "value": value}))
 
 
 def refuse_personal_branch() -> None:

@@ -16,6 +16,8 @@ from flowinfra.model.compiled import StepFunctionsCompiled, canonical_json
 
 DEFINITION_CHARACTERS = 1_048_576
 STATE_MACHINE_NAME = 80
+STATE_NAME = 80
+"""https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html"""
 RULE_NAME = 64
 CONTAINER_OVERRIDES_CHARACTERS = 8_192
 JOB_DEFINITION_BYTES = 24 * 1024
@@ -48,8 +50,9 @@ def flow_problems(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[Bin
         )
     if compiled.flow.schedule and (problem := cron_problem(compiled.flow.schedule.cron)):
         yield BindError(f"{who}: @schedule: {problem}")
+    yield from _state_name_problems(who, bound.definition)
     for parameters in submissions(bound.definition):
-        yield from _job_problems(who, parameters)
+        yield from _job_problems(who, parameters, compiled.shape.compress)
     for step, properties in bound.job_definitions.items():
         size = len(canonical_json(properties).encode())
         if size > JOB_DEFINITION_BYTES:
@@ -113,17 +116,57 @@ def _name_problems(name: str) -> Iterator[BindError]:
         )
 
 
-def _job_problems(who: str, parameters: Mapping[str, Any]) -> Iterator[BindError]:
+def _state_name_problems(who: str, workflow: Mapping[str, Any]) -> Iterator[BindError]:
+    """The step that a foreach goes to has more states, called `*step`, `#step`, `*step_*GetManifest` and so on."""
+    longest: dict[str, str] = {}
+    for name in _state_names(workflow):
+        step = name.lstrip("*#").partition("_*")[0]
+        longest[step] = max(longest.get(step, ""), name, key=len)
+    for step, name in longest.items():
+        if len(name) > STATE_NAME:
+            state = "its state" if name == step else f"its state {name.replace(step, '<step>')!r}"
+            yield BindError(
+                f"{who}: step {step!r}: the name of {state} has {len(name)} characters, allowed are {STATE_NAME}; "
+                f"give the step a name of at most {STATE_NAME - len(name) + len(step)}"
+            )
+
+
+def _state_names(workflow: Mapping[str, Any]) -> Iterator[str]:
+    for name, state in workflow["States"].items():
+        yield name
+        for inner in (
+            *(state[key] for key in ("Iterator", "ItemProcessor") if key in state),
+            *state.get("Branches", ()),
+        ):
+            yield from _state_names(inner)
+
+
+def _job_problems(who: str, parameters: Mapping[str, Any], compressed: bool) -> Iterator[BindError]:
     step = parameters["Parameters"]["step_name"]
-    size = len(canonical_json(parameters["ContainerOverrides"]))
+    overrides = parameters["ContainerOverrides"]
+    largest = _largest(overrides)
+    advice = f"; {largest}" if compressed else f"; {SMALLER}; {largest}"
+    size = len(canonical_json(overrides))
     if size > CONTAINER_OVERRIDES_CHARACTERS:
         yield BindError(
             f"{who}: step {step!r}: its container overrides (command and environment) have {size:,} characters, "
-            f"allowed are {CONTAINER_OVERRIDES_CHARACTERS:,}; {SMALLER}, "
-            "or shorten @environment, tags and parameter defaults"
+            f"allowed are {CONTAINER_OVERRIDES_CHARACTERS:,}{advice}"
         )
     size = len(canonical_json(parameters).encode())
     if size > SUBMIT_JOB_BYTES:
-        yield BindError(
-            f"{who}: step {step!r}: its job has {size:,} bytes, allowed are {SUBMIT_JOB_BYTES:,}; {SMALLER}"
-        )
+        yield BindError(f"{who}: step {step!r}: its job has {size:,} bytes, allowed are {SUBMIT_JOB_BYTES:,}{advice}")
+
+
+_SHORTEN = {
+    "METAFLOW_DEFAULT_PARAMETERS": "shorten the defaults of parameters, or read long ones from a file (IncludeFile)",
+    "METAFLOW_FLOW_CONFIG_VALUE": "shorten the flow's Configs",
+}
+"""Variable of Metaflow's → what makes it smaller."""
+
+
+def _largest(overrides: Mapping[str, Any]) -> str:
+    """The largest variable of a job, and how it gets smaller."""
+    sizes = {entry["Name"]: len(str(entry.get("Value", ""))) for entry in overrides["Environment"]}
+    name = max(sizes, key=lambda name: sizes[name])
+    how = _SHORTEN.get(name, "shorten its value, or have the step read it from S3")
+    return f"its largest variable is {name}, with {sizes[name]:,} characters: {how}"

@@ -14,7 +14,7 @@ from flowinfra.components.confidential import secret_problems
 from flowinfra.components.names import DATASTORE_TAG, KIND_TAG
 from flowinfra.components.plan import EVERY, Plan
 from flowinfra.components.site import Site, identity
-from flowinfra.components.step_functions import iam, limits
+from flowinfra.components.step_functions import iam, limits, requests
 from flowinfra.components.step_functions.bound import Bound, bind
 from flowinfra.errors import BindError, FlowInfraError, Problems
 from flowinfra.model.compiled import Json, StepFunctionsCompiled, canonical_json
@@ -119,6 +119,7 @@ def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
     return [
         *_unknown_job_keys(plan.name, jobs),
         *limits.flow_problems(plan.compiled, replace(bound, job_definitions=jobs)),
+        *requests.problems(plan, bound, jobs, site),
         *limits.tag_problems(plan.name, plan.object_tags("include-file"), objects=True),
         *_role_problems(plan, site),
         *secret_problems(plan.name, plan.parameters, site.service_auth_secret),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flowinfra.compiler import compile_flow
 from flowinfra.components.step_functions import limits
 from flowinfra.components.step_functions.plan import check
 from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
+from tests.unit.sources import STEPS, request, write_flow
 
 
 def messages(flow: CompiledFlow, **changes: Any) -> list[str]:
@@ -65,6 +68,17 @@ def test_container_overrides_to_the_character() -> None:
     (message,) = messages(padded_environment(room + 1))
     assert "step 'start': its container overrides (command and environment) have 8,193 characters" in message
     assert "`compress: true`" in message
+    assert f"its largest variable is PAD, with {room + 1:,} characters: shorten its value" in message
+
+
+def test_a_flow_that_is_compressed_is_told_which_variable_is_large(tmp_path: Path) -> None:
+    body = f"    words = Parameter('words', default={'x' * 9000!r})\n{STEPS}"
+    flow = compile_flow(request(write_flow(tmp_path, body=body), compress=True))
+    (message,) = messages(flow)
+    assert "step 'start': its container overrides (command and environment) have" in message
+    assert "compress: true" not in message
+    assert "its largest variable is METAFLOW_DEFAULT_PARAMETERS, with 9,0" in message
+    assert message.endswith("shorten the defaults of parameters, or read long ones from a file (IncludeFile)")
 
 
 def test_job() -> None:
