@@ -43,6 +43,14 @@ def command() -> None:
 )
 @click.option("--schedules", is_flag=True, help="Fire EventBridge schedules.")
 @click.option("--call-log", is_flag=True, help="Record who called what, in the state folder.")
+@click.option(
+    "--iam-delay",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    envvar="FLOWINFRA_LOCAL_IAM_DELAY",
+    metavar="SECONDS",
+    help="What is written to a role counts so much later, as on AWS.  [default: at once]",
+)
 def start(
     port: int | None,
     fresh: bool,
@@ -50,6 +58,7 @@ def start(
     python: Path | None,
     schedules: bool,
     call_log: bool,
+    iam_delay: float,
 ) -> None:
     """Start it in the background, empty; does nothing if it runs."""
     state = default_state()
@@ -63,6 +72,7 @@ def start(
         max_jobs=max_jobs,
         call_log=call_log,
         schedules=schedules,
+        iam_delay=iam_delay,
     )
     instance, is_new = control.start(state, options)
     click.echo(f"{'The embedded AWS runs' if is_new else 'The embedded AWS runs already'} at {instance.endpoint}")
@@ -110,6 +120,8 @@ def status(as_json: bool) -> None:
     click.echo(f"  state           {state.root} (gone when it stops)")
     click.echo(f"  schedules       {_schedules(instance)}")
     click.echo(f"  jobs            {_jobs(facts['jobs'])}; {instance.max_jobs} at once, own /tmp: {facts['isolation']}")
+    if instance.iam_delay:
+        click.echo(f"  IAM             what is written to a role counts {instance.iam_delay:g} s later")
     if instance.call_log:
         click.echo(f"  call log        {state.call_log}")
     for machine in facts["state_machines"]:

@@ -13,7 +13,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,8 @@ _NAMES = frozenset(
         *("TableName", "Bucket", "Key", "SecretId", "Name", "Rule", "RoleName", "PolicyName", "ResourceARN"),
         *("jobDefinition", "jobDefinitionName", "jobDefinitions", "jobQueue", "jobQueues", "jobName"),
         *("jobs", "jobId", "computeEnvironments", "stateMachineArn", "executionArn", "name", "resourceArn"),
-        *("logGroupName", "logGroupNamePrefix"),
+        *("logGroupName", "logGroupNamePrefix", "PolicyArn", "InstanceProfileName", "ResourceArn"),
+        *("computeEnvironment", "computeEnvironmentName", "jobQueueName"),
     )
 )
 """Parameters that name resources."""
@@ -75,24 +76,45 @@ class CallLog:
                 self._file.write(json.dumps(record) + "\n")
 
 
+@dataclass(frozen=True)
+class Call:
+    """A signed request."""
+
+    caller: identity.Caller
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+
+
+def parsed(environ: dict[str, Any]) -> Call | None:
+    """A request as a call; None if it is no signed one. Leaves the body to be read again."""
+    signature = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if signature is None:
+        return None
+    service = signature[2]
+    return Call(identity.caller(signature[1]), service, *_operation(environ, service))
+
+
+def record(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a call's parameters those that the log has."""
+    return {key: value for key, value in parameters.items() if key in _NAMES}
+
+
 def describe(environ: dict[str, Any]) -> dict[str, Any] | None:
     """A request as a record of the log; None if it is no signed call.
 
     Leaves the body to be read again.
     """
-    signature = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-    if signature is None:
+    call = parsed(environ)
+    if call is None:
         return None
-    caller = identity.caller(signature[1])
-    service = signature[2]
-    operation, parameters = _operation(environ, service)
     return {
         "time": time.time(),
-        "kind": caller.kind,
-        "role": caller.role,
-        "service": service,
-        "operation": operation,
-        "resource": {key: value for key, value in parameters.items() if key in _NAMES},
+        "kind": call.caller.kind,
+        "role": call.caller.role,
+        "service": call.service,
+        "operation": call.operation,
+        "resource": record(call.parameters),
     }
 
 

@@ -42,6 +42,8 @@ class Options:
     """Jobs that run at once; None for the number of CPUs."""
     call_log: bool = False
     schedules: bool = False
+    iam_delay: float = 0.0
+    """Seconds after which what is written to a role counts."""
 
 
 def find(state: State) -> Instance | None:
@@ -172,6 +174,7 @@ def _spawn(state: State, options: Options, port: int) -> subprocess.Popen[bytes]
         command += ["--max-jobs", str(options.max_jobs)]
     command += ["--call-log"] if options.call_log else []
     command += ["--schedules"] if options.schedules else []
+    command += ["--iam-delay", str(options.iam_delay)] if options.iam_delay else []
     state.root.mkdir(parents=True, mode=0o700, exist_ok=True)
     with state.server_log.open("ab") as log:
         process = subprocess.Popen(

@@ -21,6 +21,8 @@ from flowinfra.local import identity, platform
 from flowinfra.local.state import Instance, State
 
 PASSPHRASE = "flowinfra-local"  # noqa: S105  (documented; protects nothing but throw-away local stacks)
+IAM_SECONDS = "FLOWINFRA_IAM_SECONDS"
+"""How long a deployment waits for a role that it wrote: here as long as this emulator's IAM needs."""
 _DROPPED = re.compile(r"AWS_|METAFLOW_|PULUMI_(BACKEND_URL|ACCESS_TOKEN|CONFIG_PASSPHRASE|HOME)")
 
 
@@ -36,6 +38,7 @@ def environment(instance: Instance, state: State, base: Mapping[str, str]) -> di
         **platform.metaflow_settings(),
         "METAFLOW_HOME": str(state.metaflow_home),
         "METAFLOW_USER": _user(base),
+        IAM_SECONDS: f"{instance.iam_delay * 1.1:g}",
         # Metaflow's default is 64 processes per batch of S3 operations
         "METAFLOW_S3_WORKER_COUNT": "4",
         **_deployed(state),

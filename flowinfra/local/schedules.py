@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
 from moto.events.models import events_backends
 
 from flowinfra.local import identity
@@ -70,8 +71,8 @@ class Scheduler(threading.Thread):
                 due[key] = self._next(rule, now)
                 continue
             moment = self._due[key]
-            if moment is not None and moment <= now:
-                self._fire(rule)
+            # EventBridge tries again what is refused, for a day; here until it succeeds
+            if moment is not None and moment <= now and self._fire(rule):
                 moment = self._next(rule, now)
             due[key] = moment
         self._due = due
@@ -83,7 +84,8 @@ class Scheduler(threading.Thread):
             LOG.exception("rule %s: schedule %s", rule.name, rule.scheduled_expression)
             return None
 
-    def _fire(self, rule: Any) -> None:
+    def _fire(self, rule: Any) -> bool:
+        """Start what a rule has as targets; False if its role may not yet."""
         for target in rule.targets:
             if ":states:" not in target["Arn"]:
                 LOG.warning(
@@ -99,4 +101,10 @@ class Scheduler(threading.Thread):
                 aws_access_key_id=identity.access_key("events", target.get("RoleArn")),
                 aws_secret_access_key=identity.SECRET_KEY,
             )
-            client.start_execution(stateMachineArn=target["Arn"], input=target.get("Input") or "{}")
+            try:
+                client.start_execution(stateMachineArn=target["Arn"], input=target.get("Input") or "{}")
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "AccessDeniedException":
+                    raise
+                return False
+        return True

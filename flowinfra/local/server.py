@@ -31,10 +31,11 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from flowinfra.errors import LocalError
-from flowinfra.local import bytecode, identity, mends, platform, runner, wiring
+from flowinfra.local import bytecode, iam_delay, identity, mends, platform, runner, wiring
 from flowinfra.local.calls import Application, CallLog
 from flowinfra.local.console import Console
 from flowinfra.local.gate import Gate
+from flowinfra.local.iam_delay import IamDelay
 from flowinfra.local.schedules import Scheduler
 from flowinfra.local.state import Instance, State
 
@@ -57,6 +58,8 @@ class Settings:
     """Jobs that run at once."""
     call_log: bool = False
     schedules: bool = False
+    iam_delay: float = 0.0
+    """Seconds after which what is written to a role counts."""
 
 
 class _Handler(MotoRequestHandler):
@@ -77,6 +80,8 @@ class Emulator:
             )
         self._settings = settings
         self._call_log = CallLog(settings.state.call_log) if settings.call_log else None
+        self._delay = IamDelay(settings.iam_delay, Console(DomainDispatcherApplication(create_backend_app)))
+        iam_delay.use(self._delay)
         self._server = self._listen()
         self._scheduler: Scheduler | None = None
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
@@ -92,6 +97,7 @@ class Emulator:
             schedules=settings.schedules,
             call_log=settings.call_log,
             max_jobs=settings.max_jobs,
+            iam_delay=settings.iam_delay,
         )
 
     def start(self) -> Instance:
@@ -114,6 +120,7 @@ class Emulator:
         )
         self._thread.start()
         platform.create(instance.endpoint)
+        self._delay.active = settings.iam_delay > 0
         if settings.schedules:
             self._scheduler = Scheduler(instance.endpoint)
             self._scheduler.start()
@@ -133,7 +140,7 @@ class Emulator:
 
     def _listen(self) -> BaseWSGIServer:
         settings = self._settings
-        application: Application = Console(DomainDispatcherApplication(create_backend_app))
+        application: Application = self._delay
         if self._call_log is not None:
             application = self._call_log.around(application)
         return make_server(settings.host, settings.port, Gate(application), threaded=True, request_handler=_Handler)
@@ -193,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--max-jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--call-log", action="store_true")
     parser.add_argument("--schedules", action="store_true")
+    parser.add_argument("--iam-delay", type=float, default=0.0)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
@@ -204,6 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         max_jobs=options.max_jobs,
         call_log=options.call_log,
         schedules=options.schedules,
+        iam_delay=options.iam_delay,
     )
     try:
         serve(settings)

@@ -27,6 +27,8 @@ class Instance:
     """Whether EventBridge schedules fire."""
     call_log: bool
     max_jobs: int
+    iam_delay: float = 0.0
+    """Seconds after which what is written to a role counts."""
 
     @property
     def endpoint(self) -> str:

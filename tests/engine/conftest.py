@@ -21,7 +21,7 @@ import pytest
 from pulumi import automation
 
 from flowinfra.local import control, identity
-from flowinfra.local.environment import environment
+from flowinfra.local.environment import IAM_SECONDS, environment
 from flowinfra.local.plugin import bin_directory
 from flowinfra.local.state import HOME_VARIABLE, State
 
@@ -75,6 +75,8 @@ class Stack:
         self._environment = {**cloud.environment, **variables}
         # The Automation API looks for the CLI on this process' own PATH.
         os.environ["PATH"] = self._environment["PATH"]
+        # and programs run in this process: how long they wait for roles is the emulator's to say
+        os.environ[IAM_SECONDS] = self._environment[IAM_SECONDS]
         self.name = name
         self.automation = automation.create_or_select_stack(
             stack_name="test",
@@ -160,6 +162,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def stack(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stack]]:
     """Makes stacks: `stack()`, or `stack(VARIABLE="value")` for the engine's environment."""
     monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.setenv(IAM_SECONDS, "0")
     made: list[Stack] = []
 
     def make(**variables: str) -> Stack:

@@ -36,6 +36,7 @@ from flowinfra.components.step_functions.plan import (
     state_machine,
 )
 from flowinfra.components.step_functions.prepare import STEP_FUNCTIONS
+from flowinfra.components.step_functions.settling import noted, settled
 from flowinfra.components.store import Store
 from flowinfra.components.version import Version, deployed_version
 from flowinfra.errors import FlowInfraError, Problems
@@ -109,7 +110,9 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         files = datastore.files(name, plan.compiled, store, plan.object_tags, making.child)
         objects = [*files, *_commands(binding)]
         jobs = _job_definitions(binding, settings.on_site(plan.job_tags))
-        machine = _state_machine(making, _definition(binding, jobs), roles[STATES], [*granted, *objects])
+        machine = _state_machine(
+            making, _definition(binding, jobs), settled(roles[STATES], granted), [*granted, *objects]
+        )
         if plan.compiled.step_functions.schedule is not None:
             _schedule(making, machine, roles[EVENTS])
         deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
@@ -190,8 +193,13 @@ def _role(making: _Making, kind: str) -> aws.iam.Role:
         assume_role_policy=making.platform.on_site(lambda site: canonical_json(plan.trust(kind, site))),
         permissions_boundary=making.platform.permissions_boundary,
         tags=plan.tags,
-        opts=making.child,
+        opts=_noted(making),
     )
+
+
+def _noted(making: _Making) -> pulumi.ResourceOptions:
+    """Options of a child that IAM needs time for."""
+    return pulumi.ResourceOptions.merge(making.child, noted())
 
 
 def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Resource]:
@@ -201,11 +209,14 @@ def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Res
         name="flow",
         role=role.name,
         policy=making.platform.on_site(lambda site: canonical_json(plan.policy(kind, site))),
-        opts=making.child,
+        opts=_noted(making),
     )
     attached = [
         aws.iam.RolePolicyAttachment(
-            f"{name}-{arn.rsplit('/', 1)[-1]}", role=role.name, policy_arn=arn, opts=making.child
+            f"{name}-{arn.rsplit('/', 1)[-1]}",
+            role=role.name,
+            policy_arn=arn,
+            opts=_noted(making),
         )
         for arn in (making.platform.job_policies if kind == JOBS else ())
     ]

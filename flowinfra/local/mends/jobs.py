@@ -22,7 +22,7 @@ from moto.batch.utils import JobStatus
 from moto.core.utils import unix_time_millis
 
 from flowinfra.errors import LocalError
-from flowinfra.local import bytecode, identity, job_secrets, runner, wiring
+from flowinfra.local import bytecode, iam_delay, identity, job_secrets, runner, wiring
 from flowinfra.local.mends.mend import Mend, patch
 from flowinfra.local.retry_strategy import Ended, RetryStrategy
 
@@ -90,6 +90,9 @@ def _attempt(job: Any, number: int) -> Ended | None:
     job.job_started_at = datetime.now()
     job.log_stream_name = f"{job.job_definition.name}/default/{folder.name}"
     job._start_attempt()
+    role = (job.job_definition.container_properties or {}).get("jobRoleArn")
+    if iam_delay.not_assumed(role):
+        return _record(job, None, f"ECS was unable to assume the role '{role}' that was provided for this task.")
     try:
         attempt = runner.Attempt(
             command=_command(job),

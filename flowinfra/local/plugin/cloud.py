@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowinfra.local.plugin.settings import REFUSAL, Settings
 
 if TYPE_CHECKING:
     from boto3.session import Session
+
+
+T = TypeVar("T")
 
 
 class CloudError(Exception):
@@ -171,13 +174,16 @@ PATIENCE = 30.0
 """Seconds for which a delete waits for others. Upstream waits for minutes, for an AWS that is far away."""
 
 
-def once_possible(action: Callable[[], None], *, code: str, message: str = "") -> None:
-    """Try again while AWS refuses because of something that is being deleted at the same time."""
-    deadline = time.monotonic() + PATIENCE
+def once_possible(
+    action: Callable[[], T], *, code: str | tuple[str, ...], message: str = "", patience: float = PATIENCE
+) -> T:
+    """Try again while AWS refuses for a reason that passes by: something is being deleted, IAM needs time."""
+    codes = (code,) if isinstance(code, str) else code
+    deadline = time.monotonic() + patience
     while True:
         try:
             return action()
         except CloudError as error:
-            if error.code != code or message not in str(error) or time.monotonic() > deadline:
+            if error.code not in codes or message not in str(error) or time.monotonic() > deadline:
                 raise
         time.sleep(0.2)

@@ -34,6 +34,7 @@ def state(tmp_path: Path) -> State:
 def test_nothing_that_leads_elsewhere_is_left(state: State) -> None:
     made = environment(INSTANCE, state, {**FOREIGN, "HOME": "/home/me", "PATH": "/bin"})
     assert "real" not in json.dumps(made)
+    assert made["FLOWINFRA_IAM_SECONDS"] == "0"
     assert not {"AWS_PROFILE", "METAFLOW_PROFILE", "METAFLOW_SERVICE_URL"} & made.keys()
     assert made["HOME"] == "/home/me"
     assert made["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4577"

@@ -10,12 +10,15 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from flowinfra.local.plugin.asl import diagnose
-from flowinfra.local.plugin.cloud import CloudError, Scope, explained
+from flowinfra.local.plugin.cloud import CloudError, Scope, explained, once_possible
 from flowinfra.local.plugin.naming import unique
 from flowinfra.local.plugin.resource import Created, Resource, State, made, pairs, present, tag_changes, unpair
 from flowinfra.plugin.checks import arn, between, length, matches, one_of
 from flowinfra.plugin.schema import Problem, Schema, block, flag, text, whole
 from flowinfra.plugin.wire import UNKNOWN
+
+CREATE_PATIENCE = 300.0
+"""Seconds for which a create is tried again."""
 
 _NAME = matches(r"^[0-9A-Za-z_-]+$", "the name should only contain 0-9, A-Z, a-z, - and _")
 
@@ -71,16 +74,22 @@ class StateMachine(Resource):
         """CreateStateMachine; refused by AWS where the name is taken by another definition."""
         name = new.get("name") or unique(new["namePrefix"])
         client = aws.client("stepfunctions")
-        with explained(f"creating Step Functions State Machine ({name})"):
-            answer = client.create_state_machine(
-                name=name,
-                definition=new["definition"],
-                roleArn=new["roleArn"],
-                type=new["type"],
-                publish=bool(new.get("publish")),
-                tags=pairs(new["tagsAll"], "key", "value"),
-                **_configuration(new),
-            )
+
+        def make() -> dict[str, Any]:
+            with explained(f"creating Step Functions State Machine ({name})"):
+                answer: dict[str, Any] = client.create_state_machine(
+                    name=name,
+                    definition=new["definition"],
+                    roleArn=new["roleArn"],
+                    type=new["type"],
+                    publish=bool(new.get("publish")),
+                    tags=pairs(new["tagsAll"], "key", "value"),
+                    **_configuration(new),
+                )
+            return answer
+
+        # as upstream, for IAM needs time; an update is not tried again there
+        answer = once_possible(make, code=("StateMachineDeleting", "AccessDeniedException"), patience=CREATE_PATIENCE)
         identifier = answer["stateMachineArn"]
         found = self._describe(client, identifier)
         version = present(stateMachineVersionArn=answer.get("stateMachineVersionArn"))
