@@ -120,6 +120,11 @@ def named_from(folder: Path | None) -> Iterator[None]:
         raise together([type(each)(_below(folder, str(each))) for each in error.errors]) from error
 
 
+def named(text: str, folder: Path | None) -> str:
+    """A message in which files below a folder are named from there, as `named_from` does it for errors."""
+    return text if folder is None else _below(folder, text)
+
+
 def _below(folder: Path, text: str) -> str:
     for known in dict.fromkeys((str(folder), str(folder.resolve()))):
         text = re.sub(rf"(?<![\w./-]){re.escape(known)}/", "", text)

@@ -90,6 +90,13 @@ from flowinfra.model.datastores import DATASTORES
 )
 @click.option("--lock", type=click.Path(path_type=Path), help="Lock of @conda/@pypi packages, if not FLOW.lock.json.")
 @click.option("--image", help="Default container image.")
+@click.option(
+    "--image-package",
+    "image_packages",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="What the image has: a requirement, a glob of names, or a requirements file.",
+)
 @click.option("--python", help="Interpreter with the flow's dependencies.")
 @click.option("--package-suffixes", default="", help="Further file endings to package, comma-separated.")
 @click.option("--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Variable that the flow may read.")
@@ -108,6 +115,7 @@ def command(
     settings: tuple[str, ...],
     python: str | None,
     lock: Path | None,
+    image_packages: tuple[str, ...],
     **shape: object,
 ) -> None:
     """Compile FLOW to data: what Metaflow would send to the cloud, without sending it.
@@ -149,12 +157,17 @@ def command(
         env=values.variables(env),
         python=python,
         lock=lock,
+        image_packages=image_packages,
     )
-    compiled = compile_flow(request)
+    compiled = compile_flow(request, _warn)
     for path in unreviewed_files([(compiled, flow)])[0]:
-        click.secho(f"warning: {path} is in the code package, but git does not track it", fg="yellow", err=True)
+        _warn(f"{path} is in the code package, but git does not track it")
     if output is None:
         click.echo(json.dumps(json.loads(compiled.to_json()), indent=2, ensure_ascii=False))
     else:
         write_bundle(compiled, output)
         click.echo(f"{output}: {compiled.flow.name}, {len(compiled.flow.steps)} steps, digest {compiled.digest}")
+
+
+def _warn(text: str) -> None:
+    click.secho(f"warning: {text}", fg="yellow", err=True)

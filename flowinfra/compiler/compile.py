@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -15,31 +16,50 @@ from typing import Any
 from flowinfra.compiler import package, process, store
 from flowinfra.compiler.confidential import refuse_secrets
 from flowinfra.compiler.failures import unfit
+from flowinfra.compiler.imports import Needs, judge, needs
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
-from flowinfra.errors import FlowInfraError, named_from, together
+from flowinfra.errors import FlowInfraError, named, named_from, together
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
+from flowinfra.model.lock import Lock
 
 Progress = Callable[[CompileRequest, bool], None]
 """Called when a flow is compiled, with True if it came from the cache."""
+Warn = Callable[[str], None]
+"""Called with each warning about a flow; from the cache, too."""
 
 
-def compile_flow(request: CompileRequest) -> CompiledFlow:
+class CompileWarning(UserWarning):
+    """What a compile warns of where nobody asked to be told otherwise."""
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, CompileWarning, stacklevel=3)
+
+
+def compile_flow(request: CompileRequest, warn: Warn = _warn) -> CompiledFlow:
     """Compile one flow to data; equal inputs give equal bytes, on any machine.
 
+    Args:
+        request: what to compile.
+        warn: takes each warning; without it they are Python's (`CompileWarning`).
+
     Raises:
-        CompileError: Metaflow refuses the flow, or the request does not fit it.
+        CompileError: Metaflow refuses the flow, the request does not fit it, or its tasks would not find a module.
         LockError: it has @conda or @pypi packages that are not locked.
         Problems: several things are wrong with the request itself.
     """
     with named_from(request.root):
-        compiled, _ = _compile(request, store.Reads())
+        compiled, _ = _compile(request, store.Reads(), warn)
     return compiled
 
 
 def compile_flows(
-    requests: Sequence[CompileRequest], jobs: int | None = None, progress: Progress | None = None
+    requests: Sequence[CompileRequest],
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    warn: Warn = _warn,
 ) -> list[CompiledFlow]:
     """Compile several flows in parallel, results in the order of the requests.
 
@@ -47,6 +67,7 @@ def compile_flows(
         requests: what to compile.
         jobs: child processes at a time; None for one per processor.
         progress: called as each flow is done.
+        warn: takes each warning, in the order of the requests; without it they are Python's (`CompileWarning`).
 
     Raises:
         Problems: all errors of all flows.
@@ -55,10 +76,12 @@ def compile_flows(
     # digests of shared modules are taken once for all flows
     reads = store.Reads()
 
+    told: dict[int, list[str]] = {id(request): [] for request in requests}
+
     def one(request: CompileRequest) -> CompiledFlow | FlowInfraError:
         try:
             with named_from(request.root):
-                compiled, cached = _compile(request, reads)
+                compiled, cached = _compile(request, reads, told[id(request)].append)
         except FlowInfraError as error:
             return error
         if progress is not None:
@@ -67,6 +90,8 @@ def compile_flows(
 
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         results = list(pool.map(one, requests))
+    for text in dict.fromkeys(text for request in requests for text in told[id(request)]):
+        warn(text)
     errors = [result for result in results if isinstance(result, FlowInfraError)]
     if errors:
         raise together(errors)
@@ -104,12 +129,23 @@ def unreviewed_files(flows: Sequence[tuple[CompiledFlow, Path]]) -> list[list[st
     ]
 
 
-def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow, bool]:
+def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> tuple[CompiledFlow, bool]:
+    """The compiled flow, and whether it came from the cache; what its tasks import is judged in either case."""
     check(request)
+    lock = lock_for(request)
+    compiled, needed, cached = _recorded(request, lock, reads)
+    verdict = judge(request, compiled, needed, lock)
+    for text in verdict.warnings:
+        warn(named(text, request.root))
+    if verdict.errors:
+        raise together(verdict.errors)
+    return compiled, cached
+
+
+def _recorded(request: CompileRequest, lock: Lock | None, reads: store.Reads) -> tuple[CompiledFlow, Needs, bool]:
     flow = request.flow.resolve()
     git = provenance(flow.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
-    lock = lock_for(request)
     key = store.entry_key(
         {
             "flow": str(flow),
@@ -124,7 +160,8 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
     )
     found = store.find(key, reads)
     if found is not None:
-        return compiled_flow(json.loads(found)), True
+        result, notes = found
+        return compiled_flow(json.loads(result)), Needs.of(notes), True
     selection = _selection(request)
     began = time.time_ns()
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder, ThreadPoolExecutor(1) as beside:
@@ -146,13 +183,14 @@ def _compile(request: CompileRequest, reads: store.Reads) -> tuple[CompiledFlow,
             what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
             raise unfit(request, answer.data["metaflow"], what) from error
         refuse_secrets(made, request.label)
+        needed = needs(request, answer.data, made)
         files, folders = _inputs(answer.data, selection, reads)
         for stored in blobs.values():
             stored.result()
     if not store.Reads.changed_since([*files, *folders], began):
-        needed = [*blobs, *(entry.sha256 for entry in packages.values())]
-        store.remember(key, files, folders, made.to_json().encode(), needed)
-    return made, False
+        kept = [*blobs, *(entry.sha256 for entry in packages.values())]
+        store.remember(key, files, folders, made.to_json().encode(), kept, needed.data())
+    return made, needed, False
 
 
 def _store(sha256: str, content: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,8 @@ class CompileRequest:
         config_files: Config name → file whose text is given in place of the Config's own default.
         env: variables that the flow's module may read; nothing else of the environment reaches it.
         python: interpreter with the flow's dependencies; None for the one that runs flowinfra.
+        image_packages: what the steps' image has: requirements, globs of names, paths of requirements files.
+        step_image_packages: step → the same of its own image, in place of the flow's.
         lock: lock of the flow's @conda and @pypi packages; None for `<flow>.lock.json` beside the flow.
         root: folder that errors name files from; None to name them as they are.
     """
@@ -86,6 +88,8 @@ class CompileRequest:
     config_files: Mapping[str, Path] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
+    image_packages: Sequence[str] = ()
+    step_image_packages: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lock: Path | None = None
     root: Path | None = None
 

@@ -151,15 +151,15 @@ def _seen(name: str) -> bool:
     return name != "__pycache__" and not name.endswith((".flow", ".pyc", ".tmp"))
 
 
-def find(key: str, reads: Reads) -> bytes | None:
-    """The stored result of a request if what it read is unchanged and all its blobs are there."""
+def find(key: str, reads: Reads) -> tuple[bytes, Any] | None:
+    """The stored result of a request and its notes, if what it read is unchanged and all its blobs are there."""
     # a cache that was damaged is a cache without the entry
     for variant in _variants(key):
         try:
             if reads.unchanged(variant) and all(_size(name) == size for name, size in variant["blobs"].items()):
                 result = blob_path(variant["result"]).read_bytes()
                 if hashlib.sha256(result).hexdigest() == variant["result"]:
-                    return result
+                    return result, variant["notes"]
         except (OSError, LookupError, TypeError, AttributeError):
             continue
     return None
@@ -187,8 +187,9 @@ def remember(
     folders: Iterable[str],
     result: bytes,
     blobs: Iterable[str],
+    notes: Any = None,
 ) -> None:
-    """Store a result with what it was made from, and the names of the blobs that it needs."""
+    """Store a result with what it was made from, the names of the blobs that it needs, and notes (JSON) beside it."""
     digest = hashlib.sha256(result).hexdigest()
     put_blob(digest, result)
     reads = Reads()
@@ -197,6 +198,7 @@ def remember(
         "folders": {path: reads.folder(path) for path in folders},
         "result": digest,
         "blobs": {name: _size(name) for name in blobs},
+        "notes": notes,
     }
     others = [old for old in _variants(key) if isinstance(old, dict) and old.get("files") != variant["files"]]
     path = cache_root() / "entries" / f"{key}.json"

@@ -47,6 +47,8 @@ class FlowArgs(_With, total=False):
     env: Mapping[str, str]
     settings: Mapping[str, str]
     image: str
+    image_packages: Sequence[str]
+    """What the image has: requirements, globs of names, paths of requirements files."""
     steps: Mapping[str, Mapping[str, Json]]
     """Step → what differs here: `cpu`, `memory`, `image`, `retries`, `timeout`, …"""
     aws_tags: Mapping[str, str]

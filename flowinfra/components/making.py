@@ -42,7 +42,7 @@ def begun(
     """
     try:
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
-        return preparation.prepare(name, args, deployment), origin(deployment.root)
+        return preparation.prepare(name, args, deployment, pulumi.log.warn), origin(deployment.root)
     except FlowInfraError as error:
         raise pulumi.RunError(str(error)) from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flowinfra.compiler import CompileRequest
+from flowinfra.compiler.image_packages import is_file
 from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import CompiledFlow, Shape
 from flowinfra.model.stack import FlowConfig
@@ -44,13 +45,19 @@ def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> Co
         config_files={name: root / value for name, value in flow.configs.items() if isinstance(value, str)},
         env=flow.env,
         python=_interpreter(flow.python, root),
+        image_packages=_image_packages(flow.image_packages, root),
+        step_image_packages={
+            name: _image_packages(step.image_packages, root)
+            for name, step in flow.steps.items()
+            if step.image_packages is not None
+        },
         root=root,
     )
 
 
 def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
     """The options that change what Metaflow produces; texts of Config files and digests of `env` are left out."""
-    steps = {name: step.model_dump(exclude_none=True) for name, step in flow.steps.items()}
+    steps = {name: step.model_dump(exclude_none=True, exclude={"image_packages"}) for name, step in flow.steps.items()}
     return Shape(
         compute=platform.compute,
         partition=platform.partition,
@@ -145,6 +152,11 @@ def _interpreter(python: str | None, root: Path) -> str | None:
     if python is None or "/" not in python:
         return python
     return str(root / python)
+
+
+def _image_packages(entries: list[str], root: Path) -> tuple[str, ...]:
+    """Paths of requirements files are relative to the project's folder."""
+    return tuple(str(root / entry) if is_file(entry) else entry for entry in entries)
 
 
 def is_bundle(flow: FlowConfig) -> bool:

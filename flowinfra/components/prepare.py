@@ -55,15 +55,17 @@ class Preparation(Generic[P, S]):
     adapted: Callable[[str, FlowConfig, S], S] = as_it_is
     """The platform with what the flow has in its place; raises `ConfigError` where they do not fit."""
 
-    def prepare(self, label: str, args: Mapping[str, Any], deployment: Deployment) -> Prepared[P, S]:
-        """Compile the flow where it is not, and check all of it.
+    def prepare(
+        self, label: str, args: Mapping[str, Any], deployment: Deployment, warn: Callable[[str], None]
+    ) -> Prepared[P, S]:
+        """Compile the flow where it is not, and check all of it; `warn` takes what the compile warns of.
 
         Raises:
             FlowInfraError: with everything that is wrong (`Problems` where there is more than one).
         """
         values = {"target": self.target, **args}
         platform = self.platform(label, values.pop("platform", None))
-        source = flow_source(label, values, platform.shape, deployment)
+        source = flow_source(label, values, platform.shape, deployment, warn)
         return self.planned(label, source, platform, deployment)
 
     def planned(self, label: str, source: FlowSource, platform: S, deployment: Deployment) -> Prepared[P, S]:

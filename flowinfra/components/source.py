@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,9 @@ class FlowSource:
     """Values of deploy-time parameters."""
 
 
-def flow_source(label: str, args: Mapping[str, Any], shape: PlatformShape, deployment: Deployment) -> FlowSource:
+def flow_source(
+    label: str, args: Mapping[str, Any], shape: PlatformShape, deployment: Deployment, warn: Callable[[str], None]
+) -> FlowSource:
     """Compile a component's flow where it is not compiled yet.
 
     Args:
@@ -44,6 +46,7 @@ def flow_source(label: str, args: Mapping[str, Any], shape: PlatformShape, deplo
         args: its arguments, without the platform.
         shape: what of the platform changes what Metaflow produces.
         deployment: where it goes.
+        warn: takes what the compile warns of.
 
     Raises:
         FlowInfraError: with everything that is wrong (`Problems` where there is more than one).
@@ -64,7 +67,7 @@ def flow_source(label: str, args: Mapping[str, Any], shape: PlatformShape, deplo
     if given is not None:
         raise ConfigError(f"{label}: deploy_time is for a flow that is compiled already; leave it out")
     request = compile_request(config, shape, deployment.root)
-    compiled = compile_flow(request)
+    compiled = compile_flow(request, warn)
     return FlowSource(compiled, config, deploy_time_values(request, compiled))
 
 

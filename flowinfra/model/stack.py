@@ -78,6 +78,8 @@ class StepConfig(Config):
     """Seconds per attempt."""
     environment: dict[str, str] | None = None
     """Variables of the task."""
+    image_packages: list[str] | None = None
+    """What the step's image has, in place of the flow's `image_packages`."""
     disk: int | None = Field(default=None, gt=0)
     """MB. Argo and Airflow only, as all up to `service_account`: attributes of @kubernetes."""
     gpu_vendor: str | None = None
@@ -165,6 +167,8 @@ class FlowDefaults(Config):
     """METAFLOW_* settings of the compile."""
     image: str | None = None
     """Container image of all steps that name none."""
+    image_packages: list[str] = []
+    """What the image has: requirements (`pandas`), globs of names (`*`: all), paths of requirements files."""
     queue: str | None = None
     """Job queue in place of the platform's."""
     steps: dict[str, StepConfig] = {}

@@ -30,7 +30,7 @@ from flowinfra.program.mirrors import MIRRORS
 from flowinfra.project import project_name, stack_file
 
 SUMS = "SHA256SUMS"
-_COMPILED_IN = ("configs", "env")
+_COMPILED_IN = ("configs", "env", "image_packages")
 """Keys of a flow that only its compile reads."""
 
 

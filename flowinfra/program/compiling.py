@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +51,15 @@ def platform_shape(stack: StackConfig, target: str) -> PlatformShape:
     )
 
 
-def compiled_configs(configs: Sequence[tuple[FlowConfig, PlatformShape]], root: Path) -> list[CompiledFlow]:
+def compiled_configs(
+    configs: Sequence[tuple[FlowConfig, PlatformShape]], root: Path, warn: Callable[[str], None]
+) -> list[CompiledFlow]:
     """Compile flows in parallel, of any number of stacks, and read those that are compiled already.
 
     Args:
         configs: each flow with the shape of its stack's platform.
         root: the folder that paths are relative to.
+        warn: takes what the compiles warn of.
 
     Raises:
         Problems: everything that is wrong with any of them.
@@ -73,7 +76,7 @@ def compiled_configs(configs: Sequence[tuple[FlowConfig, PlatformShape]], root: 
         except FlowInfraError as error:
             problems += error.errors
     try:
-        compiled.update(zip(requests, compile_flows(list(requests.values())), strict=True))
+        compiled.update(zip(requests, compile_flows(list(requests.values()), warn=warn), strict=True))
     except FlowInfraError as error:
         problems += error.errors
     if problems:

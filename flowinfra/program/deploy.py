@@ -69,7 +69,7 @@ def compiled_flows(stack: StackConfig, deployment: Deployment) -> list[StackFlow
         Problems: everything that is wrong with any of them.
     """
     enabled = [(config, platform_shape(stack, config.target)) for config in stack.flows if config.enabled]
-    compiled = compiled_configs(enabled, deployment.root)
+    compiled = compiled_configs(enabled, deployment.root, pulumi.log.warn)
     _tell_unreviewed([(flow, config) for (config, _), flow in zip(enabled, compiled, strict=True)], deployment.root)
     return [
         StackFlow(config.flow, config, flow, _deploy_time(config, shape, flow, deployment.root))

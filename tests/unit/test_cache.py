@@ -46,7 +46,7 @@ class Compiler:
         self.write("../elsewhere/outside.py", "X = 1")
         self.write("settings.json", '{"limit": 1}')
         self.write("words.txt", "one")
-        self.request = request(flow, env={"DECLARED": "1"})
+        self.request = replace(request(flow, env={"DECLARED": "1"}), image_packages=("outside",))
         record = process.record
 
         def counted(*args: object) -> process.Answer:
@@ -190,14 +190,23 @@ def test_results_are_not_taken_from_files_that_changed_during_the_compile(
     assert not compiler.again()
 
 
+NOTES = {"imports": ["beside the result"]}
+
+
 @pytest.fixture
 def stored(cache: Path, tmp_path: Path) -> Callable[[], bytes | None]:
     """An entry that needs one file and one blob; called, it says what the cache finds."""
     read = tmp_path / "read.py"
     read.write_text("X = 1")
     compile_store.put_blob("0" * 64, b"a package")
-    compile_store.remember("key", {str(read): compile_store.Reads().file(str(read))}, [], b"result", ["0" * 64])
-    return lambda: compile_store.find("key", compile_store.Reads())
+    compile_store.remember("key", {str(read): compile_store.Reads().file(str(read))}, [], b"result", ["0" * 64], NOTES)
+
+    def found() -> bytes | None:
+        entry = compile_store.find("key", compile_store.Reads())
+        assert entry is None or entry[1] in (NOTES, None)
+        return entry and entry[0]
+
+    return found
 
 
 def test_an_entry_is_found(stored: Callable[[], bytes | None]) -> None:

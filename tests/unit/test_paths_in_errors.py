@@ -91,7 +91,7 @@ def test_a_folder_behind_a_link(project: Path, tmp_path: Path) -> None:
 def test_all_flows_of_a_stack_and_their_bundles(project: Path) -> None:
     configs = [parse_flow({"flow": flow}, "x") for flow in ("flows/syntax.py", "cut.flow", "flows/absent.py")]
     with pytest.raises(Problems) as raised:
-        compiled_configs([(config, SHAPE) for config in configs], project)
+        compiled_configs([(config, SHAPE) for config in configs], project, print)
     lines = [str(error) for error in raised.value.errors]
     assert [line.partition(":")[0] for line in lines] == ["cut.flow", "flows/syntax.py", "flows/absent.py"]
     assert str(project) not in "".join(lines)
@@ -101,7 +101,7 @@ def test_a_component_in_a_program(project: Path) -> None:
     deployment = Deployment("shop", "dev", project)
     for flow in ("flows/absent.py", "cut.flow"):
         with pytest.raises(FlowInfraError) as raised:
-            flow_source("component", {"flow": flow}, SHAPE, deployment)
+            flow_source("component", {"flow": flow}, SHAPE, deployment, print)
         assert str(raised.value).startswith(f"{flow}: ")
 
 

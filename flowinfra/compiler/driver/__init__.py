@@ -13,6 +13,8 @@ members.py        a code package by its members
 environments.py   @conda and @pypi: the locked environments, and solving them
 overrides.py      an environment's own parameters, schedule and step settings
 checks.py         what is refused although Metaflow takes it
+imports.py        which modules the flow's tasks will import, and where they are here
+import_statements.py  the imports of one module's source
 describe.py       the flow in plain data
 watch.py          what the process reads and tries to do
 refusal.py        what ends a compile

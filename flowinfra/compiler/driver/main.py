@@ -13,6 +13,7 @@ import threading
 from typing import Any
 
 from .failure import failure
+from .imports import Imports
 from .internals import internals
 from .output import Output
 from .refusal import Refusal
@@ -70,7 +71,7 @@ def main() -> None:
         ]
     )
     session = Session(request, out)
-    error = None
+    error = imports = None
     try:
         session.install()
         if request["environments"] is not None:
@@ -78,11 +79,14 @@ def main() -> None:
         read_own_modules_from_source(libraries)
         watch.writable = os.path.join(os.path.realpath(out), "")
         random.seed(0)
+        before = [request["folder"], *request["search"], *sys.path]
         code = run(session, request["flow"], request["folder"])
         if session.flow is None:
             raise Refusal("not-a-flow", "it starts no flow")
         if code:
             raise Refusal("metaflow-exit", captured.getvalue())
+        if request["mode"] == "compile":
+            imports = Imports(libraries, before, (step["name"] for step in session.flow["steps"])).tell(request["flow"])
     except BaseException as problem:  # every way to fail is reported as data, by one writer
         error = failure(problem)
     for refusal in (watch.refusal, session.recording.refusal):
@@ -102,6 +106,7 @@ def main() -> None:
         "token_prefix": session.token_prefix,
         "evaluated": session.evaluated,
         "included": session.included,
+        "imports": imports,
         "environments": session.environments and session.environments.answer(),
         "calls": session.recording.calls,
         "objects": session.recording.objects,

@@ -1,0 +1,391 @@
+"""Whether a flow's tasks will find what they import: in the code package, or in what their image or lock has.
+
+`needs` is what the package does not have, of what `driver.imports` found; it is kept in the cache, beside the flow.
+`judge` holds it against what is declared, for each step where it runs.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowinfra.compiler import store
+from flowinfra.compiler.image_packages import Packages, normalized, packages
+from flowinfra.compiler.request import CompileRequest
+from flowinfra.errors import CompileError, ConfigError
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.lock import Lock
+
+CODE = ".mf_code/"
+"""Folder of the code package that tasks have on their path, beside the package itself."""
+OWN = ("source", "binary", "folder")
+"""Kinds of modules that are no installed distribution's."""
+BOOTSTRAP = {
+    "s3": ("boto3", "requests"),
+    "azure": ("azure-identity", "azure-storage-blob", "azure-keyvault-secrets", "requests"),
+    "gs": ("google-cloud-storage", "google-auth", "google-cloud-secret-manager", "packaging", "requests"),
+}
+"""Datastore → what Metaflow installs in a task before its code runs (`MetaflowEnvironment`)."""
+_BARE = re.compile(r"(docker\.io/(library/)?|public\.ecr\.aws/docker/library/)?python(:3\.(?P<minor>[0-9]+)[\w.-]*)?")
+"""Images of Python and nothing else; the first of them is Metaflow's default."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """An import that the code package does not have."""
+
+    name: str
+    file: str
+    """Where the import stands."""
+    line: int
+    step: str | None
+    """The step whose tasks make it; None for all."""
+    inside: str | None
+    """The function that makes it when it is called; None where it is made in any case."""
+    sure: bool
+    """Every such task makes it."""
+    optional: bool
+    """The code goes on without it."""
+    unless: tuple[str, ...]
+    """It is made where one of these modules is not there."""
+    via: str | None = None
+    """The module that makes it, where the package has not that either."""
+    found: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What the module is to the interpreter that compiled."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What tasks need beside the code package, and what it is judged with."""
+
+    imports: tuple[Need, ...]
+    environments: Mapping[str, str]
+    """Step → id of its locked environment."""
+    libraries: tuple[str, ...]
+    """Folders of the compiling interpreter's site-packages; empty where nothing is needed."""
+
+    def data(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Needs:
+        """What `data` made."""
+        imports = tuple(Need(**{**entry, "unless": tuple(entry["unless"])}) for entry in data["imports"])
+        return cls(imports, data["environments"], tuple(data["libraries"]))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a compile says of a flow's imports."""
+
+    errors: list[CompileError]
+    warnings: list[str]
+
+
+def needs(request: CompileRequest, answer: Mapping[str, Any], compiled: CompiledFlow) -> Needs:
+    """What tasks need beside the code package, by the child's answer."""
+    told = answer["imports"]
+    package = _Package(compiled.package.files, request.flow.resolve().parent, told["found"])
+    found: dict[Need, None] = {}
+    waiting: list[tuple[str, str | None, bool, str | None, str | None]] = [("__main__", None, True, None, None)]
+    seen = set(waiting)
+    while waiting:
+        module, step, sure, inside, via = waiting.pop()
+        source = told["modules"].get(module)
+        for record in source["imports"] if source else ():
+            made_by = step if record["when"] != "step" else record["inside"]
+            function = inside or (record["inside"] if record["when"] == "call" else None)
+            certain = sure and record["sure"]
+            if any(package.has(name) for name in record["unless"]):
+                continue
+            name = record["name"]
+            absent = via or (None if package.has(name) else name)
+            reached = (name, made_by, certain and not record["optional"], function, absent)
+            if reached not in seen:
+                seen.add(reached)
+                waiting.append(reached)
+            # what a module imports of itself is as absent as it is
+            if package.has(name) or (via and via.partition(".")[0] == name.partition(".")[0]):
+                continue
+            need = Need(
+                name,
+                source["file"],
+                record["line"],
+                made_by,
+                function,
+                certain,
+                record["optional"],
+                tuple(record["unless"]),
+                via,
+                told["found"][name],
+            )
+            found[need] = None
+    environments = answer["environments"]["steps"] if answer["environments"] else {}
+    return Needs(
+        tuple(found),
+        {step: environment["environment"] for step, environment in environments.items()} if found else {},
+        tuple(answer["libraries"]) if found else (),
+    )
+
+
+class _Package:
+    """Modules of a code package."""
+
+    def __init__(self, files: Iterable[str], folder: Path, found: Mapping[str, Mapping[str, Any]]) -> None:
+        self._files, self._folder, self._found = set(files), folder, found
+        self._modules: set[str] = set()
+        for path in self._files:
+            words = path.removeprefix(CODE).split("/")
+            self._modules.update(".".join(words[:count]) for count in range(1, len(words)))
+            stem, dot, ending = words[-1].partition(".")
+            if dot and ending.endswith(("py", "so", "pyd")):
+                self._modules.add(".".join([*words[:-1], stem]))
+
+    def has(self, name: str) -> bool:
+        """Whether a task finds a module in it."""
+        if name in self._modules:
+            return True
+        # a folder inside the package that the flow itself puts on the path
+        top, found = self._found.get(name.partition(".")[0], {}), self._found.get(name, {})
+        if not top.get("by_flow") or not found.get("file"):
+            return False
+        path = Path(found["file"])
+        inside = path.is_relative_to(self._folder)
+        name_there = path.relative_to(self._folder).as_posix() if inside else ""
+        return inside and (name_there in self._files or any(file.startswith(name_there + "/") for file in self._files))
+
+
+def judge(request: CompileRequest, compiled: CompiledFlow, needed: Needs, lock: Lock | None) -> Verdict:
+    """Hold what the tasks import against what is declared.
+
+    Raises:
+        ConfigError: `image_packages` does not fit the flow.
+    """
+    steps = compiled.flow.steps
+    for step in request.step_image_packages:
+        if step not in steps:
+            raise ConfigError(
+                f"{request.label}: steps.{step}.image_packages: the flow has no step {step!r} "
+                f"(it has: {', '.join(steps)})"
+            )
+    if not (needed.imports or request.image_packages or request.step_image_packages):
+        return Verdict([], [])
+    places = {step: _place(request, compiled, needed, lock, step) for step in steps}
+    told = [_told(request, needed, name, failing, places) for name, failing in _failing(needed, places).items()]
+    trusted: dict[str, list[Finding]] = {}
+    for finding in told:
+        if finding.trusted:
+            trusted.setdefault(finding.place, []).append(finding)
+    return Verdict(
+        [CompileError(finding.words) for finding in told if finding.error],
+        [
+            *(finding.words for finding in told if not finding.error and not finding.trusted),
+            *(_undeclared(findings) for findings in trusted.values()),
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A module that tasks import and nothing is known to have."""
+
+    head: str
+    """Where it is imported and by whom."""
+    words: str
+    error: bool
+    trusted: bool
+    """Nobody can know whether its place has it."""
+    place: str
+    say: str
+    """What `image_packages` would have to say."""
+
+
+def _undeclared(findings: Sequence[Finding]) -> str:
+    """One warning of all that an image must have."""
+    say = ", ".join(dict.fromkeys(finding.say for finding in findings))
+    heads = "; ".join(finding.head for finding in findings)
+    return (
+        f"{heads}: nothing declares {'that' if len(findings) == 1 else 'these'}, so {findings[0].place} must have "
+        f"{'it' if len(findings) == 1 else 'them'}. If it does, say so: `image_packages: [{say}]` "
+        "(on the command line --image-package)"
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the tasks of a step run."""
+
+    words: str
+    packages: Packages
+    bare: bool
+    """It is known to have nothing else."""
+    modules: Lock | None = None
+    environment: str | None = None
+
+    def has(self, need: Need) -> bool:
+        """Whether tasks find a module there."""
+        if self.packages.have(need.name, need.found.get("distribution")):
+            return True
+        top = need.name.partition(".")[0]
+        return self.modules is not None and top in _wheels(self.modules, self.environment or "")
+
+
+def _place(request: CompileRequest, compiled: CompiledFlow, needed: Needs, lock: Lock | None, step: str) -> Place:
+    entries = request.step_image_packages.get(step, request.image_packages)
+    declared = packages(entries, request.label, needed.libraries).names
+    environment = needed.environments.get(step)
+    if environment is not None and lock is not None:
+        keys = lock.keys_of({environment})
+        names = frozenset(normalized(_distribution(key)) for key in keys)
+        solved = lock.environments[environment]
+        return Place(
+            "the locked environment",
+            Packages(names),
+            solved.pypi is not None,
+            lock if solved.pypi else None,
+            environment,
+        )
+    image = compiled.flow.steps[step].image or ""
+    bare = _BARE.fullmatch(image)
+    installed = {normalized(name) for name in BOOTSTRAP[request.shape.datastore]}
+    if bare:
+        old = bare["minor"] is not None and int(bare["minor"]) < 12
+        installed |= {"pip", *(("setuptools", "wheel", "pkg-resources") if old else ())}
+    return Place(f"the image {image}", Packages(declared | installed, needed.libraries), bare is not None)
+
+
+def _distribution(key: str) -> str:
+    """Name of the distribution that a package of a lock is: wheels and conda's packages begin with it."""
+    name = key.rsplit("/", 1)[-1]
+    return name.split("-")[0] if name.endswith(".whl") else re.split(r"-[0-9]", name)[0]
+
+
+def _wheels(lock: Lock, environment: str) -> set[str]:
+    """Top-level modules of an environment's wheels, read off the wheels themselves."""
+    found: set[str] = set()
+    for key in lock.keys_of({environment}):
+        if key.endswith(".whl"):
+            with zipfile.ZipFile(store.blob_path(lock.packages[key].sha256)) as wheel:
+                found |= {name.split("/")[0].partition(".")[0] for name in wheel.namelist()}
+    return found
+
+
+Failing = tuple[Need, list[str]]
+"""An import, and the steps whose tasks do not find what it names."""
+
+
+def _failing(needed: Needs, places: Mapping[str, Place]) -> dict[str, list[Failing]]:
+    """Module → its imports that are not found.
+
+    Of one's own package only what holds the others is named: a task fails at that.
+    """
+    first = {need.name: need for need in reversed(needed.imports)}
+
+    def lacking(need: Need) -> list[str]:
+        steps = [step for step in places if need.step in (None, step) and not places[step].has(need)]
+        if need.via is not None:
+            # what has the module that imports it has what that needs
+            steps = [step for step in steps if not places[step].has(first[need.via])]
+        return steps
+
+    every = [(need, lacking(need)) for need in needed.imports]
+    absent: dict[str, set[str]] = {}
+    for need, steps in every:
+        absent.setdefault(need.name, set()).update(steps)
+    by_name: dict[str, list[Failing]] = {}
+    for need, lacked in every:
+        steps = [step for step in lacked if not need.unless or any(step in absent.get(n, ()) for n in need.unless)]
+        foreign, unfound = need.found["kind"] not in OWN, need.found["kind"] == "absent"
+        # with something in its place, or behind a condition that does not hold here: it need not be there
+        if (need.optional and foreign) or (unfound and not need.sure and need.inside is None):
+            continue
+        parts = need.name.split(".")
+        if steps and not any(".".join(parts[:count]) in absent for count in range(1, len(parts))):
+            by_name.setdefault(need.name, []).append((need, steps))
+    return by_name
+
+
+def _told(
+    request: CompileRequest, needed: Needs, name: str, failing: Sequence[Failing], places: Mapping[str, Place]
+) -> Finding:
+    """What is said of a module that is not found: by the first import that surely fails, else by the first."""
+
+    def fails(entry: Failing) -> bool:
+        need, steps = entry
+        decided = need.found["kind"] in OWN or any(places[step].bare for step in steps)
+        return need.sure and not need.optional and decided
+
+    need, steps = next((entry for entry in failing if fails(entry)), failing[0])
+    error, found = fails((need, steps)), need.found
+    distribution = found.get("distribution")
+    head = _head(request, need, steps, places, len(failing) - 1)
+    place = " and ".join(dict.fromkeys(places[step].words for step in steps))
+    say = normalized(distribution or name.partition(".")[0])
+    has_it = f"`image_packages: [{say}]` (on the command line --image-package {say})"
+    if found["kind"] in OWN:
+        rest = (
+            f"which is not in the code package: {_origin(request, found)}. {_packed(request, name, found)}; "
+            f"or, if the image has it, say so: {has_it}"
+        )
+    elif any(places[step].environment for step in steps):
+        rest = (
+            f"which {'is not' if error else 'may not be'} in {place}: add it to the step's @pypi or @conda, and lock "
+            "again with `flowinfra lock`"
+        )
+    elif any(places[step].bare for step in steps):
+        rest = (
+            f"which {place} does not have. Name an image that has it (`image`), and say so: {has_it}; "
+            "or declare it with @pypi or @conda"
+        )
+    else:
+        return Finding(head, head, error=False, trusted=True, place=place, say=say)
+    return Finding(head, f"{head}, {rest}", error, trusted=False, place=place, say=say)
+
+
+def _head(request: CompileRequest, need: Need, steps: Sequence[str], places: Mapping[str, Place], more: int) -> str:
+    """`FILE:LINE: step train imports 'yaml' (PyYAML)`."""
+    file = request.label if need.file == str(request.flow.resolve()) else need.file
+    if len(steps) == len(places):
+        who = "its tasks import"
+    else:
+        who = f"step {steps[0]} imports" if len(steps) == 1 else f"steps {', '.join(steps)} import"
+    distribution = need.found.get("distribution")
+    other = distribution and normalized(distribution) != normalized(need.name)
+    what = repr(need.name) + (f" ({distribution})" if other else "")
+    if need.inside is not None:
+        when = f" when {need.inside}() is called"
+    elif need.optional:
+        when = ", and do without it where it is not there"
+    else:
+        when = "" if need.sure else " on a condition"
+    also = f" ({more} more such import{'s' * (more > 1)})" if more else ""
+    return f"{file}:{need.line}: {who} {what}{when}{also}"
+
+
+def _origin(request: CompileRequest, found: Mapping[str, Any]) -> str:
+    """How a module of one's own comes to be importable here."""
+    file = found["file"]
+    if "distribution" in found:
+        return f"{file} is importable here by the editable install of {found['distribution']}"
+    if "path_file" in found:
+        return f"{file} is importable here by {found['path_file']} of the interpreter's site-packages"
+    folder = request.flow.resolve().parent
+    if Path(file).is_relative_to(folder):
+        return f"{file} is left out of it"
+    if found.get("by_flow"):
+        return f"{file} is importable here because the flow puts {found['path']} on sys.path"
+    return f"{file} is outside of it"
+
+
+def _packed(request: CompileRequest, name: str, found: Mapping[str, Any]) -> str:
+    """What puts a module of one's own into the package."""
+    if found["kind"] == "binary":
+        return "Metaflow packages no compiled modules: name it in `package: {include: […]}`"
+    if Path(found["file"]).is_relative_to(request.flow.resolve().parent) and not found.get("path_file"):
+        return "See `package: {exclude, include}`"
+    return f"Package the folder that holds {name.partition('.')[0]} (`package: {{root: …}}`)"
