@@ -87,7 +87,7 @@ def _cron_workflow(sent: Mapping[str, Any] | None) -> dict[str, Json] | None:
     """The CronWorkflow with the namespace that the call named."""
     if sent is None:
         return None
-    body: dict[str, Json] = mends_argo.without_nulls(sent["body"])
+    body = mends_argo.with_schedules(mends_argo.without_nulls(sent["body"]))
     return {**body, "metadata": {**body["metadata"], "namespace": sent["namespace"]}}
 
 
@@ -107,5 +107,5 @@ def _check(schedule: Schedule, request: CompileRequest) -> None:
 
 def _schedule(cron_workflow: Mapping[str, Any]) -> Schedule:
     spec = cron_workflow["spec"]
-    [cron] = spec["schedules"] if "schedules" in spec else [spec["schedule"]]
+    [cron] = spec["schedules"]
     return Schedule(cron=cron, timezone=spec.get("timezone"))

@@ -34,7 +34,29 @@ _AS_OPTION = (
 _INIT = re.compile(rf"; then (?P<init>[^;]* init --run-id \S+ --task-id \S+)(?:{_AS_OPTION})+")
 """How Metaflow before 2.19 hands parameters to its `init`: as options."""
 
-# No single quote, backslash, $ or {{ may stand in it: it is one word of the task's shell, and Argo has its own braces.
+_NOT_RUN = "not-run"
+"""In place of the task's id of a step that a run left out. No name of a step has a dash."""
+_TASK_ID = re.compile(r"\{\{tasks\.([\w-]+)\.outputs\.parameters\.task-id\}\}")
+_LAST_ROUND = re.compile(
+    r"\((?P<again>steps\['[\w-]+-recursion'\])\?\.outputs \?\? (?P<first>steps\['[\w-]+-internal'\])\?\.outputs\)"
+    r"\.parameters\['(?P<output>[\w-]+)'\]"
+)
+"""How Metaflow takes an output of a step that repeats itself from its last round."""
+_CONDITIONAL = "python -m metaflow.plugins.argo.conditional_input_paths "
+_CONDITIONAL_PATHS = f"{_CONDITIONAL}$(echo $INPUT_PATHS)"
+
+# No single quote, backslash, $ or {{ may stand in these: each is one word of the task's shell, and Argo has its own
+# braces.
+_LEFT_OUT = f"""python -c '
+import base64, sys
+paths = sys.argv[1]
+try:
+    paths = base64.b64decode(paths, validate=True).decode()
+except ValueError:
+    pass
+print(base64.b64encode(paths.replace("/{_NOT_RUN}", "/" + 2 * chr(123)).encode()).decode())
+' $INPUT_PATHS"""
+
 _EXPORT = """python -c '
 import base64, json, shlex, sys
 def plain(text):
@@ -101,10 +123,60 @@ def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: s
         if "http" in mended:
             mended = without_agent(mended, shape, first)
         templates.append(mended)
+    give_ids_of_steps_left_out(templates)
+    take_outputs_of_last_round(templates)
     left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
     if left:
         raise ValueError("it writes a notification's secret in another way")
     return {**template, "spec": {**spec, "arguments": arguments, "templates": templates}}
+
+
+def give_ids_of_steps_left_out(templates: list[dict[str, Json]]) -> None:
+    """A step where the branches of a switch meet starts, though a run has left out some of the steps before it.
+
+    Metaflow hands it the paths of all of them, and drops those in which Argo has not filled in the task's id. Argo
+    since 3.7.16 and 4.0.7 ends such a run, and some versions before wait for ever: an output of a step that was left
+    out needs a default. Each gets one here, of which the step makes what Metaflow drops.
+    """
+    by_name = {template["name"]: template for template in templates}
+    meeting = {name for name, template in by_name.items() if _CONDITIONAL in _last_word(template)}
+    for name in meeting:
+        command = by_name[name]["container"]["command"]
+        if _CONDITIONAL_PATHS not in command[-1]:
+            raise ValueError("its steps where the branches of a switch meet take their input in another way")
+        command[-1] = command[-1].replace(_CONDITIONAL_PATHS, f"{_CONDITIONAL}$({_LEFT_OUT})")
+    for tasks in (template["dag"]["tasks"] for template in templates if "dag" in template):
+        made_by = {task["name"]: task["template"] for task in tasks}
+        for task in tasks:
+            # a step that repeats itself has a template of its own around the one with the container
+            calls = [call["template"] for group in by_name[task["template"]].get("steps", ()) for call in group]
+            if meeting.isdisjoint((task["template"], *calls)):
+                continue
+            for before in _TASK_ID.findall(json.dumps(task["arguments"])):
+                for entry in by_name[made_by[before]]["outputs"]["parameters"]:
+                    if entry["name"] == "task-id":
+                        entry["valueFrom"] = {**entry["valueFrom"], "default": _NOT_RUN}
+
+
+def take_outputs_of_last_round(templates: list[dict[str, Json]]) -> None:
+    """A step that repeats itself gives the outputs of its last round.
+
+    Metaflow takes those of the next round unless that has none. In Argo since 3.7.16 and 4.0.7 a round that was left
+    out has outputs, without values, and the run ends: which round counts is told by whether the next one ran.
+    """
+    for template in templates:
+        for entry in template.get("outputs", {}).get("parameters", ()) if "steps" in template else ():
+            found = _LAST_ROUND.fullmatch(entry["valueFrom"]["expression"])
+            if found is None:
+                raise ValueError("its steps that repeat themselves give their outputs in another way")
+            again, first, output = found["again"], found["first"], found["output"]
+            chosen = f"({again}?.status == 'Succeeded' ? {again} : {first})"
+            entry["valueFrom"] = {**entry["valueFrom"], "expression": f"{chosen}.outputs.parameters['{output}']"}
+
+
+def _last_word(template: Mapping[str, Json]) -> str:
+    """What the shell of a template's container runs."""
+    return str(template["container"]["command"][-1]) if "container" in template else ""
 
 
 def unquoted_arguments(arguments: Mapping[str, Json]) -> dict[str, Json]:
@@ -253,6 +325,14 @@ def _secret_by_reference(
         "resources": {"requests": {"cpu": "200m", "memory": "100Mi"}},
     }
     return {"name": template["name"], "serviceAccountName": first["serviceAccountName"], "container": container}
+
+
+def with_schedules(cron_workflow: Mapping[str, Json]) -> dict[str, Json]:
+    """A CronWorkflow with a list of schedules, which Argo has since 3.6; since 4.0 it knows no single one any more."""
+    spec = dict(cron_workflow["spec"])
+    if "schedule" in spec:
+        spec["schedules"] = [spec.pop("schedule")]
+    return {**cron_workflow, "spec": spec}
 
 
 def mend_sensor(sensor: Mapping[str, Json]) -> dict[str, Json]:

@@ -126,6 +126,83 @@ def test_a_command_that_no_mend_fits_is_refused(command: str) -> None:
         mends_argo.mend_template(template(command), Shape(), "3.11")
 
 
+def met(paths: str, steps: str, folder: Path) -> str:
+    """What a step where branches meet takes for its input, of what Argo hands it."""
+    [found] = [
+        entry["container"]["command"][-1]
+        for entry in mended_switch()["spec"]["templates"]
+        if entry["name"] == "report" and "container" in entry
+    ]
+    word = re.search(
+        r"\$\((python -m metaflow\.plugins\.argo\.conditional_input_paths .*' \$INPUT_PATHS\)) \)", found, re.DOTALL
+    )
+    assert word is not None
+    assert "{{" not in word[1]
+    done = subprocess.run(
+        ["bash", "-c", f"echo $({word[1]} {steps})"],
+        cwd=folder,
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "INPUT_PATHS": paths, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def mended_switch() -> dict[str, Any]:
+    compiled = compile_flow(Construct("switch").request("argo"))
+    assert isinstance(compiled, ArgoCompiled)
+    return compiled.argo.workflow_template
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+@pytest.mark.parametrize(
+    ("paths", "taken"),
+    [
+        ("argo-a/:heavy/not-run,light/t-1", "argo-a/light/t-1"),
+        ("argo-a/:heavy/t-2,light/not-run", "argo-a/heavy/t-2"),
+        # as Argo before 3.7.11 leaves it
+        ("argo-a/:heavy/{{tasks.heavy.outputs.parameters.task-id}},light/t-1", "argo-a/light/t-1"),
+        ("argo-not-run/:heavy/t-2,light/not-run", "argo-not-run/heavy/t-2"),
+    ],
+)
+def test_a_step_where_branches_meet_takes_the_one_that_ran(
+    paths: str, taken: str, encoded: bool, tmp_path: Path
+) -> None:
+    assert met(base64.b64encode(paths.encode()).decode() if encoded else paths, "", tmp_path) == taken
+
+
+def test_only_what_a_meeting_step_refers_to_has_a_default() -> None:
+    defaults = {
+        template["name"]: {entry["name"] for entry in outputs["parameters"] if "default" in entry["valueFrom"]}
+        for template in mended_switch()["spec"]["templates"]
+        if (outputs := template.get("outputs"))
+    }
+    assert {name: found for name, found in defaults.items() if name in ("start", "light", "heavy")} == {
+        "start": set(),
+        "light": {"task-id"},
+        "heavy": {"task-id"},
+    }
+
+
+def test_another_way_to_meet_or_repeat_is_refused() -> None:
+    command = ["bash", "-c", "python -m metaflow.plugins.argo.conditional_input_paths $X"]
+    with pytest.raises(ValueError, match="where the branches of a switch meet take their input in another way"):
+        mends_argo.give_ids_of_steps_left_out([{"name": "a", "container": {"command": command}}])
+    outputs = {"parameters": [{"name": "task-id", "valueFrom": {"expression": "steps.a.outputs"}}]}
+    with pytest.raises(ValueError, match="repeat themselves give their outputs in another way"):
+        mends_argo.take_outputs_of_last_round([{"name": "a", "steps": [], "outputs": outputs}])
+
+
+@pytest.mark.parametrize("spec", [{"schedule": "0 8 * * *"}, {"schedules": ["0 8 * * *"]}])
+def test_a_cron_workflow_has_a_list_of_schedules(spec: dict[str, Any]) -> None:
+    """Argo 4 knows no other, which METAFLOW_ARGO_WORKFLOWS_USE_SCHEDULES gives since Metaflow 2.19."""
+    assert mends_argo.with_schedules({"kind": "CronWorkflow", "spec": spec}) == {
+        "kind": "CronWorkflow",
+        "spec": {"schedules": ["0 8 * * *"]},
+    }
+
+
 def test_mends_leave_no_time_and_no_nulls() -> None:
     sent = template(EXPORT)
     sent["metadata"]["annotations"][mends_argo.TIMESTAMP] = "2026-01-01"
