@@ -7,6 +7,7 @@ Reads only, but for `terminate`. The cluster is the one that Pulumi's `kubernete
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -28,6 +29,13 @@ _NO_TLS = 0
 """The status that the client gives where TLS fails, as with a certificate of another address."""
 _NOT_COMPLETED = "workflows.argoproj.io/completed!=true"
 """Selects workflows that Argo's controller has not marked as ended: of many old ones, few are sent."""
+_CONTROLLERS = (
+    {"field_selector": "metadata.name=workflow-controller"},
+    {"label_selector": "app.kubernetes.io/component=workflow-controller"},
+)
+_READ_OF_CORE = {"ConfigMap": "read_namespaced_config_map", "ServiceAccount": "read_namespaced_service_account"}
+_ARGO_NAMESPACE = "argo"
+_CONTROLLER_IMAGE = re.compile(r"workflow-controller:v?(\d+\.\d+\.\d+)")
 _ENDED = ("Succeeded", "Failed", "Error")
 
 
@@ -114,27 +122,78 @@ class Cluster:
             lambda: self._core.read_namespaced_service_account(name, namespace, **_IN_TIME),
         )
 
-    def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
-        """Labels of a ConfigMap; None where there is none.
+    def of_that_name(self, api_version: str, kind: str, namespace: str, name: str) -> Named | None:
+        """An object, asked for anew each time; None where there is none.
 
         Raises:
             ClusterError: also where one may not look.
         """
-        found = self._ask(
-            f"ConfigMap {namespace}/{name}",
-            lambda: self._core.read_namespaced_config_map(name, namespace, **_IN_TIME),
-        )
-        return None if found is None else found.metadata.labels or {}
+        what = f"{kind} {namespace}/{name}"
+        if "/" in api_version:
+            place = (*api_version.split("/"), namespace, f"{kind.lower()}s", name)
+            found = self._ask(what, lambda: self._custom.get_namespaced_custom_object(*place, **_IN_TIME))
+            return None if found is None else _named(found["metadata"])
+        read = getattr(self._core, _READ_OF_CORE[kind])
+        found = self._ask(what, lambda: read(name, namespace, **_IN_TIME))
+        return None if found is None else _named(found.metadata.to_dict())
+
+    def argo_version(self, namespace: str) -> str | None:
+        """Version of the Argo that runs a namespace's workflows, such as `4.1.4`, as its controller's image tells it.
+
+        None where no controller is seen, its image tells no version, or there are several and none is in the namespace.
+        """
+        found = self._asked("workflow controllers", self._controllers)
+        if found is None:
+            near = (namespace, _ARGO_NAMESPACE)
+            found = {each: self._controllers_of(each) for each in near}
+        versions = found.get(namespace) or frozenset(version for each in found.values() for version in each)
+        return next(iter(versions)) if len(versions) == 1 else None
+
+    def _controllers(self) -> dict[str, frozenset[str]] | None:
+        """Namespace → versions of the workflow controllers in it; None where one may not look into all."""
+        try:
+            items = self._deployments(None)
+        except _RefusedError:
+            return None
+        found: dict[str, frozenset[str]] = {}
+        for item in items:
+            place = item["metadata"]["namespace"]
+            found[place] = found.get(place, frozenset()) | _controller_versions(item)
+        return found
+
+    def _controllers_of(self, namespace: str) -> frozenset[str]:
+        def ask() -> frozenset[str]:
+            try:
+                items = self._deployments(namespace)
+            except _RefusedError:
+                return frozenset()
+            return frozenset(version for item in items for version in _controller_versions(item))
+
+        return self._asked(f"workflow controllers of {namespace}", ask)
+
+    def _deployments(self, namespace: str | None) -> list[dict[str, Any]]:
+        """Those that run Argo's controller: by the name of its own manifests, or by the label of its Helm chart."""
+        for query in _CONTROLLERS:
+            more: dict[str, Any] = {**query, **_IN_TIME}
+            if namespace is None:
+                ask = partial(self._custom.list_cluster_custom_object, "apps", "v1", "deployments", **more)
+            else:
+                ask = partial(
+                    self._custom.list_namespaced_custom_object, "apps", "v1", namespace, "deployments", **more
+                )
+            found = self._ask("Argo's controller", ask) or {}
+            if items := found.get("items"):
+                return list(items)
+        return []
 
     def named(self, namespace: str, plural: str) -> list[Named] | None:
         """Argo's objects of a kind in a namespace; None where one may not look."""
 
         def ask() -> list[Named] | None:
             try:
-                found = [item["metadata"] for item in self._items(plural, namespace)]
+                return [_named(item["metadata"]) for item in self._items(plural, namespace)]
             except _RefusedError:
                 return None
-            return [Named(item["name"], item.get("labels") or {}, item.get("annotations") or {}) for item in found]
 
         return self._asked(f"{plural} of {namespace}", ask)
 
@@ -229,6 +288,15 @@ class Cluster:
             f"the Kubernetes cluster {self._host} cannot be reached ({why}); see whether it is running, and whether "
             "this is the right context"
         )
+
+
+def _named(metadata: Mapping[str, Any]) -> Named:
+    return Named(metadata["name"], metadata.get("labels") or {}, metadata.get("annotations") or {})
+
+
+def _controller_versions(deployment: Mapping[str, Any]) -> frozenset[str]:
+    images = (container.get("image", "") for container in deployment["spec"]["template"]["spec"]["containers"])
+    return frozenset(found[1] for image in images if (found := _CONTROLLER_IMAGE.search(image)))
 
 
 class _RefusedError(ClusterError):

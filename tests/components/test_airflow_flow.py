@@ -16,12 +16,14 @@ import pulumi_kubernetes
 import pytest
 
 from flowinfra import AirflowFlow, AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.cluster import Named
 from flowinfra.components.airflow import taken
 from flowinfra.components.airflow.plan import AirflowPlan
-from flowinfra.components.airflow.taken import look_in_folder, refuse
+from flowinfra.components.airflow.taken import look_in_folder
 from flowinfra.components.local_file import LAUNCHER, LocalFileProvider, lacks_launcher
 from flowinfra.components.making import Making
 from flowinfra.components.names import Names
+from flowinfra.components.taken import refuse
 from flowinfra.errors import ClusterError, ConfigError
 from tests.components.mocked import Program, outputs, run
 from tests.unit.components.airflow import airflow
@@ -326,11 +328,12 @@ class Labels:
         self.has_the_namespace = True
         self.asked: list[tuple[str, str]] = []
 
-    def config_map(self, namespace: str, name: str) -> dict[str, str] | None:
+    def of_that_name(self, api_version: str, kind: str, namespace: str, name: str) -> Named | None:
+        assert (api_version, kind) == ("v1", "ConfigMap")
         self.asked.append((namespace, name))
         if self.gone:
             raise ClusterError("the cluster cannot be reached")
-        return self.labels
+        return None if self.labels is None else Named(name, self.labels, {})
 
     def has_namespace(self, _name: str) -> bool:
         return self.has_the_namespace

@@ -14,10 +14,11 @@ import pytest
 from flowinfra import ArgoEvents, ArgoFlow, KubernetesPlatform
 from flowinfra.cluster import Named
 from flowinfra.components.argo import cluster as argo_cluster
-from flowinfra.errors import ClusterError
+from flowinfra.components.argo import taken
+from flowinfra.errors import ClusterError, ConfigError
 from flowinfra.model.compiled import MARK
 from tests.components.mocked import Program, outputs, run
-from tests.unit.components.argo import FLOWS, argo
+from tests.unit.components.argo import FLOWS, argo, argo_plan
 
 ROLE = "arn:aws:iam::123456789012:role/tasks"
 
@@ -33,8 +34,10 @@ class FakeCluster:
             "eventsources": [Named("argo-events-webhook", {}, {})],
             "workflowtemplates": [],
             "cronworkflows": [],
+            "sensors": [],
         }
-        self.unreachable, self.job_sets = False, True
+        self.unreachable, self.job_sets, self.version = False, True, "4.1.4"
+        self.there: dict[str, Named] = {}
         for name, value in changes.items():
             setattr(self, name, {**self.objects, **value} if name == "objects" else value)
 
@@ -42,6 +45,15 @@ class FakeCluster:
         if self.unreachable:
             raise ClusterError("the Kubernetes cluster cannot be reached")
         return self.resources
+
+    def argo_version(self, _namespace: str) -> str | None:
+        return self.version
+
+    def of_that_name(self, _api_version: str, kind: str, namespace: str, _name: str) -> Named | None:
+        assert namespace == "flows"
+        if self.unreachable:
+            raise ClusterError("the Kubernetes cluster cannot be reached")
+        return self.there.get(kind)
 
     def has_job_sets(self) -> bool:
         return self.job_sets
@@ -61,7 +73,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Replaces the cluster that is asked."""
 
     def replace(**changes: Any) -> None:
-        monkeypatch.setattr(argo_cluster, "named_cluster", lambda: FakeCluster(**changes))
+        for module in (argo_cluster, taken):
+            monkeypatch.setattr(module, "named_cluster", lambda: FakeCluster(**changes))
 
     replace()
     return replace
@@ -333,6 +346,108 @@ def test_somebody_elses_cron_workflow(cluster: Callable[..., None]) -> None:
     # beside a template of ours it is what Metaflow's own `create` made of it
     cluster(objects={"cronworkflows": cron, "workflowtemplates": [Named("scheduleflow", LABELS, {})]})
     deploy("schedule_timezone")
+
+
+def test_somebody_elses_sensor(cluster: Callable[..., None]) -> None:
+    cluster(objects={"sensors": [Named("triggerflow", {**LABELS, "flowinfra/stack": "prod"}, {})]})
+    assert "already has a Sensor 'triggerflow', deployed by the stack app/prod" in refused("trigger", preview=True)
+
+
+def inputs_of(kind: str) -> dict[str, Any]:
+    versions = {"ServiceAccount": "v1", "Role": "rbac.authorization.k8s.io/v1"}
+    version = versions.get(kind, "argoproj.io/v1alpha1")
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": "triggerflow", "namespace": "flows"}}
+
+
+@pytest.mark.parametrize("kind", ["WorkflowTemplate", "CronWorkflow", "Sensor", "ServiceAccount", "Role"])
+def test_an_object_of_somebody_else_is_not_taken_over(cluster: Callable[..., None], kind: str) -> None:
+    plan, inputs = argo_plan("trigger"), inputs_of(kind)
+
+    def look(**changes: Any) -> None:
+        cluster(**changes)
+        taken.look_in_cluster(plan, inputs)
+
+    look()
+    look(there={kind: Named("triggerflow", LABELS, {})})
+    for labels, whose in (({}, "not of this stack"), ({**LABELS, "flowinfra/stack": "prod"}, "of the stack app/prod")):
+        with pytest.raises(ConfigError) as refused:
+            look(there={kind: Named("triggerflow", labels, {})})
+        assert f"{kind} flows/triggerflow is there already, and is " in str(refused.value)
+        assert f"{whose}: it is not replaced" in str(refused.value)
+        assert f"`kubectl delete {kind.lower()} -n flows triggerflow`" in str(refused.value)
+    # of a namespace that is being made
+    inputs["metadata"]["namespace"] = None
+    look(there={kind: Named("triggerflow", {}, {})})
+
+
+def test_what_somebody_who_may_has_deployed_by_hand_is_ours(cluster: Callable[..., None]) -> None:
+    plan = argo_plan("trigger")
+    template = Named("triggerflow", {}, {"metaflow/production_token": plan.token})
+    bare = Named("triggerflow", {}, {})
+    cluster(there={"WorkflowTemplate": template, "CronWorkflow": bare, "Sensor": bare, "ServiceAccount": bare})
+    for kind in ("WorkflowTemplate", "CronWorkflow", "Sensor"):
+        taken.look_in_cluster(plan, inputs_of(kind))
+    with pytest.raises(ConfigError):
+        taken.look_in_cluster(plan, inputs_of("ServiceAccount"))
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_cluster_that_cannot_be_asked_before_an_object_is_made(cluster: Callable[..., None], preview: bool) -> None:
+    cluster(unreachable=True)
+
+    def look() -> None:
+        run(lambda: taken.look_in_cluster(argo_plan("linear"), inputs_of("Role")), preview)
+
+    if preview:
+        look()
+    else:
+        with pytest.raises(ClusterError, match="cannot be reached"):
+            look()
+
+
+@pytest.mark.parametrize(
+    ("folder", "version", "message"),
+    [
+        (
+            "schedule_daily",
+            "3.5.15",
+            "scheduleflow: Argo Workflows 3.5.15, which the cluster has, knows no `sch",
+        ),
+        ("switch", "3.7.11", "switchflow: Argo Workflows 3.7.11, which the cluster has, waits for ever"),
+        ("switch", "4.0.6", "for ever for outputs of steps that a switch leaves out; install 4.1, or the newest 3.7"),
+    ],
+)
+def test_what_the_clusters_argo_cannot_do(
+    cluster: Callable[..., None], folder: str, version: str, message: str
+) -> None:
+    cluster(version=version)
+    assert message in refused(folder, preview=True)
+    deploy("linear")
+
+
+@pytest.mark.parametrize("version", ["3.7.10", "3.7.16", "4.0.7", "4.1.4", "5.0.0", None])
+def test_what_the_clusters_argo_can_do(
+    cluster: Callable[..., None], version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda words, *_: warned.append(words))
+    cluster(version=version)
+    for folder in ("switch", "schedule_daily"):
+        deploy(folder)
+    assert warned == []
+
+
+def test_an_argo_that_is_older_than_those_that_are_tried(
+    cluster: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda words, *_: warned.append(words))
+    cluster(version="3.6.4")
+    deploy("linear")
+    assert warned == [
+        "Argo Workflows 3.6.4, which the cluster has, is older than what flows are tried on; "
+        "install 4.1, or the newest 3.7"
+    ]
 
 
 def test_a_cluster_that_cannot_be_reached(cluster: Callable[..., None]) -> None:

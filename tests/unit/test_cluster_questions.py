@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.cluster import Cluster
+from flowinfra.cluster import Cluster, Named
 from flowinfra.errors import ClusterError
 
 
@@ -52,6 +52,11 @@ ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
     ),
     "/api/v1/namespaces/flows/configmaps/dag": (200, {"metadata": {"name": "dag", "labels": {"a": "b"}}}),
     "/api/v1/namespaces/flows/configmaps/bare": (200, {"metadata": {"name": "bare"}}),
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/flows/rolebindings/a": (
+        200,
+        {"metadata": {"name": "a", "annotations": {"b": "c"}}},
+    ),
+    "/apis/rbac.authorization.k8s.io/v1/namespaces/flows/rolebindings/theirs": (403, {"message": "no"}),
     "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows/runs": (200, {}),
     "/apis/argoproj.io/v1alpha1/namespaces/secret/workflows": (403, {"message": "no"}),
     "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows/theirs": (403, {"message": "no"}),
@@ -171,10 +176,49 @@ def test_a_failure_of_the_cluster_is_one_message(server: str) -> None:
         Cluster(server).has_namespace("broken")
 
 
-def test_labels_of_a_config_map(server: str) -> None:
+def test_an_object_of_a_name(server: str) -> None:
     cluster = Cluster(server)
-    found = [cluster.config_map("flows", name) for name in ("dag", "bare", "none")]
-    assert found == [{"a": "b"}, {}, None]
+    found = [cluster.of_that_name("v1", "ConfigMap", "flows", name) for name in ("dag", "bare", "none")]
+    assert found == [Named("dag", {"a": "b"}, {}), Named("bare", {}, {}), None]
+    group = ("rbac.authorization.k8s.io/v1", "RoleBinding", "flows")
+    assert cluster.of_that_name(*group, "a") == Named("a", {}, {"b": "c"})
+    with pytest.raises(ClusterError, match="asked for RoleBinding flows/theirs, answers 403: no"):
+        cluster.of_that_name(*group, "theirs")
+
+
+def deployment(image: str, namespace: str = "argo") -> dict[str, Any]:
+    spec = {"template": {"spec": {"containers": [{"image": "proxy:v1.2.3"}, {"image": image}]}}}
+    return {"metadata": {"name": "workflow-controller", "namespace": namespace}, "spec": spec}
+
+
+IMAGE = "quay.io/argoproj/workflow-controller"
+FORBIDDEN = (403, {"reason": "Forbidden"})
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "in_argo", "version"),
+    [
+        ((200, [deployment(f"{IMAGE}:v4.1.4")]), None, "4.1.4"),
+        ((200, [deployment("registry.local:5000/bitnami/argo-workflow-controller:3.7.18-debian-12")]), None, "3.7.18"),
+        ((200, [deployment(f"{IMAGE}:latest")]), None, None),
+        ((200, [deployment(f"{IMAGE}@sha256:0123")]), None, None),
+        ((200, []), None, None),
+        ((200, [deployment(f"{IMAGE}:v4.1.4"), deployment(f"{IMAGE}:v3.7.1", "other")]), None, None),
+        ((200, [deployment(f"{IMAGE}:v4.1.4"), deployment(f"{IMAGE}:v3.7.1", "flows")]), None, "3.7.1"),
+        (FORBIDDEN, (200, [deployment(f"{IMAGE}:v4.1.4")]), "4.1.4"),
+        (FORBIDDEN, FORBIDDEN, None),
+    ],
+)
+def test_version_of_argo(
+    server: str, everywhere: Any, in_argo: Any, version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the controller that runs a namespace's workflows: its own, else the only one that is seen."""
+    for path, answer in (("deployments", everywhere), ("namespaces/argo/deployments", in_argo)):
+        if answer is not None:
+            status, found = answer
+            body = {"items": found} if status == 200 else found
+            monkeypatch.setitem(ANSWERS, f"/apis/apps/v1/{path}", (status, body))
+    assert Cluster(server).argo_version("flows") == version
 
 
 def test_workflows_of_a_template_that_run(server: str) -> None:

@@ -1,32 +1,29 @@
 """Refuses a place of a DAG file, or of Metaflow's record of its owner, that has somebody else's.
 
-When it is about to be made, in a preview too, by a hook of Pulumi's, since the engine alone knows what the stack has
-already: that is its own, whatever somebody did to it. What carries this stack's tags, labels or production token is its
-own as well, such as the file of a deploy that was killed.
+What carries this stack's tags, labels or production token is its own, such as the file of a deploy that was killed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pulumi
 from pulumi.runtime.invoke import invoke_async
-from pulumi.runtime.mocks import MockMonitor
-from pulumi.runtime.settings import get_monitor
 
 from flowinfra.components.airflow.plan import AirflowPlan
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.components.asking import named_cluster, warn_once
 from flowinfra.components.making import Making
-from flowinfra.components.names import DAG_FILE, OWNER_RECORD, PROJECT_LABEL, PROJECT_TAG, STACK_LABEL, STACK_TAG
+from flowinfra.components.names import DAG_FILE, OWNER_RECORD, PROJECT_TAG, STACK_TAG
+from flowinfra.components.taken import LABELS, before_create, refuse
 from flowinfra.errors import ClusterError, ConfigError
 
-_LABELS, _TAGS = (PROJECT_LABEL, STACK_LABEL), (PROJECT_TAG, STACK_TAG)
+_TAGS = (PROJECT_TAG, STACK_TAG)
 _NO_BUCKET = "NoSuchBucket"
 _OTHER_DAGS, _OTHER_PREFIX = "other `dags`", "another `prefix`"
 
@@ -45,7 +42,7 @@ def dag_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
         else:
             look_in_folder(making.plan, dags)
 
-    return _before_create(f"{making.name}{DAG_FILE}", look)
+    return before_create(f"{making.name}{DAG_FILE}", look)
 
 
 def record_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
@@ -54,20 +51,7 @@ def record_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
     async def look(inputs: Mapping[str, Any]) -> None:
         await look_in_bucket(making, inputs, "Metaflow's record of the DAG's owner, {},", _OTHER_PREFIX)
 
-    return _before_create(f"{making.name}{OWNER_RECORD}", look) if making.platform.datastore == "s3" else None
-
-
-def _before_create(
-    name: str, look: Callable[[Mapping[str, Any]], Awaitable[None]]
-) -> pulumi.ResourceHookBinding | None:
-    if isinstance(get_monitor(), MockMonitor):
-        return None
-
-    async def hook(args: pulumi.ResourceHookArgs) -> None:
-        await look(args.new_inputs or {})
-
-    registered = pulumi.ResourceHook(f"{name}-not-taken", hook, pulumi.ResourceHookOptions(on_dry_run=True))
-    return pulumi.ResourceHookBinding(before_create=[registered])
+    return before_create(f"{making.name}{OWNER_RECORD}", look) if making.platform.datastore == "s3" else None
 
 
 async def look_in_bucket(making: _Making, inputs: Mapping[str, Any], words: str, other: str) -> None:
@@ -124,8 +108,8 @@ def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
     name = plan.config_map(dags.namespace, "")["metadata"]["name"]
     try:
         cluster = named_cluster()
-        labels = cluster.config_map(dags.namespace, name)
-        lacks_namespace = labels is None and not cluster.has_namespace(dags.namespace)
+        there = cluster.of_that_name("v1", "ConfigMap", dags.namespace, name)
+        lacks_namespace = there is None and not cluster.has_namespace(dags.namespace)
     except ClusterError as error:
         if not pulumi.runtime.is_dry_run():
             raise
@@ -136,9 +120,9 @@ def look_in_cluster(plan: AirflowPlan, dags: DagConfigMaps) -> None:
             f"the cluster has no namespace {dags.namespace!r} for DAG files: make it (`kubectl create namespace "
             f"{dags.namespace}`), or give the platform that of Airflow"
         )
-    if labels is not None:
+    if there is not None:
         remove = f"kubectl delete configmap -n {dags.namespace} {name}"
-        refuse(f"ConfigMap {dags.namespace}/{name}", labels, plan.names.labels, _LABELS, remove, _OTHER_DAGS)
+        refuse(f"ConfigMap {dags.namespace}/{name}", there.labels, plan.names.labels, LABELS, remove, _OTHER_DAGS)
 
 
 def look_in_folder(plan: AirflowPlan, dags: DagFolder) -> None:
@@ -160,25 +144,3 @@ def look_in_folder(plan: AirflowPlan, dags: DagFolder) -> None:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}), so it is not replaced by a DAG") from None
     refuse(path, {}, {}, (), f"rm {path}", _OTHER_DAGS)
-
-
-def refuse(
-    place: str, found: Mapping[str, str], own: Mapping[str, str], keys: tuple[str, ...], remove: str, other: str
-) -> None:
-    """Raise ConfigError unless what is found carries this stack's marks.
-
-    Args:
-        place: what is there already.
-        found: its tags or labels.
-        own: those that this stack gives.
-        keys: those that say whose it is: of the project, and of the stack.
-        remove: command that takes it away.
-        other: what the platform may be given for another place.
-    """
-    if keys and all(found.get(key) == own[key] for key in keys):
-        return
-    stack = "/".join(found[key] for key in keys if key in found)
-    raise ConfigError(
-        f"{place} is there already, and is {f'that of the stack {stack}' if stack else 'not of this stack'}: it is not "
-        f"replaced. Remove it (`{remove}`), give the flow another `name`, or the platform {other}"
-    )

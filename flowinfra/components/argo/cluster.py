@@ -9,6 +9,8 @@ import pulumi
 from flowinfra.cluster import Cluster, Named
 from flowinfra.components.argo.plan import PODS, SENSOR, ArgoPlan
 from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
+from flowinfra.components.argo.releases import version_problems, warning
+from flowinfra.components.argo.taken import PRODUCTION
 from flowinfra.components.asking import named_cluster, warn_once
 from flowinfra.components.names import PROJECT_LABEL, STACK_LABEL
 from flowinfra.errors import ClusterError, FlowInfraError
@@ -16,8 +18,7 @@ from flowinfra.errors import ClusterError, FlowInfraError
 _WORKFLOWS = "https://argo-workflows.readthedocs.io/en/latest/installation/"
 _EVENTS = "https://argoproj.github.io/argo-events/installation/"
 _JOB_SETS = "https://jobset.sigs.k8s.io/docs/installation/"
-_KINDS = {"workflowtemplates": "a WorkflowTemplate", "cronworkflows": "a CronWorkflow"}
-_PRODUCTION = "metaflow/production_token"
+_KINDS = {"workflowtemplates": "a WorkflowTemplate", "cronworkflows": "a CronWorkflow", "sensors": "a Sensor"}
 _OWNER = "metaflow/owner"
 
 
@@ -56,6 +57,11 @@ def cluster_problems(plan: ArgoPlan, site: ArgoSite, cluster: Cluster) -> Iterat
             "or give another one as the platform's kubernetes namespace"
         )
         return
+    version = cluster.argo_version(site.namespace)
+    if version is not None:
+        yield from version_problems(plan, version)
+        if words := warning(version):
+            warn_once(words)
     if plan.makes_job_sets and not cluster.has_job_sets():
         yield ClusterError(
             "the cluster does not know JobSets (jobset.x-k8s.io/v1alpha2), by which steps with @parallel run: install "
@@ -76,8 +82,10 @@ def cluster_problems(plan: ArgoPlan, site: ArgoSite, cluster: Cluster) -> Iterat
         # somebody who may has deployed by hand: then the other objects have none of our marks, too
         others = [("workflowtemplates", found) for found in templates if not _is_ours(found, plan)]
     else:
-        crons = _of_that_name(plan, site, cluster, "cronworkflows") if plan.compiled.argo.cron_workflow else []
-        others = [("cronworkflows", found) for found in crons if not _is_ours(found, plan)]
+        argo = plan.compiled.argo
+        made = [plural for plural, one in (("cronworkflows", argo.cron_workflow), ("sensors", argo.sensor)) if one]
+        found_of = {plural: _of_that_name(plan, site, cluster, plural) for plural in made}
+        others = [(plural, one) for plural, found in found_of.items() for one in found if not _is_ours(one, plan)]
     for plural, found in others:
         yield _foreign(plural, found, plan, site)
 
@@ -106,7 +114,7 @@ def _is_ours(found: Named, plan: ArgoPlan) -> bool:
     """It carries this stack's labels, or its token: somebody who may has deployed over it by hand."""
     labels = plan.names.labels
     same = all(found.labels.get(label) == labels[label] for label in (PROJECT_LABEL, STACK_LABEL))
-    return same or found.annotations.get(_PRODUCTION) == plan.token
+    return same or found.annotations.get(PRODUCTION) == plan.token
 
 
 def _foreign(plural: str, found: Named, plan: ArgoPlan, site: ArgoSite) -> ClusterError:

@@ -16,6 +16,7 @@ from flowinfra.components.argo.outputs import metaflow_config, ui_page
 from flowinfra.components.argo.plan import PODS, ArgoPlan, Object, check, workflow_template
 from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
 from flowinfra.components.argo.prepare import ARGO
+from flowinfra.components.argo.taken import not_taken
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.inputs import describe_deployed
@@ -93,9 +94,10 @@ class ArgoFlow(pulumi.ComponentResource):
         super().__init__("flowinfra:argo:ArgoFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, prepared.platform, pulumi.ResourceOptions(parent=self))
 
-        granted = [part for who in plan.own_accounts(site) for part in _account(making, who)]
+        hooks = not_taken(making)
+        granted = [part for who in plan.own_accounts(site) for part in _account(making, who, hooks)]
         objects = datastore.files(name, plan.compiled, making.platform.store, plan.object_tags, making.child)
-        deployed = _workflow(making, [*granted, *objects])
+        deployed = _workflow(making, [*granted, *objects], hooks)
 
         def there(make: Callable[[ArgoSite], T]) -> pulumi.Output[T]:
             return after(deployed[0], making.platform.on_site(make))
@@ -133,7 +135,7 @@ def _place(platform: KubernetesPlatform) -> str:
 _Making = Making[ArgoPlan, KubernetesPlatform]
 
 
-def _account(making: _Making, who: str) -> list[pulumi.Resource]:
+def _account(making: _Making, who: str, hooks: pulumi.ResourceHookBinding | None) -> list[pulumi.Resource]:
     """A service account of the flow's own, and what it may do."""
     plan = making.plan
     found: Any = making.platform.on_site(lambda site: plan.account_objects(who, site))
@@ -145,7 +147,7 @@ def _account(making: _Making, who: str) -> list[pulumi.Resource]:
             stand_in["apiVersion"],
             stand_in["kind"],
             {**_body(found[part], stand_in), **(extras if part == "account" else {})},
-            making.child,
+            making.options(hooks=hooks),
         )
         for part, stand_in in known.items()
     ]
@@ -164,7 +166,9 @@ def _extras(platform: KubernetesPlatform, account: Any) -> dict[str, Any]:
     return extras
 
 
-def _workflow(making: _Making, needs: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+def _workflow(
+    making: _Making, needs: Sequence[pulumi.Resource], hooks: pulumi.ResourceHookBinding | None
+) -> list[pulumi.Resource]:
     """The template, and then what starts it."""
     objects = _objects(making)
     made: list[pulumi.Resource] = []
@@ -175,7 +179,7 @@ def _workflow(making: _Making, needs: Sequence[pulumi.Resource]) -> list[pulumi.
                 recorded["apiVersion"],
                 recorded["kind"],
                 _body(objects[kind], recorded),
-                making.options(depends_on=[*needs, *made[:1]]),
+                making.options(depends_on=[*needs, *made[:1]], hooks=hooks),
             )
         )
     return made

@@ -41,6 +41,12 @@ class ArgoPlan(Plan[ArgoCompiled]):
         return any("resource" in template for template in self.compiled.argo.workflow_template["spec"]["templates"])
 
     @property
+    def leaves_steps_out(self) -> bool:
+        """Whether a switch decides which steps of a run there are."""
+        templates = self.compiled.argo.workflow_template["spec"]["templates"]
+        return any("when" in task for template in templates for task in template.get("dag", {}).get("tasks", ()))
+
+    @property
     def recorded(self) -> dict[str, Object]:
         """Kind → object without the stack's identity, in the order in which they are made."""
         argo = self.compiled.argo
