@@ -72,6 +72,19 @@ def compile_flows(
     Raises:
         Problems: all errors of all flows.
     """
+    results = compile_each(requests, jobs, progress, warn)
+    if errors := [result for result in results if isinstance(result, FlowInfraError)]:
+        raise together(errors)
+    return [result for result in results if isinstance(result, CompiledFlow)]
+
+
+def compile_each(
+    requests: Sequence[CompileRequest],
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    warn: Warn = _warn,
+) -> list[CompiledFlow | FlowInfraError]:
+    """As `compile_flows` does, with the error of a flow in its place: who has more to say of the others can go on."""
     build()
     # digests of shared modules are taken once for all flows
     reads = store.Reads()
@@ -92,10 +105,7 @@ def compile_flows(
         results = list(pool.map(one, requests))
     for text in dict.fromkeys(text for request in requests for text in told[id(request)]):
         warn(text)
-    errors = [result for result in results if isinstance(result, FlowInfraError)]
-    if errors:
-        raise together(errors)
-    return [result for result in results if isinstance(result, CompiledFlow)]
+    return results
 
 
 def evaluate_parameters(

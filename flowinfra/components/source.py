@@ -24,6 +24,8 @@ class Deployment:
     stack: str
     root: Path
     """Folder that the paths of flows are relative to."""
+    asks: bool = True
+    """False: a cluster is not asked what it has; flows are checked ahead, where nothing of it is known."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pulumi
 
@@ -36,7 +37,7 @@ class Argo:
 
     def check(self, label: str, flow: StackFlow) -> None:
         """Raise all that binding, Kubernetes or Argo would refuse, and what the cluster lacks."""
-        platform = kubernetes_platform(self._stack, None)
+        platform = replace(kubernetes_platform(self._stack, None), check_cluster=self._deployment.asks)
         ARGO.planned(label, flow.source, platform, self._deployment)
 
     def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:

@@ -23,13 +23,17 @@ from flowinfra.compiler import write_bundle
 from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.stack import StackConfig
+from flowinfra.program import stack_yaml
 from flowinfra.program.compiling import StackFlow
 from flowinfra.program.configuration import NAMESPACE, stored_stack
-from flowinfra.program.deploy import compiled_flows
+from flowinfra.program.deploy import checked_flows
 from flowinfra.program.mirrors import MIRRORS
 from flowinfra.project import project_name, stack_file
 
 SUMS = "SHA256SUMS"
+_REGION, _ACCOUNT = "ap-northeast-1", "000000000000"
+"""Stand for the region of a stack whose file does not say it (no region's name is longer), and for the account."""
 _COMPILED_IN = ("configs", "env", "image_packages")
 """Keys of a flow that only its compile reads."""
 
@@ -80,13 +84,21 @@ def _compiled(root: Path, stacks: Sequence[str]) -> dict[str, list[StackFlow]]:
     problems: list[FlowInfraError] = []
     for stack in stacks:
         try:
-            config = stored_stack(root, stack)
-            flows[stack] = compiled_flows(config, Deployment(project_name(root), stack, root))
+            config = _ahead(stored_stack(root, stack), root, stack)
+            flows[stack], _ = checked_flows(config, Deployment(project_name(root), stack, root, asks=False))
         except FlowInfraError as error:
             problems += error.errors
     if problems:
         raise Problems(problems)
     return flows
+
+
+def _ahead(stack: StackConfig, root: Path, name: str) -> StackConfig:
+    """The stack with a stand-in for what an engine would ask AWS for: limits are checked with it."""
+    region = stack_yaml.parse(stack_file(root, name).path.read_text(encoding="utf-8"), name).get("aws:region")
+    known = {"region": region or _REGION, "account": _ACCOUNT}
+    given = {key: getattr(stack.platform, key) or value for key, value in known.items()}
+    return stack.model_copy(update={"platform": stack.platform.model_copy(update=given)})
 
 
 def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowinfra.compiler import CompileRequest, compile_flows, read_bundle
+from flowinfra.compiler import CompileRequest, compile_each, read_bundle
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
 from flowinfra.components.source import FlowSource
 from flowinfra.errors import FlowInfraError, Problems, named_from
@@ -64,24 +64,28 @@ def compiled_configs(
     Raises:
         Problems: everything that is wrong with any of them.
     """
-    problems: list[FlowInfraError] = []
+    results = each_compiled(configs, root, warn)
+    if problems := [result for result in results if isinstance(result, FlowInfraError)]:
+        raise Problems(problems)
+    return [result for result in results if isinstance(result, CompiledFlow)]
+
+
+def each_compiled(
+    configs: Sequence[tuple[FlowConfig, PlatformShape]], root: Path, warn: Callable[[str], None]
+) -> list[CompiledFlow | FlowInfraError]:
+    """As `compiled_configs` does, with what is wrong with a flow in its place."""
     requests: dict[int, CompileRequest] = {}
-    compiled: dict[int, CompiledFlow] = {}
+    results: dict[int, CompiledFlow | FlowInfraError] = {}
     for index, (config, shape) in enumerate(configs):
         try:
             if is_bundle(config):
-                compiled[index] = _bundle(config, shape, root)
+                results[index] = _bundle(config, shape, root)
             else:
                 requests[index] = compile_request(config, shape, root)
         except FlowInfraError as error:
-            problems += error.errors
-    try:
-        compiled.update(zip(requests, compile_flows(list(requests.values()), warn=warn), strict=True))
-    except FlowInfraError as error:
-        problems += error.errors
-    if problems:
-        raise Problems(problems)
-    return [compiled[index] for index in range(len(configs))]
+            results[index] = error
+    results.update(zip(requests, compile_each(list(requests.values()), warn=warn), strict=True))
+    return [results[index] for index in range(len(configs))]
 
 
 def _bundle(config: FlowConfig, shape: PlatformShape, root: Path) -> CompiledFlow:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pulumi
 
 from flowinfra.compiler import unreviewed_files
+from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle
 from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
 from flowinfra.components.running import project_root
@@ -17,10 +18,10 @@ from flowinfra.components.source import Deployment, deploy_time_values
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
-from flowinfra.program.compiling import StackFlow, compiled_configs, platform_shape
+from flowinfra.program.compiling import StackFlow, each_compiled, platform_shape
 from flowinfra.program.configuration import read_stack
 from flowinfra.program.listing import APART
-from flowinfra.program.previews import refuse_production
+from flowinfra.program.previews import production_problems
 from flowinfra.program.targets import Outputs, StackTarget
 from flowinfra.project import stack_file
 
@@ -43,9 +44,7 @@ def deploy() -> None:
         file = stack_file(root, pulumi.get_stack())
         stack = read_stack(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env(), file)
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
-        flows = compiled_flows(stack, deployment)
-        refuse_production(stack, {flow.label: flow.compiled for flow in flows})
-        targets = check_flows(flows, stack, deployment)
+        flows, targets = checked_flows(stack, deployment)
     except Problems as problems:
         count = len(problems.errors)
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
@@ -62,19 +61,38 @@ def deploy() -> None:
     pulumi.export("metaflow_config", pulumi.Output.all(*configs).apply(lambda found: dict(ChainMap(*found))))
 
 
-def compiled_flows(stack: StackConfig, deployment: Deployment) -> list[StackFlow]:
-    """Compile the enabled flows of a stack in parallel, and read those that are compiled already.
+def checked_flows(stack: StackConfig, deployment: Deployment) -> tuple[list[StackFlow], dict[str, StackTarget]]:
+    """The enabled flows of a stack, compiled in parallel or read, and the parts of the targets that they have.
 
     Raises:
-        Problems: everything that is wrong with any of them.
+        Problems: everything that is wrong with any of them: flows that do not compile, and all that would be refused of
+            those that do.
     """
     enabled = [(config, platform_shape(stack, config.target)) for config in stack.flows if config.enabled]
-    compiled = compiled_configs(enabled, deployment.root, pulumi.log.warn)
-    _tell_unreviewed([(flow, config) for (config, _), flow in zip(enabled, compiled, strict=True)], deployment.root)
-    return [
-        StackFlow(config.flow, config, flow, _deploy_time(config, shape, flow, deployment.root))
-        for (config, shape), flow in zip(enabled, compiled, strict=True)
+    results = each_compiled(enabled, deployment.root, pulumi.log.warn)
+    problems = [result for result in results if isinstance(result, FlowInfraError)]
+    compiled = [
+        (config, shape, flow)
+        for (config, shape), flow in zip(enabled, results, strict=True)
+        if isinstance(flow, CompiledFlow)
     ]
+    _tell_unreviewed([(flow, config) for config, _, flow in compiled], deployment.root)
+    flows = []
+    for config, shape, flow in compiled:
+        try:
+            values = _deploy_time(config, shape, flow, deployment.root)
+        except FlowInfraError as error:
+            problems.append(error)
+            values = dict.fromkeys(deploy_time_parameters(flow))
+        flows.append(StackFlow(config.flow, config, flow, values))
+    targets: dict[str, StackTarget] = {}
+    try:
+        targets = check_flows(flows, stack, deployment)
+    except FlowInfraError as error:
+        problems.append(error)
+    if problems:
+        raise Problems(problems)
+    return flows, targets
 
 
 def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Deployment) -> dict[str, StackTarget]:
@@ -90,6 +108,7 @@ def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Depl
         # what a cluster lacks for all of its flows is told once
         problems.update({str(error): error for error in errors})
 
+    note(production_problems(stack, {flow.label: flow.compiled for flow in flows}))
     names = list(dict.fromkeys(flow.compiled.target for flow in flows)) or ["step-functions"]
     targets = {name: _target(name)(stack, deployment) for name in names}
     for name, target in targets.items():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from flowinfra.errors import ConfigError, Problems
+from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.model.stack import FlowConfig, PreviewConfig, StackConfig
 
@@ -36,17 +36,13 @@ def _own(flow: FlowConfig, preview: PreviewConfig) -> dict[str, object]:
     return {**own, "name": f"{preview.branch.replace('_', '-')}-{name}"}
 
 
-def refuse_production(stack: StackConfig, flows: Mapping[str, CompiledFlow]) -> None:
-    """Raise `Problems` where a flow of a preview stack is production by its own code; `flows`: label → flow."""
+def production_problems(stack: StackConfig, flows: Mapping[str, CompiledFlow]) -> Iterator[ConfigError]:
+    """Flows of a preview stack that are production by their own code; `flows`: label → flow."""
     if stack.preview is None:
         return
-    problems = [
-        ConfigError(
-            f"{label}: is production by its own @project decorator, which a preview stack never deploys; "
-            f"give `production` in the configuration of {stack.preview.of!r} instead"
-        )
-        for label, flow in flows.items()
-        if flow.flow.project is not None and flow.flow.project.production
-    ]
-    if problems:
-        raise Problems(problems)
+    for label, flow in flows.items():
+        if flow.flow.project is not None and flow.flow.project.production:
+            yield ConfigError(
+                f"{label}: is production by its own @project decorator, which a preview stack never deploys; "
+                f"give `production` in the configuration of {stack.preview.of!r} instead"
+            )

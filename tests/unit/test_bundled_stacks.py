@@ -18,7 +18,8 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, Problems
 from flowinfra.model.stack import parse_stack
 from flowinfra.program.bundles import Bundled, bundle_stacks
-from flowinfra.program.deploy import compiled_flows
+from flowinfra.program.deploy import checked_flows
+from tests.unit.sources import STEPS, write_flow
 
 FLOWS = Path(__file__).parents[1] / "flows"
 PLATFORM = {"bucket": "bkt", "queue": "jobs", "table": "tbl"}
@@ -132,8 +133,9 @@ def test_what_was_written_is_what_is_deployed(project: Path, bundled: Bundled) -
     for stack, flows in bundled.flows.items():
         document = yaml.safe_load((bundled.sums.parent / f"Pulumi.{stack}.yaml").read_text())
         keys = {key.removeprefix("flowinfra:"): value for key, value in document["config"].items()}
+        keys["platform"] |= {"region": "us-east-1", "account": "123456789012"}
         config = parse_stack({key: value for key, value in keys.items() if ":" not in key}, stack)
-        found = compiled_flows(config, Deployment("shop", stack, project))
+        found, _ = checked_flows(config, Deployment("shop", stack, project))
         assert [flow.compiled.digest for flow in found] == [flow.digest for flow in flows]
         assert found[0].deploy_time
 
@@ -164,6 +166,39 @@ def test_problems_of_all_stacks_at_once_and_nothing_is_written(project: Path) ->
         "there is no stack 'neither'",
     ]
     assert not (project / "none").exists()
+
+
+def test_all_that_a_preview_refuses_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\nstackConfigDir: stacks\n")
+    (tmp_path / "stacks").mkdir()
+    for name in ("foreach", "linear", "split"):
+        shutil.copytree(FLOWS / name, tmp_path / "flows" / name)
+    write_flow(tmp_path / "flows" / "broken", head="1 / 0")
+    late = "def later(context):\n    raise ValueError('not today')\n"
+    write_flow(tmp_path / "flows" / "late", head=late, body=f"    day = Parameter('day', default=later)\n{STEPS}")
+    flows = [
+        {"flow": "flows/broken/flow.py"},
+        {"flow": "flows/late/flow.py"},
+        {"flow": "flows/foreach/flow.py"},
+        {"flow": "flows/linear/flow.py"},
+        {"flow": "flows/split/flow.py", "name": "LinearFlow"},
+        {"flow": "flows/linear/flow.py", "name": "on-argo", "target": "argo", "queue": "jobs"},
+    ]
+    platform = {"bucket": "bkt", "queue": "jobs", "kubernetes": {"namespace": "flows"}}
+    write_stack(tmp_path, "prod", platform=platform, flows=flows)
+    with pytest.raises(Problems) as raised:
+        bundle_stacks(tmp_path, ["prod"], tmp_path / "none")
+    told = [str(error) for error in raised.value.errors]
+    for words in (
+        "flows/broken/flow.py:2: ZeroDivisionError",
+        "not today",
+        "ForeachFlow: the flow needs table, which the platform does not have",
+        "are both the state machine 'LinearFlow'",
+        "queue is for the target step-functions, this flow's is argo",
+    ):
+        assert [text for text in told if words in text], (words, told)
+    assert len(told) == 5
+    assert not (tmp_path / "none").exists()
 
 
 def test_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

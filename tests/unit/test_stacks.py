@@ -30,7 +30,7 @@ from flowinfra.model.stack import (
 )
 from flowinfra.program.compiling import StackFlow
 from flowinfra.program.configuration import stored_stack
-from flowinfra.program.deploy import check_flows, compiled_flows
+from flowinfra.program.deploy import check_flows, checked_flows
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ROOT / "stacks"
@@ -131,8 +131,7 @@ def stacks() -> dict[str, list[StackFlow]]:
         stack = stored_stack(ROOT, name)
         deployment = Deployment("flowinfra", name, ROOT)
         with region(name):
-            found[name] = compiled_flows(stack, deployment)
-            check_flows(found[name], stack, deployment)
+            found[name], _ = checked_flows(stack, deployment)
     return found
 
 

@@ -19,7 +19,7 @@ def _platform(label: str, given: Any) -> KubernetesPlatform:
 
 
 def _problems(plan: ArgoPlan, platform: KubernetesPlatform) -> list[FlowInfraError]:
-    return [*platform.store.problems(plan.name)] or check(plan, platform.site()) or asked(plan, platform)
+    return [*platform.store.problems(plan.name)] or [*check(plan, platform.site()), *asked(plan, platform)]
 
 
 ARGO = Preparation("argo", ArgoCompiled, ArgoPlan, _platform, _problems)
