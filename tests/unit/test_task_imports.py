@@ -20,7 +20,7 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import CompileError, ConfigError, Problems
 from flowinfra.model.compiled import CompiledFlow, Shape
 from flowinfra.program.configuration import stored_stack
-from flowinfra.program.deploy import compiled_flows
+from flowinfra.program.deploy import checked_flows
 from tests.unit.interpreters import interpreter
 
 HEAD = "from metaflow import FlowSpec, step\n"
@@ -361,7 +361,7 @@ def stack_of(compiled: Compiling, **keys: Any) -> Path:
     (root / "stacks").mkdir()
     (root / "images.txt").write_text("frames-ml\n")
     flow = {"flow": "flows/fraud/fraud_flow.py", "python": compiled.python, "image": "acme/ml:3", **keys}
-    platform = {"bucket": "bkt", "queue": "jobs"}
+    platform = {"bucket": "bkt", "queue": "jobs", "region": "us-east-1", "account": "123456789012"}
     config = {"flowinfra:platform": platform, "flowinfra:flows": [flow]}
     (root / "stacks" / "Pulumi.prod.yaml").write_text(json.dumps({"config": config}))
     return root
@@ -380,7 +380,7 @@ def test_in_a_stack(compiled: Compiling, keys: dict[str, Any], told: bool, monke
     root, warnings = stack_of(compiled, **keys), []
     monkeypatch.setattr("pulumi.log.warn", warnings.append)
     stack = stored_stack(root, "prod")
-    [flow] = compiled_flows(stack, Deployment("shop", "prod", root))
+    [flow], _ = checked_flows(stack, Deployment("shop", "prod", root))
     assert [warning.startswith("flows/fraud/fraud_flow.py:2: its tasks import") for warning in warnings] == [
         True
     ] * told
