@@ -40,8 +40,6 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
             f"{label}: is part of @project(name={message!r}); give branch or production "
             "(it is never deployed to the branch of whoever runs the deployment)"
         )
-    if kind == "no-project":
-        return CompileError(f"{label}: {message} is given, but the flow has no @project")
     if kind == "two-flows":
         return CompileError(f"{label}: {message}; keep one flow per file")
     if kind == "half-character":
@@ -56,6 +54,8 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
             CompileError(f"{_place(request, one)}: {one['subject']}: {one['words']}") for one in json.loads(message)
         ]
         return together(parts)
+    if kind == "overrides":
+        return together([CompileError(f"{label}: {_DETAILED[one['kind']](one)}") for one in json.loads(message)])
     if kind in _DETAILED:
         return CompileError(f"{label}: {_DETAILED[kind](json.loads(message))}")
     if kind == "metaflow-exit":
@@ -132,6 +132,29 @@ def _unknown(kind: str, detail: Mapping[str, Any]) -> str:
     return f"{kind.lower()}s: the flow has no {kind} {detail['name']!r}{hint} (it has: {known})"
 
 
+def _parameter_type(detail: Mapping[str, Any]) -> str:
+    words = (
+        f"parameters.{detail['name']}: {shown(detail['value'], detail['name'])!r} does not fit type {detail['type']}"
+    )
+    if detail["reason"]:
+        words += f": {_line(detail['reason']).rstrip('.')}"
+    if detail["type"] == "JSON":
+        words += "; a text is read as JSON, so that one that is to arrive as text has quotes of its own: '\"text\"'"
+    if detail["separator"] and isinstance(detail["value"], list):
+        words += f"; give one text with {detail['separator']!r} between its parts"
+    return words
+
+
+def _mutators_project(detail: Mapping[str, Any]) -> str:
+    """Metaflow's own command line, too, says `no such option` in the tasks of such a flow."""
+    what = f"{detail['option']} is given, but the" if detail["option"] else "nothing says which branch is deployed: the"
+    return (
+        f"{what} @project(name={detail['name']!r}) comes from the mutator {detail['mutator']}, and Metaflow's tasks "
+        "take branch and production only of a @project above the class. Let the mutator say branch or production as an "
+        "attribute of @project (from a Config, where stacks differ), or write @project above the class"
+    )
+
+
 def _no_micromamba(detail: Mapping[str, Any]) -> str:
     """Metaflow found no micromamba, and could not download one."""
     hosts = " and ".join(url.split("{")[0].rstrip("/") for url in detail["urls"])
@@ -147,13 +170,17 @@ _DETAILED = {
     "unknown-config": lambda detail: _unknown("Config", detail),
     "unknown-parameter": lambda detail: _unknown("parameter", detail),
     "unknown-step": lambda detail: _unknown("step", detail),
-    "parameter-type": lambda detail: (
-        f"parameters.{detail['name']}: {detail['value']!r} does not fit type {detail['type']}"
+    "parameter-type": lambda detail: _parameter_type(detail),
+    "no-attribute": lambda detail: (
+        f"steps.{detail['step']}: this Metaflow's @{detail['decorator']} has no attribute {detail['attribute']!r}; "
+        "leave the key out, or use a newer Metaflow"
     ),
     "config-parser": lambda detail: (
         f"configs.{detail['name']}: the flow reads this Config with its own parser ({detail['parser']}), which takes "
         f"text, and found {shown(detail['value'], detail['name'])!r}: give the path of a file that it reads"
     ),
+    "no-project": lambda detail: f"{detail['name']} is given, but the flow has no @project",
+    "mutators-project": lambda detail: _mutators_project(detail),
     "kubernetes-field": lambda detail: (
         f"@kubernetes({detail['attribute']}=…) has the key {detail['name']!r}; allowed are {', '.join(detail['known'])}"
     ),

@@ -99,14 +99,13 @@ def _run(
         "compute": request.shape.compute,
         "datastore": request.shape.datastore,
         "arguments": requests.arguments(request),
-        "branch": "production" if request.shape.production else "branch" if request.shape.branch else None,
+        "project": requests.project(request),
         "configs": list(requests.config_texts(request)),
         "structures": {name: value for name, value in request.shape.configs.items() if not isinstance(value, str)},
         "parameters": request.shape.parameters,
         "schedule": request.shape.schedule,
         "timezone": request.shape.schedule_timezone,
         "steps": request.shape.steps,
-        "with": list(request.shape.decospecs),
         "environments": environments,
     }
     # solving takes as long as it takes, and shows what it does

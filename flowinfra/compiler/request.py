@@ -208,11 +208,14 @@ def arguments(request: CompileRequest) -> list[str]:
         top.append("--package-suffixes=" + ",".join(shape.package_suffixes))
     for name, text in config_texts(request).items():
         top += ["--config-value", name, text]
-    if shape.branch:
-        top += ["--branch", shape.branch]
-    if shape.production:
-        top.append("--production")
     return [*top, *_create(REQUESTS[request.target], shape), *shape.extra]
+
+
+def project(request: CompileRequest) -> dict[str, Json]:
+    """What is said to the flow's @project, which Metaflow's command line does not know where a mutator adds it."""
+    shape = request.shape
+    said: dict[str, Json] = {"production": shape.production, "branch": shape.branch}
+    return {name: value for name, value in said.items() if value}
 
 
 def _create(target: TargetRequest, shape: Shape) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from . import places
 from .describe import describe_project
 from .internals import class_parameters, internals
+from .override_flow import mutators_project
 from .recording import MARK
 from .refusal import Refusal
 
@@ -30,10 +31,8 @@ def refuse_second_flow(module: dict[str, Any]) -> None:
         raise Refusal("two-flows", "it starts more than one flow: " + ", ".join(sorted(flows)))
 
 
-def refuse_what_the_flow_has_not(flow: Any, request: dict[str, Any]) -> None:
-    """Options that Metaflow knows only for flows with @project or a Config."""
-    if request["branch"] and "project" not in flow._flow_decorators:
-        raise Refusal("no-project", request["branch"])
+def refuse_configs(flow: Any, request: dict[str, Any]) -> None:
+    """Metaflow's command line takes a value for any Config: of one that the flow has not, of one that wants text."""
     parameter_type = internals("metaflow.parameters").Parameter
     known = {p.name: p for _, p in class_parameters(type(flow), parameter_type) if p.IS_CONFIG_PARAMETER}
     for name in request["configs"]:
@@ -45,8 +44,11 @@ def refuse_what_the_flow_has_not(flow: Any, request: dict[str, Any]) -> None:
             raise Refusal("config-parser", json.dumps({"name": name, "parser": called, "value": value}))
 
 
-def refuse_personal_branch() -> None:
+def refuse_personal_branch(flow: Any) -> None:
     """A @project flow without branch or production would be deployed to the branch of whoever compiles."""
     project = describe_project()
     if project and MARK in project["branch"]:
+        [decorator] = flow._flow_decorators["project"]
+        if decorator.inserted_by is not None:
+            raise Refusal("overrides", json.dumps([mutators_project(decorator, None)]))
         raise Refusal("project-branch", project["name"])

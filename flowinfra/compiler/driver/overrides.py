@@ -1,134 +1,120 @@
-"""An environment's own parameters, schedule and step settings, put into the flow."""
+"""An environment's own parameters, schedule, project and step settings, put into the flow that will be deployed.
+
+Metaflow resolves Configs, lets mutators change the flow, and only then initialises what it has: parameters, decorators
+of the flow, decorators of steps. At its end it gives every step the target's compute decorator, and may ask the steps'
+mutators again. Overrides stand between the last mutator and the initialisation, so that whatever said something of the
+flow before (a decorator, a Config, a mutator, `--with`) has said it, and nobody has read it.
+"""
 
 from __future__ import annotations
 
-import inspect
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from .internals import class_parameters, internals
+from .internals import internals
+from .override_flow import options_of_project, override_schedule
+from .override_parameters import overridden
+from .override_steps import StepOverrides
 from .refusal import Refusal
 
+SEAMS = (
+    ("metaflow.decorators", "_init_flow_decorators"),
+    ("metaflow.decorators", "_init_step_decorators"),
+    ("metaflow.decorators", "get_all_step_decos"),
+    ("metaflow.flowspec", "FlowSpecMeta._init_graph"),
+    ("metaflow.flowspec", "FlowSpec._get_parameters"),
+    ("metaflow.parameters", "Parameter.init"),
+    ("metaflow._vendor.click", "Option.type_cast_value"),
+)
 
-def apply_overrides(flow_class: Any, request: dict[str, Any], compute: str) -> None:
-    """An environment's own parameters, schedule and step settings, by Metaflow's mutator API and Parameter fields."""
-    parameter_type = internals("metaflow.parameters").Parameter
-    mutable_flow = internals("metaflow.user_decorators.mutable_flow").MutableFlow
-    mutable_step = internals("metaflow.user_decorators.mutable_step").MutableStep
-
-    origin = {"pre_mutate": True, "statically_defined": True, "inserted_by": ["flowinfra"]}
-    found = {p.name: p for _, p in class_parameters(flow_class, parameter_type) if not p.IS_CONFIG_PARAMETER}
-    for name, value in request["parameters"].items():
-        if name not in found:
-            raise Refusal("unknown-parameter", json.dumps({"name": name, "known": sorted(found)}))
-        found[name]._override_kwargs["default"] = typed_default(found[name], value)
-    mutable = mutable_flow(flow_class, **origin)
-    override_schedule(mutable, request["schedule"], request["timezone"], request["target"])
-    steps = {name: step for name, step in inspect.getmembers(flow_class, callable) if hasattr(step, "is_step")}
-    for name, changes in request["steps"].items():
-        if name not in steps:
-            raise Refusal("unknown-step", json.dumps({"name": name, "known": sorted(steps)}))
-        mutable = mutable_step(flow_class, steps[name], **origin)
-        override_step(mutable, steps[name], changes, compute, request["with"])
+LATE = "_process_late_attached_decorator"
+"""What a Metaflow since 2.19 initialises the target's compute decorators with; before, all of a step's were, again."""
 
 
-def override_schedule(mutable: Any, cron: str | None, timezone: str | None, target: str) -> None:
-    """Set cron (`off` for no schedule) and timezone of the flow's @schedule; a cron makes one where there is none."""
-    own = [spec[-1] for spec in mutable.decorator_specs if spec[0] == "schedule"]
-    if not cron and not (timezone and own):
-        return
-    # removed first: Metaflow's own OVERRIDE leaves the old decorator in front of the new one
-    mutable.remove_decorator("schedule")
-    if cron == "off":
-        return
-    given = {name: value for name, value in (("cron", cron), ("timezone", timezone)) if value}
-    kept = own[0] if own else {}
-    if cron:
-        # Argo alone has timezones; elsewhere a cron of the environment is in the orchestrator's own
-        kept = {"timezone": kept["timezone"]} if kept and target == "argo" else {}
-    mutable.add_decorator("schedule", deco_kwargs={**kept, **given})
+class Overrides:
+    """All overrides of one request; what is wrong with them is told at once, by one refusal."""
 
+    def __init__(self, request: dict[str, Any], compute: str) -> None:
+        self.request = request
+        self.steps = StepOverrides(request["steps"], compute)
+        self.problems: list[dict[str, Any]] = []
+        self.mutated = False
+        self.expecting = False
 
-def typed_default(parameter: Any, value: Any) -> Any:
-    """`value` as the parameter's type takes it, or a refusal that names both."""
-    kind = parameter._override_kwargs.get("type") or type(parameter._override_kwargs.get("default"))
-    fits = {
-        bool: lambda v: isinstance(v, bool),
-        int: lambda v: isinstance(v, int) and not isinstance(v, bool),
-        float: lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),
-        str: lambda v: isinstance(v, str),
-    }.get(kind)
-    if fits is not None and not fits(value):
-        detail = {"name": parameter.name, "type": kind.__name__, "value": value}
-        raise Refusal("parameter-type", json.dumps(detail))
-    if kind is float:
-        return float(value)
-    if getattr(kind, "name", None) == "JSON" and not isinstance(value, str):
-        return json.dumps(value, sort_keys=True)
-    return value
+    def install(self) -> None:
+        """Stand in Metaflow where it initialises parameters, the flow's decorators and the steps'."""
+        decorators = internals("metaflow.decorators")
+        parameter_type = internals("metaflow.parameters").Parameter
+        flow_type = internals("metaflow.flowspec").FlowSpecMeta
+        init_parameter, init_flow, init_steps = (
+            parameter_type.init,
+            decorators._init_flow_decorators,
+            decorators._init_step_decorators,
+        )
+        init_graph = flow_type._init_graph
 
+        def parameter(self_: Any, *args: Any, **kwargs: Any) -> None:
+            init_parameter(self_, *args, **kwargs)
+            if not self_.IS_CONFIG_PARAMETER and self_.name in self.request["parameters"]:
+                self.problems += overridden(self_, self.request["parameters"][self_.name])
 
-STEP_OVERRIDES = {
-    "cpu": ("resources", "cpu"),
-    "gpu": ("resources", "gpu"),
-    "memory": ("resources", "memory"),
-    "retries": ("retry", "times"),
-    "timeout": ("timeout", "seconds"),
-    "environment": ("environment", "vars"),
-}
-"""Override of a step → decorator and attribute; all others are attributes of the target's compute decorator."""
+        def flow_decorators(flow: Any, *args: Any, **kwargs: Any) -> None:
+            # graph, environment, flow_datastore, metadata, logger, echo, deco_options
+            options = kwargs["deco_options"] if "deco_options" in kwargs else args[6]
+            self.problems += self._of_flow(flow, options)
+            init_flow(flow, *args, **kwargs)
 
+        def step_decorators(flow: Any, *args: Any, **kwargs: Any) -> None:
+            self.mutated = True
+            with self._after_mutators():
+                init_steps(flow, *args, **kwargs)
 
-def override_step(mutable: Any, step: Any, changes: dict[str, Any], compute: str, specs: list[str]) -> None:
-    """Set attributes of a step's decorators, adding a decorator where there is none.
+        def graph(flow_class: Any) -> None:
+            if self.expecting:
+                self.expecting = False
+                self._steps_of(flow_class)
+            init_graph(flow_class)
 
-    `specs`: of `--with`, which leaves alone a step that has such a decorator, so one that is added here begins as it.
-    """
-    present = {decorator.name: decorator for decorator in step.decorators}
-    coming = _from_options([spec for spec in specs if spec.split(":")[0] not in present], compute)
-    known = {**coming, **present}
-    wanted: dict[str, dict[str, Any]] = {}
-    for option, value in changes.items():
-        name, attribute = STEP_OVERRIDES.get(option, (compute, option))
-        if option == "timeout" and "timeout" in known:
-            if "timeout" in present:
-                _check_shorter(step, present["timeout"], value)
-            known["timeout"].attributes.update(minutes=0, hours=0)
-        if option == "environment" and "environment" in known:
-            value = {**known["environment"].attributes["vars"], **value}
-        wanted.setdefault(name, {})[attribute] = value
-        # Metaflow takes the larger of @resources and what the compute decorator says
-        if name == "resources" and compute in known:
-            wanted.setdefault(compute, {})[attribute] = value
-    for name, attributes in wanted.items():
-        kept = {}
-        if name in known:
-            own = known[name]
-            kept = {key: own.attributes[key] for key in own.attributes if own.attributes[key] != own.defaults.get(key)}
-        mutable.add_decorator(name, deco_kwargs={**kept, **attributes}, duplicates=mutable.OVERRIDE)
-        if name == compute and name not in present:
-            _name_in_command(step, name)
+        parameter_type.init = parameter
+        decorators._init_flow_decorators = flow_decorators
+        decorators._init_step_decorators = step_decorators
+        flow_type._init_graph = graph
+        if late := getattr(decorators, LATE, None):
+            setattr(decorators, LATE, self._late(late))
 
+    def _late(self, original: Callable[..., None]) -> Callable[..., None]:
+        def late(names: Any, flow: Any, *args: Any, **kwargs: Any) -> None:
+            # @conda is attached so before any mutator has run
+            if not self.mutated:
+                original(names, flow, *args, **kwargs)
+                return
+            # mutators are not asked again where no step has one; where one has, the graph is made anew after them
+            self._steps_of(type(flow))
+            with self._after_mutators():
+                original(names, flow, *args, **kwargs)
 
-def _from_options(specs: list[str], compute: str) -> dict[str, Any]:
-    """Name → decorator, of those that `--with` would give a step and that an override may be of."""
-    made = internals("metaflow.decorators").extract_step_decorator_from_decospec
-    names = {compute, *(name for name, _ in STEP_OVERRIDES.values())}
-    return {spec.split(":")[0]: made(spec)[0] for spec in reversed(specs) if spec.split(":")[0] in names}
+        return late
 
+    @contextmanager
+    def _after_mutators(self) -> Iterator[None]:
+        """Within, the next graph that Metaflow makes of the flow is the one after the mutators."""
+        self.expecting = True
+        try:
+            yield
+        finally:
+            self.expecting = False
 
-def _name_in_command(step: Any, name: str) -> None:
-    """Have the step's command say `--with` a compute decorator that the flow's file does not have.
+    def _of_flow(self, flow: Any, options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        known = {parameter.name for _, parameter in flow._get_parameters() if not parameter.IS_CONFIG_PARAMETER}
+        for name in self.request["parameters"]:
+            if name not in known:
+                yield {"kind": "unknown-parameter", "name": name, "known": sorted(known)}
+        override_schedule(flow, self.request["schedule"], self.request["timezone"], self.request["target"])
+        yield from options_of_project(flow, self.request["project"], options)
 
-    Tasks need it: it saves their metadata, and their logs while they run.
-    """
-    [added] = [decorator for decorator in step.decorators if decorator.name == name]
-    added.statically_defined, added.inserted_by = False, None
-
-
-def _check_shorter(step: Any, decorator: Any, seconds: int) -> None:
-    own = decorator.attributes
-    limit = own.get("seconds", 0) + 60 * own.get("minutes", 0) + 3600 * own.get("hours", 0)
-    if seconds > limit:
-        detail = {"step": step.__name__, "limit": limit, "wanted": seconds}
-        raise Refusal("timeout", json.dumps(detail))
+    def _steps_of(self, flow_class: Any) -> None:
+        self.problems += self.steps.apply(flow_class._steps)
+        if self.problems:
+            raise Refusal("overrides", json.dumps(self.problems))

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import secret_sources, stand_in_boto3, stand_in_unused
-from .checks import refuse_personal_branch, refuse_second_flow, refuse_what_the_flow_has_not
+from .checks import refuse_configs, refuse_personal_branch, refuse_second_flow
 from .describe import describe_flow, describe_trigger
 from .internals import internals, is_include
 from .members import Tarfile
 from .output import Output
-from .overrides import apply_overrides
+from .overrides import SEAMS as SEAMS_OF_OVERRIDES
+from .overrides import Overrides
 from .recording import MARK, AbsentError, Client, Recording, datastore_answers
 from .refusal import Refusal, refuse
 from .watch import Watch
@@ -32,8 +33,7 @@ class Seams:
         ("metaflow.includefile", "FilePathClass"),
         ("metaflow.packaging_sys.tar_backend", "tarfile"),
         ("metaflow.parameters", "DeployTimeField"),
-        ("metaflow.user_decorators.mutable_flow", "MutableFlow"),
-        ("metaflow.user_decorators.mutable_step", "MutableStep"),
+        *SEAMS_OF_OVERRIDES,
     )
 
     @staticmethod
@@ -105,11 +105,10 @@ class Session:
             original_init(flow, use_cli=False)
             if use_cli:
                 refuse_second_flow(sys._getframe(1).f_globals)
-                refuse_what_the_flow_has_not(flow, request)
+                refuse_configs(flow, request)
                 session.flow = {}
                 # Metaflow packages the module of a flow's own decorators by this second name, which means this file
                 sys.modules["__mp_main__"] = sys.modules["__main__"]
-                apply_overrides(type(flow), request, target.COMPUTE)
                 with parameters.flow_context(type(flow)):
                     # this import gives the command line the options of this very flow
                     code = internals("metaflow.cli").main(
@@ -121,6 +120,7 @@ class Session:
                 raise SystemExit(code or 0)
 
         flow_spec.__init__ = start
+        Overrides(request, target.COMPUTE).install()
 
         original_make = command.make_flow
 
@@ -132,7 +132,7 @@ class Session:
                 session.evaluated = evaluate(obj.flow, parameters)
                 raise SystemExit(0)
             if request["mode"] != "lock":
-                refuse_personal_branch()
+                refuse_personal_branch(obj.flow)
             made = original_make(obj, *args, **kwargs)
             # decorators get their attributes from the platform while the flow is made
             session.flow = describe_flow(obj.flow, obj.graph)

@@ -1,0 +1,89 @@
+"""What an environment says of steps: attributes of their decorators, over what these have been told before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .internals import internals
+
+STEP_OVERRIDES = {
+    "cpu": ("resources", "cpu"),
+    "gpu": ("resources", "gpu"),
+    "memory": ("resources", "memory"),
+    "retries": ("retry", "times"),
+    "timeout": ("timeout", "seconds"),
+    "environment": ("environment", "vars"),
+}
+"""Override of a step → decorator and attribute; all others are attributes of the target's compute decorator."""
+
+BY_US = (True, ["flowinfra"])
+"""`statically_defined` and `inserted_by` of a decorator that a task's command does not name."""
+
+
+class StepOverrides:
+    """The overrides of all steps. They may be applied several times: each decorator is changed once."""
+
+    def __init__(self, steps: dict[str, dict[str, Any]], compute: str) -> None:
+        self.compute = compute
+        self.wanted = {
+            step: [(*STEP_OVERRIDES.get(option, (compute, option)), value) for option, value in changes.items()]
+            for step, changes in steps.items()
+        }
+        self.done: list[Any] = []
+
+    def apply(self, steps: list[Any]) -> Iterator[dict[str, Any]]:
+        """Change the decorators that the steps have by now; yields what cannot be applied, with its reason.
+
+        The target's compute decorator is given to every step at Metaflow's end: until then a step may lack it.
+        """
+        known = {step.name: step for step in steps}
+        for name, wanted in self.wanted.items():
+            if name not in known:
+                yield {"kind": "unknown-step", "name": name, "known": sorted(known)}
+                continue
+            step = known[name]
+            present = {decorator.name for decorator in step.decorators}
+            for missing in dict.fromkeys(name for name, _, _ in wanted if name not in {*present, self.compute}):
+                kind = internals("metaflow.decorators").get_all_step_decos()[missing]
+                step.decorators.append(kind(None, *BY_US))
+            for decorator in step.decorators:
+                if not any(decorator is one for one in self.done):
+                    self.done.append(decorator)
+                    yield from self._change(step, decorator, wanted)
+
+    def _change(self, step: Any, decorator: Any, wanted: list[tuple[str, str, Any]]) -> Iterator[dict[str, Any]]:
+        attributes = {attribute: value for name, attribute, value in wanted if name == decorator.name}
+        resources = {"resources", self.compute}
+        if decorator.name in resources:
+            decorator.external_init()
+            # Metaflow takes the larger of what the two say, so that both must say it
+            attributes.update(
+                (attribute, value)
+                for name, attribute, value in wanted
+                if name in resources - {decorator.name} and decorator.attributes.get(attribute) is not None
+            )
+        if not attributes:
+            return
+        # before this, an attribute may be an expression of Configs, or a text of `--with`
+        decorator.external_init()
+        if decorator.name == "timeout":
+            limit = decorator.secs
+            in_task = decorator.statically_defined or decorator.inserted_by is not None
+            if in_task and limit and attributes["seconds"] > limit:
+                yield {"kind": "timeout", "step": step.name, "limit": limit, "wanted": attributes["seconds"]}
+                return
+            attributes.update(minutes=0, hours=0)
+        said = {name: of for name, of in decorator.attributes.items() if of != decorator.defaults.get(name)}
+        for attribute, value in attributes.items():
+            if attribute not in decorator.defaults:
+                yield {"kind": "no-attribute", "step": step.name, "decorator": decorator.name, "attribute": attribute}
+                return
+            own = decorator.attributes[attribute]
+            said[attribute] = {**own, **value} if isinstance(value, Mapping) and isinstance(own, Mapping) else value
+        if decorator.name == "environment":
+            # a task has its variables from its container; the words of `--with` in its command do not hold every text
+            decorator.statically_defined, decorator.inserted_by = BY_US
+        # made anew, as if the flow's file had said all of it, and still the object that Metaflow knows
+        decorator.__init__(said, decorator.statically_defined, decorator.inserted_by)
+        decorator.external_init()
