@@ -298,7 +298,7 @@ def _state_machine(
 ) -> pulumi.Resource:
     plan, name = making.plan, f"{making.name}-state-machine"
     logs = pulumi.Output.concat(_log_group(making).arn, ":*") if plan.compiled.step_functions.log_history else None
-    options = making.options(depends_on=needs)
+    options = making.options(depends_on=needs, custom_timeouts=_TIMEOUTS)
     if "." not in plan.name:
         return aws.sfn.StateMachine(
             name,
@@ -316,6 +316,12 @@ def _state_machine(
     return aws.cloudcontrol.Resource(
         name, type_name="AWS::StepFunctions::StateMachine", desired_state=desired, opts=options
     )
+
+
+_TIMEOUTS = pulumi.CustomTimeouts(create="2m", delete="30m")
+"""The provider tries a create again for as long, also where a right is missing and no waiting helps. AWS deletes a
+state machine once its executions meet their next state: with a long task that takes more than the default 5 minutes.
+"""
 
 
 def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:

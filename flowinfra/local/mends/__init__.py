@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from flowinfra.local.mends import (
     clients,
+    deletions,
     execution_logs,
     execution_names,
     executions,
@@ -28,6 +29,7 @@ MENDS: tuple[Mend, ...] = tuple(
     module.MEND
     for module in (
         clients,
+        deletions,
         execution_logs,
         execution_names,
         executions,
