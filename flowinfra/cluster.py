@@ -130,7 +130,7 @@ class Cluster:
         """
         what = f"{kind} {namespace}/{name}"
         if "/" in api_version:
-            place = (*api_version.split("/"), namespace, f"{kind.lower()}s", name)
+            place: Any = (*api_version.split("/"), namespace, f"{kind.lower()}s", name)
             found = self._ask(what, lambda: self._custom.get_namespaced_custom_object(*place, **_IN_TIME))
             return None if found is None else _named(found["metadata"])
         read = getattr(self._core, _READ_OF_CORE[kind])

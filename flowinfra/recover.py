@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from flowinfra.account import Access, refuse_other_account
-from flowinfra.components.names import FLOW_TAG, PROJECT_TAG, STACK_TAG
+from flowinfra.components.names import FLOW_TAG, PROJECT_TAG, STACK_TAG, STATE_MACHINES
 from flowinfra.errors import ToolError
-from flowinfra.project import found_folder, read_mapping, stack_file
 from flowinfra.pulumi_command import pulumi
 
 _OWN = (PROJECT_TAG, STACK_TAG, FLOW_TAG)
@@ -51,26 +50,15 @@ class Recovered:
     """The next `up` makes them (again)."""
 
 
-def recover(stack: str, folder: Path, access: Access | None = None) -> Recovered:
+def recover(stack: str, folder: Path) -> Recovered:
     """Mend the state of a stack in a Pulumi project's folder. Not to be run during a deploy of the stack.
-
-    Args:
-        stack: its name.
-        folder: of the project.
-        access: how its account is reached; None for what its file says.
 
     Raises:
         ToolError: Pulumi or AWS fails; the state is as it was.
     """
     state = json.loads(pulumi(folder, "stack", "export", "--stack", stack))
     deployment = state["deployment"]
-    found = list(creations(deployment))
-    if found:
-        access = access or _access(stack, folder)
-        refuse_other_account(
-            access.session(), {creation.arn.split(":")[4] for creation in found}, f"the stack {stack!r}"
-        )
-    made = {each.urn: each.arn for each in found if access is not None and _is_ours(each, access)}
+    made = {creation.urn: creation.arn for creation in creations(deployment) if _is_ours(creation)}
     under_way = [operation["resource"]["urn"] for operation in _creating(deployment)]
     if under_way:
         mended = {**state, "deployment": adopt(deployment, made)}
@@ -94,7 +82,7 @@ def creations(deployment: Mapping[str, Any]) -> Iterator[Creation]:
         if found := _machine(resource["type"], resource.get("inputs", {})):
             name, role_arn, tags = found
             _, partition, _, _, account, _ = role_arn.split(":", 5)
-            region = regions.get(resource.get("provider", ""), "")
+            region = resource["inputs"].get("region") or regions.get(resource.get("provider", ""), "")
             arn = f"arn:{partition}:states:{region}:{account}:stateMachine:{name}"
             yield Creation(resource["urn"], arn, region, tags)
 
@@ -123,30 +111,15 @@ def _creating(deployment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _machine(kind: str, inputs: Mapping[str, Any]) -> tuple[str, str, dict[str, str]] | None:
     """Name, role's ARN and tags of a state machine; None for anything else."""
-    if kind == "aws:sfn/stateMachine:StateMachine":
+    if kind in STATE_MACHINES:
         return inputs["name"], inputs["roleArn"], inputs.get("tags", {})
-    if kind == "aws:cloudcontrol/resource:Resource" and inputs["typeName"] == "AWS::StepFunctions::StateMachine":
-        desired = json.loads(inputs["desiredState"])
-        tags = {tag["Key"]: tag["Value"] for tag in desired.get("Tags", ())}
-        return desired["StateMachineName"], desired["RoleArn"], tags
     return None
 
 
-def _access(stack: str, folder: Path) -> Access:
-    root = found_folder(folder)
-    if root is None:
-        return Access()
-    file = stack_file(root, stack.rsplit("/", 1)[-1])
-    try:
-        return Access.of(read_mapping(file.path, file.label).get("config") or {})
-    except FileNotFoundError:
-        return Access()
-
-
-def _is_ours(creation: Creation, access: Access) -> bool:
+def _is_ours(creation: Creation) -> bool:
     """Whether it is there and carries the tags that this stack gives it: another one's is not taken over."""
     try:
-        client = access.session(creation.region or None).client("stepfunctions")
+        client = boto3.Session(region_name=creation.region or None).client("stepfunctions")
         tags = client.list_tags_for_resource(resourceArn=creation.arn)["tags"]
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ResourceNotFound", "StateMachineDoesNotExist"):

@@ -9,7 +9,6 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from flowinfra.compiler.imports import Needs, judge, needs
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
-from flowinfra.compiler.variables import Variables, unseen
-from flowinfra.compiler.variables import warnings as variable_warnings
 from flowinfra.errors import FlowInfraError, named, named_from, together
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
 from flowinfra.model.lock import Lock
@@ -146,20 +143,16 @@ def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> tuple[C
     """The compiled flow, and whether it came from the cache; what its tasks import is judged in either case."""
     check(request)
     lock = lock_for(request)
-    compiled, notes, cached = _recorded(request, lock, reads)
-    verdict = judge(request, compiled, Needs.of(notes["imports"]), lock)
-    variables = Variables.of(notes["variables"])
-    for text in (*verdict.warnings, *variable_warnings(request, compiled, variables)):
+    compiled, needed, cached = _recorded(request, lock, reads)
+    verdict = judge(request, compiled, needed, lock)
+    for text in verdict.warnings:
         warn(named(text, request.root))
     if verdict.errors:
         raise together(verdict.errors)
     return compiled, cached
 
 
-def _recorded(
-    request: CompileRequest, lock: Lock | None, reads: store.Reads
-) -> tuple[CompiledFlow, dict[str, Any], bool]:
-    """The compiled flow, notes that it is judged with (`imports`, `variables`), and whether it came from the cache."""
+def _recorded(request: CompileRequest, lock: Lock | None, reads: store.Reads) -> tuple[CompiledFlow, Needs, bool]:
     flow = request.flow.resolve()
     git = provenance(flow.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
@@ -169,16 +162,16 @@ def _recorded(
             "target": request.target,
             "shape": request.shape.model_dump(mode="json"),
             "configs": config_texts(request),
-            "env": unseen(request.env),
+            "env": dict(request.env),
             "python": [python, os.path.realpath(python)],
             "git": git,
             "lock": lock.to_json() if lock else None,
         }
     )
-    found = store.find(key, reads, request.env)
+    found = store.find(key, reads)
     if found is not None:
         result, notes = found
-        return compiled_flow(json.loads(result)), notes, True
+        return compiled_flow(json.loads(result)), Needs.of(notes), True
     selection = _selection(request)
     began = time.time_ns()
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder, ThreadPoolExecutor(1) as beside:
@@ -200,15 +193,14 @@ def _recorded(
             what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
             raise unfit(request, answer.data["metaflow"], what) from error
         refuse_secrets(made, request.label)
-        variables = Variables.of(answer.data["variables"])
-        notes = {"imports": needs(request, answer.data, made).data(), "variables": asdict(variables)}
+        needed = needs(request, answer.data, made)
         files, folders = _inputs(answer.data, selection, reads)
         for stored in blobs.values():
             stored.result()
     if not store.Reads.changed_since([*files, *folders], began):
         kept = [*blobs, *(entry.sha256 for entry in packages.values())]
-        store.remember(key, files, folders, made.to_json().encode(), kept, variables.reads(request), notes)
-    return made, notes, False
+        store.remember(key, files, folders, made.to_json().encode(), kept, needed.data())
+    return made, needed, False
 
 
 def _store(sha256: str, content: bytes) -> None:

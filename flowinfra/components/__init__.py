@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flowinfra.components.place import AzureStorage
     from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
     from flowinfra.components.step_functions.flow import StepFunctionsFlow, StepFunctionsFlowArgs
+    from flowinfra.components.step_functions.machine import AwsProvider
 
 _HOMES = {
     "AirflowFlow": "airflow.flow",
@@ -24,6 +25,7 @@ _HOMES = {
     "ArgoEvents": "argo.platform",
     "ArgoFlow": "argo.flow",
     "ArgoFlowArgs": "argo.flow",
+    "AwsProvider": "step_functions.machine",
     "AzureStorage": "place",
     "DagBucket": "airflow.platform",
     "DagConfigMaps": "airflow.platform",
@@ -43,6 +45,7 @@ __all__ = [
     "ArgoEvents",
     "ArgoFlow",
     "ArgoFlowArgs",
+    "AwsProvider",
     "AzureStorage",
     "DagBucket",
     "DagConfigMaps",

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flowinfra.aws_plugin import STATE_MACHINE
+
 OWNER = "flowinfra"
 """Owner of every deployment: no person's name, so that Metaflow refuses a hand-made `create` over it."""
 
@@ -25,6 +27,9 @@ VERSION_RECORD = "-version"
 
 DAG_FILE, OWNER_RECORD = "-dag", "-owner"
 """End the names, in Pulumi, of a flow's DAG file, and of Metaflow's record of who deploys the DAG."""
+
+STATE_MACHINES = ("aws:sfn/stateMachine:StateMachine", STATE_MACHINE)
+"""Types, in Pulumi, of a state machine: by Pulumi's aws provider, and by ours where the name has dots."""
 
 PROJECT_LABEL, STACK_LABEL, FLOW_LABEL = "flowinfra/project", "flowinfra/stack", "flowinfra/flow"
 """Of Kubernetes objects; values as `label_value` makes them."""
@@ -104,37 +109,11 @@ class Names:
 
     @property
     def _readable(self) -> str:
-        return _readable(self.project, self.stack, self.flow)
+        return re.sub(r"[^A-Za-z0-9_-]+", "-", f"{self.project}-{self.stack}-{self.flow}").lstrip("-_")
 
     @property
     def _digest(self) -> str:
         return short_digest(self._key)
-
-
-@dataclass(frozen=True)
-class StackNames:
-    """What names of one stack's flows begin with: see `Names`, which adds the flow."""
-
-    project: str
-    stack: str
-
-    @property
-    def prefix(self) -> str:
-        """Begins names of job definitions and log groups."""
-        return self._readable[:_JOB_PREFIX]
-
-    @property
-    def role_prefix(self) -> str:
-        """Begins names of roles of every kind: as long as in the shortest."""
-        return self._readable[: _ROLE_PREFIX - len("execution") - 2]
-
-    @property
-    def _readable(self) -> str:
-        return _readable(self.project, self.stack, "")
-
-
-def _readable(project: str, stack: str, flow: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", f"{project}-{stack}-{flow}").lstrip("-_")
 
 
 def short_digest(text: str) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.runtime.settings import get_monitor
 
 from flowinfra.errors import FlowInfraError
+
+T = TypeVar("T")
 
 
 def project_root() -> Path:
@@ -44,3 +47,16 @@ def claim(thing: str, component: str, twice: Callable[[str, str], FlowInfraError
     if thing in claimed:
         raise pulumi.RunError(str(twice(claimed[thing], component)))
     claimed[thing] = component
+
+
+_MADE: WeakKeyDictionary[object, dict[str, object]] = WeakKeyDictionary()
+"""Deployment → what its program shares."""
+
+
+def once(thing: str, make: Callable[[], T]) -> T:
+    """What all components of a running program share; made when the first asks."""
+    monitor = get_monitor()
+    made = {} if monitor is None else _MADE.setdefault(monitor, {})
+    if thing not in made:
+        made[thing] = make()
+    return cast(T, made[thing])

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from flowinfra import aws_plugin
 from flowinfra.errors import LocalError
 from flowinfra.local import identity, platform
 from flowinfra.local.state import Instance, State
@@ -107,8 +108,9 @@ def _no_proxy(base: Mapping[str, str]) -> dict[str, str]:
 
 
 def _first_on_path(base: Mapping[str, str]) -> list[str]:
-    """The local provider plugin, this interpreter's programs, and a Pulumi CLI if PATH has none."""
-    folders = [str(Path(__file__).parent / "plugin" / "bin"), str(Path(sys.executable).parent)]
+    """The provider plugins, this interpreter's programs, and a Pulumi CLI if PATH has none."""
+    plugins = (Path(__file__).parent / "plugin" / "bin", aws_plugin.bin_directory())
+    folders = [*map(str, plugins), str(Path(sys.executable).parent)]
     if shutil.which("pulumi", path=base.get("PATH")) is None:
         folders += _built_pulumi(base)
     return folders

@@ -158,7 +158,7 @@ def problems(properties: Mapping[str, Prop], values: Mapping[str, Plain], path: 
             known = ", ".join(sorted(set(properties) - {"tagsAll"}))
             yield Problem(
                 join(path, name),
-                f"the local aws plugin has no property {name!r} here; it knows: {known}",
+                f"there is no property {name!r} here; known are: {known}",
             )
     for name, prop in properties.items():
         value = values.get(name)

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flowinfra.components.names import STATE_MACHINES
 from flowinfra.errors import ConfigError, ToolError
 from flowinfra.gc import Scope, collect, remove
 from flowinfra.preview_stacks.names import FOLDER, Mark, Preview
-from flowinfra.report.resources import CLOUD_CONTROL, STATE_MACHINE
 
 
 def stop_executions(resources: Iterable[Mapping[str, Any]], session: boto3.Session, why: str) -> int:
@@ -26,12 +26,7 @@ def stop_executions(resources: Iterable[Mapping[str, Any]], session: boto3.Sessi
     Raises:
         ToolError: AWS refused.
     """
-    arns = [
-        item["id"]
-        for item in resources
-        if item["type"] == STATE_MACHINE
-        or (item["type"] == CLOUD_CONTROL and item["inputs"]["typeName"] == "AWS::StepFunctions::StateMachine")
-    ]
+    arns = [item["id"] for item in resources if item["type"] in STATE_MACHINES]
     if not arns:
         return 0
     stopped = 0

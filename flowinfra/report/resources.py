@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from flowinfra.components.names import DAG_FILE, OWNER_RECORD, VERSION_RECORD
+from flowinfra.components.names import DAG_FILE, OWNER_RECORD, STATE_MACHINES, VERSION_RECORD
 from flowinfra.report import clean
 from flowinfra.report.preview import STACK_TYPE, Preview, State, Step
 from flowinfra.report.words import Phrase, Span, names, phrase
@@ -18,8 +18,6 @@ Action = Literal["deleted", "replaced", "retained", "created", "updated", "impor
 ACTIONS: tuple[Action, ...] = ("deleted", "replaced", "retained", "created", "updated", "imported")
 """What is shown first comes first."""
 
-STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
-CLOUD_CONTROL = "aws:cloudcontrol/resource:Resource"
 JOB_DEFINITION = "aws:batch/jobDefinition:JobDefinition"
 DATASTORE_OBJECTS = (
     "aws:s3/bucketObjectv2:BucketObjectv2",
@@ -36,7 +34,7 @@ WORKFLOW_TEMPLATE = "kubernetes:argoproj.io/v1alpha1:WorkflowTemplate"
 AIRFLOW_FLOW = "flowinfra:airflow:AirflowFlow"
 
 _NOUNS = {
-    STATE_MACHINE: "state machine",
+    **dict.fromkeys(STATE_MACHINES, "state machine"),
     JOB_DEFINITION: "job definition",
     **dict.fromkeys(DATASTORE_OBJECTS, "datastore object"),
     ROLE: "role",
@@ -184,7 +182,7 @@ def resource_changes(steps: Iterable[Step]) -> list[ResourceChange]:
 
 def noun(step: Step) -> str:
     """Our word for a resource's type; empty for one that we do not know."""
-    return "state machine" if is_state_machine(step) else _airflow_noun(step) or _NOUNS.get(step.urn.type, "")
+    return _airflow_noun(step) or _NOUNS.get(step.urn.type, "")
 
 
 def is_dag_file(step: Step) -> bool:
@@ -198,10 +196,8 @@ def is_datastore_object(step: Step) -> bool:
 
 
 def is_state_machine(step: Step) -> bool:
-    """A state machine, also one that is made by way of Cloud Control for its name's dots."""
-    if step.urn.type == STATE_MACHINE:
-        return True
-    return step.urn.type == CLOUD_CONTROL and step.state.inputs.get("typeName") == "AWS::StepFunctions::StateMachine"
+    """A state machine, by whichever provider."""
+    return step.urn.type in STATE_MACHINES
 
 
 def grouped(changes: Iterable[ResourceChange]) -> list[Group]:

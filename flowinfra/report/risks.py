@@ -6,7 +6,6 @@ what counts them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -16,7 +15,6 @@ from flowinfra.report.changes import OFF, cron_of
 from flowinfra.report.cron import frequency, runs_per_day
 from flowinfra.report.preview import SECRET, UNKNOWN, State, Step
 from flowinfra.report.resources import (
-    CLOUD_CONTROL,
     JOB_DEFINITION,
     WORKFLOW_TEMPLATE,
     FlowPart,
@@ -164,7 +162,7 @@ def airflow_changes(part: FlowPart) -> bool:
 
 def _why(step: Step) -> list[Span | str]:
     """` (name a → b)`."""
-    old, new = (_machine(state) for state in (step.old, step.new))
+    old, new = (_inputs(state) for state in (step.old, step.new))
     differing = [key for key in (*step.reasons, "name", "type") if old.get(key) != new.get(key)]
     if not differing:
         return [" (", *names(map(clean.name, step.reasons)), ")"] if step.reasons else []
@@ -173,29 +171,13 @@ def _why(step: Step) -> list[Span | str]:
     return [" (", Span(clean.name(key), "name"), " ", Span(one, "before"), " → ", Span(other, "after"), ")"]
 
 
-def _machine(state: State | None) -> Mapping[str, Json]:
-    """A state machine's inputs; those in Cloud Control's JSON by the names that `aws.sfn.StateMachine` has."""
-    inputs = state.inputs if state else {}
-    if "desiredState" not in inputs:
-        return inputs
-    try:
-        desired = json.loads(inputs["desiredState"])
-    except (TypeError, ValueError):
-        return {}
-    keys = {"name": "StateMachineName", "type": "StateMachineType", "definition": "DefinitionString"}
-    return {name: desired.get(key) for name, key in keys.items()} if isinstance(desired, dict) else {}
+def _inputs(state: State | None) -> Mapping[str, Json]:
+    return state.inputs if state else {}
 
 
 def _gone(step: Step) -> bool:
-    """Deleted or replaced, as the engine says or as a name tells that cannot be changed in place."""
-    if _retained(step):
-        return False
-    if step.op in _LEAVING:
-        return True
-    if step.urn.type != CLOUD_CONTROL or step.op != "update":
-        return False
-    old, new = (_machine(state) for state in (step.old, step.new))
-    return any(old.get(key) and new.get(key) and old[key] != new[key] for key in ("name", "type"))
+    """Deleted or replaced."""
+    return step.op in _LEAVING and not _retained(step)
 
 
 def _retained(step: Step) -> bool:
@@ -236,7 +218,7 @@ def _definition_size(part: FlowPart) -> Iterator[Risk]:
 
 def _definition(state: State | None) -> str | None:
     """A state machine's definition, where it is known."""
-    text = _machine(state).get("definition")
+    text = _inputs(state).get("definition")
     return text if isinstance(text, str) and text not in (UNKNOWN, SECRET) else None
 
 

@@ -7,9 +7,11 @@ from collections import Counter
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 
-from flowinfra import Platform, StepFunctionsFlow
+from flowinfra import AwsProvider, Platform, StepFunctionsFlow
+from flowinfra.aws_plugin import STATE_MACHINE
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.step_functions.limits import submissions
 from flowinfra.model.compiled import MARK
@@ -46,7 +48,7 @@ def kinds(program: Program) -> dict[str, int]:
         ("include_file", {}, {"BucketObjectv2": 3}),
         ("log_history", {}, {"LogGroup": 1}),
         ("fargate", {}, {"Role": 3, "RolePolicy": 3}),
-        ("project_branch", {}, {"StateMachine": 0, "Resource": 1}),
+        ("project_branch", {}, {"flowinfra-aws": 1}),
         (
             "linear",
             {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j", "states_role": f"arn:aws:iam::{ACCOUNT}:role/s"},
@@ -151,15 +153,49 @@ def test_the_schedule() -> None:
     assert deploy("schedule_daily", schedule={"enabled": False}).one("EventRule")["state"] == "DISABLED"
 
 
-def test_a_name_with_dots_goes_through_cloud_control() -> None:
+def test_a_name_with_dots_goes_through_our_own_provider() -> None:
     program = deploy("project_branch")
-    resource = program.one("Resource")
-    state = json.loads(resource["desiredState"])
-    assert resource["typeName"] == "AWS::StepFunctions::StateMachine"
-    assert state["StateMachineName"] == compiled("project_branch").name
-    assert "." in state["StateMachineName"]
-    assert {tag["Key"] for tag in state["Tags"]} == {"flowinfra:project", "flowinfra:stack", "flowinfra:flow"}
-    assert MARK not in state["DefinitionString"]
+    inputs = program.one("StateMachine")
+    assert {item.type for item in program.resources if item.type.endswith("StateMachine")} == {STATE_MACHINE}
+    assert inputs["name"] == compiled("project_branch").name
+    assert "." in inputs["name"]
+    assert set(inputs["tags"]) == {"flowinfra:project", "flowinfra:stack", "flowinfra:flow"}
+    assert MARK not in inputs["definition"]
+    assert inputs["loggingConfiguration"] == {"level": "OFF", "includeExecutionData": False}
+    assert [item.type for item in program.resources].count("pulumi:providers:flowinfra-aws") == 1
+
+
+def test_our_provider_is_configured_as_that_of_aws() -> None:
+    pulumi.runtime.set_all_config(
+        {"aws:region": "eu-west-1", "aws:assumeRoles": "[]", "aws:token": "t", "aws:s3UsePathStyle": "true"}
+    )
+    try:
+        (inputs,) = deploy("project_branch").of("pulumi:providers:flowinfra-aws").values()
+    finally:
+        pulumi.runtime.set_all_config({})
+    assert inputs.pop("token")["value"] == "t"  # wrapped: a secret
+    assert inputs == {"region": "eu-west-1", "assumeRoles": "[]"}
+
+
+def test_a_flow_with_an_aws_provider_of_its_own_needs_one_of_ours() -> None:
+    flow = compiled("project_branch")
+
+    def make(*ours: type[AwsProvider]) -> None:
+        providers = [
+            aws.Provider("other", region="eu-west-1"),
+            *(kind("mine", {"region": "eu-west-1"}) for kind in ours),
+        ]
+        opts = pulumi.ResourceOptions(providers=providers)
+        StepFunctionsFlow("flow", {"flow": flow, "platform": platform()}, opts)
+
+    with pytest.raises(pulumi.RunError, match="the flow has an aws provider of its own"):
+        run(make)
+    assert set(run(lambda: make(AwsProvider)).of("pulumi:providers:flowinfra-aws")) == {"mine"}
+
+
+def test_logging_that_is_off_is_said_to_be() -> None:
+    logging = deploy("linear").one("StateMachine")["loggingConfiguration"]
+    assert logging == {"level": "OFF", "includeExecutionData": False}
 
 
 def test_logging_goes_to_the_flows_own_group() -> None:

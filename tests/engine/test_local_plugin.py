@@ -12,6 +12,7 @@ import pulumi_aws as aws
 import pytest
 from pulumi import automation
 
+from flowinfra.components.step_functions.machine import StateMachine
 from tests.engine.conftest import Cloud, Stack
 
 MakeStack = Callable[..., Stack]
@@ -38,6 +39,21 @@ def container(memory: int = 4096) -> str:
 def policy(action: str) -> str:
     statement = {"Effect": "Allow", "Action": [action], "Resource": "*"}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def dotted(
+    name: str, text: pulumi.Input[str], role: pulumi.Input[str] = ROLE, tags: Any = None
+) -> pulumi.CustomResource:
+    """A state machine of flowinfra's own provider."""
+    return StateMachine(
+        "dotted",
+        name=name,
+        definition=text,
+        role_arn=role,
+        logging_configuration={"level": "OFF"},
+        tags=tags,
+        opts=pulumi.ResourceOptions(),
+    )
 
 
 def everything(name: str, version: str) -> Callable[[], None]:
@@ -93,19 +109,7 @@ def everything(name: str, version: str) -> Callable[[], None]:
             definition=job.arn.apply(definition),
             tags=tags,
         )
-        desired = role.arn.apply(
-            lambda arn: json.dumps(
-                {
-                    "StateMachineName": f"{name}.prod.Flow",
-                    "RoleArn": arn,
-                    "DefinitionString": definition(version),
-                    "Tags": [{"Key": "version", "Value": version}],
-                }
-            )
-        )
-        dotted = aws.cloudcontrol.Resource(
-            "dotted", type_name="AWS::StepFunctions::StateMachine", desired_state=desired
-        )
+        other = dotted(f"{name}.prod.Flow", definition(version), role.arn, tags)
         rule = aws.cloudwatch.EventRule(
             "rule",
             name=f"{name}-rule",
@@ -177,7 +181,7 @@ def everything(name: str, version: str) -> Callable[[], None]:
         aws.secretsmanager.Secret("secret", name=name, description=version, recovery_window_in_days=0, tags=tags)
         pulumi.export("job", job.arn)
         pulumi.export("revision", job.revision)
-        pulumi.export("dotted", dotted.properties)
+        pulumi.export("dotted", other.id)
         pulumi.export("account", aws.get_caller_identity().account_id)
         pulumi.export("region", aws.get_region().region)
         pulumi.export("partition", aws.get_partition().partition)
@@ -283,10 +287,7 @@ def test_what_replaces_and_what_does_not(stack: MakeStack, cloud: Cloud) -> None
             aws.iam.RolePolicy("policy", name="inline", role=role.name, policy=policy("s3:GetObject"))
             aws.sfn.StateMachine("machine", name=f"{name}{suffix}", role_arn=ROLE, definition=definition())
             aws.sfn.StateMachine("kind", name=f"{name}-kind", role_arn=ROLE, definition=definition(), type=kind)
-            desired = {"StateMachineName": f"{name}.p{suffix}", "RoleArn": ROLE, "DefinitionString": definition()}
-            aws.cloudcontrol.Resource(
-                "dotted", type_name="AWS::StepFunctions::StateMachine", desired_state=json.dumps(desired)
-            )
+            dotted(f"{name}.p{suffix}", definition())
             aws.batch.JobDefinition("job", name=f"{name}{suffix}", type="container", container_properties=container())
             aws.cloudwatch.EventRule("rule", name=f"{name}{suffix}", schedule_expression="rate(1 day)")
             aws.cloudwatch.LogGroup("logs", name=f"{name}{suffix}")
@@ -410,10 +411,7 @@ def test_what_exists_is_refused(stack: MakeStack, cloud: Cloud) -> None:
         def declare() -> None:
             aws.iam.Role("role", name=name, assume_role_policy=TRUST)
             aws.sfn.StateMachine("machine", name=name, role_arn=ROLE, definition=definition(comment))
-            desired = {"StateMachineName": f"{name}.p", "RoleArn": ROLE, "DefinitionString": definition()}
-            aws.cloudcontrol.Resource(
-                "dotted", type_name="AWS::StepFunctions::StateMachine", desired_state=json.dumps(desired)
-            )
+            dotted(f"{name}.p", definition(comment))
             aws.s3.Bucket("bucket", bucket=name)
             aws.cloudwatch.LogGroup("logs", name=name)
             aws.dynamodb.Table(
@@ -511,12 +509,7 @@ def test_secrets_stay_secret(stack: MakeStack, cloud: Cloud) -> None:
                 definition=hidden.apply(definition),
                 tags={"hidden": hidden},
             )
-            desired = hidden.apply(
-                lambda text: json.dumps(
-                    {"StateMachineName": f"{name}.p", "RoleArn": ROLE, "DefinitionString": definition(text)}
-                )
-            )
-            aws.cloudcontrol.Resource("dotted", type_name="AWS::StepFunctions::StateMachine", desired_state=desired)
+            dotted(f"{name}.p", hidden.apply(definition), tags={"hidden": hidden})
 
         return declare
 

@@ -11,8 +11,8 @@ from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 from flowinfra.local import calls, platform
 from flowinfra.local.mends import (
     MENDS,
+    asked_by_providers,
     clients,
-    deletions,
     execution_logs,
     execution_names,
     executions,
@@ -33,6 +33,36 @@ from tests.local.support import Aws, job_state, machine, unique, wait_for
 
 def test_every_mend_has_its_own_name() -> None:
     assert len({mend.name for mend in MENDS}) == len(MENDS)
+
+
+# asked_by_providers
+
+
+def test_a_definition_is_validated(aws: Aws) -> None:
+    good, bad = (json.dumps(machine(only={"Type": "Pass", **more})) for more in ({"End": True}, {"Next": "nowhere"}))
+    answer = aws.states.validate_state_machine_definition(definition=good, type="STANDARD")
+    assert (answer["result"], answer["diagnostics"], answer["truncated"]) == ("OK", [], False)
+    answer = aws.states.validate_state_machine_definition(definition=bad)
+    (found,) = answer["diagnostics"]
+    assert (answer["result"], found["severity"], found["code"]) == ("FAIL", "ERROR", "MISSING_TRANSITION_TARGET")
+    assert (found["message"], found["location"]) == ("Missing 'Next' target: nowhere", "/States/only/Next")
+    with asked_by_providers.MEND.withdrawn(), pytest.raises(ClientError):
+        aws.states.validate_state_machine_definition(definition=good)
+
+
+def test_published_versions_are_listed(aws: Aws) -> None:
+    arn = aws.deploy(machine(only={"Type": "Pass", "End": True}))
+    assert aws.states.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"] == []
+    made = [
+        aws.states.update_state_machine(
+            stateMachineArn=arn, definition=json.dumps(machine(only={"Type": kind})), publish=True
+        )["stateMachineVersionArn"]
+        for kind in ("Succeed", "Fail")
+    ]
+    listed = aws.states.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"]
+    assert [version["stateMachineVersionArn"] for version in listed] == made[::-1]
+    with asked_by_providers.MEND.withdrawn(), pytest.raises(ClientError):
+        aws.states.list_state_machine_versions(stateMachineArn=arn)
 
 
 # execution_names
@@ -70,34 +100,6 @@ def test_create_of_an_existing_name_with_another_definition_is_refused(aws: Aws)
 def test_names_with_dots_are_taken(aws: Aws) -> None:
     name = unique("fraud.prod.Flow")
     assert aws.deploy(machine(only={"Type": "Pass", "End": True}), name).endswith(f":stateMachine:{name}")
-
-
-# deletions
-
-
-def test_a_state_machine_that_runs_is_deleted_at_its_next_state(aws: Aws) -> None:
-    last = {"Type": "Pass", "End": True}
-    name = unique("deleted")
-    arn = aws.deploy(machine(first={"Type": "Wait", "Seconds": 4, "Next": "last"}, last=last), name)
-    execution = aws.begin(arn)
-    aws.states.delete_state_machine(stateMachineArn=arn)
-    assert aws.states.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
-    for refused in (lambda: aws.begin(arn), lambda: aws.deploy(machine(only=last), name)):
-        with pytest.raises(aws.states.exceptions.StateMachineDeleting):
-            refused()
-    assert aws.states.describe_execution(executionArn=execution)["status"] == "RUNNING"
-
-    def gone() -> bool:
-        machines = aws.states.list_state_machines()["stateMachines"]
-        return arn not in {each["stateMachineArn"] for each in machines}
-
-    wait_for(gone)
-    other = aws.deploy(machine(first={"Type": "Wait", "Seconds": 60, "End": True}))
-    aws.begin(other)
-    with deletions.MEND.withdrawn():
-        aws.states.delete_state_machine(stateMachineArn=other)
-    with pytest.raises(aws.states.exceptions.StateMachineDoesNotExist):
-        aws.states.describe_state_machine(stateMachineArn=other)
 
 
 # query_languages

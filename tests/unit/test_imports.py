@@ -15,9 +15,9 @@ DRIVER = PACKAGE / "compiler" / "driver"
 ORDER = (
     "errors",
     "plugin",
+    "aws_plugin",
     "model",
     "project",
-    "account",
     "compiler",
     "cluster",
     "components",
@@ -32,7 +32,6 @@ ORDER = (
     "deployed",
     "gc",
     "program",
-    "permissions",
     "versions",
     "preview_stacks",
     "local",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flowinfra.recover import adopt, creations
@@ -30,13 +29,8 @@ def state(*pending: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_state_machines_arn_follows_from_its_inputs() -> None:
-    desired = {
-        "StateMachineName": "fraud.prod.Flow",
-        "RoleArn": ROLE,
-        "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
-    }
-    inputs = {"typeName": "AWS::StepFunctions::StateMachine", "desiredState": json.dumps(desired)}
-    dotted = operation("aws:cloudcontrol/resource:Resource", "dotted", inputs)
+    inputs = {"name": "fraud.prod.Flow", "roleArn": ROLE, "tags": TAGS, "region": "cn-north-1"}
+    dotted = operation("flowinfra-aws:sfn:StateMachine", "dotted", inputs)
     found = {each.name: each for each in creations(state(OBJECT_CREATION, UPDATE, MACHINE, dotted))}
     assert {name: each.arn for name, each in found.items()} == {
         "machine": f"{ARN}Flow",

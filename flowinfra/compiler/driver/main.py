@@ -18,7 +18,6 @@ from .internals import internals
 from .output import Output
 from .refusal import Refusal
 from .session import Session
-from .variables import Variables
 from .watch import OWN_FOLDER, Watch, library_folders
 
 
@@ -71,9 +70,7 @@ def main() -> None:
             "/dev",
         ]
     )
-    variables = Variables(libraries)
-    variables.install()
-    session = Session(request, out, watch)
+    session = Session(request, out)
     error = imports = None
     try:
         session.install()
@@ -110,7 +107,6 @@ def main() -> None:
         "evaluated": session.evaluated,
         "included": session.included,
         "imports": imports,
-        "variables": variables.tell(),
         "environments": session.environments and session.environments.answer(),
         "calls": session.recording.calls,
         "objects": session.recording.objects,

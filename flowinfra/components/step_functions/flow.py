@@ -24,6 +24,7 @@ from flowinfra.components.prepare import Prepared
 from flowinfra.components.running import claim
 from flowinfra.components.site import Site
 from flowinfra.components.step_functions import limits
+from flowinfra.components.step_functions.machine import StateMachine
 from flowinfra.components.step_functions.outputs import console_url, metaflow_config
 from flowinfra.components.step_functions.plan import (
     EVENTS,
@@ -32,7 +33,6 @@ from flowinfra.components.step_functions.plan import (
     STATES,
     FlowPlan,
     check,
-    cloud_control_state,
     state_machine,
 )
 from flowinfra.components.step_functions.prepare import STEP_FUNCTIONS
@@ -297,31 +297,29 @@ def _state_machine(
     needs: Sequence[pulumi.Resource],
 ) -> pulumi.Resource:
     plan, name = making.plan, f"{making.name}-state-machine"
-    logs = pulumi.Output.concat(_log_group(making).arn, ":*") if plan.compiled.step_functions.log_history else None
-    options = making.options(depends_on=needs, custom_timeouts=_TIMEOUTS)
-    if "." not in plan.name:
-        return aws.sfn.StateMachine(
-            name,
-            name=plan.name,
-            definition=definition,
-            role_arn=role,
-            type="STANDARD",
-            logging_configuration=None
-            if logs is None
-            else {"level": "ALL", "include_execution_data": True, "log_destination": logs},
-            tags=plan.tags,
-            opts=options,
-        )
-    desired = pulumi.Output.all(definition, role, logs).apply(lambda found: cloud_control_state(plan, *found))
-    return aws.cloudcontrol.Resource(
-        name, type_name="AWS::StepFunctions::StateMachine", desired_state=desired, opts=options
+    kind = StateMachine if "." in plan.name else aws.sfn.StateMachine
+    return kind(
+        name,
+        name=plan.name,
+        definition=definition,
+        role_arn=role,
+        type="STANDARD",
+        logging_configuration=_logging(making),
+        tags=plan.tags,
+        opts=making.options(depends_on=needs),
     )
 
 
-_TIMEOUTS = pulumi.CustomTimeouts(create="2m", delete="30m")
-"""The provider tries a create again for as long, also where a right is missing and no waiting helps. AWS deletes a
-state machine once its executions meet their next state: with a long task that takes more than the default 5 minutes.
-"""
+def _logging(making: _Making) -> Any:
+    """Of a state machine; OFF is said explicitly, for AWS takes silence as "as before"."""
+    if not making.plan.compiled.step_functions.log_history:
+        return {"level": "OFF", "include_execution_data": False}
+    group = _log_group(making)
+    return {
+        "level": "ALL",
+        "include_execution_data": True,
+        "log_destination": pulumi.Output.concat(group.arn, ":*"),
+    }
 
 
 def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:

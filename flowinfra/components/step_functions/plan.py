@@ -17,7 +17,7 @@ from flowinfra.components.site import Site, identity
 from flowinfra.components.step_functions import iam, limits, requests
 from flowinfra.components.step_functions.bound import Bound, bind
 from flowinfra.errors import BindError, FlowInfraError, Problems
-from flowinfra.model.compiled import Json, StepFunctionsCompiled, canonical_json
+from flowinfra.model.compiled import Json, StepFunctionsCompiled
 
 STAND_IN_REVISION = 9_999_999
 """Of a job definition that is new or changes: longer than real ones, so that a limit is not found too late."""
@@ -129,24 +129,6 @@ def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
 def state_machine(name: str) -> str:
     """What a flow is in AWS, in words."""
     return f"state machine {name!r}"
-
-
-def cloud_control_state(plan: FlowPlan, definition: str, role: str, log_group_arn: str | None) -> str:
-    """AWS::StepFunctions::StateMachine, for names that `aws.sfn.StateMachine` refuses and AWS takes (dots)."""
-    state: dict[str, Json] = {
-        "StateMachineName": plan.name,
-        "StateMachineType": "STANDARD",
-        "DefinitionString": definition,
-        "RoleArn": role,
-        "Tags": [{"Key": key, "Value": value} for key, value in sorted(plan.tags.items())],
-    }
-    if log_group_arn:
-        state["LoggingConfiguration"] = {
-            "Level": "ALL",
-            "IncludeExecutionData": True,
-            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": log_group_arn}}],
-        }
-    return canonical_json(state)
 
 
 def _unknown_job_keys(who: str, jobs: Mapping[str, Mapping[str, Json]]) -> Iterator[BindError]:

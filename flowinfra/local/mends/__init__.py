@@ -5,8 +5,8 @@ that fails once moto has it.
 from __future__ import annotations
 
 from flowinfra.local.mends import (
+    asked_by_providers,
     clients,
-    deletions,
     execution_logs,
     execution_names,
     executions,
@@ -28,8 +28,8 @@ from flowinfra.local.mends.mend import Mend
 MENDS: tuple[Mend, ...] = tuple(
     module.MEND
     for module in (
+        asked_by_providers,
         clients,
-        deletions,
         execution_logs,
         execution_names,
         executions,

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+ABSENT = object()
+"""In place of an original that there is not."""
+
 
 @dataclass(frozen=True)
 class Patch:
@@ -17,7 +20,7 @@ class Patch:
     name: str
     replacement: Any
     original: Any
-    """What the attribute was when the mend's module was imported."""
+    """What the attribute was when the mend's module was imported; ABSENT for one that moto lacks."""
 
 
 def patch(owner: Any, name: str, replacement: Any) -> Patch:
@@ -26,6 +29,13 @@ def patch(owner: Any, name: str, replacement: Any) -> Patch:
     """
     original = owner.__dict__[name] if name in vars(owner) else getattr(owner, name)
     return Patch(owner, name, replacement, original)
+
+
+def addition(owner: Any, name: str, added: Any) -> Patch:
+    """An attribute that moto lacks; once it has one of this name, AttributeError is raised here."""
+    if hasattr(owner, name):
+        raise AttributeError(f"{owner} has {name} now: this mend is not needed any more")
+    return Patch(owner, name, added, ABSENT)
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,10 @@ class Mend:
     def withdraw(self) -> None:
         """Give moto its own behaviour back."""
         for each in self.patches:
-            setattr(each.owner, each.name, each.original)
+            if each.original is ABSENT:
+                delattr(each.owner, each.name)
+            else:
+                setattr(each.owner, each.name, each.original)
 
     @contextmanager
     def withdrawn(self) -> Iterator[None]:

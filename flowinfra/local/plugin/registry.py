@@ -16,7 +16,6 @@ RESOURCES: dict[str, str] = {
     "aws:batch/computeEnvironment:ComputeEnvironment": "batch_compute:ComputeEnvironment",
     "aws:batch/jobDefinition:JobDefinition": "batch_jobs:JobDefinition",
     "aws:batch/jobQueue:JobQueue": "batch_compute:JobQueue",
-    "aws:cloudcontrol/resource:Resource": "cloudcontrol:CloudControlResource",
     "aws:cloudwatch/eventRule:EventRule": "events:EventRule",
     "aws:cloudwatch/eventTarget:EventTarget": "events:EventTarget",
     "aws:cloudwatch/logGroup:LogGroup": "logs:LogGroup",

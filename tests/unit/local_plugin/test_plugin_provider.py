@@ -24,7 +24,6 @@ CONTAINER = json.dumps({"image": "i", "memory": 4, "vcpus": 1})
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 MACHINE = "aws:sfn/stateMachine:StateMachine"
-DOTTED = "aws:cloudcontrol/resource:Resource"
 JOB = "aws:batch/jobDefinition:JobDefinition"
 QUEUE = "aws:batch/jobQueue:JobQueue"
 COMPUTE = "aws:batch/computeEnvironment:ComputeEnvironment"
@@ -38,13 +37,8 @@ BUCKET = "aws:s3/bucket:Bucket"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 
 
-def desired(**more: Any) -> str:
-    return json.dumps({"StateMachineName": "a.b", "RoleArn": ROLE, "DefinitionString": DEFINITION, **more})
-
-
 INPUTS: dict[str, dict[str, Any]] = {
     MACHINE: {"name": "n", "definition": DEFINITION, "roleArn": ROLE},
-    DOTTED: {"typeName": "AWS::StepFunctions::StateMachine", "desiredState": desired()},
     JOB: {"name": "n", "type": "container", "containerProperties": CONTAINER},
     QUEUE: {"name": "n", "priority": 1, "state": "ENABLED"},
     COMPUTE: {"name": "n", "type": "MANAGED"},
@@ -164,11 +158,6 @@ def test_automatic_naming_can_be_configured() -> None:
         (MACHINE, {"roleArn": "me"}, "roleArn", '"role_arn" (me) is an invalid ARN'),
         (MACHINE, {"tags": {"a": 1}}, "tags.a", "expected string"),
         (MACHINE, {"loggingConfiguration": {"level": "SOME"}}, "loggingConfiguration.level", "to be one of"),
-        (DOTTED, {"typeName": "AWS::S3::Bucket"}, "typeName", "plays AWS::StepFunctions::StateMachine only"),
-        (DOTTED, {"desiredState": desired(Name="x")}, "desiredState", "Additional property Name is not allowed"),
-        (DOTTED, {"desiredState": desired(StateMachineName="a/b")}, "desiredState", "Invalid Name: 'a/b'"),
-        (DOTTED, {"desiredState": "{}"}, "desiredState", "exactly one of DefinitionString and Definition"),
-        (DOTTED, {"desiredState": desired(DefinitionString="{}")}, "desiredState", "at least one state"),
         (JOB, {"name": "a.b"}, "name", "must be up to 128 letters"),
         (JOB, {"containerProperties": "{"}, "containerProperties", "container_properties is invalid: not JSON"),
         (JOB, {"containerProperties": '{"image": 1}'}, "containerProperties", "Invalid type for parameter image"),
@@ -219,10 +208,6 @@ def test_a_definition_is_validated_only_when_it_changes() -> None:
         (MACHINE, {"tags": {"a": "b"}}, ["tags", "tagsAll.a"], False),
         (MACHINE, {"region": "eu-west-1"}, ["region"], True),
         (MACHINE, {"definition": UNKNOWN}, ["definition"], False),
-        (DOTTED, {"desiredState": desired(RoleArn=ROLE + "2")}, ["desiredState"], False),
-        (DOTTED, {"desiredState": desired(StateMachineName="a.c")}, ["desiredState"], True),
-        (DOTTED, {"desiredState": desired(StateMachineType="EXPRESS")}, ["desiredState"], True),
-        (DOTTED, {"desiredState": UNKNOWN}, ["desiredState"], False),
         (JOB, {"name": "m"}, ["name"], True),
         (JOB, {"containerProperties": CONTAINER.replace("4", "8")}, ["containerProperties"], False),
         (JOB, {"containerProperties": " " + CONTAINER}, [], False),
@@ -291,13 +276,12 @@ def test_a_preview_of_a_create() -> None:
         (JOB, {"deregisterOnNewRevision": False}, {"arn", "revision"}),
         (JOB, {"tags": {"a": "b"}}, set()),
         (MACHINE, {"definition": DEFINITION + " "}, set()),
-        (DOTTED, {"desiredState": desired(RoleArn=ROLE + "2")}, {"properties"}),
         (OBJECT, {"content": "d"}, {"etag", "versionId"}),
         (OBJECT, {"tags": {"a": "b"}}, set()),
     ],
 )
 def test_a_preview_of_an_update(token: str, changed: dict[str, Any], unknown: set[str]) -> None:
-    outputs = {"arn": "arn:1", "arnPrefix": "arn", "revision": 1, "properties": "{}", "etag": "e", "versionId": "v"}
+    outputs = {"arn": "arn:1", "arnPrefix": "arn", "revision": 1, "etag": "e", "versionId": "v"}
     names = {*resource(token).schema.outputs, *(["etag"] if token == OBJECT else [])}
     known = {name: value for name, value in outputs.items() if name in names}
     old = struct({**decode_struct(checked(token)), **known})

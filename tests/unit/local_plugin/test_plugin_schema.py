@@ -53,7 +53,7 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
         ({"name": "n", "steps": ["a", 2]}, "steps[1]", "expected string"),
         ({"name": "n", "logging": {"levl": "ALL"}}, "logging.levl", "no property 'levl'"),
         ({"name": "n", "logging": {"level": 5}}, "logging.level", "expected string"),
-        ({"name": "n", "nam": "x"}, "nam", "no property 'nam' here; it knows: arn, enabled"),
+        ({"name": "n", "nam": "x"}, "nam", "no property 'nam' here; known are: arn, enabled"),
         ({"name": "n", "first": "a", "second": "b"}, "first", '"first": conflicts with second'),
         ({"name": "n", "source": "a path"}, "source", "expected asset"),
     ],

@@ -25,7 +25,7 @@ from tests.unit.report.previews import (
 )
 
 MACHINE = "aws:sfn/stateMachine:StateMachine"
-CLOUD_CONTROL = "aws:cloudcontrol/resource:Resource"
+DOTTED = "flowinfra-aws:sfn:StateMachine"
 JOB = "aws:batch/jobDefinition:JobDefinition"
 
 
@@ -133,18 +133,11 @@ def test_single_steps_of_a_replacement_are_one_risk() -> None:
     assert kinds(update({"name": "B"}), *steps) == ["state-machine-replaced"]
 
 
-def test_cloud_control_cannot_rename_a_state_machine_in_place() -> None:
-    old, new = (
-        {"typeName": "AWS::StepFunctions::StateMachine", "desiredState": json.dumps({"StateMachineName": name})}
-        for name in ("a.b", "a.c")
-    )
-    (risk,) = risks(update({"name": "a.c"}), resource("update", CLOUD_CONTROL, "m", old, new))
+def test_a_state_machine_with_dots_is_one_too() -> None:
+    step = resource("replace", DOTTED, "m", {"name": "a.b"}, {"name": "a.c"}, reasons=("name",))
+    (risk,) = risks(update({"name": "a.c"}), step)
+    assert risk[0] == "state-machine-replaced"
     assert "replaced (name a.b → a.c)" in risk[1]
-    assert kinds(update({"package": "e"}), resource("update", CLOUD_CONTROL, "m", old, old)) == []
-    assert (
-        kinds(update({"package": "e"}), resource("update", CLOUD_CONTROL, "m", old, {**new, "desiredState": UNKNOWN}))
-        == []
-    )
 
 
 def test_flow_that_leaves() -> None:

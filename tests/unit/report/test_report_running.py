@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -24,8 +25,8 @@ def states(monkeypatch: pytest.MonkeyPatch) -> Stubber:
     )
     stubber = Stubber(client)
     stubber.activate()
-    clients: dict[tuple[str, str], Any] = {("eu-west-1", "123456789012"): client}
-    monkeypatch.setattr(running, "_client", lambda region, account, _aws: clients[region, account])
+    regions: Callable[[str], Any] = {"eu-west-1": client}.__getitem__
+    monkeypatch.setattr(running, "_client", regions)
     return stubber
 
 
