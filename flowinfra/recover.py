@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flowinfra.account import Access, refuse_other_account
 from flowinfra.components.names import FLOW_TAG, PROJECT_TAG, STACK_TAG, STATE_MACHINES
 from flowinfra.errors import ToolError
+from flowinfra.project import found_folder, read_mapping, stack_file
 from flowinfra.pulumi_command import pulumi
 
 _OWN = (PROJECT_TAG, STACK_TAG, FLOW_TAG)
@@ -50,15 +51,26 @@ class Recovered:
     """The next `up` makes them (again)."""
 
 
-def recover(stack: str, folder: Path) -> Recovered:
+def recover(stack: str, folder: Path, access: Access | None = None) -> Recovered:
     """Mend the state of a stack in a Pulumi project's folder. Not to be run during a deploy of the stack.
+
+    Args:
+        stack: its name.
+        folder: of the project.
+        access: how its account is reached; None for what its file says.
 
     Raises:
         ToolError: Pulumi or AWS fails; the state is as it was.
     """
     state = json.loads(pulumi(folder, "stack", "export", "--stack", stack))
     deployment = state["deployment"]
-    made = {creation.urn: creation.arn for creation in creations(deployment) if _is_ours(creation)}
+    found = list(creations(deployment))
+    if found:
+        access = access or _access(stack, folder)
+        refuse_other_account(
+            access.session(), {creation.arn.split(":")[4] for creation in found}, f"the stack {stack!r}"
+        )
+    made = {each.urn: each.arn for each in found if access is not None and _is_ours(each, access)}
     under_way = [operation["resource"]["urn"] for operation in _creating(deployment)]
     if under_way:
         mended = {**state, "deployment": adopt(deployment, made)}
@@ -116,10 +128,21 @@ def _machine(kind: str, inputs: Mapping[str, Any]) -> tuple[str, str, dict[str, 
     return None
 
 
-def _is_ours(creation: Creation) -> bool:
+def _access(stack: str, folder: Path) -> Access:
+    root = found_folder(folder)
+    if root is None:
+        return Access()
+    file = stack_file(root, stack.rsplit("/", 1)[-1])
+    try:
+        return Access.of(read_mapping(file.path, file.label).get("config") or {})
+    except FileNotFoundError:
+        return Access()
+
+
+def _is_ours(creation: Creation, access: Access) -> bool:
     """Whether it is there and carries the tags that this stack gives it: another one's is not taken over."""
     try:
-        client = boto3.Session(region_name=creation.region or None).client("stepfunctions")
+        client = access.session(creation.region or None).client("stepfunctions")
         tags = client.list_tags_for_resource(resourceArn=creation.arn)["tags"]
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ResourceNotFound", "StateMachineDoesNotExist"):

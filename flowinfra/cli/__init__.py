@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "report": "what a preview changes, in the flow's words: text, Markdown or HTML",
     "preview-stack": "a short-lived stack per pull request: up, down",
     "schema": "JSON schema of a stack's file, for editors",
+    "permissions": "the IAM policy that previews, deploys or laptops need for a stack",
     "gc": "remove retained job definitions and objects that nothing refers to",
     "recover": "mend a stack's state after a deploy that was killed",
     "pull": "make runs visible to the Client API where there is no metadata service",

@@ -9,17 +9,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import click
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from flowinfra.account import NOTHING_SAID, Access, accounts_of, refuse_foreign_buckets, refuse_other_account
 from flowinfra.cli import completion
-from flowinfra.errors import ConfigError
+from flowinfra.errors import ConfigError, ToolError
 from flowinfra.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.project import found_folder, project_name, read_mapping, stack_file
+from flowinfra.pulumi_command import pulumi
 
 LEFT = 3
 """Exit code: there is something to remove, and it was not removed."""
@@ -81,9 +82,11 @@ def command(
         airflow_days=airflow_days,
         folder=Path.cwd(),
     )
-    session = boto3.Session()
-    if session.region_name is None:
-        session = boto3.Session(region_name=settings.region)
+    session = settings.access.session()
+    accounts = _deployed_accounts(stack) or settings.access.accounts
+    refuse_other_account(session, accounts, f"the stack {stack!r}")
+    if not accounts:
+        refuse_foreign_buckets(session, {root.split("/")[2] for root in scope.datastores}, f"the stack {stack!r}")
     found = collect(scope, session)
     if as_json:
         done = list(remove(found.remove, session)) if yes else []
@@ -112,7 +115,7 @@ class _Settings:
     """What the Pulumi project in this folder or above says about the stack."""
 
     project: str | None = None
-    region: str | None = None
+    access: Access = NOTHING_SAID
     datastore: str = "s3"
     datastores: tuple[str, ...] = ()
     own_datastore: bool = False
@@ -133,7 +136,7 @@ def _project_settings(stack: str) -> _Settings:
     bucket = platform.get("bucket")
     return _Settings(
         project=project_name(folder),
-        region=config.get("aws:region"),
+        access=Access.of(config),
         datastore=platform.get("datastore", "s3"),
         datastores=(f"s3://{bucket}/{platform.get('prefix', 'metaflow')}",) if bucket else (),
         own_datastore="create" in platform,
@@ -142,6 +145,15 @@ def _project_settings(stack: str) -> _Settings:
         context=config.get("kubernetes:context"),
         on_airflow="airflow" in platform,
     )
+
+
+def _deployed_accounts(stack: str) -> set[str]:
+    """Accounts that the stack is deployed in, by its state; none where there is no state, after a `destroy` too."""
+    try:
+        state = json.loads(pulumi(Path.cwd(), "stack", "export", "--stack", stack))
+    except ToolError:
+        return set()
+    return accounts_of((state.get("deployment") or {}).get("resources") or ())
 
 
 def _missing_project() -> str:

@@ -16,6 +16,7 @@ from flowinfra.compiler.package import Package, Selection, pack
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording
 from flowinfra.compiler.request import CompileRequest, recorded_shape
 from flowinfra.compiler.request import given as given_placeholders
+from flowinfra.compiler.variables import Variables
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import (
     GRAMMARS,
@@ -120,7 +121,7 @@ def assemble(
         {
             "metaflow": answer["metaflow"],
             "target": request.target,
-            "shape": recorded_shape(request, python),
+            "shape": recorded_shape(request, python, Variables.of(answer["variables"]).declared(request)),
             "flow": flow,
             "package": CodePackage(object=package.digest, files=package.files, metaflow=package.metaflow),
             "objects": dict(sorted({**objects, **packages}.items())),

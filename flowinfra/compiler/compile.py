@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from flowinfra.compiler.imports import Needs, judge, needs
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
+from flowinfra.compiler.variables import Variables, unseen
+from flowinfra.compiler.variables import warnings as variable_warnings
 from flowinfra.errors import FlowInfraError, named, named_from, together
 from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
 from flowinfra.model.lock import Lock
@@ -143,16 +146,20 @@ def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> tuple[C
     """The compiled flow, and whether it came from the cache; what its tasks import is judged in either case."""
     check(request)
     lock = lock_for(request)
-    compiled, needed, cached = _recorded(request, lock, reads)
-    verdict = judge(request, compiled, needed, lock)
-    for text in verdict.warnings:
+    compiled, notes, cached = _recorded(request, lock, reads)
+    verdict = judge(request, compiled, Needs.of(notes["imports"]), lock)
+    variables = Variables.of(notes["variables"])
+    for text in (*verdict.warnings, *variable_warnings(request, compiled, variables)):
         warn(named(text, request.root))
     if verdict.errors:
         raise together(verdict.errors)
     return compiled, cached
 
 
-def _recorded(request: CompileRequest, lock: Lock | None, reads: store.Reads) -> tuple[CompiledFlow, Needs, bool]:
+def _recorded(
+    request: CompileRequest, lock: Lock | None, reads: store.Reads
+) -> tuple[CompiledFlow, dict[str, Any], bool]:
+    """The compiled flow, notes that it is judged with (`imports`, `variables`), and whether it came from the cache."""
     flow = request.flow.resolve()
     git = provenance(flow.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
@@ -162,16 +169,16 @@ def _recorded(request: CompileRequest, lock: Lock | None, reads: store.Reads) ->
             "target": request.target,
             "shape": request.shape.model_dump(mode="json"),
             "configs": config_texts(request),
-            "env": dict(request.env),
+            "env": unseen(request.env),
             "python": [python, os.path.realpath(python)],
             "git": git,
             "lock": lock.to_json() if lock else None,
         }
     )
-    found = store.find(key, reads)
+    found = store.find(key, reads, request.env)
     if found is not None:
         result, notes = found
-        return compiled_flow(json.loads(result)), Needs.of(notes), True
+        return compiled_flow(json.loads(result)), notes, True
     selection = _selection(request)
     began = time.time_ns()
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder, ThreadPoolExecutor(1) as beside:
@@ -193,14 +200,15 @@ def _recorded(request: CompileRequest, lock: Lock | None, reads: store.Reads) ->
             what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
             raise unfit(request, answer.data["metaflow"], what) from error
         refuse_secrets(made, request.label)
-        needed = needs(request, answer.data, made)
+        variables = Variables.of(answer.data["variables"])
+        notes = {"imports": needs(request, answer.data, made).data(), "variables": asdict(variables)}
         files, folders = _inputs(answer.data, selection, reads)
         for stored in blobs.values():
             stored.result()
     if not store.Reads.changed_since([*files, *folders], began):
         kept = [*blobs, *(entry.sha256 for entry in packages.values())]
-        store.remember(key, files, folders, made.to_json().encode(), kept, needed.data())
-    return made, needed, False
+        store.remember(key, files, folders, made.to_json().encode(), kept, variables.reads(request), notes)
+    return made, notes, False
 
 
 def _store(sha256: str, content: bytes) -> None:

@@ -21,6 +21,12 @@ _HERMETIC = {
     "write": "A compile writes nothing: do it in a step.",
 }
 
+_DEPLOY_TIME = (
+    "Deploy-time functions are hermetic, as a compile is: no network, no programs, no credentials, no files written. "
+    "Who deploys, from which branch and when, they read from context.user_name and the variables FLOWINFRA_BRANCH and "
+    "FLOWINFRA_NOW; other values are declared in `env`, or given as a constant in `parameters`"
+)
+
 
 def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) -> FlowInfraError:
     """The error to raise for a failed child; `Problems` where it found several."""
@@ -49,6 +55,8 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         )
     if kind in _HERMETIC:
         return CompileError(f"{label}: when its module was imported, {message}. {_HERMETIC[kind]}")
+    if kind == "deploy-time":
+        return together([_deploy_time(request, one) for one in json.loads(message)])
     if kind == "unsupported":
         parts = [
             CompileError(f"{_place(request, one)}: {one['subject']}: {one['words']}") for one in json.loads(message)
@@ -95,11 +103,27 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     if kind == "no-variable":
         return CompileError(
             f"{where}: {_subject(error)}the variable {message!r} is not set: a compile sees none of the shell's. "
-            "Declare it in `env` (on the command line --env), or read it in a step"
+            "Declare it in `env` (on the command line --env) for the compile. Every task imports the module, too: "
+            f"give it to all steps by @environment(vars=…) or `steps: {{NAME: {{environment: {{{message}: …}}}}}}`, or "
+            "read it by os.environ.get, or in a step"
         )
     if kind == "syntax":
         return CompileError(f"{where}: syntax error: {message}")
     return CompileError(f"{where}: {_subject(error)}{message}")
+
+
+def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> CompileError:
+    """A parameter's function that failed when it was evaluated for a deployment."""
+    kind, words = error["kind"], error["message"]
+    if kind in _HERMETIC:
+        words = f"{words}. {_DEPLOY_TIME}"
+    elif kind == "no-variable":
+        words = f"the variable {words!r} is not set: it sees none of the shell's. {_DEPLOY_TIME}"
+    elif kind == "no-module":
+        words = f"{request.python or sys.executable} has no module {words!r}; install it there"
+    return CompileError(
+        f"{_place(request, error)}: the deploy-time function of parameter {error['name']!r}: {_line(words)}"
+    )
 
 
 def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaflowError:

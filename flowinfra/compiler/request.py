@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -259,12 +258,15 @@ def settings(request: CompileRequest) -> dict[str, str]:
     return {**values, **REQUESTS[request.target].settings(shape), **shape.settings}
 
 
-def recorded_shape(request: CompileRequest, python: str) -> Shape:
-    """The shape as the CompiledFlow keeps it: configs as text, variables by digest, the interpreter's minor."""
+def recorded_shape(request: CompileRequest, python: str, env: Mapping[str, str]) -> Shape:
+    """The shape as the CompiledFlow keeps it: configs as text, the interpreter's minor, variables that were read.
+
+    `env`: their names → digest of the value.
+    """
     return request.shape.model_copy(
         update={
             "python": python,
             "configs": dict(config_texts(request)),
-            "env": {name: hashlib.sha256(value.encode()).hexdigest() for name, value in sorted(request.env.items())},
+            "env": dict(env),
         }
     )

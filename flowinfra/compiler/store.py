@@ -4,8 +4,8 @@
     <cache>/entries/<key>.json    variants of one request, newest first: what was read, and the result's digest
 
 An entry is used only while everything that its compile read is unchanged: file contents, the names in folders that the
-imports looked through, and the distributions installed beside the interpreter. Files are written beside and renamed, so
-any number of processes may share a cache.
+imports looked through, the distributions installed beside the interpreter, and declared variables. Files are written
+beside and renamed, so any number of processes may share a cache.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from flowinfra.compiler.variables import as_read
 from flowinfra.errors import ToolError
 
 VARIANTS = 8
@@ -151,11 +152,16 @@ def _seen(name: str) -> bool:
     return name != "__pycache__" and not name.endswith((".flow", ".pyc", ".tmp"))
 
 
-def find(key: str, reads: Reads) -> tuple[bytes, Any] | None:
-    """The stored result of a request and its notes, if what it read is unchanged and all its blobs are there."""
+def find(key: str, reads: Reads, env: Mapping[str, str]) -> tuple[bytes, Any] | None:
+    """The stored result of a request and its notes, if what it read is unchanged and all its blobs are there.
+
+    `env`: the declared variables.
+    """
     # a cache that was damaged is a cache without the entry
     for variant in _variants(key):
         try:
+            if variant["variables"] != as_read(env, variant["variables"]):
+                continue
             if reads.unchanged(variant) and all(_size(name) == size for name, size in variant["blobs"].items()):
                 result = blob_path(variant["result"]).read_bytes()
                 if hashlib.sha256(result).hexdigest() == variant["result"]:
@@ -187,6 +193,7 @@ def remember(
     folders: Iterable[str],
     result: bytes,
     blobs: Iterable[str],
+    variables: Mapping[str, str | None],
     notes: Any = None,
 ) -> None:
     """Store a result with what it was made from, the names of the blobs that it needs, and notes (JSON) beside it."""
@@ -196,10 +203,16 @@ def remember(
     variant = {
         "files": dict(files),
         "folders": {path: reads.folder(path) for path in folders},
+        "variables": dict(variables),
         "result": digest,
         "blobs": {name: _size(name) for name in blobs},
         "notes": notes,
     }
-    others = [old for old in _variants(key) if isinstance(old, dict) and old.get("files") != variant["files"]]
+    made_from = ("files", "variables")
+    others = [
+        old
+        for old in _variants(key)
+        if isinstance(old, dict) and any(old.get(part) != variant[part] for part in made_from)
+    ]
     path = cache_root() / "entries" / f"{key}.json"
     _write(path, json.dumps([variant, *others[: VARIANTS - 1]]).encode())

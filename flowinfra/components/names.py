@@ -109,11 +109,37 @@ class Names:
 
     @property
     def _readable(self) -> str:
-        return re.sub(r"[^A-Za-z0-9_-]+", "-", f"{self.project}-{self.stack}-{self.flow}").lstrip("-_")
+        return _readable(self.project, self.stack, self.flow)
 
     @property
     def _digest(self) -> str:
         return short_digest(self._key)
+
+
+@dataclass(frozen=True)
+class StackNames:
+    """What names of one stack's flows begin with: see `Names`, which adds the flow."""
+
+    project: str
+    stack: str
+
+    @property
+    def prefix(self) -> str:
+        """Begins names of job definitions and log groups."""
+        return self._readable[:_JOB_PREFIX]
+
+    @property
+    def role_prefix(self) -> str:
+        """Begins names of roles of every kind: as long as in the shortest."""
+        return self._readable[: _ROLE_PREFIX - len("execution") - 2]
+
+    @property
+    def _readable(self) -> str:
+        return _readable(self.project, self.stack, "")
+
+
+def _readable(project: str, stack: str, flow: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", f"{project}-{stack}-{flow}").lstrip("-_")
 
 
 def short_digest(text: str) -> str:

@@ -35,10 +35,10 @@ _NAMES = frozenset(
         *("jobDefinition", "jobDefinitionName", "jobDefinitions", "jobQueue", "jobQueues", "jobName"),
         *("jobs", "jobId", "computeEnvironments", "stateMachineArn", "executionArn", "name", "resourceArn"),
         *("logGroupName", "logGroupNamePrefix", "PolicyArn", "InstanceProfileName", "ResourceArn"),
-        *("computeEnvironment", "computeEnvironmentName", "jobQueueName"),
+        *("computeEnvironment", "computeEnvironmentName", "jobQueueName", "PolicyDocument"),
     )
 )
-"""Parameters that name resources."""
+"""Parameters that name resources; and a policy's text, which names them too and holds no secret."""
 _LARGEST_BODY = 4 * 1024 * 1024
 """Bytes; a larger body is not read for the log (no call that names its resource there has one)."""
 
@@ -180,7 +180,8 @@ def _routes(service: str) -> tuple[_Route, ...]:
 
 def _route(operation: Any) -> _Route:
     uri, _, query = operation.http["requestUri"].partition("?")
-    pattern = re.sub(r"\\\{\w+\\\+\\\}", "(.+)", re.escape(uri))
+    # servers decode paths before they are routed: a key and an ARN may hold slashes
+    pattern = re.sub(r"\\\{(\w+\\\+|\w+Arn)\\\}", "(.+)", re.escape(uri))
     pattern = re.sub(r"\\\{\w+\\\}", "([^/]+)", pattern)
     literals = frozenset(part.partition("=")[0] for part in query.split("&") if part)
     return _Route(

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import yaml
 
+from flowinfra.account import Access, accounts_of, refuse_other_account
 from flowinfra.errors import ClusterError, ConfigError, ToolError
 from flowinfra.model.compiled import Json
 from flowinfra.model.datastores import DATASTORES
@@ -87,12 +88,14 @@ def down(preview: Preview, folder: Path, tell: Tell) -> None:
     there = _exists(root, stack)
     if there:
         mark = _recorded(root, preview)
-        session = boto3.Session(region_name=mark.region if mark else None)
+        access = mark.access if mark else Access()
+        session = access.session()
+        refuse_other_account(session, accounts_of(_state(root, stack)) or access.accounts, f"the stack {stack!r}")
         _stop_runs(root, stack, session, tell)
         again = "run the same command again; if a deploy was killed before, run `pulumi cancel` first"
         destroy = ("destroy", "--yes", "--skip-preview", "--stack", stack)
         _stream(root, again, *destroy)
-        if recover(stack, root).adopted:
+        if recover(stack, root, access).adopted:
             _stream(root, again, *destroy)
         if mark is not None:
             definitions, objects = clear(project_name(root), preview, mark, session)

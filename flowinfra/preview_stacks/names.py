@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowinfra.account import NOTHING_SAID, Access
 from flowinfra.errors import ConfigError
 from flowinfra.model.stack import PlatformConfig
 from flowinfra.program.configuration import NAMESPACE
@@ -73,7 +74,7 @@ class Mark:
     """As it was given."""
     datastore: str
     """`s3://bucket/prefix` of its own, removed with it."""
-    region: str | None = None
+    access: Access = NOTHING_SAID
 
 
 def settings(preview: Preview, of: str, source: Mapping[str, Any], platform: PlatformConfig) -> dict[str, Any]:
@@ -133,7 +134,8 @@ def mark_of(config: Mapping[str, Any], preview: Preview) -> Mark:
             f"{preview.stack!r} is the preview stack of {mark.get('name')!r}, not of {preview.name!r}; "
             "give another name"
         )
-    return Mark(preview.name, str(mark.get("datastore")), (config.get("aws:region") or {}).get("value"))
+    values = {key: entry.get("value") for key, entry in config.items() if isinstance(entry, Mapping)}
+    return Mark(preview.name, str(mark.get("datastore")), Access.of(values))
 
 
 def _holds_secret(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flowinfra.report import clean
@@ -186,7 +186,8 @@ class _Files:
 
 def _stack(preview: Preview, files: _Files, running: Count | None) -> StackReport:
     parts, others = split(preview)
-    flows = [_flow(part, files, running, preview.context) for part in parts]
+    counted = _within(running, preview) if running else None
+    flows = [_flow(part, files, counted, preview.context) for part in parts]
     told = [flow for flow in flows if flow.kind != "unchanged"]
     return StackReport(
         clean.name(preview.stack),
@@ -210,6 +211,11 @@ def _not_asked(parts: Iterable[FlowPart]) -> Iterable[Diagnostic]:
             f"whether flows on Airflow run now is not known, Airflow is not asked: {', '.join(unknown)}. Tasks that "
             "run go on as they began; those that start after the deploy are the new DAG's, or none where it leaves",
         )
+
+
+def _within(running: Count, preview: Preview) -> Count:
+    """Counts runs in the account of a preview's stack."""
+    return lambda starter: running(replace(starter, aws=tuple(sorted(preview.aws.items()))))
 
 
 def _flow(part: FlowPart, files: _Files, running: Count | None, context: str | None) -> FlowReport:

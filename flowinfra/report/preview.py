@@ -15,6 +15,9 @@ from typing import Any
 from flowinfra.errors import PreviewError
 from flowinfra.report import clean
 
+_ACCESS = ("aws:profile", "aws:assumeRoles", "aws:assumeRole")
+"""Configuration that says how the stack's account is reached."""
+
 Json = Any
 """A JSON value (`json.loads` of one)."""
 
@@ -123,6 +126,8 @@ class Preview:
     diagnostics: tuple[Diagnostic, ...] = field(default=())
     context: str | None = None
     """`kubernetes:context` of the stack's configuration."""
+    aws: Mapping[str, str] = field(default_factory=dict)
+    """`aws:profile` and `aws:assumeRoles` of the stack's configuration, as they stand there."""
 
     @property
     def failed(self) -> bool:
@@ -165,7 +170,8 @@ def parse_preview(content: bytes, source: str) -> Preview:
     stack, project = next(iter(stacks), (Path(source).name.removesuffix(".json"), ""))
     config = document.get("config")
     context = config.get("kubernetes:context") if isinstance(config, dict) else None
-    return Preview(source, stack, project, steps, diagnostics, _text(context) or None)
+    aws = {key: _text(config[key]) for key in _ACCESS if key in config} if isinstance(config, dict) else {}
+    return Preview(source, stack, project, steps, diagnostics, _text(context) or None, aws)
 
 
 _HOW = "`pulumi preview --json`"

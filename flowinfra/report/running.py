@@ -10,9 +10,9 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flowinfra.account import Access, refuse_other_account
 from flowinfra.cluster import Cluster
 from flowinfra.errors import ToolError
 from flowinfra.report.risk import MOST_RUNNING, Starter
@@ -32,7 +32,7 @@ def running(starter: Starter) -> int:
         ClusterError: the cluster cannot be asked, or refused.
     """
     if starter.kind == "state machine":
-        return running_executions(starter.id)
+        return running_executions(starter.id, starter.aws)
     return running_workflows(starter.id, starter.context)
 
 
@@ -48,17 +48,21 @@ def running_workflows(template: str, context: str | None) -> int:
     return min(MOST_RUNNING, len(_cluster(context).running_workflows(match[1], [match[2]])))
 
 
-def running_executions(arn: str) -> int:
+def running_executions(arn: str, aws: tuple[tuple[str, str], ...] = ()) -> int:
     """Ask AWS; 0 for what is no state machine, or is gone.
 
+    Args:
+        arn: of the state machine.
+        aws: configuration of the stack that says how its account is reached.
+
     Raises:
-        ToolError: AWS refused.
+        ToolError: AWS refused, or the credentials are of another account.
     """
     match = _ARN.fullmatch(arn)
     if match is None:
         return 0
     try:
-        states = _client(match[1])
+        states = _client(match[1], arn.split(":")[4], aws)
         listed = states.list_executions(stateMachineArn=arn, statusFilter="RUNNING", maxResults=MOST_RUNNING)
         return len(listed["executions"])
     except ClientError as error:
@@ -70,8 +74,11 @@ def running_executions(arn: str) -> int:
 
 
 @cache
-def _client(region: str) -> SFNClient:
-    return boto3.Session(region_name=region).client("stepfunctions")
+def _client(region: str, account: str, aws: tuple[tuple[str, str], ...]) -> SFNClient:
+    session = Access.of(dict(aws)).session(region)
+    refuse_other_account(session, [account], "a stack of the previews")
+    client: SFNClient = session.client("stepfunctions")
+    return client
 
 
 @cache

@@ -13,6 +13,7 @@ from flowinfra.local.mends import (
     MENDS,
     asked_by_providers,
     clients,
+    deletions,
     execution_logs,
     execution_names,
     executions,
@@ -100,6 +101,34 @@ def test_create_of_an_existing_name_with_another_definition_is_refused(aws: Aws)
 def test_names_with_dots_are_taken(aws: Aws) -> None:
     name = unique("fraud.prod.Flow")
     assert aws.deploy(machine(only={"Type": "Pass", "End": True}), name).endswith(f":stateMachine:{name}")
+
+
+# deletions
+
+
+def test_a_state_machine_that_runs_is_deleted_at_its_next_state(aws: Aws) -> None:
+    last = {"Type": "Pass", "End": True}
+    name = unique("deleted")
+    arn = aws.deploy(machine(first={"Type": "Wait", "Seconds": 4, "Next": "last"}, last=last), name)
+    execution = aws.begin(arn)
+    aws.states.delete_state_machine(stateMachineArn=arn)
+    assert aws.states.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
+    for refused in (lambda: aws.begin(arn), lambda: aws.deploy(machine(only=last), name)):
+        with pytest.raises(aws.states.exceptions.StateMachineDeleting):
+            refused()
+    assert aws.states.describe_execution(executionArn=execution)["status"] == "RUNNING"
+
+    def gone() -> bool:
+        machines = aws.states.list_state_machines()["stateMachines"]
+        return arn not in {each["stateMachineArn"] for each in machines}
+
+    wait_for(gone)
+    other = aws.deploy(machine(first={"Type": "Wait", "Seconds": 60, "End": True}))
+    aws.begin(other)
+    with deletions.MEND.withdrawn():
+        aws.states.delete_state_machine(stateMachineArn=other)
+    with pytest.raises(aws.states.exceptions.StateMachineDoesNotExist):
+        aws.states.describe_state_machine(stateMachineArn=other)
 
 
 # query_languages

@@ -407,7 +407,7 @@ def test_error_of_a_deploy_time_function_names_its_line(tmp_path: Path) -> None:
     flow = write_flow(tmp_path, head=head, body=f"    p = Parameter('p', default=today){STEPS}")
     with pytest.raises(CompileError) as caught:
         evaluate_parameters(CompileRequest(flow=flow), "ann")
-    check(str(caught.value), r"<flow>:3: Parameter field failed: .*KeyError: 'missing'", flow)
+    check(str(caught.value), r"<flow>:3: the deploy-time function of parameter 'p': KeyError: 'missing'", flow)
 
 
 @pytest.mark.parametrize(

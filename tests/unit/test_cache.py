@@ -137,9 +137,13 @@ def test_going_back_needs_no_compile(compiler: Compiler) -> None:
     assert compiler.runs == 2
 
 
+@pytest.mark.filterwarnings("ignore:.*reads the variable DECLARED, which nobody declares")
 def test_other_options_are_another_entry(compiler: Compiler) -> None:
-    for env in ({"DECLARED": "2"}, {}, {"DECLARED": "1", "OTHER": "1"}):
+    for env in ({"DECLARED": "2"}, {}, {"DECLARED": "1", "TZ": "Europe/Berlin"}):
         assert compiler.again(replace(compiler.request, env=env)), env
+        assert not compiler.again(replace(compiler.request, env=env)), env
+    # whoever reads no variable of that name is not concerned
+    assert not compiler.again(replace(compiler.request, env={"DECLARED": "1", "OTHER": "1"}))
     for change in ({"tags": ("a",)}, {"max_workers": 5}, {"settings": {"METAFLOW_X": "1"}}):
         shape = compiler.request.shape.model_copy(update=change)
         assert compiler.again(replace(compiler.request, shape=shape)), change
@@ -199,10 +203,12 @@ def stored(cache: Path, tmp_path: Path) -> Callable[[], bytes | None]:
     read = tmp_path / "read.py"
     read.write_text("X = 1")
     compile_store.put_blob("0" * 64, b"a package")
-    compile_store.remember("key", {str(read): compile_store.Reads().file(str(read))}, [], b"result", ["0" * 64], NOTES)
+    compile_store.remember(
+        "key", {str(read): compile_store.Reads().file(str(read))}, [], b"result", ["0" * 64], {}, NOTES
+    )
 
     def found() -> bytes | None:
-        entry = compile_store.find("key", compile_store.Reads())
+        entry = compile_store.find("key", compile_store.Reads(), {})
         assert entry is None or entry[1] in (NOTES, None)
         return entry and entry[0]
 
@@ -230,7 +236,7 @@ def test_a_damaged_entry_is_no_entry(stored: Callable[[], bytes | None], cache: 
     [entry] = entries(cache)
     entry.write_bytes(damage)
     assert stored() is None
-    compile_store.remember("key", {}, [], b"result", [])
+    compile_store.remember("key", {}, [], b"result", [], {})
     assert stored() == b"result"
 
 

@@ -115,7 +115,7 @@ def recorded(**mark: Any) -> dict[str, Any]:
 
 def test_the_mark_of_a_deployed_stack() -> None:
     mark = mark_of(recorded(name="pr-42", datastore="s3://b/m/previews/pr-42"), Preview("pr-42"))
-    assert (mark.datastore, mark.region) == ("s3://b/m/previews/pr-42", "eu-west-1")
+    assert (mark.datastore, mark.access.region) == ("s3://b/m/previews/pr-42", "eu-west-1")
 
 
 def test_a_stack_without_the_mark_or_with_another_ones_is_not_touched() -> None:

@@ -17,6 +17,8 @@ imports.py        which modules the flow's tasks will import, and where they are
 import_statements.py  the imports of one module's source
 describe.py       the flow in plain data
 watch.py          what the process reads and tries to do
+variables.py      which variables of the environment are read, and by whom
+secret_sources.py what @secrets names, read as a task reads it
 refusal.py        what ends a compile
 output.py         what it prints, captured
 failure.py        what went wrong, as data

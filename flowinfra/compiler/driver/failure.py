@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from typing import Any
 
 from . import places
 from .refusal import Refusal
+from .variables import Environment
 from .watch import OWN_FOLDER, of_the_user
 
 _ABOUT_DECORATORS = {
@@ -72,7 +72,7 @@ def _kind(error: BaseException) -> tuple[str, str]:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return "no-module", error.name
     innermost = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)][-1:]
-    if isinstance(error, KeyError) and innermost == [type(os.environ).__getitem__.__code__]:
+    if isinstance(error, KeyError) and innermost == [Environment.__getitem__.__code__]:
         return "no-variable", str(error.args[0])
     return "import", f"{type(error).__name__}: {error}"
 

@@ -18,6 +18,7 @@ from .internals import internals
 from .output import Output
 from .refusal import Refusal
 from .session import Session
+from .variables import Variables
 from .watch import OWN_FOLDER, Watch, library_folders
 
 
@@ -70,7 +71,9 @@ def main() -> None:
             "/dev",
         ]
     )
-    session = Session(request, out)
+    variables = Variables(libraries)
+    variables.install()
+    session = Session(request, out, watch)
     error = imports = None
     try:
         session.install()
@@ -107,6 +110,7 @@ def main() -> None:
         "evaluated": session.evaluated,
         "included": session.included,
         "imports": imports,
+        "variables": variables.tell(),
         "environments": session.environments and session.environments.answer(),
         "calls": session.recording.calls,
         "objects": session.recording.objects,

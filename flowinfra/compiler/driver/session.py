@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import secret_sources, stand_in_boto3, stand_in_unused
+from . import places, secret_sources, stand_in_boto3, stand_in_unused
 from .checks import refuse_configs, refuse_personal_branch, refuse_second_flow
 from .describe import describe_flow, describe_trigger
+from .failure import failure
 from .internals import internals, is_include
 from .members import Tarfile
 from .output import Output
@@ -50,8 +51,8 @@ class Seams:
 class Session:
     """One compile: the request, what is recorded, and what the flow turned out to be."""
 
-    def __init__(self, request: dict[str, Any], out: str) -> None:
-        self.request = request
+    def __init__(self, request: dict[str, Any], out: str, watch: Watch) -> None:
+        self.request, self.watch = request, watch
         self.recording = Recording(out)
         self.flow: dict[str, Any] | None = None
         self.triggers: list[Any] = []
@@ -129,7 +130,7 @@ class Session:
                 refuse("unsupported", json.dumps(found))
             session.flow = describe_flow(obj.flow, obj.graph)
             if request["mode"] == "evaluate":
-                session.evaluated = evaluate(obj.flow, parameters)
+                session.evaluated = evaluate(obj.flow, parameters, session.watch)
                 raise SystemExit(0)
             if request["mode"] != "lock":
                 refuse_personal_branch(obj.flow)
@@ -197,14 +198,24 @@ def stand_in(modules: dict[str, Any]) -> None:
     builtins.__import__ = imported
 
 
-def evaluate(flow: Any, parameters: Any) -> dict[str, Any]:
-    """Values of all function defaults, evaluated now (not at compile)."""
-    return {
-        parameter.name: parameters.deploy_time_eval(parameter.kwargs["default"])
-        for _, parameter in flow._get_parameters()
-        if isinstance(parameter.kwargs.get("default"), parameters.DeployTimeField)
-        and not is_include(parameter.kwargs["default"])
-    }
+def evaluate(flow: Any, parameters: Any, watch: Watch) -> dict[str, Any]:
+    """Values of all function defaults, evaluated now (not at compile); every function that fails is told."""
+    values: dict[str, Any] = {}
+    failed = []
+    for attribute, parameter in flow._get_parameters():
+        default = parameter.kwargs.get("default")
+        if not isinstance(default, parameters.DeployTimeField) or is_include(default):
+            continue
+        watch.refusal = None
+        try:
+            values[parameter.name] = parameters.deploy_time_eval(default)
+        except BaseException as problem:  # of whatever kind: Metaflow wraps it in a text of its own
+            place = places.of_attribute(type(flow), attribute)
+            failed.append({**place, **failure(watch.refusal or problem.__context__ or problem), "name": parameter.name})
+    watch.refusal = None
+    if failed:
+        refuse("deploy-time", json.dumps(failed))
+    return values
 
 
 def beside(name: str) -> Any:

@@ -306,8 +306,14 @@ def _state_machine(
         type="STANDARD",
         logging_configuration=_logging(making),
         tags=plan.tags,
-        opts=making.options(depends_on=needs),
+        opts=making.options(depends_on=needs, custom_timeouts=_TIMEOUTS),
     )
+
+
+_TIMEOUTS = pulumi.CustomTimeouts(create="2m", delete="30m")
+"""The provider tries a create again for as long, also where a right is missing and no waiting helps. AWS deletes a
+state machine once its executions meet their next state: with a long task that takes more than the default 5 minutes.
+"""
 
 
 def _logging(making: _Making) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from flowinfra.local.mends import (
     asked_by_providers,
     clients,
+    deletions,
     execution_logs,
     execution_names,
     executions,
@@ -30,6 +31,7 @@ MENDS: tuple[Mend, ...] = tuple(
     for module in (
         asked_by_providers,
         clients,
+        deletions,
         execution_logs,
         execution_names,
         executions,

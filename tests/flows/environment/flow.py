@@ -1,4 +1,4 @@
-"""Variables of tasks; two of them from the environment in which the flow is compiled."""
+"""Variables of tasks; one of them from the environment in which the flow is compiled."""
 
 import os
 
@@ -11,7 +11,7 @@ class EnvironmentFlow(FlowSpec):
     def start(self):
         self.next(self.quoted)
 
-    @environment(vars={"QUOTED": 'it\'s "here"', "OTHER": os.environ.get("NOT_DECLARED", "absent")})
+    @environment(vars={"QUOTED": 'it\'s "here"', "OTHER": "absent"})
     @step
     def quoted(self):
         self.next(self.end)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -25,8 +24,8 @@ def states(monkeypatch: pytest.MonkeyPatch) -> Stubber:
     )
     stubber = Stubber(client)
     stubber.activate()
-    regions: Callable[[str], Any] = {"eu-west-1": client}.__getitem__
-    monkeypatch.setattr(running, "_client", regions)
+    clients: dict[tuple[str, str], Any] = {("eu-west-1", "123456789012"): client}
+    monkeypatch.setattr(running, "_client", lambda region, account, _aws: clients[region, account])
     return stubber
 
 

@@ -6,6 +6,7 @@ emulator has no such call, so asl.py stands in for it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ from flowinfra.plugin.wire import UNKNOWN
 
 CREATE_PATIENCE = 300.0
 """Seconds for which a create is tried again."""
+DELETE_PATIENCE = 300.0
+"""Seconds for which a delete waits."""
 
 _NAME = matches(r"^[0-9A-Za-z_-]+$", "the name should only contain 0-9, A-Z, a-z, - and _")
 
@@ -149,9 +152,23 @@ class StateMachine(Resource):
         return outputs
 
     def delete(self, aws: Scope, identifier: str, old: State) -> None:
-        """DeleteStateMachine; executions that run keep their definition."""
+        """DeleteStateMachine, and wait until it is gone: while it runs it is DELETING."""
+        client = aws.client("stepfunctions")
         with explained(f"deleting Step Functions State Machine ({identifier})"):
-            aws.client("stepfunctions").delete_state_machine(stateMachineArn=identifier)
+            client.delete_state_machine(stateMachineArn=identifier)
+        deadline = time.monotonic() + DELETE_PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                self._describe(client, identifier)
+            except CloudError as error:
+                if error.means_absent("StateMachineDoesNotExist"):
+                    return
+                raise
+            time.sleep(0.2)
+        raise CloudError(
+            f"waiting for Step Functions State Machine ({identifier}) delete: timeout while waiting for state to "
+            f"become '' (last state: 'DELETING', timeout: {DELETE_PATIENCE:g}s)"
+        )
 
 
 def definition_problems(definition: str, path: str) -> Iterator[Problem]:
