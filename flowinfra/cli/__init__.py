@@ -13,6 +13,7 @@ from flowinfra.errors import FlowInfraError, SystemRefusal
 
 COMMANDS: dict[str, str] = {
     "compile": "compile a flow: CompiledFlow as JSON, or a bundle",
+    "try": "run a flow to its end on this machine, as its tasks will see it",
     "bundle": "compile all flows of stacks into a folder, to deploy the same bytes anywhere",
     "lock": "solve @conda/@pypi environments and write the lock that compile uses",
     "why": "say which input made two versions of a flow differ",

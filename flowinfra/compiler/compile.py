@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from typing import Any
 from flowinfra.compiler import package, process, store
 from flowinfra.compiler.confidential import refuse_secrets
 from flowinfra.compiler.failures import unfit
-from flowinfra.compiler.imports import Needs, judge, needs
+from flowinfra.compiler.image_packages import Packages
+from flowinfra.compiler.imports import Needs, judge, needs, places
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.provenance import provenance, untracked
 from flowinfra.compiler.request import CompileRequest, check, config_texts
@@ -54,8 +55,15 @@ def compile_flow(request: CompileRequest, warn: Warn = _warn) -> CompiledFlow:
         Problems: several things are wrong with the request itself.
     """
     with named_from(request.root):
-        compiled, _ = _compile(request, store.Reads(), warn)
-    return compiled
+        return _compile(request, store.Reads(), warn).compiled
+
+
+def compile_with_needs(request: CompileRequest, warn: Warn) -> tuple[CompiledFlow, Needs, list[Packages]]:
+    """As `compile_flow`, with what the tasks need beside the code package, and what the places where they run have."""
+    with named_from(request.root):
+        made = _compile(request, store.Reads(), warn)
+        found = places(request, made.compiled, made.needed, made.lock)
+        return made.compiled, made.needed, [place.packages for place in found.values()]
 
 
 def compile_flows(
@@ -97,12 +105,12 @@ def compile_each(
     def one(request: CompileRequest) -> CompiledFlow | FlowInfraError:
         try:
             with named_from(request.root):
-                compiled, cached = _compile(request, reads, told[id(request)].append)
+                made = _compile(request, reads, told[id(request)].append)
         except FlowInfraError as error:
             return error
         if progress is not None:
-            progress(request, cached)
-        return compiled
+            progress(request, made.cached)
+        return made.compiled
 
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         results = list(pool.map(one, requests))
@@ -142,18 +150,29 @@ def unreviewed_files(flows: Sequence[tuple[CompiledFlow, Path]]) -> list[list[st
     ]
 
 
-def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> tuple[CompiledFlow, bool]:
-    """The compiled flow, and whether it came from the cache; what its tasks import is judged in either case."""
+@dataclass(frozen=True)
+class _Made:
+    """A compiled flow, and what it was judged with."""
+
+    compiled: CompiledFlow
+    needed: Needs
+    lock: Lock | None
+    cached: bool
+
+
+def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> _Made:
+    """The compiled flow, from the cache or not; what its tasks import is judged in either case."""
     check(request)
     lock = lock_for(request)
     compiled, notes, cached = _recorded(request, lock, reads)
-    verdict = judge(request, compiled, Needs.of(notes["imports"]), lock)
+    needed = Needs.of(notes["imports"])
+    verdict = judge(request, compiled, needed, lock)
     variables = Variables.of(notes["variables"])
     for text in (*verdict.warnings, *variable_warnings(request, compiled, variables)):
         warn(named(text, request.root))
     if verdict.errors:
         raise together(verdict.errors)
-    return compiled, cached
+    return _Made(compiled, needed, lock, cached)
 
 
 def _recorded(

@@ -175,8 +175,8 @@ def judge(request: CompileRequest, compiled: CompiledFlow, needed: Needs, lock: 
             )
     if not (needed.imports or request.image_packages or request.step_image_packages):
         return Verdict([], [])
-    places = {step: _place(request, compiled, needed, lock, step) for step in steps}
-    told = [_told(request, needed, name, failing, places) for name, failing in _failing(needed, places).items()]
+    found = places(request, compiled, needed, lock)
+    told = [_told(request, needed, name, failing, found) for name, failing in _failing(needed, found).items()]
     trusted: dict[str, list[Finding]] = {}
     for finding in told:
         if finding.trusted:
@@ -233,6 +233,15 @@ class Place:
             return True
         top = need.name.partition(".")[0]
         return self.modules is not None and top in _wheels(self.modules, self.environment or "")
+
+
+def places(request: CompileRequest, compiled: CompiledFlow, needed: Needs, lock: Lock | None) -> dict[str, Place]:
+    """Step → where its tasks run.
+
+    Raises:
+        ConfigError: an entry of `image_packages` is none.
+    """
+    return {step: _place(request, compiled, needed, lock, step) for step in compiled.flow.steps}
 
 
 def _place(request: CompileRequest, compiled: CompiledFlow, needed: Needs, lock: Lock | None, step: str) -> Place:

@@ -26,6 +26,8 @@ ORDER = (
     "recover",
     "pull_child",
     "pull",
+    "trial_child",
+    "trial",
     "report",
     "pairing",
     "why",
@@ -109,7 +111,7 @@ def test_what_is_for_all_targets_knows_none() -> None:
 
 
 def test_what_runs_in_the_flows_interpreter_needs_nothing_but_metaflow() -> None:
-    paths = [*DRIVER.glob("*.py"), PACKAGE / "pull_child.py"]
+    paths = [*DRIVER.glob("*.py"), PACKAGE / "pull_child.py", PACKAGE / "trial_child.py"]
     known = {*sys.stdlib_module_names, "metaflow"}
     names = [(path.name, name) for path in paths for name in imported(path)]
     assert {"main.py", "target_argo.py"} <= {file for file, _ in names}
