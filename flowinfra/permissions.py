@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from flowinfra.components.names import StackNames
 from flowinfra.model.compiled import StepFunctionsCompiled
 from flowinfra.model.stack import StackConfig
-from flowinfra.program.compiling import compiled_configs, platform_shape
+from flowinfra.program.compiling import compiled_configs, platform_shape, unheard
 from flowinfra.program.configuration import stored_stack
 from flowinfra.project import project_name, read_mapping, stack_file
 
@@ -159,7 +159,7 @@ def permissions(stack: str, purpose: Purpose, root: Path) -> dict[str, Any]:
     file = stack_file(root, stack)
     region = (read_mapping(file.path, file.label).get("config") or {}).get("aws:region")
     enabled = [flow for flow in config.flows if flow.enabled]
-    compiled = compiled_configs([(flow, platform_shape(config, flow.target)) for flow in enabled], root)
+    compiled = compiled_configs([(flow, platform_shape(config, flow.target)) for flow in enabled], root, unheard)
     scope = _Scope.of(config, StackNames(project_name(root), stack), region, compiled)
     make = _laptop if purpose == "laptop" else _pipeline
     return {"Version": "2012-10-17", "Statement": list(make(scope, purpose))}

@@ -51,6 +51,10 @@ def platform_shape(stack: StackConfig, target: str) -> PlatformShape:
     )
 
 
+def unheard(_warning: str) -> None:
+    """Takes warnings where they are not the matter: the stack's preview has told them."""
+
+
 def compiled_configs(
     configs: Sequence[tuple[FlowConfig, PlatformShape]], root: Path, warn: Callable[[str], None]
 ) -> list[CompiledFlow]:

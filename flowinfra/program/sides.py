@@ -18,7 +18,7 @@ from flowinfra.mirror import PLATFORM, Comparison, Declared, Flow, Side, compare
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.pairing import base_name
-from flowinfra.program.compiling import compiled_configs, platform_shape
+from flowinfra.program.compiling import compiled_configs, platform_shape, unheard
 from flowinfra.program.configuration import NAMESPACE, flow_files, stored_source, stored_stack
 from flowinfra.program.listing import matched
 from flowinfra.program.mirrors import MIRRORS, Source, for_flow
@@ -80,7 +80,7 @@ def mirrored(root: Path, stack: str, other: str, states: tuple[bytes, bytes] | N
         raise ConfigError(f"{other!r} mirrors {stack!r}, not the other way round: `flowinfra mirror {other} {stack}`")
     both = ((file, config), (theirs, their_config))
     flows = [(flow, found) for _, found in both for flow in found.flows if flow.enabled]
-    compiled = compiled_configs([(flow, platform_shape(found, flow.target)) for flow, found in flows], root, _ignore)
+    compiled = compiled_configs([(flow, platform_shape(found, flow.target)) for flow, found in flows], root, unheard)
     mirror, base = (
         Side(
             each.stack,
@@ -94,10 +94,6 @@ def mirrored(root: Path, stack: str, other: str, states: tuple[bytes, bytes] | N
         for each, found in both
     )
     return compare_stacks(mirror, base, declared.of_platform())
-
-
-def _ignore(_warning: str) -> None:
-    """A comparison is not the place for what a preview warns of."""
 
 
 def _short(stack: str) -> str:
