@@ -97,6 +97,12 @@ from flowinfra.model.datastores import DATASTORES
     metavar="NAME|FILE",
     help="What the image has: a requirement, a glob of names, or a requirements file.",
 )
+@click.option(
+    "--python-version",
+    metavar="3.N",
+    default="",
+    help="Python of the tasks and their default image, in place of the compiling interpreter's.",
+)
 @click.option("--python", help="Interpreter with the flow's dependencies.")
 @click.option("--package-suffixes", default="", help="Further file endings to package, comma-separated.")
 @click.option("--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Variable that the flow may read.")
@@ -114,6 +120,7 @@ def command(
     env: tuple[str, ...],
     settings: tuple[str, ...],
     python: str | None,
+    python_version: str,
     lock: Path | None,
     image_packages: tuple[str, ...],
     **shape: object,
@@ -144,6 +151,7 @@ def command(
                 "incident_io_metadata": dict(incident_io_metadata),
                 "package_suffixes": tuple(filter(None, package_suffixes.split(","))),
                 "settings": values.settings(settings),
+                "python": python_version,
                 "extra": metaflow_options,
             }
         )

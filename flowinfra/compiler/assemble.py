@@ -76,7 +76,7 @@ def assemble(
         packages: objects of the flow's locked environments; their bytes are in the cache.
         keep_bytes: takes an object's sha256 and content as soon as they are known.
     """
-    python = answer["python"]
+    python = request.shape.python or answer["python"]
     recorded = [
         RecordedObject(entry["key"], (folder / entry["file"]).read_bytes(), entry["metadata"])
         for entry in answer["objects"]

@@ -60,6 +60,8 @@ REFUSED_OPTIONS = {
 STEP_OVERRIDES = ("cpu", "environment", "gpu", "image", "memory", "retries", "timeout")
 """Overrides of a step that every target has."""
 
+_PYTHON = re.compile(r"3\.[0-9]{1,2}")
+
 # tags and namespace stand unquoted in the shell words of each step's command
 _SHELL_WORD = re.compile(r"[\w.,:@%+=/-]+")
 
@@ -140,6 +142,8 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
     for option in request.shape.extra:
         if (name := option.split("=", 1)[0]) in REFUSED_OPTIONS:
             yield problem(f"option {name} is not for compiling: {REFUSED_OPTIONS[name]}")
+    if request.shape.python and not _PYTHON.fullmatch(request.shape.python):
+        yield problem(f"python_version: found {request.shape.python!r}, allowed: a minor version, such as 3.12")
     words = {"tags": request.shape.tags, "namespace": (request.shape.namespace or "-",)}
     for key, values in words.items():
         for value in values:

@@ -29,8 +29,8 @@ def _settings(shape: Shape) -> dict[str, str]:
         "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
         "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
     }
-    if shape.image:
-        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.image
+    if shape.default_image:
+        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.default_image
     return values
 
 

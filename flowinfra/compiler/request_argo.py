@@ -71,8 +71,8 @@ def _settings(shape: Shape) -> dict[str, str]:
             "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": f"{MARK}events-webhook",
             "METAFLOW_ARGO_EVENTS_WEBHOOK_AUTH": f"{MARK}events-webhook-auth",
         }
-    if shape.image:
-        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.image
+    if shape.default_image:
+        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.default_image
     return values
 
 

@@ -35,8 +35,8 @@ def _settings(shape: Shape) -> dict[str, str]:
     }
     if shape.compute == "FARGATE":
         values["METAFLOW_ECS_FARGATE_EXECUTION_ROLE"] = f"{MARK}execution-role"
-    if shape.image:
-        values["METAFLOW_BATCH_CONTAINER_IMAGE"] = shape.image
+    if shape.default_image:
+        values["METAFLOW_BATCH_CONTAINER_IMAGE"] = shape.default_image
     if shape.batch_tags:
         # Metaflow tags no job at all unless it is told to
         values["METAFLOW_BATCH_EMIT_TAGS"] = "1"

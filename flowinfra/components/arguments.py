@@ -44,6 +44,8 @@ class FlowArgs(_With, total=False):
     package: Mapping[str, Json]
     """`root`, `include`, `exclude`, `suffixes`."""
     python: str
+    python_version: str
+    """Of the tasks, such as `3.12`."""
     env: Mapping[str, str]
     settings: Mapping[str, str]
     image: str

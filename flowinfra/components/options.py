@@ -66,6 +66,7 @@ def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
         name_prefix=flow.name_prefix or platform.name_prefix,
         environment=flow.environment,
         image=flow.image,
+        python=flow.python_version or "",
         name=flow.name,
         decospecs=tuple(flow.with_),
         tags=_tags(flow.tags),
@@ -111,7 +112,7 @@ def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformS
     """Where a flow that is compiled already is not what the stack asks for: it cannot be changed any more."""
     wanted, have = requested_shape(flow, platform), compiled.shape
     always = {"compute", "partition", "metadata", "name_prefix", "events", "datastore"}
-    skipped = {"python", "configs", "env"}
+    skipped = {"configs", "env"}
     problems = []
     for name, field in Shape.model_fields.items():
         asked = getattr(wanted, name)

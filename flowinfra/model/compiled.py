@@ -317,7 +317,7 @@ class Shape(Model):
     image: str | None = None
     """Default container image; None for `python:<minor of the compiling interpreter>`."""
     python: str = ""
-    """`3.11`: minor of the interpreter that compiled, filled in by the compiler."""
+    """`3.11`: Python of the tasks; where the request does not say it, the compiler fills in its interpreter's minor."""
     name: str | None = None
     """State machine name instead of the flow's (`step-functions --name`)."""
     name_prefix: str | None = None
@@ -384,6 +384,11 @@ class Shape(Model):
     incident_io_metadata: dict[str, str] = Field(default_factory=dict)
     extra: tuple[str, ...] = ()
     """Other options of Metaflow's own command."""
+
+    @property
+    def default_image(self) -> str | None:
+        """Image of steps that name none; None for Metaflow's own choice: that of the compiling interpreter."""
+        return self.image or (f"python:{self.python}" if self.python else None)
 
     @model_serializer(mode="wrap")
     def _chosen(self, dump: SerializerFunctionWrapHandler) -> dict[str, Json]:

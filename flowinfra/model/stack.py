@@ -161,6 +161,8 @@ class FlowDefaults(Config):
     """What of the flow's folder goes into the code package."""
     python: str | None = None
     """Interpreter with the flow's dependencies: a path from the project's folder, or a command."""
+    python_version: str | None = Field(default=None, pattern=r"^3\.[0-9]{1,2}$")
+    """Python of the tasks, such as `3.12`, and of their default image. None: that of the compiling interpreter."""
     env: dict[str, str] = {}
     """Variables that the flow's module may read when it is compiled."""
     settings: dict[str, str] = {}

@@ -28,6 +28,8 @@ KINDS = {
     "retries-removed": "a step is tried fewer times",
     "timeout-shortened": "a step or the run has less time",
     "definition-size": "the definition is near AWS's limit",
+    "python-changed": "tasks run on another Python, and those without an image of their own in another image",
+    "metaflow-changed": "flows are compiled by another minor version of Metaflow, and tasks run with it",
     "datastore-changed": "runs write to another datastore",
     "namespace-changed": "the flow moves to another Kubernetes namespace",
     "queue-changed": "tasks go to another job queue",

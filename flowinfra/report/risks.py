@@ -77,6 +77,7 @@ def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None, conte
         found += _permissions(part.old, part.new)
         found += _parameters(part.old, part.new)
         found += _steps(part.old, part.new, delta.renamed)
+        found += _versions(part.old, part.new)
         found += _places(part.old, part.new)
         found += _given_up(part.old, part.new)
     if part.old is None or part.new is not None:
@@ -319,6 +320,25 @@ def _steps(old: Mapping[str, Json], new: Mapping[str, Json], renamed: Mapping[st
     if _number(new, "workflow_timeout", None) < _number(old, "workflow_timeout", None):
         was, will = _both(old, new, "workflow_timeout", "none", " s")
         yield Risk("timeout-shortened", phrase("the run's timeout ", Span(was, "before"), " → ", Span(will, "after")))
+
+
+def _versions(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
+    """Of Python and Metaflow: both are those of whoever compiles, unless something pins them."""
+    if old.get("python") != new.get("python"):
+        before, after = mapping(old, "steps"), mapping(new, "steps")
+        moved = [step for step in in_order(after) if step in before and _image(before[step]) != _image(after[step])]
+        images: list[Span | str] = [" in another image (", *names(map(clean.name, moved)), ")"] if moved else []
+        was, will = (clean.name(str(side.get("python"))) for side in (old, new))
+        line = phrase("tasks run on Python ", Span(was, "before"), " → ", Span(will, "after"), *images, ": ")
+        yield Risk("python-changed", (*line, Span("`python_version` pins it, whoever compiles")))
+    was, will = (clean.name(str(side.get("metaflow"))) for side in (old, new))
+    if was.split(".")[:2] != will.split(".")[:2]:
+        line = phrase("compiled by Metaflow ", Span(was, "before"), " → ", Span(will, "after"))
+        yield Risk("metaflow-changed", (*line, Span(", with which tasks run, too")))
+
+
+def _image(step: Json) -> Json:
+    return step.get("image") if isinstance(step, dict) else None
 
 
 def _places(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:

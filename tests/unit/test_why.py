@@ -41,10 +41,16 @@ def test_a_changed_file_and_a_changed_included_file_are_named(parameters: Compil
     ]
 
 
-def test_an_option_a_setting_and_a_variable_are_named_and_a_variable_has_no_value(parameters: CompiledFlow) -> None:
+def test_an_option_a_setting_and_a_variable_are_named_and_a_variable_has_no_value(
+    parameters: CompiledFlow, tmp_path: Path
+) -> None:
+    for name in ("parameter_flow.py", "points.csv"):
+        text = (EXAMPLES / "parameters" / name).read_text()
+        reading = "import os\n\nSITE = os.environ.get('SITE')\nfrom metaflow"
+        (tmp_path / name).write_text(text.replace("from metaflow", reading, 1))
     changed = compile_flow(
         CompileRequest(
-            EXAMPLES / "parameters" / "parameter_flow.py",
+            tmp_path / "parameter_flow.py",
             shape=Shape(max_workers=3, settings={"METAFLOW_CARD_TYPE": "x"}),
             env={"SITE": "very private"},
         )

@@ -55,6 +55,21 @@ def kinds(*steps: dict[str, Any]) -> list[str]:
             "parameter-required",
             "parameter beta is required from now on; callers may not give it",
         ),
+        (
+            {"python": "3.12", "steps.a.image": "python:3.12"},
+            "python-changed",
+            "tasks run on Python 3.11 → 3.12 in another image (a): `python_version` pins it, whoever compiles",
+        ),
+        (
+            {"python": "3.12"},
+            "python-changed",
+            "tasks run on Python 3.11 → 3.12: `python_version` pins it, whoever compiles",
+        ),
+        (
+            {"metaflow": "2.20.1"},
+            "metaflow-changed",
+            "compiled by Metaflow 2.19.39 → 2.20.1, with which tasks run, too",
+        ),
         ({"steps.a.retries": 1}, "retries-removed", "step a: retries 3 → 1"),
         ({"steps.a.retries": None}, "retries-removed", "step a: retries 3 → 0"),
         ({"steps.a.timeout": 60}, "timeout-shortened", "step a: timeout 5 days → 60 s"),

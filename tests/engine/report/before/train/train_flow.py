@@ -20,7 +20,7 @@ class TrainFlow(FlowSpec):
         self.next(self.fit, foreach="regions")
 
     @environment(vars={"TOKENIZERS_PARALLELISM": "false"})
-    @secrets(sources=["aws-secrets-manager.warehouse"])
+    @secrets(sources=["warehouse"])
     @resources(cpu=2, memory=4096)
     @retry(times=3)
     @timeout(hours=2)
