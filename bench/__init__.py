@@ -2,6 +2,7 @@
 
 __main__.py   the command line: which sections, which sizes
 compiling.py  time and size of compiling; compile_child.py is the process that it times
+trying.py     `flowinfra try`, and what looking at imports adds to a compile (import_child.py is timed)
 deploying.py  preview and up, with floor/ as the bare program and manifest.py as what that program registers;
               deploying_argo.py the same in the tests' cluster
 demo.py       `make demo`, from nothing running to a result read

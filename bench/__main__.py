@@ -16,13 +16,26 @@ from pathlib import Path
 
 import click
 
-from bench import compiling, compiling_airflow, compiling_argo, demo, deploying, deploying_argo, reviewing, tables
+from bench import (
+    compiling,
+    compiling_airflow,
+    compiling_argo,
+    demo,
+    deploying,
+    deploying_argo,
+    reviewing,
+    tables,
+    trying,
+)
 from bench.embedded import embedded_aws
 from bench.figures import Report
 from bench.processes import BenchError
 from flowinfra.errors import FlowInfraError
 
-SECTIONS = ("compile", "argo", "airflow", "size", "report", "mirror", "deploy", "argo-deploy", "airflow-deploy", "demo")
+SECTIONS = (
+    *("compile", "argo", "airflow", "size", "report", "mirror"),
+    *("deploy", "argo-deploy", "airflow-deploy", "demo", "try"),
+)
 
 
 class Sizes(click.ParamType[tuple[int, ...]]):
@@ -55,9 +68,9 @@ def command(
 ) -> None:
     """Measure flowinfra against Metaflow's own command and a bare Pulumi program.
 
-    SECTIONS: compile, argo, airflow, size, report, mirror, deploy, argo-deploy, airflow-deploy, demo; all of them if
-    none is named. Everything happens in a temporary folder, on an embedded AWS of its own; argo-deploy also needs the
-    tests' cluster, and is skipped where that cannot run.
+    SECTIONS: compile, argo, airflow, size, report, mirror, deploy, argo-deploy, airflow-deploy, demo, try; all of
+    them if none is named. Everything happens in a temporary folder, on an embedded AWS of its own; argo-deploy also
+    needs the tests' cluster, and is skipped where that cannot run.
     """
     chosen = sections or SECTIONS
     report = Report(machine=_machine())
@@ -98,6 +111,8 @@ def _measure(report: Report, chosen: Sequence[str], sizes: Sequence[int], sample
                 compiling_airflow.measure(report, environment, folder, say)
             if "size" in chosen:
                 compiling.measure_size(report, environment, folder, say)
+    if "try" in chosen:
+        trying.measure(report, folder, say)
     if "report" in chosen:
         reviewing.measure_report(report, sizes, folder, say)
     if "mirror" in chosen:

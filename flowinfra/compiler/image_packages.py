@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from importlib.metadata import Distribution
 from pathlib import Path
 
 from flowinfra.errors import ConfigError
@@ -85,6 +84,9 @@ def with_dependencies(names: frozenset[str], libraries: tuple[str, ...]) -> froz
 
 
 def _required(name: str, libraries: Sequence[str]) -> list[str]:
+    # most compiles need none of it, and it takes long to import
+    from importlib.metadata import Distribution
+
     for distribution in Distribution.discover(name=name, path=list(libraries)):
         required = [
             text for text in distribution.requires or () if "extra ==" not in text.replace("extra==", "extra ==")
