@@ -22,6 +22,7 @@ from bench.flows import STEPS, BenchFlow, write_flows
 from bench.processes import BenchError, Ran, run
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.names import Names
+from flowinfra.components.outputs import FlowFile
 from flowinfra.components.site import Site
 from flowinfra.components.step_functions.plan import FlowPlan
 from flowinfra.local import identity, platform
@@ -93,7 +94,7 @@ def measure_size(report: Report, environment: Mapping[str, str], folder: Path, s
             job_role=platform.role_arn(platform.JOB_ROLE),
         )
         assert isinstance(compiled, StepFunctionsCompiled)
-        plan = FlowPlan(compiled, Names("bench", "local", compiled.name))
+        plan = FlowPlan(compiled, Names("bench", "local", compiled.name), file=FlowFile(compiled.flow.file))
         ours = len(plan.bound(site, dict.fromkeys(compiled.flow.steps, 1)).definition_text)
     report.tables.append(
         Table(

@@ -19,6 +19,8 @@ class FlowArgs(_With, total=False):
     """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
     digest: str
     """That a bundle must have."""
+    file: str
+    """The flow's own file, from the project's folder, where `flow` is compiled already: for the commands it prints."""
     target: str
     """The component's own; a bundle of another one is refused."""
     name: str

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from flowinfra.compiler import CompileRequest
 from flowinfra.compiler.image_packages import is_file
+from flowinfra.compiler.variables import digests
 from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import CompiledFlow, Shape
 from flowinfra.model.stack import FlowConfig
@@ -35,7 +36,7 @@ def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> Co
     Raises:
         ConfigError: the flow has a key that only a compiled one may have.
     """
-    for key in ("digest", "deploy_time"):
+    for key in ("digest", "deploy_time", "file"):
         if getattr(flow, key):
             raise ConfigError(f"{flow.flow}: {key} is for a flow that is compiled already; leave it out")
     return CompileRequest(
@@ -131,10 +132,18 @@ def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformS
                 "deploy the bundle that has it, or give the digest that `flowinfra compile -o` printed"
             )
         )
-    if flow.configs or flow.env:
+    if flow.configs:
         problems.append(
-            ConfigError(f"{who}: configs and env belong to the compile; the flow is compiled already, leave them out")
+            ConfigError(f"{who}: configs belong to the compile; the flow is compiled already, leave them out")
         )
+    for name, digest in digests(flow.env).items():
+        if have.env.get(name, digest) != digest:
+            problems.append(
+                ConfigError(
+                    f"{who}: env.{name} is not what the flow was compiled with; compile it again with that, or leave "
+                    "it out here"
+                )
+            )
     return problems
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from flowinfra.compiler.request import REQUESTS
 from flowinfra.model.compiled import CompiledFlow
@@ -13,25 +15,45 @@ def namespace(token: str) -> str:
     return f"production:{token}"
 
 
-def authorize_command(compiled: CompiledFlow, token: str) -> str:
+@dataclass(frozen=True)
+class FlowFile:
+    """The flow's file as people run it, from the project's folder.
+
+    Attributes:
+        path: the file, from the project's folder; its name alone where nothing says where it lies.
+        env: variables that the flow's module reads when it is loaded.
+    """
+
+    path: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def authorize_command(compiled: CompiledFlow, file: FlowFile, token: str) -> str:
     """What lets a person deploy over this by hand, once."""
-    file = [f"{compiled.name}.py"] if compiled.target == "airflow" else []
-    return _command(compiled, "create", "--authorize", token, *file)
+    written = [f"{compiled.name}.py"] if compiled.target == "airflow" else []
+    return _command(compiled, file, "create", "--authorize", token, *written)
 
 
-def trigger_command(compiled: CompiledFlow) -> str:
+def trigger_command(compiled: CompiledFlow, file: FlowFile) -> str:
     """What starts a run by Metaflow's own means."""
-    return _command(compiled, "trigger")
+    return _command(compiled, file, "trigger")
 
 
-def _command(compiled: CompiledFlow, *words: str) -> str:
-    """`python FILE [--branch …] COMMAND [--name …] WORDS`: it must name the same deployment."""
+def _command(compiled: CompiledFlow, file: FlowFile, *words: str) -> str:
+    """`VARIABLES python FILE OPTIONS COMMAND [--name …] WORDS`: it must load the same flow, and name this deployment.
+
+    Configs are given by value, so that the command needs none of their files.
+    """
     shape = compiled.shape
-    options = []
+    variables = [f"{name}={shlex.quote(value)}" for name, value in sorted(file.env.items())]
+    options = [] if shape.environment == "local" else [f"--environment={shape.environment}"]
+    for config, text in shape.configs.items():
+        options += ["--config-value", config, str(text)]
     if compiled.flow.project is not None:
         if shape.branch:
             options += ["--branch", shape.branch]
         if shape.production:
             options += ["--production"]
     name = ["--name", shape.name] if shape.name else []
-    return shlex.join(["python", compiled.flow.file, *options, REQUESTS[compiled.target].group, *name, *words])
+    command = shlex.join(["python", file.path, *options, REQUESTS[compiled.target].group, *name, *words])
+    return " ".join([*variables, command])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from flowinfra.components.names import KIND_TAG, TARGET_TAG, Names
+from flowinfra.components.outputs import FlowFile
 from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import CompiledFlow, Json
 
@@ -22,6 +23,8 @@ class Plan(Generic[C]):
 
     compiled: C
     names: Names
+    file: FlowFile = field(kw_only=True)
+    """What commands for people name."""
     aws_tags: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Json] = field(default_factory=dict)
     """Values of deploy-time parameters."""

@@ -77,6 +77,7 @@ class Preparation(Generic[P, S]):
         plan = self.plan(
             compiled=compiled,
             names=Names(deployment.project, deployment.stack, compiled.name),
+            file=source.file,
             aws_tags=config.aws_tags,
             parameters=source.parameters,
             schedule_enabled=config.schedule.enabled,

@@ -11,6 +11,7 @@ from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters
 from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.deploy_time import Deployer
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
+from flowinfra.components.outputs import FlowFile
 from flowinfra.errors import ConfigError, Problems, named_from
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, parse_flow
@@ -36,6 +37,13 @@ class FlowSource:
     config: FlowConfig
     parameters: Mapping[str, Json]
     """Values of deploy-time parameters."""
+
+    @property
+    def file(self) -> FlowFile:
+        """The flow's file as people run it; the variables are those that the compiled flow was made with."""
+        config, read = self.config, self.compiled.shape.env
+        path = config.file or (self.compiled.flow.file if is_bundle(config) else config.flow)
+        return FlowFile(path, {name: value for name, value in config.env.items() if name in read})
 
 
 def flow_source(

@@ -229,6 +229,8 @@ class FlowConfig(FlowDefaults):
     """State machine's name in place of the flow's."""
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Of a bundle: what `flowinfra compile -o` printed; a bundle with another one is refused."""
+    file: str | None = Field(default=None, min_length=1)
+    """Of a bundle: the flow's own file, from the project's folder, which the commands of the outputs name."""
     deploy_time: dict[str, Json] = {}
     """Of a bundle: values of the parameters whose default is a function; a flow's file evaluates them itself."""
 

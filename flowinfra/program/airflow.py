@@ -46,6 +46,8 @@ class Airflow:
                 "schedule": {"enabled": flow.config.schedule.enabled},
                 "aws_tags": flow.config.aws_tags,
                 "deploy_time": flow.deploy_time,
+                "file": flow.source.file.path,
+                "env": flow.source.file.env,
             },
         )
         return {

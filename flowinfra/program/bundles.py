@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from flowinfra.compiler import write_bundle
+from flowinfra.components.options import is_bundle
 from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
@@ -34,7 +35,7 @@ from flowinfra.project import project_name, stack_file
 SUMS = "SHA256SUMS"
 _REGION, _ACCOUNT = "ap-northeast-1", "000000000000"
 """Stand for the region of a stack whose file does not say it (no region's name is longer), and for the account."""
-_COMPILED_IN = ("configs", "env", "image_packages")
+_COMPILED_IN = ("configs", "image_packages")
 """Keys of a flow that only its compile reads."""
 
 
@@ -140,7 +141,8 @@ def _entry(flow: StackFlow, root: Path, folder: Path) -> dict[str, Any]:
     entry = {key: value for key, value in own.items() if key not in _COMPILED_IN}
     if flow.deploy_time:
         entry["deploy_time"] = dict(flow.deploy_time)
-    return {**entry, "flow": bundle, "digest": flow.compiled.digest}
+    file = {} if is_bundle(flow.config) else {"file": flow.config.flow}
+    return {**entry, **file, "flow": bundle, "digest": flow.compiled.digest}
 
 
 def _file_name(compiled: CompiledFlow) -> str:

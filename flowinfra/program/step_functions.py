@@ -97,6 +97,8 @@ def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow
         "job_policies": flow.config.job_policies,
         "reads": flow.config.reads,
         "deploy_time": flow.deploy_time,
+        "file": flow.source.file.path,
+        "env": flow.source.file.env,
     }
     if flow.config.queue is not None:
         args["queue"] = flow.config.queue

@@ -23,6 +23,7 @@ from flowinfra.components.airflow.taken import look_in_folder
 from flowinfra.components.local_file import LAUNCHER, LocalFileProvider, lacks_launcher
 from flowinfra.components.making import Making
 from flowinfra.components.names import Names
+from flowinfra.components.outputs import FlowFile
 from flowinfra.components.taken import refuse
 from flowinfra.errors import ClusterError, ConfigError
 from tests.components.mocked import Program, outputs, run
@@ -205,7 +206,7 @@ def test_pulumi_without_what_writes_to_a_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dags = DagFolder(str(tmp_path / "dags"))
-    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"))
+    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"), file=FlowFile("flow.py"))
     with pytest.raises(ConfigError, match=r"^there is no folder \S+/dags for DAGs on this machine; `up` needs it"):
         look_in_folder(plan, dags)
     warned: list[str] = []
@@ -216,7 +217,10 @@ def test_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_file_of_somebody_else_in_a_folder(tmp_path: Path) -> None:
-    plan, dags = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow")), DagFolder(str(tmp_path))
+    plan, dags = (
+        AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"), file=FlowFile("flow.py")),
+        DagFolder(str(tmp_path)),
+    )
     look_in_folder(plan, dags)
     path = tmp_path / "LinearFlow.py"
     path.write_text(f"# of a deploy that was killed: {plan.token}")
@@ -276,7 +280,7 @@ def test_record_of_somebody_else(
         return there
 
     monkeypatch.setattr(taken, "_asked", asked)
-    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"))
+    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"), file=FlowFile("flow.py"))
     platform = AirflowPlatform(bucket="bkt", namespace="jobs", dags=S3)
     making = Making("flow", plan, platform, pulumi.ResourceOptions())
     look = taken.look_in_bucket(making, inputs, "the record, {},", "another `prefix`")
@@ -292,7 +296,7 @@ def test_record_of_somebody_else(
 
 @pytest.mark.parametrize("preview", [True, False])
 def test_config_map_of_somebody_else(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
-    plan, found = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow")), Labels()
+    plan, found = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"), file=FlowFile("flow.py")), Labels()
     monkeypatch.setattr(taken, "named_cluster", lambda: found)
 
     def look(**more: bool) -> None:
@@ -348,7 +352,7 @@ def test_a_bucket_that_is_not_there_is_a_warning(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(taken, "_asked", asked)
     monkeypatch.setattr("pulumi.log.warn", warned.append)
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: preview)
-    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"))
+    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"), file=FlowFile("flow.py"))
     making = Making("flow", plan, AirflowPlatform(bucket="bkt", namespace="jobs", dags=S3), pulumi.ResourceOptions())
     inputs = {**RECORD, "bucket": f"none-{preview}"}
     for _ in range(2):

@@ -307,10 +307,10 @@ class Project:
         path = self.folder / file
         return command([sys.executable, path.name, *words], env, path.parent)
 
-    def shell(self, line: str, cwd: str, person: Person | None = None) -> Done:
-        """Run a command that an output shows, as it is, in a folder of the project."""
+    def shell(self, line: str, person: Person | None = None) -> Done:
+        """Run a command that an output shows, as it is, in the project's folder."""
         env = person.variables(self.cloud) if person else self.environment
-        return command(["sh", "-c", line], env, self.folder / cwd)
+        return command(["sh", "-c", line], env, self.folder)
 
 
 def ask(script: str, env: Mapping[str, str], cwd: Path) -> Any:

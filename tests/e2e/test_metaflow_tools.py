@@ -17,20 +17,29 @@ from tests.e2e.support import Cloud, Execution, Person, Project, ask, command, u
 TOOLS = "flows/tools/tools_flow.py"
 FIXABLE = "flows/fixable/fixable_flow.py"
 PROJECT = "flows/project/project_flow.py"
+TOLD = "flows/told/told_flow.py"
 RUN_ID = re.compile(r"sfn-[\w-]+")
 
 
 @pytest.fixture(scope="module")
 def project(make_project: Callable[[], Project]) -> Project:
-    """Three flows, deployed."""
+    """Four flows, deployed."""
     project = make_project()
     project.flow("tools")
     project.flow("fixable")
+    project.flow("told")
+    project.write("config/words.txt", 'it\'s "$HOME"\nand more\n')
     project.example("project")
     project.configure(
         {"flow": TOOLS, "parameters": {"in_stack": HARD}, "tags": ["team:ml"]},
         FIXABLE,
         {"flow": PROJECT, "branch": "tools"},
+        {
+            "flow": TOLD,
+            "configs": {"limits": {"alpha": 0.5}, "words": "config/words.txt"},
+            "env": {"STAGE": "the stage's"},
+            "steps": {"start": {"environment": {"STAGE": "x"}}, "end": {"environment": {"STAGE": "x"}}},
+        },
     )
     project.up()
     return project
@@ -182,12 +191,30 @@ def test_the_outputs_trigger_command_finds_a_project_flow(
     cloud: Cloud, project: Project, outputs: Any, colleague: Person
 ) -> None:
     flow = outputs["flows"]["fraud.test.tools.ProjectFlow"]
-    assert flow["trigger"] == "python project_flow.py --branch tools step-functions trigger"
-    said = project.shell(flow["trigger"], "flows/project", person=colleague).succeeded()
+    assert flow["trigger"] == f"python {PROJECT} --branch tools step-functions trigger"
+    said = project.shell(flow["trigger"], person=colleague).succeeded()
     execution = cloud.execution(run_id_in(said.output))
     assert cloud.sfn.describe_execution(executionArn=execution.arn)["stateMachineArn"] == flow["arn"]
     cloud.sfn.stop_execution(executionArn=execution.arn)
     execution.ended("ABORTED")
+
+
+def test_printed_commands_run_as_printed_where_the_stack_gives_configs_and_variables(
+    cloud: Cloud, project: Project, outputs: Any, colleague: Person
+) -> None:
+    before, flow = cloud.definition("ToldFlow"), outputs["flows"]["ToldFlow"]
+    said = project.shell(f"{flow['trigger']} --gate {unique('gate')}", person=colleague).succeeded()
+    execution = cloud.execution(run_id_in(said.output))
+    described = cloud.sfn.describe_execution(executionArn=execution.arn)
+    assert described["stateMachineArn"] == flow["arn"]
+    assert json.loads(json.loads(described["input"])["Parameters"])["alpha"] == 0.5
+    cloud.sfn.stop_execution(executionArn=execution.arn)
+    execution.ended("ABORTED")
+
+    project.shell(flow["authorize"], person=colleague).succeeded()
+    assert owner(cloud.definition("ToldFlow")) == "colleague"
+    project.up("--refresh")
+    assert cloud.definition("ToldFlow") == before
 
 
 def test_a_hand_made_create_is_refused(cloud: Cloud, project: Project, colleague: Person) -> None:
@@ -227,7 +254,7 @@ def test_authorize_lets_a_person_deploy_by_hand_and_pulumi_takes_it_back(
 ) -> None:
     before = cloud.definition("FixableFlow")
     line = outputs["flows"]["FixableFlow"]["authorize"]
-    said = project.shell(line, "flows/fixable", person=colleague).succeeded()
+    said = project.shell(line, person=colleague).succeeded()
     assert outputs["flows"]["FixableFlow"]["namespace"] in said.output
     assert owner(cloud.definition("FixableFlow")) == "colleague"
     project.up("--refresh")

@@ -84,10 +84,12 @@ def test_the_stacks_file_names_bundles_by_digest_and_keeps_all_else(bundled: Bun
     }
     assert entry == {
         "flow": f"build/bundles/{flow.flow.name}-{flow.digest[:12]}.flow",
+        "file": FLOW,
         "digest": flow.digest,
         "with": ["retry"],
         "tags": {"team": "ml"},
         "schedule": {"enabled": False},
+        "env": {"COLOUR": "red"},
     }
     assert document == {
         "encryptionsalt": "v1:salt",

@@ -94,7 +94,7 @@ class AirflowFlow(pulumi.ComponentResource):
         self.dag_id = there(lambda _: plan.name)
         self.file = after(deployed, file)
         self.namespace = there(lambda _: outputs.namespace(plan.token))
-        self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.token))
+        self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.file, plan.token))
         self.trigger = there(lambda _: trigger_command(plan.compiled))
         self.metaflow_config = there(metaflow_config)
         self.version = deployed_version(name, plan.compiled, by, [deployed, record], making.child)

@@ -106,8 +106,8 @@ class ArgoFlow(pulumi.ComponentResource):
         self.workflow_template = there(lambda _: plan.name)
         self.kubernetes_namespace = there(lambda site: site.namespace)
         self.namespace = there(lambda _: outputs.namespace(plan.token))
-        self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.token))
-        self.trigger = there(lambda _: outputs.trigger_command(plan.compiled))
+        self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.file, plan.token))
+        self.trigger = there(lambda _: outputs.trigger_command(plan.compiled, plan.file))
         self.ui_url = there(lambda site: ui_page(ui_url, site.namespace, plan.name))
         self.metaflow_config = there(
             lambda site: metaflow_config(replace(site, service_account=plan.account(PODS, site)))

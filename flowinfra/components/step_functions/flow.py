@@ -124,8 +124,8 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         self.arn = site.apply(lambda site: site.state_machine_arn(plan.name))
         self.state_machine = site.apply(lambda _: plan.name)
         self.namespace = site.apply(lambda _: outputs.namespace(plan.token))
-        self.authorize = site.apply(lambda _: outputs.authorize_command(plan.compiled, plan.token))
-        self.trigger = site.apply(lambda _: outputs.trigger_command(plan.compiled))
+        self.authorize = site.apply(lambda _: outputs.authorize_command(plan.compiled, plan.file, plan.token))
+        self.trigger = site.apply(lambda _: outputs.trigger_command(plan.compiled, plan.file))
         self.console_url = site.apply(
             lambda site: console_url(site.partition, site.region, site.state_machine_arn(plan.name))
         )

@@ -11,6 +11,7 @@ from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.argo.plan import ArgoPlan
 from flowinfra.components.argo.platform import ArgoEvents, ArgoSite
 from flowinfra.components.names import Names
+from flowinfra.components.outputs import FlowFile
 from flowinfra.model.compiled import ArgoCompiled, Shape
 
 FLOWS = Path(__file__).resolve().parents[2] / "flows"
@@ -28,7 +29,7 @@ def argo(folder: str) -> ArgoCompiled:
 def argo_plan(folder: str, **more: Any) -> ArgoPlan:
     """The plan of such a flow in the stack `app/dev`."""
     flow = argo(folder)
-    return ArgoPlan(flow, Names("app", "dev", flow.name), **more)
+    return ArgoPlan(flow, Names("app", "dev", flow.name), file=FlowFile("flow.py"), **more)
 
 
 def argo_site(**changes: Any) -> ArgoSite:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowinfra.compiler import compile_flow
 from flowinfra.components.names import Names
+from flowinfra.components.outputs import FlowFile
 from flowinfra.components.site import Site
 from flowinfra.components.step_functions.plan import FlowPlan
 from flowinfra.model.compiled import CompiledFlow
@@ -33,7 +34,7 @@ def compiled(name: str) -> CompiledFlow:
 def plan(name: str, **more: Any) -> FlowPlan:
     """The plan of a construct in the stack `app/dev`."""
     flow = compiled(name)
-    return FlowPlan(flow, Names("app", "dev", flow.name), **more)
+    return FlowPlan(flow, Names("app", "dev", flow.name), file=FlowFile("flow.py"), **more)
 
 
 def site(**changes: Any) -> Site:

@@ -13,6 +13,7 @@ from flowinfra.components.airflow.plan import AirflowPlan, check, dag
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.components.airflow.unused import GIVEN
 from flowinfra.components.names import Names
+from flowinfra.components.outputs import FlowFile
 from flowinfra.components.plan import same_name_problems
 from tests.unit.components.airflow import IDENTITY, airflow
 
@@ -69,11 +70,13 @@ def test_folder_is_absolute(path: str) -> None:
 
 
 def test_plan_tells_what_does_not_fit() -> None:
-    plan = AirflowPlan(airflow("linear"), Names("project", "stack", "LinearFlow"))
+    plan = AirflowPlan(airflow("linear"), Names("project", "stack", "LinearFlow"), file=FlowFile("flow.py"))
     assert check(plan, S3) == []
     [problem] = check(plan, replace(S3, prefix="with space"))
     assert "prefix is 'with space'" in str(problem)
-    late = AirflowPlan(airflow("airflow_parameters"), plan.names, parameters={"made-late": None})
+    late = AirflowPlan(
+        airflow("airflow_parameters"), plan.names, file=FlowFile("flow.py"), parameters={"made-late": None}
+    )
     assert "evaluated to None" in str(check(late, S3)[0])
 
 

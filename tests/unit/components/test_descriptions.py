@@ -9,6 +9,7 @@ import pytest
 from flowinfra.components import outputs
 from flowinfra.components.inputs import EVALUATED, describe, overrides, plain
 from flowinfra.components.names import Names
+from flowinfra.components.outputs import FlowFile
 from flowinfra.components.plan import same_name_problems
 from flowinfra.components.step_functions.outputs import console_url, metaflow_config
 from flowinfra.components.step_functions.plan import state_machine
@@ -125,19 +126,31 @@ def test_our_tags_win() -> None:
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("linear", "python flow.py step-functions trigger"),
-        ("name", "python flow.py step-functions --name nightly_line trigger"),
-        ("project_branch", "python flow.py --branch main step-functions trigger"),
-        ("project_production_branch", "python flow.py --branch canary --production step-functions trigger"),
+        ("linear", "python flows/flow.py step-functions trigger"),
+        ("name", "python flows/flow.py step-functions --name nightly_line trigger"),
+        ("project_branch", "python flows/flow.py --branch main step-functions trigger"),
+        (
+            "config_value",
+            """python flows/flow.py --config-value inline '{"depth": 9}' """
+            "--config-value words 'three four five' step-functions trigger",
+        ),
+        ("project_production_branch", "python flows/flow.py --branch canary --production step-functions trigger"),
     ],
 )
 def test_the_trigger_command_names_the_same_deployment(name: str, command: str) -> None:
-    assert outputs.trigger_command(compiled(name)) == command
+    assert outputs.trigger_command(compiled(name), FlowFile("flows/flow.py")) == command
+
+
+def test_commands_have_what_the_flows_module_reads() -> None:
+    file = FlowFile("my flows/flow.py", {"STAGE": "it's prod", "REGION": "eu"})
+    assert outputs.trigger_command(compiled("linear"), file) == (
+        """REGION=eu STAGE='it'"'"'s prod' python 'my flows/flow.py' step-functions trigger"""
+    )
 
 
 def test_the_authorize_command() -> None:
-    assert outputs.authorize_command(compiled("linear"), "t-0-abc") == (
-        "python flow.py step-functions create --authorize t-0-abc"
+    assert outputs.authorize_command(compiled("linear"), FlowFile("flows/flow.py"), "t-0-abc") == (
+        "python flows/flow.py step-functions create --authorize t-0-abc"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler.request import REQUESTS, STEP_OVERRIDES
+from flowinfra.compiler.request import REQUESTS, STEP_OVERRIDES, digests
 from flowinfra.components import AirflowFlowArgs, ArgoFlowArgs, StepFunctionsFlowArgs
 from flowinfra.components.options import PlatformShape, compile_request, requested_shape, shape_problems
 from flowinfra.errors import ConfigError
@@ -107,13 +107,21 @@ def test_a_compiled_flow_that_is_what_the_stack_asks_for() -> None:
         ({"max_workers": 7}, PLATFORM, "made with max_workers = 100, this stack asks for max_workers = 7"),
         ({}, PlatformShape("FARGATE"), "made with compute = 'EC2', this stack asks for compute = 'FARGATE'"),
         ({}, PlatformShape(name_prefix="dev"), "made with name_prefix = None, this stack asks for name_prefix = 'dev'"),
-        ({"configs": {"c": 1}}, PLATFORM, "configs and env belong to the compile"),
+        ({"configs": {"c": 1}}, PLATFORM, "configs belong to the compile"),
     ],
 )
 def test_a_compiled_flow_that_is_not(options: dict[str, Any], platform: PlatformShape, text: str) -> None:
     (problem,) = shape_problems(compiled("linear"), flow(**options), platform, "nightly.flow")
     assert str(problem).startswith("nightly.flow: ")
     assert text in str(problem)
+
+
+def test_a_bundle_has_the_variables_that_it_was_compiled_with() -> None:
+    made = compiled("linear")
+    made = made.model_copy(update={"shape": made.shape.model_copy(update={"env": digests({"STAGE": "prod"})})})
+    assert shape_problems(made, flow(env={"STAGE": "prod", "OTHER": "x"}), PLATFORM, "nightly.flow") == []
+    (problem,) = shape_problems(made, flow(env={"STAGE": "dev"}), PLATFORM, "nightly.flow")
+    assert "nightly.flow: env.STAGE is not what the flow was compiled with" in str(problem)
 
 
 def test_a_prefix_of_the_bundle_that_the_stack_lacks_is_told() -> None:
