@@ -8,11 +8,15 @@ from metaflow import Config, FlowSpec, Parameter, step
 STAGE = os.environ["STAGE"]
 
 
+def split(text):
+    return {"words": text.split()}
+
+
 class ToldFlow(FlowSpec):
     """Keep what was given."""
 
     limits = Config("limits", required=True)
-    words = Config("words", required=True, parser=str.split)
+    words = Config("words", required=True, parser=split)
     gate = Parameter("gate", default="")
     alpha = Parameter("alpha", default=limits.alpha)
 
