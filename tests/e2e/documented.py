@@ -44,7 +44,7 @@ class Shown:
 
     def missing(self, output: str) -> list[str]:
         """Promised lines that the output does not have, in this order; `…` and digests stand for any text."""
-        lines = iter([line.strip() for line in output.splitlines()])
+        lines = iter([_plain(line) for line in output.splitlines()])
         return [wanted for wanted in self.promised if not any(_pattern(wanted).fullmatch(line) for line in lines)]
 
 
@@ -90,5 +90,10 @@ def _commands(page: str, first: int, heading: str, block: re.Match[str]) -> Iter
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    parts = [".*".join(re.escape(part) for part in piece.split("…")) for piece in _DIGEST.split(line.strip())]
+    parts = [".*".join(re.escape(part) for part in piece.split("…")) for piece in _DIGEST.split(_plain(line))]
     return re.compile("[0-9a-f]+.*".join(parts))
+
+
+def _plain(line: str) -> str:
+    """Without the spaces that align it with its neighbours."""
+    return re.sub(r" +(?=:)", "", re.sub(r" +", " ", line.strip()))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler.request import REQUESTS, STEP_OVERRIDES, digests
+from flowinfra.compiler.request import REQUESTS, STEP_OVERRIDES
+from flowinfra.compiler.variables import digests
 from flowinfra.components import AirflowFlowArgs, ArgoFlowArgs, StepFunctionsFlowArgs
 from flowinfra.components.options import PlatformShape, compile_request, requested_shape, shape_problems
 from flowinfra.errors import ConfigError
