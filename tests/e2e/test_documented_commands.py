@@ -265,6 +265,7 @@ STORIES: list[Story] = [
         a_mirror,
         elsewhere={"flowinfra why prod@41": VERSIONS},
     ),
+    Story("docs/permissions.md", a_pull_request, elsewhere={"aws ": "needs AWS's own command line"}),
     Story("docs/preview-stacks.md", a_pull_request, headings=["Preview stacks"], put={"--of dev": "--of staging"}),
     Story("docs/preview-stacks.md", elsewhere={"flowinfra local exec": "as above, with another environment"}),
     Story("docs/report.md", a_pull_request),

@@ -165,4 +165,5 @@ def test_a_component_takes_the_options_of_its_target_alone(target: str) -> None:
 
 def test_steps_take_every_override_of_every_target() -> None:
     known = set(STEP_OVERRIDES).union(*(request.overrides for request in REQUESTS.values()))
-    assert set(StepConfig.model_fields) == known
+    # says what the step's image has, and changes nothing of the flow
+    assert set(StepConfig.model_fields) - {"image_packages"} == known
