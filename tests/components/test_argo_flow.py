@@ -437,6 +437,15 @@ def test_what_the_clusters_argo_can_do(
     assert warned == []
 
 
+@pytest.mark.parametrize(("folder", "told"), [("linear", True), ("schedule_timezone", False)])
+def test_a_timezone_without_a_schedule_is_told(folder: str, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda words, *_: warned.append(words))
+    deploy(folder, flow=str(FLOWS / folder / "flow.py"), schedule={"timezone": "Europe/Paris"})
+    words = "linearflow: schedule.timezone (Europe/Paris) has no effect, for the flow has no schedule: give `cron` too"
+    assert [one.rpartition(",")[0] for one in warned if "timezone" in one] == ([words] if told else [])
+
+
 def test_an_argo_that_is_older_than_those_that_are_tried(
     cluster: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -87,3 +88,7 @@ class StepOverrides:
         # made anew, as if the flow's file had said all of it, and still the object that Metaflow knows
         decorator.__init__(said, decorator.statically_defined, decorator.inserted_by)
         decorator.external_init()
+        in_command = not decorator.statically_defined and decorator.inserted_by is None
+        for attribute, value in attributes.items():
+            if in_command and "'" in json.dumps(value):
+                yield {"kind": "quote", "step": step.name, "decorator": decorator.name, "attribute": attribute}

@@ -93,6 +93,8 @@ class ArgoFlow(pulumi.ComponentResource):
         claim(f"workflow template {_place(prepared.platform)}/{plan.name}", name, twice)
         super().__init__("flowinfra:argo:ArgoFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, prepared.platform, pulumi.ResourceOptions(parent=self))
+        if idle := plan.idle_timezone:
+            pulumi.log.warn(idle, self)
 
         hooks = not_taken(making)
         granted = [part for who in plan.own_accounts(site) for part in _account(making, who, hooks)]

@@ -36,6 +36,17 @@ class ArgoPlan(Plan[ArgoCompiled]):
         return self.compiled.argo.sensor is not None
 
     @property
+    def idle_timezone(self) -> str | None:
+        """What to tell of a stack's timezone of a flow without a schedule; None where there is none."""
+        shape = self.compiled.shape
+        if shape.schedule_timezone is None or shape.schedule == "off" or self.compiled.flow.schedule is not None:
+            return None
+        return (
+            f"{self.name}: schedule.timezone ({shape.schedule_timezone}) has no effect, for the flow has no schedule: "
+            "give `cron` too, or leave it out"
+        )
+
+    @property
     def makes_job_sets(self) -> bool:
         """Whether a step has @parallel."""
         return any("resource" in template for template in self.compiled.argo.workflow_template["spec"]["templates"])
