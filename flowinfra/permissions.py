@@ -133,12 +133,6 @@ _NETWORK = _Rights(
     ),
     delete=("ec2:DeleteSecurityGroup", "ec2:DescribeNetworkInterfaces", "ec2:RevokeSecurityGroupIngress"),
 )
-# a name with a dot goes through Cloud Control, which calls Step Functions for the caller
-_CLOUD_CONTROL = _Rights(
-    read=("cloudformation:DescribeType", "cloudformation:GetResource", "cloudformation:GetResourceRequestStatus"),
-    write=("cloudformation:CreateResource", "cloudformation:UpdateResource"),
-    delete=("cloudformation:DeleteResource",),
-)
 _COLLECT_STATES = ("states:DescribeStateMachine", "states:ListExecutions")
 """`flowinfra gc` looks at all state machines of the account, for stacks may share objects."""
 
@@ -246,8 +240,6 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
         if not destroys:
             # terraform-provider-aws validates a changed definition at plan time; the call knows no resource
             yield _allow("ValidateDefinitions", ["states:ValidateStateMachineDefinition"], ["*"])
-        if any("." in name for name in scope.machines):
-            yield _allow("DottedNames", _CLOUD_CONTROL.of(purpose), ["*"])
         jobs = scope.arn("batch", f"job-definition/{scope.names.prefix}*")
         yield _allow("JobDefinitions", _JOBS.of(purpose), [jobs])
         yield _allow("FindJobDefinitions", ["batch:DescribeJobDefinitions"], ["*"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+import pulumi
 from typing_extensions import Required
 
 from flowinfra.model.compiled import CompiledFlow, Json
@@ -55,7 +56,7 @@ class FlowArgs(_With, total=False):
     """What the image has: requirements, globs of names, paths of requirements files."""
     steps: Mapping[str, Mapping[str, Json]]
     """Step → what differs here: `cpu`, `memory`, `image`, `retries`, `timeout`, …"""
-    aws_tags: Mapping[str, str]
+    aws_tags: Mapping[str, pulumi.Input[str]]
     """Tags of everything in AWS."""
     deploy_time: Mapping[str, Json]
     """Values of deploy-time parameters, where `flow` is compiled already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from flowinfra.components.names import KIND_TAG, TARGET_TAG, Names
 from flowinfra.components.outputs import FlowFile
@@ -25,7 +25,8 @@ class Plan(Generic[C]):
     names: Names
     file: FlowFile = field(kw_only=True)
     """What commands for people name."""
-    aws_tags: Mapping[str, str] = field(default_factory=dict)
+    aws_tags: Mapping[str, Any] = field(default_factory=dict)
+    """Values may be Outputs once it is checked."""
     parameters: Mapping[str, Json] = field(default_factory=dict)
     """Values of deploy-time parameters."""
     schedule_enabled: bool = True

@@ -54,11 +54,11 @@ class PlatformSettings(Settings[Site]):
     events_role: pulumi.Input[str] | None = None
     execution_role: pulumi.Input[str] | None = None
     permissions_boundary: pulumi.Input[str] | None = None
-    job_policies: tuple[str, ...] = ()
+    job_policies: tuple[pulumi.Input[str], ...] = ()
     service_url: pulumi.Input[str] | None = None
     service_auth_secret: pulumi.Input[str] | None = None
     kms_keys: pulumi.Input[tuple[str, ...]] = ()
-    log_retention_days: int = 90
+    log_retention_days: pulumi.Input[int] = 90
 
     @property
     def shape(self) -> PlatformShape:
@@ -94,15 +94,15 @@ class PlatformArgs(TypedDict, total=False):
     """Default `aws`."""
     permissions_boundary: pulumi.Input[str] | None
     """ARN of a policy that bounds the roles of the flows."""
-    job_policies: Sequence[str]
+    job_policies: Sequence[pulumi.Input[str]]
     """ARNs of managed policies for the jobs of every flow."""
     service_url: pulumi.Input[str] | None
     service_auth_secret: pulumi.Input[str] | None
     kms_keys: Sequence[pulumi.Input[str]]
     """ARNs of customer managed keys of secrets that the flows read."""
-    log_retention_days: int
+    log_retention_days: pulumi.Input[int]
     """Of execution histories; default 90."""
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
 
 class Platform(pulumi.ComponentResource):
@@ -129,13 +129,13 @@ class Platform(pulumi.ComponentResource):
             raise pulumi.RunError(f"{name}: instance_profile is missing; EC2 compute needs the ARN of one")
         props = {key: value for key, value in args.items() if value is not None}
         super().__init__("flowinfra:aws:Platform", name, props, opts)
-        tags = {
+        tags: dict[str, pulumi.Input[str]] = {
             **args.get("tags", {}),
             PROJECT_TAG: pulumi.get_project(),
             STACK_TAG: pulumi.get_stack(),
         }
-        region, account = args.get("region") or _region(), args.get("account") or _account()
-        own = pulumi.ResourceOptions(parent=self)
+        own, asking = pulumi.ResourceOptions(parent=self), pulumi.InvokeOptions(parent=self)
+        region, account = args.get("region") or _region(asking), args.get("account") or _account(asking)
         # physical names are the provider's to make up: a deploy that was killed can then run again
         bucket = aws.s3.Bucket(f"{name}-datastore", tags=tags, opts=own)
         aws.s3.BucketPublicAccessBlock(
@@ -208,11 +208,11 @@ class Platform(pulumi.ComponentResource):
         events_role: pulumi.Input[str] | None = None,
         execution_role: pulumi.Input[str] | None = None,
         permissions_boundary: pulumi.Input[str] | None = None,
-        job_policies: Sequence[str] = (),
+        job_policies: Sequence[pulumi.Input[str]] = (),
         service_url: pulumi.Input[str] | None = None,
         service_auth_secret: pulumi.Input[str] | None = None,
         kms_keys: Sequence[pulumi.Input[str]] = (),
-        log_retention_days: int = 90,
+        log_retention_days: pulumi.Input[int] = 90,
         opts: pulumi.InvokeOptions | None = None,
     ) -> PlatformSettings:
         """Infrastructure that is there already; nothing is created.
@@ -263,8 +263,16 @@ class Platform(pulumi.ComponentResource):
 
 
 def _region(opts: pulumi.InvokeOptions | None = None) -> str:
-    """Region of the configuration, or of the provider where that says nothing."""
-    return pulumi.Config("aws").get("region") or aws.get_region(opts=opts).region
+    """Region of the provider that is used; the configuration is that of the default one, and need not be asked for."""
+    known = None if _explicit(opts) else pulumi.Config("aws").get("region")
+    return known or aws.get_region(opts=opts).region
+
+
+def _explicit(opts: pulumi.InvokeOptions | None) -> bool:
+    if opts is None:
+        return False
+    inherited = opts.parent.get_provider("aws:index/getRegion:getRegion") if opts.parent else None
+    return opts.provider is not None or inherited is not None
 
 
 def _account(opts: pulumi.InvokeOptions | None = None) -> str:
@@ -272,12 +280,14 @@ def _account(opts: pulumi.InvokeOptions | None = None) -> str:
 
 
 def _compute_resources(
-    name: str, args: PlatformArgs, compute: Compute, tags: dict[str, str], own: pulumi.ResourceOptions
+    name: str, args: PlatformArgs, compute: Compute, tags: dict[str, pulumi.Input[str]], own: pulumi.ResourceOptions
 ) -> aws.batch.ComputeEnvironmentComputeResourcesArgs:
     subnets, groups = args.get("subnets"), args.get("security_groups")
-    vpc = aws.ec2.get_vpc(default=True).id if not (subnets and groups) else ""
+    asking = pulumi.InvokeOptions(parent=own.parent)
+    vpc = aws.ec2.get_vpc(default=True, opts=asking).id if not (subnets and groups) else ""
     if not subnets:
-        subnets = aws.ec2.get_subnets(filters=[aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc])]).ids
+        of_vpc = aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc])
+        subnets = aws.ec2.get_subnets(filters=[of_vpc], opts=asking).ids
         if not subnets:
             raise pulumi.RunError(f"{name}: the default VPC has no subnets; give `subnets`")
     if not groups:

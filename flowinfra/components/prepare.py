@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from flowinfra.components.later import NOTHING_LATER, Later, known_now
 from flowinfra.components.names import Names
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.plan import EVERY, Plan
@@ -35,6 +36,11 @@ class Prepared(Generic[P, S]):
     platform: S
 
 
+def nothing_later(platform: S, _later: Later) -> S:
+    """Of a target none of whose arguments of its own may be an Output."""
+    return platform
+
+
 def as_it_is(_label: str, _config: FlowConfig, platform: S) -> S:
     """Of a target whose flows have nothing of their own in place of the platform's."""
     return platform
@@ -54,6 +60,8 @@ class Preparation(Generic[P, S]):
     """Everything that would be refused of a plan."""
     adapted: Callable[[str, FlowConfig, S], S] = as_it_is
     """The platform with what the flow has in its place; raises `ConfigError` where they do not fit."""
+    late: Callable[[S, Later], S] = nothing_later
+    """The platform with Outputs in place of what stands for them."""
 
     def prepare(
         self, label: str, args: Mapping[str, Any], deployment: Deployment, warn: Callable[[str], None]
@@ -63,13 +71,20 @@ class Preparation(Generic[P, S]):
         Raises:
             FlowInfraError: with everything that is wrong (`Problems` where there is more than one).
         """
-        values = {"target": self.target, **args}
+        values, later = known_now(label, {"target": self.target, **args})
         platform = self.platform(label, values.pop("platform", None))
         source = flow_source(label, values, platform.shape, deployment, warn)
-        return self.planned(label, source, platform, deployment)
+        return self.planned(label, source, platform, deployment, later)
 
-    def planned(self, label: str, source: FlowSource, platform: S, deployment: Deployment) -> Prepared[P, S]:
-        """The plan of a compiled flow, checked."""
+    def planned(
+        self,
+        label: str,
+        source: FlowSource,
+        platform: S,
+        deployment: Deployment,
+        later: Later = NOTHING_LATER,
+    ) -> Prepared[P, S]:
+        """The plan of a compiled flow, checked; `later`: what stands for Outputs in its configuration."""
         compiled, config = source.compiled, source.config
         if not isinstance(compiled, self.compiled):
             raise ConfigError(f"{label}: is compiled for {compiled.target}, this is a component for {self.target}")
@@ -86,4 +101,5 @@ class Preparation(Generic[P, S]):
         problems = [*foreign_keys(label, config, self.target), *self.problems(plan, platform)]
         if problems:
             raise Problems(problems)
-        return Prepared(plan, platform)
+        tags = {key: later.text(value) for key, value in plan.aws_tags.items()}
+        return Prepared(replace(plan, aws_tags=tags), self.late(platform, later))

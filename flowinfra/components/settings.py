@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
 
+from flowinfra.components.later import is_output
 from flowinfra.errors import ConfigError, FlowInfraError
 
 S = TypeVar("S")
@@ -30,7 +31,7 @@ class Settings(Generic[S]):
     @property
     def pending(self) -> tuple[str, ...]:
         """Names of the values that are Outputs."""
-        return tuple(name for name, value in self._identity().items() if _pending(value))
+        return tuple(name for name, value in self._identity().items() if is_output(value))
 
     def on_site(self, make: Callable[[S], T]) -> T | pulumi.Output[T]:
         """`make` of the identity: at once where all of it is known, so that a preview shows the result."""
@@ -52,19 +53,15 @@ class Settings(Generic[S]):
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self.plain)}
 
     def _stood_in(self, name: str, value: Any) -> Any:
-        if not _pending(value):
+        if not is_output(value):
             return value
         if name not in self.stand_ins:
             raise ConfigError(f"platform.{name} must be known when the program runs; give it as text")
         return self.stand_ins[name]
 
 
-def _pending(value: Any) -> bool:
-    return isinstance(value, (pulumi.Output, Awaitable))
-
-
 def together(values: Sequence[pulumi.Input[str]]) -> pulumi.Input[tuple[str, ...]]:
     """Values of which some may be Outputs as one; plain where none is."""
-    if not any(map(_pending, values)):
+    if not any(map(is_output, values)):
         return tuple(str(value) for value in values)
     return pulumi.Output.all(*values).apply(tuple)

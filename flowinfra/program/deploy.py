@@ -22,7 +22,7 @@ from flowinfra.program.compiling import StackFlow, each_compiled, platform_shape
 from flowinfra.program.configuration import read_stack
 from flowinfra.program.listing import APART
 from flowinfra.program.previews import production_problems
-from flowinfra.program.targets import Outputs, StackTarget
+from flowinfra.program.targets import CountsResources, Outputs, StackTarget
 from flowinfra.project import stack_file
 
 _TARGETS = {
@@ -121,6 +121,9 @@ def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Depl
                 note(error.errors)
     if problems:
         raise Problems(list(problems.values()))
+    if isinstance(steps := targets.get("step-functions"), CountsResources):
+        for warning in steps.warnings():
+            pulumi.log.warn(warning)
     return targets
 
 

@@ -15,6 +15,7 @@ from flowinfra.components.step_functions.flow import StepFunctionsFlow, StepFunc
 from flowinfra.components.step_functions.outputs import metaflow_config
 from flowinfra.components.step_functions.plan import state_machine
 from flowinfra.components.step_functions.prepare import STEP_FUNCTIONS
+from flowinfra.components.step_functions.quotas import stack_warnings
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import StackConfig
 from flowinfra.program.compiling import StackFlow
@@ -29,6 +30,7 @@ class StepFunctions:
 
     def __init__(self, stack: StackConfig, deployment: Deployment) -> None:
         self._stack, self._deployment = stack, deployment
+        self._roles = self._rules = 0
 
     def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
         """Flows that would be one state machine."""
@@ -36,7 +38,13 @@ class StepFunctions:
 
     def check(self, label: str, flow: StackFlow) -> None:
         """Raise all that binding or AWS would refuse."""
-        STEP_FUNCTIONS.planned(label, flow.source, self._existing, self._deployment)
+        plan = STEP_FUNCTIONS.planned(label, flow.source, self._existing, self._deployment).plan
+        self._roles += len(plan.role_kinds(self._existing.site()))
+        self._rules += plan.compiled.step_functions.schedule is not None
+
+    def warnings(self) -> Iterable[str]:
+        """What all flows that were checked come near to together."""
+        return stack_warnings(self._roles, self._rules)
 
     def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
         """Make a StepFunctionsFlow."""

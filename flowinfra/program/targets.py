@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pulumi
 
@@ -38,3 +38,11 @@ class StackTarget(Protocol):
 def datastore_bucket(stack: StackConfig, created: PlatformSettings | None) -> pulumi.Input[str]:
     """The bucket that flows of every target use; a stand-in for one that is made after the checks."""
     return created.bucket if created else stack.platform.bucket or "bucket-being-created-00000000"
+
+
+@runtime_checkable
+class CountsResources(Protocol):
+    """A target whose flows together may come near a quota."""
+
+    def warnings(self) -> Iterable[str]:
+        """What all flows that were checked come near to."""

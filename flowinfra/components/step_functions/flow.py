@@ -34,6 +34,7 @@ from flowinfra.components.step_functions.plan import (
     FlowPlan,
     check,
     state_machine,
+    warnings,
 )
 from flowinfra.components.step_functions.prepare import STEP_FUNCTIONS
 from flowinfra.components.step_functions.settling import noted, settled
@@ -55,11 +56,11 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     distributed_map: bool
     compress: bool
     log_history: bool
-    log_retention_days: int
+    log_retention_days: pulumi.Input[int]
     """Of the execution history, in place of the platform's."""
-    queue: str
+    queue: pulumi.Input[str]
     batch_tags: Mapping[str, str]
-    job_policies: Sequence[str]
+    job_policies: Sequence[pulumi.Input[str]]
     """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
     reads: Sequence[str] | Literal["all"]
     """Other flows whose artifacts, cards and data the flow's jobs may read."""
@@ -100,8 +101,8 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         settings = _checked(prepared)
         super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, settings, pulumi.ResourceOptions(parent=self))
-        if unread := plan.unread(settings.site()):
-            pulumi.log.warn(unread, self)
+        for warning in warnings(plan, settings.site(), settings.job_policies):
+            pulumi.log.warn(warning, self)
 
         roles, granted = _roles(making)
         # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
@@ -213,12 +214,12 @@ def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Res
     )
     attached = [
         aws.iam.RolePolicyAttachment(
-            f"{name}-{arn.rsplit('/', 1)[-1]}",
+            f"{name}-{arn.rsplit('/', 1)[-1] if isinstance(arn, str) else f'policy-{index}'}",
             role=role.name,
             policy_arn=arn,
             opts=_noted(making),
         )
-        for arn in (making.platform.job_policies if kind == JOBS else ())
+        for index, arn in enumerate(making.platform.job_policies if kind == JOBS else ())
     ]
     return [inline, *attached]
 

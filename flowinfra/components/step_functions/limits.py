@@ -78,7 +78,10 @@ def tag_problems(who: str, tags: Mapping[str, str], objects: bool) -> Iterator[B
     most = OBJECT_TAGS if objects else TAGS
     if len(tags) > most:
         what = "an S3 object takes" if objects else "a resource takes"
-        yield BindError(f"{who}: {len(tags)} tags with flowinfra's own, {what} at most {most}; give fewer aws_tags")
+        yield BindError(
+            f"{who}: {len(tags)} tags with flowinfra's own and `aws:defaultTags`, {what} at most {most}; "
+            "give fewer aws_tags"
+        )
     for key, value in tags.items():
         if not key or len(key) > TAG_KEY or not _TAG.fullmatch(key) or key.lower().startswith("aws:"):
             yield BindError(

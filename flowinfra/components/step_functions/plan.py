@@ -6,7 +6,7 @@ of a stack is told at once and nothing is touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flowinfra.components.binding import JOB_DEFINITION
@@ -14,7 +14,7 @@ from flowinfra.components.confidential import secret_problems
 from flowinfra.components.names import DATASTORE_TAG, KIND_TAG
 from flowinfra.components.plan import EVERY, Plan
 from flowinfra.components.site import Site, identity
-from flowinfra.components.step_functions import iam, limits, requests
+from flowinfra.components.step_functions import iam, limits, quotas, requests
 from flowinfra.components.step_functions.bound import Bound, bind
 from flowinfra.errors import BindError, FlowInfraError, Problems
 from flowinfra.model.compiled import Json, StepFunctionsCompiled
@@ -109,8 +109,11 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         return {**properties, "containerProperties": container}
 
 
-def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
-    """Everything that AWS or binding would refuse of this plan."""
+def check(plan: FlowPlan, site: Site, default_tags: Mapping[str, str] | None = None) -> list[FlowInfraError]:
+    """Everything that AWS or binding would refuse of this plan; `default_tags`: that the provider adds."""
+    # a tag that is an Output is checked by AWS alone
+    known = {key: value if isinstance(value, str) else "" for key, value in plan.aws_tags.items()}
+    plan = replace(plan, aws_tags=known)
     try:
         bound = plan.bound(site)
     except Problems as problems:
@@ -120,10 +123,19 @@ def check(plan: FlowPlan, site: Site) -> list[FlowInfraError]:
         *_unknown_job_keys(plan.name, jobs),
         *limits.flow_problems(plan.compiled, replace(bound, job_definitions=jobs)),
         *requests.problems(plan, bound, jobs, site),
-        *limits.tag_problems(plan.name, plan.object_tags("include-file"), objects=True),
+        *limits.tag_problems(plan.name, {**(default_tags or {}), **plan.object_tags("include-file")}, objects=True),
         *_role_problems(plan, site),
         *secret_problems(plan.name, plan.parameters, site.service_auth_secret),
     ]
+
+
+def warnings(plan: FlowPlan, site: Site, job_policies: Sequence[object]) -> Iterator[str]:
+    """What a plan that is right may run into."""
+    if unread := plan.unread(site):
+        yield unread
+    if site.job_role is None:
+        yield from quotas.policy_warnings(plan.name, job_policies)
+    yield from quotas.job_warnings(plan.compiled, plan.bound(site))
 
 
 def state_machine(name: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pulumi
+
+from flowinfra.components.later import Later
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Preparation
 from flowinfra.components.step_functions.plan import FlowPlan, check
@@ -40,7 +44,25 @@ def _adapted(label: str, config: FlowConfig, settings: PlatformSettings) -> Plat
 
 
 def _problems(plan: FlowPlan, settings: PlatformSettings) -> list[FlowInfraError]:
-    return check(plan, settings.site())
+    return check(plan, settings.site(), _default_tags())
 
 
-STEP_FUNCTIONS = Preparation("step-functions", StepFunctionsCompiled, FlowPlan, _platform, _problems, _adapted)
+def _default_tags() -> Mapping[str, str]:
+    """Of the default provider, which gives them to every resource."""
+    given = pulumi.Config("aws").get_object("defaultTags")
+    tags = given.get("tags") if isinstance(given, Mapping) else None
+    return {str(key): str(value) for key, value in tags.items()} if isinstance(tags, Mapping) else {}
+
+
+def _late(settings: PlatformSettings, later: Later) -> PlatformSettings:
+    return replace(
+        settings,
+        queue=later.text(settings.queue),
+        job_policies=tuple(map(later.text, settings.job_policies)),
+        log_retention_days=settings.log_retention_days
+        if later.log_retention_days is None
+        else later.log_retention_days,
+    )
+
+
+STEP_FUNCTIONS = Preparation("step-functions", StepFunctionsCompiled, FlowPlan, _platform, _problems, _adapted, _late)

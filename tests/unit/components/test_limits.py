@@ -125,7 +125,10 @@ def test_policy_size() -> None:
 @pytest.mark.parametrize(
     ("tags", "text"),
     [
-        ({f"k{index}": "v" for index in range(7)}, "11 tags with flowinfra's own, an S3 object takes at most 10"),
+        (
+            {f"k{index}": "v" for index in range(7)},
+            "11 tags with flowinfra's own and `aws:defaultTags`, an S3 object takes at most 10",
+        ),
         ({"aws:x": "v"}, "aws_tags has the key 'aws:x'"),
         ({"": "v"}, "aws_tags has the key ''"),
         ({"k" * 129: "v"}, "aws_tags has the key"),

@@ -1,0 +1,75 @@
+"""Arguments of a component that may be Outputs: checked with stand-ins, and put back where resources are made.
+
+A flow's plan is made of plain values. What a resource of the same program gives, such as a policy's ARN, is not known
+when it is made, and none of it changes what the flow compiles to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from flowinfra.errors import ConfigError
+
+_TEXTS = ("queue",)
+_LISTS = {"job_policies": "arn:aws:iam::000000000000:policy/policy-that-is-being-created-{}"}
+_MAPPINGS = {"aws_tags": "value-that-is-being-created-{}"}
+_RETENTION = "log_retention_days"
+
+
+@dataclass(frozen=True)
+class Later:
+    """What stands for which Output."""
+
+    texts: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Stand-in → the value."""
+    log_retention_days: pulumi.Input[int] | None = None
+
+    def text(self, value: Any) -> Any:
+        """A value, or what it stands for."""
+        return self.texts.get(value, value) if isinstance(value, str) else value
+
+
+NOTHING_LATER = Later()
+
+
+def known_now(label: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], Later]:
+    """Arguments with a stand-in for each Output, and what the stand-ins are for.
+
+    Raises:
+        ConfigError: a list or mapping that is an Output as a whole: how many there are decides what is made.
+    """
+    result, texts = dict(values), dict[str, pulumi.Input[str]]()
+
+    def stand_in(form: str, value: Any) -> Any:
+        if not is_output(value):
+            return value
+        made = form.format(len(texts))
+        texts[made] = value
+        return made
+
+    for key in (*_LISTS, *_MAPPINGS):
+        if is_output(values.get(key)):
+            kind = "list" if key in _LISTS else "mapping"
+            raise ConfigError(f"{label}: {key} is an Output; give a {kind}, whose values may be Outputs")
+    for key in _TEXTS:
+        if key in result:
+            result[key] = stand_in(f"{key}-that-is-being-created-{{}}", result[key])
+    for key, form in _LISTS.items():
+        if isinstance(result.get(key), Sequence) and not isinstance(result[key], str):
+            result[key] = [stand_in(form, value) for value in result[key]]
+    for key, form in _MAPPINGS.items():
+        if isinstance(result.get(key), Mapping):
+            result[key] = {name: stand_in(form, value) for name, value in result[key].items()}
+    retention = result.pop(_RETENTION) if is_output(result.get(_RETENTION)) else None
+    if retention is not None:
+        result[_RETENTION] = 1
+    return result, Later(texts, retention)
+
+
+def is_output(value: Any) -> bool:
+    """Whether a value may not be known yet."""
+    return isinstance(value, (pulumi.Output, Awaitable))

@@ -1,0 +1,95 @@
+"""Arguments that may be Outputs, and providers that a program names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+from pulumi.runtime import mocks
+from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.sync_await import _sync_await
+
+from flowinfra import Platform, StepFunctionsFlow
+from tests.components.mocked import ACCOUNT, Program, run
+from tests.unit.components.compiled import compiled
+
+POLICY = f"arn:aws:iam::{ACCOUNT}:policy/made"
+
+
+def deploy(**args: Any) -> Program:
+    platform = Platform.existing(bucket="bkt", queue="jobs", table="tbl", region="us-east-1", account=ACCOUNT)
+
+    def program() -> None:
+        made = {key: value() for key, value in args.items()}
+        StepFunctionsFlow("flow", {"flow": compiled("log_history"), "platform": platform, **made})  # type: ignore[typeddict-item]
+
+    return run(program)
+
+
+def output(value: Any) -> Callable[[], Any]:
+    return lambda: pulumi.Output.from_input(value)
+
+
+def test_a_flow_takes_what_a_resource_gives() -> None:
+    program = deploy(
+        queue=output("queue-of-the-program"),
+        log_retention_days=output(30),
+        job_policies=lambda: ["arn:aws:iam::aws:policy/A", pulumi.Output.from_input(POLICY)],
+        aws_tags=lambda: {"plain": "a", "made": pulumi.Output.from_input("b")},
+    )
+    attached = {item["policyArn"] for item in program.of("RolePolicyAttachment").values()}
+    assert attached == {"arn:aws:iam::aws:policy/A", POLICY}
+    assert program.one("LogGroup")["retentionInDays"] == 30
+    assert program.one("StateMachine")["tags"]["made"] == "b"
+    assert "queue-of-the-program" in program.one("StateMachine")["definition"]
+    assert "queue-of-the-program" in program.of("RolePolicy")["flow-states-role-policy"]["policy"]
+    assert "being-created" not in str([item.inputs for item in program.resources])
+
+
+@pytest.mark.parametrize("key", ["job_policies", "aws_tags"])
+def test_what_decides_how_many_there_are_has_to_be_known(key: str) -> None:
+    with pytest.raises(Exception, match=f"{key} is an Output; give a"):
+        deploy(**{key: output([])})
+
+
+class _Asked(mocks.Mocks):
+    """Which provider each question went to."""
+
+    def __init__(self) -> None:
+        self.providers: dict[str, str] = {}
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        return f"{args.name}-id", dict(args.inputs)
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        self.providers[args.token.rpartition(":")[2]] = args.provider
+        answers: dict[str, dict[str, Any]] = {
+            "getRegion": {"region": "eu-west-1"},
+            "getCallerIdentity": {"accountId": ACCOUNT},
+            "getVpc": {"id": "vpc-1"},
+            "getSubnets": {"ids": ["subnet-1"]},
+        }
+        return answers[args.token.rpartition(":")[2]]
+
+
+def test_a_platform_asks_the_provider_that_it_is_given() -> None:
+    asked = _Asked()
+    mocks.set_mocks(asked, preview=False)
+    pulumi.runtime.set_all_config({"aws:region": "us-east-1"})
+    regions: list[str] = []
+
+    def program() -> None:
+        other = aws.Provider("other", region="eu-west-1")
+        platform = Platform("own", opts=pulumi.ResourceOptions(providers=[other]))
+        regions.append(platform.settings.region)
+
+    try:
+        _sync_await(run_pulumi_func(program))
+    finally:
+        pulumi.runtime.set_all_config({})
+    assert set(asked.providers) == {"getRegion", "getCallerIdentity", "getVpc", "getSubnets"}
+    assert all("other" in provider for provider in asked.providers.values()), asked.providers
+    assert regions == ["eu-west-1"]
