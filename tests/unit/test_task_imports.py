@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +19,12 @@ from flowinfra.cli import main
 from flowinfra.cli.bundle import command as bundle
 from flowinfra.compiler import CompileRequest, compile_flow, compile_flows
 from flowinfra.compiler.compile import CompileWarning
+from flowinfra.compiler.imports import Need, Needs, Verdict, judge
+from flowinfra.compiler.store import put_blob
 from flowinfra.components.source import Deployment
 from flowinfra.errors import CompileError, ConfigError, Problems
 from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.lock import Lock, LockedEnvironment, LockedPackage
 from flowinfra.program.configuration import stored_stack
 from flowinfra.program.deploy import checked_flows
 from tests.unit.interpreters import interpreter
@@ -402,3 +408,46 @@ def test_on_the_command_line(compiled: Compiling) -> None:
     assert (done.exit_code, done.stderr.startswith("warning: ")) == (0, True)
     done = CliRunner().invoke(main, ["compile", *words, "--image-package", "frames-ml"])
     assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_locked_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wheels say which modules they have, conda's packages say their names; what a lock lacks no image makes good."""
+    monkeypatch.setenv("FLOWINFRA_CACHE", str(tmp_path / "cache"))
+    flow = tmp_path / "flow.py"
+    flow.write_text(HEAD + STEPS.format(start="pass", end="pass"))
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as content:
+        content.writestr("yaml/__init__.py", "")
+        content.writestr("_yaml_fast.cpython-311-x86_64-linux-gnu.so", "")
+    digest = hashlib.sha256(wheel.getvalue()).hexdigest()
+    put_blob(digest, wheel.getvalue())
+    keys = "conda/pypi.test/PyYAML-6.0-py3-none-any.whl", "conda/conda.test/python-dateutil-2.9.0-py_0.conda"
+    lock = Lock(
+        flow="FraudFlow",
+        metaflow="2",
+        environment="pypi",
+        python="3.11.1",
+        steps={},
+        environments={"a": LockedEnvironment(conda=keys[1:], pypi=keys[:1]), "b": LockedEnvironment(conda=keys[1:])},
+        packages={key: LockedPackage(url="https://x.test/y", sha256=digest, size=1) for key in keys},
+    )
+    request = CompileRequest(flow, image_packages=["*"], shape=Shape(environment="local"))
+    compiled = compile_flow(request)
+
+    def verdict(*modules: str) -> Verdict:
+        imports = [Need(name, str(flow), 3, None, None, True, False, (), None, {"kind": "absent"}) for name in modules]
+        return judge(request, compiled, Needs(tuple(imports), {"start": "a", "end": "b"}, ()), lock)
+
+    assert verdict("dateutil_of_none").errors != []
+    assert verdict("python_dateutil") == Verdict([], [])
+    [error] = verdict("nowhere").errors
+    assert str(error) == (
+        f"{flow}:3: its tasks import 'nowhere', which is not in the locked environment: add it to the step's @pypi or "
+        "@conda, and lock again with `flowinfra lock`"
+    )
+    # the wheel has it; of conda's packages nobody can say
+    for module in ("yaml", "_yaml_fast"):
+        found = verdict(module)
+        assert found.errors == []
+        [warning] = found.warnings
+        assert f"step end imports '{module}', which may not be in the locked environment" in warning
