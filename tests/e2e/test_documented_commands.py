@@ -226,6 +226,11 @@ def a_version(site: Site) -> None:
     deployed(site, "prod")
 
 
+def a_stack_with_fraud(site: Site) -> None:
+    """A stack that has the flow."""
+    acme(site, prod=stack("flows/fraud/fraud_flow.py"))
+
+
 def a_guide(site: Site) -> None:
     """The repository of the guide."""
     acme(site, prod=listing(GUIDE, "yaml", "# stacks/Pulumi.prod.yaml"))
@@ -259,6 +264,7 @@ STORIES: list[Story] = [
     ),
     Story(GUIDE, a_guide, headings=["2. Look at the first preview"], elsewhere={"pulumi login": ACCOUNT}, put=PORT),
     Story(GUIDE, elsewhere={"pulumi": ADOPTION}),
+    Story("docs/imports.md", a_stack_with_fraud),
     Story("docs/lock.md", elsewhere={"flowinfra ": SOLVER, "git ": SOLVER}),
     Story(
         "docs/mirror.md",
