@@ -105,6 +105,10 @@ from flowinfra.model.datastores import DATASTORES
 )
 @click.option("--python", help="Interpreter with the flow's dependencies.")
 @click.option("--package-suffixes", default="", help="Further file endings to package, comma-separated.")
+@click.option("--package-root", metavar="FOLDER", help="Folder that tasks import added files from  [default: .]")
+@click.option("--package-include", multiple=True, metavar="GLOB", help="File, folder or glob to package, too.")
+@click.option("--package-exclude", multiple=True, metavar="GLOB", help="File, folder or glob to leave out.")
+@click.option("--working-folder", metavar="FOLDER", help="Where the flow's module runs; `flow`: its own  [default: .]")
 @click.option("--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Variable that the flow may read.")
 @click.option("--setting", "settings", multiple=True, metavar="METAFLOW_X=VALUE", help="Metaflow setting.")
 def command(
@@ -121,6 +125,7 @@ def command(
     settings: tuple[str, ...],
     python: str | None,
     python_version: str,
+    working_folder: str | None,
     lock: Path | None,
     image_packages: tuple[str, ...],
     **shape: object,
@@ -166,10 +171,11 @@ def command(
         python=python,
         lock=lock,
         image_packages=image_packages,
+        folder=working_folder,
     )
     compiled = compile_flow(request, _warn)
-    for path in unreviewed_files([(compiled, flow)])[0]:
-        _warn(f"{path} is in the code package, but git does not track it")
+    for words in unreviewed_files([(compiled, request)])[0]:
+        _warn(f"{flow}: {words}")
     if output is None:
         click.echo(json.dumps(json.loads(compiled.to_json()), indent=2, ensure_ascii=False))
     else:

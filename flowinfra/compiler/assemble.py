@@ -6,18 +6,20 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import airflow, argo, step_functions
 from flowinfra.compiler.other_flows import named_flows
-from flowinfra.compiler.package import Package, Selection, pack
+from flowinfra.compiler.package import Offered, Package, pack
+from flowinfra.compiler.provenance import WorkTrees
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording
-from flowinfra.compiler.request import CompileRequest, recorded_shape
+from flowinfra.compiler.request import CompileRequest, recorded_shape, selection
 from flowinfra.compiler.request import given as given_placeholders
 from flowinfra.compiler.variables import Variables
-from flowinfra.errors import CompileError
+from flowinfra.errors import CompileError, FlowInfraError, together
 from flowinfra.model.compiled import (
     GRAMMARS,
     MARK,
@@ -60,18 +62,18 @@ def assemble(
     request: CompileRequest,
     answer: Mapping[str, Any],
     folder: Path,
-    selection: Selection,
+    trees: WorkTrees,
     git: Mapping[str, str],
     packages: Mapping[str, DatastoreObject],
     keep_bytes: Callable[[str, bytes], None],
-) -> CompiledFlow:
-    """Build the CompiledFlow of a recording.
+) -> tuple[CompiledFlow, Package]:
+    """Build the CompiledFlow of a recording; also its package, which tells what was read.
 
     Args:
         request: what was asked.
         answer: the child's report.
         folder: where the child left the bytes of objects.
-        selection: `package:` of the flow.
+        trees: what git ignores.
         git: provenance to put into the package; empty for none.
         packages: objects of the flow's locked environments; their bytes are in the cache.
         keep_bytes: takes an object's sha256 and content as soon as they are known.
@@ -105,7 +107,9 @@ def assemble(
 
     for entry in recorded:
         if entry.key in reading.package_keys:
-            package = pack(entry.body, selection, python, git)
+            offered = Offered(entry.body, answer["walked"], answer["libraries"], answer["hidden"])
+            with _labelled(request):
+                package = pack(offered, selection(request), trees, python, git)
             keep(entry, package.content, "package")
         elif entry.key not in reading.commands and entry.key not in reading.held:
             keep(entry, gzip.decompress(entry.body), "include-file")
@@ -130,7 +134,16 @@ def assemble(
         }
     )
     _refuse_marks(request, answer["flow"], package)
-    return compiled.model_copy(update={"placeholders": placeholders(compiled, request.label)})
+    return compiled.model_copy(update={"placeholders": placeholders(compiled, request.label)}), package
+
+
+@contextmanager
+def _labelled(request: CompileRequest) -> Iterator[None]:
+    """Errors name the flow."""
+    try:
+        yield
+    except FlowInfraError as error:
+        raise together([CompileError(f"{request.label}: {each}") for each in error.errors]) from None
 
 
 def _below_root(request: CompileRequest, key: str, kind: str) -> str:

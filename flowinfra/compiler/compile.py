@@ -7,21 +7,22 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import package, process, store
+from flowinfra.compiler import process, store
 from flowinfra.compiler.confidential import refuse_secrets
 from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.image_packages import Packages
 from flowinfra.compiler.imports import Needs, judge, needs, places
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
-from flowinfra.compiler.provenance import provenance, untracked
-from flowinfra.compiler.request import CompileRequest, check, config_texts
+from flowinfra.compiler.package import Package, compress
+from flowinfra.compiler.provenance import WorkTrees, provenance
+from flowinfra.compiler.request import CompileRequest, check, config_texts, selection
 from flowinfra.compiler.variables import Variables, unseen
 from flowinfra.compiler.variables import warnings as variable_warnings
 from flowinfra.errors import FlowInfraError, named, named_from, together
@@ -140,14 +141,18 @@ def evaluate_parameters(
         return values
 
 
-def unreviewed_files(flows: Sequence[tuple[CompiledFlow, Path]]) -> list[list[str]]:
-    """Packaged files that git does not track, for each flow with its file: what a reviewer cannot see."""
-    folders = [file.resolve().parent for _, file in flows]
-    found = untracked(folders)
-    return [
-        [path for path in found[folder] if path in compiled.package.files]
-        for (compiled, _), folder in zip(flows, folders, strict=True)
-    ]
+def unreviewed_files(flows: Sequence[tuple[CompiledFlow, CompileRequest]]) -> list[list[str]]:
+    """What a reviewer cannot see of the package of each flow, in words: files that git does not have."""
+    trees = WorkTrees()
+    return [list(_unreviewed(compiled, request, trees)) for compiled, request in flows]
+
+
+def _unreviewed(compiled: CompiledFlow, request: CompileRequest, trees: WorkTrees) -> Iterator[str]:
+    files = {name: str(path) for name, path in selection(request).sources(compiled.package.files).items()}
+    if missing := sorted(name for name, path in files.items() if not trees.has(path)):
+        yield f"packaged, but not in git: {', '.join(missing)}"
+    for problem in dict.fromkeys(filter(None, map(trees.problem, files.values()))):
+        yield f"git does not say which files it ignores, so that none of them was left out of the package: {problem}"
 
 
 @dataclass(frozen=True)
@@ -179,12 +184,12 @@ def _recorded(
     request: CompileRequest, lock: Lock | None, reads: store.Reads
 ) -> tuple[CompiledFlow, dict[str, Any], bool]:
     """The compiled flow, notes that it is judged with (`imports`, `variables`), and whether it came from the cache."""
-    flow = request.flow.resolve()
-    git = provenance(flow.parent) if request.shape.package_info else {}
+    git = provenance(request.file.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
     key = store.entry_key(
         {
-            "flow": str(flow),
+            "flow": str(request.file),
+            "folders": [str(request.base), str(request.working_folder)],
             "target": request.target,
             "shape": request.shape.model_dump(mode="json"),
             "configs": config_texts(request),
@@ -198,7 +203,6 @@ def _recorded(
     if found is not None:
         result, notes = found
         return compiled_flow(json.loads(result)), notes, True
-    selection = _selection(request)
     began = time.time_ns()
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder, ThreadPoolExecutor(1) as beside:
         loading = beside.submit(_load)
@@ -214,28 +218,29 @@ def _recorded(
             blobs[sha256] = beside.submit(_store, sha256, content)
 
         try:
-            made = assemble(request, answer.data, answer.folder, selection, git, packages, keep_bytes)
+            made, package = assemble(request, answer.data, answer.folder, reads.trees, git, packages, keep_bytes)
         except (LookupError, TypeError, ValueError) as error:
             what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
             raise unfit(request, answer.data["metaflow"], what) from error
         refuse_secrets(made, request.label)
         variables = Variables.of(answer.data["variables"])
         notes = {"imports": needs(request, answer.data, made).data(), "variables": asdict(variables)}
-        files, folders = _inputs(answer.data, selection, reads)
+        files, folders = _inputs(answer.data, package, reads)
         for stored in blobs.values():
             stored.result()
     if not store.Reads.changed_since([*files, *folders], began):
         kept = [*blobs, *(entry.sha256 for entry in packages.values())]
-        store.remember(key, files, folders, made.to_json().encode(), kept, variables.reads(request), notes)
+        git_says = {path: path in package.ignored for path in [*package.read, *package.ignored]}
+        store.remember(key, files, folders, made.to_json().encode(), kept, variables.reads(request), notes, git_says)
     return made, notes, False
 
 
 def _store(sha256: str, content: bytes) -> None:
     """Compress an object and keep it; compressing lets other threads go on."""
-    store.put_blob(sha256, package.compress(content))
+    store.put_blob(sha256, compress(content))
 
 
-def _load() -> Callable[..., CompiledFlow]:
+def _load() -> Callable[..., tuple[CompiledFlow, Package]]:
     """What makes a CompiledFlow of an answer; loaded while the child runs, and not at all for what the cache has."""
     from flowinfra.compiler.assemble import assemble
 
@@ -243,31 +248,12 @@ def _load() -> Callable[..., CompiledFlow]:
     return assemble
 
 
-def _selection(request: CompileRequest) -> package.Selection:
-    shape, flow = request.shape, request.flow.resolve()
-    return package.Selection(
-        folder=flow.parent,
-        root=process.package_root(request) if shape.package_root else None,
-        include=shape.package_include,
-        exclude=shape.package_exclude,
-        suffixes=(".py", *shape.package_suffixes),
-        flow_file=flow.name,
-    )
-
-
 def _inputs(
-    answer: dict[str, Any] | Any, selection: package.Selection, reads: store.Reads
+    answer: dict[str, Any] | Any, package: Package, reads: store.Reads
 ) -> tuple[dict[str, str | None], list[str]]:
     """Files with their digests and folders that a compile depended on."""
-    files: dict[str, str | None] = dict(answer["files"])
-    folders = [*answer["folders"], *answer["libraries"]]
-    more = [Path(answer["version_file"])]
-    for glob in selection.include:
-        more += [path for path in selection.folder.glob(glob) if path.is_file()]
-    if selection.root is not None:
-        more += package.package_files(selection.root, selection.suffixes)
-    for path in more:
-        files[str(path)] = reads.file(str(path))
-        if selection.root is not None or selection.include:
-            folders.append(str(path.parent))
-    return files, sorted(set(folders))
+    version = answer["version_file"]
+    files = {**answer["files"], **package.read, version: reads.file(version)}
+    left_out = tuple(f"{path}/" for path in package.ignored if path not in package.read)
+    folders = {folder for folder in answer["folders"] if not f"{folder}/".startswith(left_out)}
+    return files, sorted({*folders, *answer["libraries"]})

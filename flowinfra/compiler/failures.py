@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from flowinfra.compiler.missing import looked_for
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError, FlowInfraError, LockError, UnsupportedMetaflowError, together
 from flowinfra.model.lock import redact
@@ -67,7 +68,8 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     if kind in _DETAILED:
         return CompileError(f"{label}: {_DETAILED[kind](json.loads(message))}")
     if kind == "metaflow-exit":
-        return CompileError(f"{label}: {_last_words(message)}")
+        words = _last_words(message)
+        return CompileError(f"{label}: {words}{looked_for(request, words)}")
     if kind == "micromamba":
         return LockError(f"{label}: {_no_micromamba(json.loads(message))}")
     if kind == "solve":
@@ -90,7 +92,8 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
             f"and lock the packages once with `flowinfra lock {label}`"
         )
     if kind == "metaflow":
-        return CompileError(f"{where}: {_subject(error)}{error['headline']}: {_line(message)}")
+        words = f"{error['headline']}: {_line(message)}{looked_for(request, message)}"
+        return CompileError(f"{where}: {_subject(error)}{words}")
     if kind == "crash":
         place = f"{Path(error['file']).name}, line {error['line']}"
         return CompileError(f"{label}: Metaflow {metaflow} fails on it: {_line(message)} ({place})")
@@ -98,7 +101,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return CompileError(
             f"{where}: {_subject(error)}{request.python or sys.executable} has no module {message!r}; install it "
             "there, or name the interpreter that has it (`python`, on the command line --python); a module of your own "
-            "is found beside the flow, or in the folder `package: {root: …}`"
+            "is found beside the flow, and elsewhere if it is packaged: `package: {include: [its folder]}`"
         )
     if kind == "no-variable":
         return CompileError(
@@ -109,7 +112,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         )
     if kind == "syntax":
         return CompileError(f"{where}: syntax error: {message}")
-    return CompileError(f"{where}: {_subject(error)}{message}")
+    return CompileError(f"{where}: {_subject(error)}{message}{looked_for(request, message)}")
 
 
 def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> CompileError:
@@ -136,7 +139,7 @@ def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaf
 
 def _place(request: CompileRequest, error: Mapping[str, Any]) -> str:
     place = error.get("file") or request.label
-    if place == str(request.flow.resolve()):
+    if place == str(request.file):
         place = request.label
     return f"{place}:{error['line']}" if error.get("line") else str(place)
 
@@ -228,7 +231,7 @@ _TRACEBACK = "Traceback (most recent call last):"
 def _inner(request: CompileRequest, where: str, message: str) -> tuple[str, str]:
     """Metaflow puts the traceback of a Parameter's own function into its words: its last line, and the user's line."""
     words, _, trace = message.partition(_TRACEBACK)
-    lines = re.findall(rf'File "{re.escape(str(request.flow.resolve()))}", line ([0-9]+)', trace)
+    lines = re.findall(rf'File "{re.escape(str(request.file))}", line ([0-9]+)', trace)
     last = re.sub(r"^(\w+\.)+(?=\w+:)", "", trace.strip().splitlines()[-1])
     return f"{request.label}:{lines[-1]}" if lines else where, f"{words.strip()} {last}"
 

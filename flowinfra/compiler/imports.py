@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,7 +91,7 @@ class Verdict:
 def needs(request: CompileRequest, answer: Mapping[str, Any], compiled: CompiledFlow) -> Needs:
     """What tasks need beside the code package, by the child's answer."""
     told = answer["imports"]
-    package = _Package(compiled.package.files, request.flow.resolve().parent, told["found"])
+    package = _Package(compiled.package.files, request.file.parent.resolve(), told["found"])
     found: dict[Need, None] = {}
     waiting: list[tuple[str, str | None, bool, str | None, str | None]] = [("__main__", None, True, None, None)]
     seen = set(waiting)
@@ -358,7 +359,7 @@ def _told(
 
 def _head(request: CompileRequest, need: Need, steps: Sequence[str], places: Mapping[str, Place], more: int) -> str:
     """`FILE:LINE: step train imports 'yaml' (PyYAML)`."""
-    file = request.label if need.file == str(request.flow.resolve()) else need.file
+    file = request.label if need.file == str(request.file) else need.file
     if len(steps) == len(places):
         who = "its tasks import"
     else:
@@ -383,7 +384,7 @@ def _origin(request: CompileRequest, found: Mapping[str, Any]) -> str:
         return f"{file} is importable here by the editable install of {found['distribution']}"
     if "path_file" in found:
         return f"{file} is importable here by {found['path_file']} of the interpreter's site-packages"
-    folder = request.flow.resolve().parent
+    folder = request.file.parent.resolve()
     if Path(file).is_relative_to(folder):
         return f"{file} is left out of it"
     if found.get("by_flow"):
@@ -395,6 +396,10 @@ def _packed(request: CompileRequest, name: str, found: Mapping[str, Any]) -> str
     """What puts a module of one's own into the package."""
     if found["kind"] == "binary":
         return "Metaflow packages no compiled modules: name it in `package: {include: […]}`"
-    if Path(found["file"]).is_relative_to(request.flow.resolve().parent) and not found.get("path_file"):
+    if Path(found["file"]).is_relative_to(request.file.parent.resolve()) and not found.get("path_file"):
         return "See `package: {exclude, include}`"
-    return f"Package the folder that holds {name.partition('.')[0]} (`package: {{root: …}}`)"
+    top, base = name.partition(".")[0], request.base.resolve()
+    file = Path(found["file"])
+    package = next((folder for folder in file.parents if folder.name == top), file)
+    inside, root = (Path(os.path.relpath(path, base)).as_posix() for path in (package, package.parent))
+    return f"Package it: `package: {{{'' if root == '.' else f'root: {root}, '}include: [{inside}]}}`"

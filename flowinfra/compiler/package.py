@@ -12,14 +12,17 @@ import gzip
 import hashlib
 import io
 import json
+import stat
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
+from posixpath import dirname, realpath
 
 from flowinfra.compiler.driver.members import HEAD
-from flowinfra.errors import CompileError
+from flowinfra.compiler.provenance import WorkTrees
+from flowinfra.compiler.selection import Selection
+from flowinfra.errors import CompileError, together
 from flowinfra.model.compiled import SourceFile
 
 EPOCH = 1575360000
@@ -38,11 +41,15 @@ class Package:
         content: the uncompressed archive.
         files: path → file, of the user's code.
         metaflow: sha256 over the code that is Metaflow's own (and its extensions').
+        read: path → sha256, of every file but those of installed distributions.
+        ignored: files and folders that git ignores, which made a difference.
     """
 
     content: bytes
     files: dict[str, SourceFile]
     metaflow: str
+    read: Mapping[str, str]
+    ignored: Sequence[str]
 
     @property
     def digest(self) -> str:
@@ -51,48 +58,53 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """`package:` of a flow: what to leave out and what to add.
+class Offered:
+    """What there is to pack.
 
     Attributes:
-        folder: the flow's folder.
-        root: folder whose modules are packaged beside the flow's, or None.
-        include: globs of further files, relative to the flow's folder.
-        exclude: globs of packaged paths to leave out (never the flow's own file).
-        suffixes: file name endings that are packaged from `root`.
-        flow_file: base name of the flow's file.
+        listed: the members that Metaflow has, as `driver.members` lists them.
+        walked: what each of the selection's walks found.
+        libraries: folders of the interpreter and of installed distributions.
+        hidden: modules that tasks import from elsewhere, if no packaged file is in the way.
     """
 
-    folder: Path
-    root: Path | None
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    suffixes: tuple[str, ...]
-    flow_file: str
+    listed: bytes
+    walked: Sequence[Sequence[str]]
+    libraries: Sequence[str]
+    hidden: Sequence[str]
 
 
-def pack(listed: bytes, selection: Selection, python: str, git: Mapping[str, str]) -> Package:
+def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str, git: Mapping[str, str]) -> Package:
     """Pack what Metaflow would, reproducibly.
 
     Args:
-        listed: the members, as `driver.members` lists them.
+        offered: what there is.
         selection: what to leave out and to add.
+        trees: what git ignores.
         python: minor version of the interpreter, for INFO.
         git: provenance to put into INFO; empty for none.
+
+    Raises:
+        CompileError: something that is no file, or is named and not there.
     """
-    members = {entry["name"]: (_content(entry), entry["executable"]) for entry in json.loads(listed[len(HEAD) :])}
-    members = {**_added(selection, members), **members}
-    members = {name: entry for name, entry in members.items() if not _excluded(name, selection)}
-    info = next((name for name in (".mf_meta/INFO", "INFO") if name in members), None)
+    members = {entry["name"]: entry for entry in json.loads(offered.listed[len(HEAD) :])}
+    added = {name: {"name": name, "path": path} for name, path in selection.added(offered.walked).items()}
+    choice = _Choice(selection, trees, tuple(f"{folder}/" for folder in offered.libraries))
+    members = {name: entry for name, entry in {**added, **members}.items() if choice.takes(name, entry)}
+    info = next((name for name in (".mf_meta/INFO", "INFO") if "content" in members.get(name, {})), None)
     if info is None:
         raise CompileError("Metaflow's code package has no INFO file; this version is not supported")
-    members[info] = (_info(members[info][0], python, git), False)
+    content = _info(base64.b64decode(members[info]["content"]), python, git)
+    members[info] = {"content": base64.b64encode(content).decode()}
     out = io.BytesIO()
     own = hashlib.sha256()
     files: dict[str, SourceFile] = {}
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as packed:
         for name in sorted(members):
-            body, executable = members[name]
+            found = choice.read(members[name])
+            if found is None:
+                continue
+            body, executable = found
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime, entry.mode = len(body), EPOCH, 0o755 if executable else 0o644
             packed.addfile(entry, io.BytesIO(body))
@@ -100,7 +112,81 @@ def pack(listed: bytes, selection: Selection, python: str, git: Mapping[str, str
                 own.update(name.encode() + b"\0" + hashlib.sha256(body).digest())
             elif name.startswith(".mf_code/") or not name.startswith(METAFLOW_PREFIX):
                 files[name] = SourceFile(sha256=hashlib.sha256(body).hexdigest(), size=len(body))
-    return Package(out.getvalue(), files, own.hexdigest())
+    _refuse_hiding(offered.hidden, members)
+    return Package(out.getvalue(), files, own.hexdigest(), choice.read_files, tuple(sorted(choice.ignored)))
+
+
+def _refuse_hiding(hidden: Sequence[str], members: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise where a packaged file would be imported in place of a module that is hidden by it."""
+    problems = []
+    for name in hidden:
+        module = f"the installed module {name!r}, which Metaflow or its libraries need"
+        whose = "Metaflow" if name == "metaflow" else module
+        problems += [
+            CompileError(
+                f"{members[file]['path']}: would be imported in place of {whose}: each task would fail, as "
+                "`python flow.py` does; rename it, or leave it out by package.exclude"
+            )
+            for file in (f"{name}.py", f"{name}/__init__.py")
+            if file in members
+        ]
+    if problems:
+        raise together(problems)
+
+
+class _Choice:
+    """Which files are taken, and what was found out about them."""
+
+    def __init__(self, selection: Selection, trees: WorkTrees, libraries: tuple[str, ...]) -> None:
+        self.selection, self.trees, self.libraries = selection, trees, libraries
+        self.ignored: set[str] = set()
+        self.read_files: dict[str, str] = {}
+        self._of_libraries: dict[str, bool] = {}
+        self._exempt = tuple(f"{folder}/" for folder in selection.named_folders if trees.ignores(folder))
+
+    def takes(self, name: str, entry: Mapping[str, str]) -> bool:
+        path = entry.get("path")
+        if path is None or name.startswith(METAFLOW_CODE) or self._installed(path):
+            return True
+        if self.selection.leaves_out(name, path):
+            return False
+        ignored = self.trees.ignored(path)
+        if ignored is None:
+            return True
+        # a folder that git knows nothing of is as one outside of git
+        named = path.startswith(self._exempt) or self.selection.names(path)
+        self.ignored.add(path if named else ignored)
+        return named
+
+    def _installed(self, path: str) -> bool:
+        """Whether it is the interpreter's or an installed distribution's, known by name and version."""
+        folder = dirname(path)
+        if folder not in self._of_libraries:
+            self._of_libraries[folder] = realpath(path).startswith(self.libraries)
+        return self._of_libraries[folder]
+
+    def read(self, entry: Mapping[str, str]) -> tuple[bytes, bool] | None:
+        """A file and whether it can be run; None for one that is gone, as another walk would not find it."""
+        if "content" in entry:
+            return base64.b64decode(entry["content"]), False
+        path = Path(entry["path"])
+        try:
+            mode = path.stat().st_mode
+            if not stat.S_ISREG(mode):
+                raise CompileError(f"{path}: would be packaged, but is no file (a pipe, socket or device); remove it")
+            body = path.read_bytes()
+        except OSError as error:
+            if path.is_symlink():
+                raise CompileError(
+                    f"{path}: would be packaged, but is a link to {path.readlink()}, which cannot be read; remove "
+                    "the link, or leave it out by package.exclude"
+                ) from None
+            if isinstance(error, (FileNotFoundError, NotADirectoryError)) and path != self.selection.flow:
+                return None
+            raise CompileError(f"{path}: would be packaged, but cannot be read: {error.strerror}") from None
+        if not self._installed(str(path)):
+            self.read_files[str(path)] = hashlib.sha256(body).hexdigest()
+        return body, bool(mode & 0o100)
 
 
 def compress(content: bytes) -> bytes:
@@ -108,52 +194,7 @@ def compress(content: bytes) -> bytes:
     return gzip.compress(content, compresslevel=3, mtime=0)
 
 
-def _content(entry: Mapping[str, str]) -> bytes:
-    return Path(entry["path"]).read_bytes() if "path" in entry else base64.b64decode(entry["content"])
-
-
 def _info(body: bytes, python: str, git: Mapping[str, str]) -> bytes:
     found = json.loads(body)
     kept = {key: found[key] for key in KEPT_INFO if key in found}
     return json.dumps({**kept, "python_version": python, **git}, sort_keys=True).encode()
-
-
-def _excluded(name: str, selection: Selection) -> bool:
-    if name.startswith(METAFLOW_PREFIX) or name == selection.flow_file:
-        return False
-    return any(fnmatchcase(name, glob) for glob in selection.exclude)
-
-
-def _added(selection: Selection, present: Mapping[str, object]) -> dict[str, tuple[bytes, bool]]:
-    """Files that `package.include` and `package.root` add; the flow's own folder wins over the root."""
-    added: dict[str, tuple[bytes, bool]] = {}
-    for root, paths in _candidates(selection):
-        for path in paths:
-            name = path.relative_to(root).as_posix()
-            if name not in present and path.is_file():
-                added.setdefault(name, (path.read_bytes(), bool(path.stat().st_mode & 0o100)))
-    return added
-
-
-def _candidates(selection: Selection) -> list[tuple[Path, list[Path]]]:
-    included: list[Path] = []
-    for glob in selection.include:
-        found = sorted(path for path in selection.folder.glob(glob) if path.is_file())
-        if not found:
-            raise CompileError(
-                f"{selection.folder / selection.flow_file}: package.include: {glob!r} matches no file below its folder"
-            )
-        included += found
-    candidates = [(selection.folder, included)]
-    if selection.root is not None:
-        candidates.append((selection.root, package_files(selection.root, selection.suffixes)))
-    return candidates
-
-
-def package_files(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files below `root` with one of the suffixes, hidden folders left out, sorted."""
-    return sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix in suffixes and not any(part.startswith(".") for part in path.relative_to(root).parts)
-    )

@@ -11,7 +11,7 @@ import site
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +88,14 @@ def _run(
     home = folder / "home"
     # Metaflow looks for .metaflow/config.json from the working folder upwards; here its search ends
     (home / ".metaflow").mkdir(parents=True)
-    flow = request.flow.resolve()
+    selection = requests.selection(request)
     task = {
         "mode": mode,
-        "flow": str(flow),
-        "folder": str(flow.parent),
-        "search": [str(package_root(request))] if request.shape.package_root else [],
+        "flow": str(request.file),
+        "folder": str(request.working_folder),
+        "search": selection.search,
+        "walks": [asdict(walk) for walk in selection.walks],
+        "suffixes": list(request.shape.package_suffixes),
         "out": str(folder),
         "target": request.target,
         "compute": request.shape.compute,
@@ -138,12 +140,6 @@ def _run(
     if answer["error"]:
         raise explain(request, answer["error"], answer["metaflow"])
     return Answer(answer, folder)
-
-
-def package_root(request: CompileRequest) -> Path:
-    """Folder whose modules are packaged beside the flow's own (`package.root`, relative to the flow's folder)."""
-    folder = request.flow.resolve().parent
-    return (folder / (request.shape.package_root or ".")).resolve()
 
 
 def interpreter(request: CompileRequest) -> str:

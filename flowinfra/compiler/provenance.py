@@ -1,26 +1,41 @@
-"""What git knows of a flow's folder. Read by the parent only; a folder outside git has no provenance."""
+"""What git knows of a flow's files. Read by the parent only; a folder outside git has no provenance."""
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from posixpath import dirname, islink, join, lexists, realpath, split
+from threading import Lock
 
 _NOTHING, _DETACHED = "(initial)", "(detached)"
 """What git says in place of a commit and of a branch, where there is none."""
+_OF_CONFIG = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"}
+"""Variables that say where a person's own configuration is."""
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+def _git(folder: str | Path, *arguments: str) -> str:
+    """What git says of a folder.
+
+    Raises:
+        OSError, subprocess.SubprocessError: there is no git, or it refuses.
+    """
+    # a shell's own work tree (GIT_DIR) is none of a flow's
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _OF_CONFIG}
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    done = subprocess.run(command, env={**env, "LC_ALL": "C"}, capture_output=True, timeout=60, check=True)
+    return os.fsdecode(done.stdout)
 
 
 def provenance(folder: Path) -> dict[str, str]:
     """Commit, branch and state of the work tree, under the names that Metaflow's INFO uses."""
-    told = (_git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no") or "").splitlines()
+    try:
+        told = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no").splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return {}
     # `# branch.oid COMMIT`, `# branch.head NAME`, and a line for each file that is not as committed
     about = dict(line.removeprefix("# branch.").split(" ", 1) for line in told if line.startswith("# branch."))
     if about.get("oid", _NOTHING) == _NOTHING:
@@ -32,21 +47,110 @@ def provenance(folder: Path) -> dict[str, str]:
     }
 
 
-def untracked(folders: Iterable[Path]) -> dict[Path, list[str]]:
-    """Folder → paths below it that git neither tracks nor ignores, relative to it, sorted.
+@dataclass
+class WorkTrees:
+    """What git ignores, and what it does not have, of any files; each work tree is asked once.
 
-    git is asked once per work tree; `folders` are absolute.
+    Links are followed: what counts is the file that is read.
     """
-    trees: dict[Path, list[Path]] = {}
-    found: dict[Path, list[str]] = {folder: [] for folder in folders}
-    for folder in found:
-        for tree in (folder, *folder.parents):
-            if (tree / ".git").exists():
-                trees.setdefault(tree, []).append(folder)
-                break
-    for tree, below in trees.items():
-        words = ("ls-files", "--others", "--exclude-standard", "-z", "--", *map(str, below))
-        listed = [tree / path for path in (_git(tree, "--literal-pathspecs", *words) or "").split("\0") if path]
-        for folder in below:
-            found[folder] = sorted(str(path.relative_to(folder)) for path in listed if path.is_relative_to(folder))
-    return found
+
+    _trees: dict[str, WorkTree] = field(default_factory=dict)
+    _tree_of: dict[str, WorkTree | None] = field(default_factory=dict)
+    _real: dict[str, str] = field(default_factory=dict)
+
+    def ignores(self, path: str) -> bool:
+        """Whether git ignores a file or folder."""
+        return self.ignored(path) is not None
+
+    def ignored(self, path: str) -> str | None:
+        """The file or folder that git ignores and that a path is, or is in; None where it does not."""
+        real = self._followed(path)
+        tree = self._tree(dirname(real))
+        if tree is None:
+            return None
+        found = tree.ignored(real)
+        # a work tree may be in an ignored folder of another one
+        return found or self.ignored(tree.root)
+
+    def has(self, path: str) -> bool:
+        """Whether a file is in git, so that a reviewer sees it; True where there is no work tree."""
+        if self._tree(dirname(path)) is None:
+            return True
+        real = self._followed(path)
+        return all(
+            (tree := self._tree(dirname(each))) is not None and not tree.lacks(each)
+            for each in dict.fromkeys((path, real))
+        )
+
+    def problem(self, path: str) -> str | None:
+        """Why git could not be asked about a file; None if it could, or where there is no work tree."""
+        tree = self._tree(dirname(self._followed(path)))
+        return None if tree is None else tree.problem
+
+    def _tree(self, folder: str) -> WorkTree | None:
+        if folder not in self._tree_of:
+            found = next((each for each in _upwards(folder) if lexists(join(each, ".git"))), None)
+            self._tree_of[folder] = None if found is None else self._trees.setdefault(found, WorkTree(found))
+        return self._tree_of[folder]
+
+    def _followed(self, path: str) -> str:
+        folder, name = split(path)
+        if folder not in self._real:
+            self._real[folder] = realpath(folder)
+        real = join(self._real[folder], name)
+        return realpath(real) if islink(real) else real
+
+
+class WorkTree:
+    """One work tree, and what git says of all of its files."""
+
+    def __init__(self, root: str) -> None:
+        """Args:
+        root: its folder.
+        """
+        self.root = root
+        self.problem: str | None = None
+        self._lock = Lock()
+
+    def ignored(self, path: str) -> str | None:
+        """The entry of git's list of what it ignores that a path is, or is in."""
+        return self._entry(path, self._listed["!!"])
+
+    def lacks(self, path: str) -> bool:
+        """Whether a file is neither committed nor about to be, or is in a folder of which that is so."""
+        return any(self._entry(path, self._listed[kind]) for kind in ("!!", "??"))
+
+    def _entry(self, path: str, entries: set[str]) -> str | None:
+        if not entries:
+            return None
+        below = (each for each in (path, *_upwards(dirname(path))) if len(each) > len(self.root))
+        return next((each for each in below if each in entries), None)
+
+    @property
+    def _listed(self) -> dict[str, set[str]]:
+        with self._lock:
+            return self._status
+
+    @cached_property
+    def _status(self) -> dict[str, set[str]]:
+        """Mark of `git status` → absolute paths, for what is ignored and what is not tracked."""
+        listed: dict[str, set[str]] = {"!!": set(), "??": set()}
+        words = ("--porcelain", "-z", "--ignored=matching", "--untracked-files=all", "--ignore-submodules=all")
+        try:
+            told = _git(self.root, "status", "--no-renames", *words)
+        except (OSError, subprocess.SubprocessError) as error:
+            words_of_git = os.fsdecode(getattr(error, "stderr", None) or b"").strip().splitlines()
+            self.problem = words_of_git[0] if words_of_git else str(error)
+            return listed
+        for entry in told.split("\0"):
+            if (mark := entry[:2]) in listed:
+                listed[mark].add(join(self.root, entry[3:].rstrip("/")))
+        return listed
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    """A folder and all above it."""
+    yield folder
+    while (above := dirname(folder)) != folder:
+        folder = above
+        yield folder

@@ -11,6 +11,7 @@ from pathlib import Path
 from flowinfra.compiler.request_airflow import AIRFLOW
 from flowinfra.compiler.request_argo import ARGO
 from flowinfra.compiler.request_step_functions import STEP_FUNCTIONS
+from flowinfra.compiler.selection import Selection, absolute
 from flowinfra.compiler.target import TargetRequest
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import MARK, Json, Shape
@@ -24,6 +25,8 @@ REQUESTS: Mapping[str, TargetRequest] = {
 """Target → its part of a request."""
 
 TARGETS = tuple(REQUESTS)
+OF_FLOW = "flow"
+"""What `working_folder` says for the flow's own folder."""
 
 IDENTITY_SETTINGS = {
     **{datastore.sysroot: "bucket and prefix" for datastore in DATASTORES.values()},
@@ -80,7 +83,9 @@ class CompileRequest:
         image_packages: what the steps' image has: requirements, globs of names, paths of requirements files.
         step_image_packages: step → the same of its own image, in place of the flow's.
         lock: lock of the flow's @conda and @pypi packages; None for `<flow>.lock.json` beside the flow.
-        root: folder that errors name files from; None to name them as they are.
+        root: folder that paths count from and that errors name files from: the project's. None for the folder that
+            the command runs in, and errors that name files as they are.
+        folder: working folder of the compile, from that folder; `flow` for the flow's own, None for that folder itself.
     """
 
     flow: Path
@@ -93,11 +98,34 @@ class CompileRequest:
     step_image_packages: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lock: Path | None = None
     root: Path | None = None
+    folder: str | None = None
 
     @property
     def label(self) -> str:
         """How messages name this flow."""
         return str(self.flow)
+
+    @property
+    def base(self) -> Path:
+        """The folder that paths count from."""
+        return absolute(self.root or Path.cwd())
+
+    @property
+    def file(self) -> Path:
+        """The flow's file; a link is not followed, for what lies beside it is what Metaflow packs."""
+        return absolute(self.flow)
+
+    @property
+    def working_folder(self) -> Path:
+        """Where the flow's module runs, as if its user had called Python there."""
+        if self.folder == OF_FLOW:
+            return self.file.parent
+        return absolute(self.base / (self.folder or "."))
+
+
+def selection(request: CompileRequest) -> Selection:
+    """What of the project's files the flow packs."""
+    return Selection.of(request.file, request.base, request.shape)
 
 
 def check(request: CompileRequest) -> None:
@@ -111,6 +139,13 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
     def problem(message: str) -> CompileError:
         return CompileError(f"{request.label}: {message}")
 
+    yield from (problem(message) for message in selection(request).problems())
+    if not request.working_folder.is_dir():
+        what = "is a file" if request.working_folder.exists() else "does not exist"
+        yield problem(
+            f"working_folder: {request.folder!r} {what}; give a folder by its path from {request.base}, or {OF_FLOW!r} "
+            "for the flow's own"
+        )
     if request.target not in TARGETS:
         yield problem(f"unknown target {request.target!r}; known: {', '.join(TARGETS)}")
     else:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from flowinfra.compiler.provenance import WorkTrees
 from flowinfra.compiler.variables import as_read
 from flowinfra.errors import ToolError
 
@@ -109,6 +110,7 @@ class Reads:
     def __init__(self) -> None:
         self._files: dict[str, str | None] = {}
         self._folders: dict[str, str] = {}
+        self.trees = WorkTrees()
 
     def file(self, path: str) -> str | None:
         """sha256 of a file's content; None if it does not exist."""
@@ -143,8 +145,10 @@ class Reads:
 
     def unchanged(self, variant: Mapping[str, Any]) -> bool:
         """True while files and folders of an entry's variant are as they were."""
-        return all(self.folder(path) == digest for path, digest in variant["folders"].items()) and all(
-            self.file(path) == digest for path, digest in variant["files"].items()
+        return (
+            all(self.folder(path) == digest for path, digest in variant["folders"].items())
+            and all(self.file(path) == digest for path, digest in variant["files"].items())
+            and all(self.trees.ignores(path) == ignored for path, ignored in variant["ignored"].items())
         )
 
 
@@ -195,8 +199,20 @@ def remember(
     blobs: Iterable[str],
     variables: Mapping[str, str | None],
     notes: Any = None,
+    ignored: Mapping[str, bool] | None = None,
 ) -> None:
-    """Store a result with what it was made from, the names of the blobs that it needs, and notes (JSON) beside it."""
+    """Store a result with what it was made from.
+
+    Args:
+        key: of the request.
+        files: path → sha256 of its content.
+        folders: whose names of files were read.
+        result: what is to be found.
+        blobs: names of those that it needs.
+        variables: name of each variable that was read → its value's digest.
+        notes: JSON that is kept beside it.
+        ignored: path → whether git ignores it.
+    """
     digest = hashlib.sha256(result).hexdigest()
     put_blob(digest, result)
     reads = Reads()
@@ -204,11 +220,12 @@ def remember(
         "files": dict(files),
         "folders": {path: reads.folder(path) for path in folders},
         "variables": dict(variables),
+        "ignored": dict(ignored or {}),
         "result": digest,
         "blobs": {name: _size(name) for name in blobs},
         "notes": notes,
     }
-    made_from = ("files", "variables")
+    made_from = ("files", "variables", "ignored")
     others = [
         old
         for old in _variants(key)

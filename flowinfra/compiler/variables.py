@@ -135,4 +135,4 @@ def _giving(name: str) -> str:
 
 
 def _file(request: CompileRequest, file: str) -> str:
-    return request.label if file == str(request.flow.resolve()) else file
+    return request.label if file == str(request.file) else file

@@ -46,6 +46,8 @@ class FlowArgs(_With, total=False):
     """Metaflow's `--environment`: `local`, `conda`, `pypi`."""
     package: Mapping[str, Json]
     """`root`, `include`, `exclude`, `suffixes`."""
+    working_folder: str
+    """Where the flow's module runs when it is compiled, from the project's folder."""
     python: str
     python_version: str
     """Of the tasks, such as `3.12`."""

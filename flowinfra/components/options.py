@@ -53,6 +53,7 @@ def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> Co
             if step.image_packages is not None
         },
         root=root,
+        folder=flow.working_folder,
     )
 
 
@@ -132,9 +133,11 @@ def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformS
                 "deploy the bundle that has it, or give the digest that `flowinfra compile -o` printed"
             )
         )
-    if flow.configs:
+    if flow.configs or flow.working_folder:
         problems.append(
-            ConfigError(f"{who}: configs belong to the compile; the flow is compiled already, leave them out")
+            ConfigError(
+                f"{who}: configs and working_folder belong to the compile; the flow is compiled already, leave them out"
+            )
         )
     for name, digest in digests(flow.env).items():
         if have.env.get(name, digest) != digest:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters, read_bundle
+from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters, read_bundle, unreviewed_files
 from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.deploy_time import Deployer
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
@@ -78,6 +78,8 @@ def flow_source(
         raise ConfigError(f"{label}: deploy_time is for a flow that is compiled already; leave it out")
     request = compile_request(config, shape, deployment.root)
     compiled = compile_flow(request, warn)
+    for words in unreviewed_files([(compiled, request)])[0]:
+        warn(f"{label}: {words}")
     return FlowSource(compiled, config, deploy_time_values(request, compiled))
 
 

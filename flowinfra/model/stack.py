@@ -47,16 +47,17 @@ class ScheduleConfig(Config):
 
 
 class PackageConfig(Config):
-    """What of the flow's folder goes into the code package."""
+    """What goes into the code package beside the modules of the flow's folder. Paths are from the project's folder."""
 
     root: str | None = None
-    """Folder whose modules are packaged too, from the flow's folder."""
+    """Folder from which tasks import what is added; without `include` all of its modules are packaged. None: the
+    project's folder."""
     include: list[str] = []
-    """Globs of more files, from the flow's folder."""
+    """Files, folders with all that is in them, and globs of both that are packaged too."""
     exclude: list[str] = []
-    """Globs of files that stay out."""
+    """Files, folders and globs that stay out."""
     suffixes: list[str] = []
-    """Endings of files that are packaged beside `.py`."""
+    """Endings, such as `.sql`, of files that are packaged beside `.py`."""
 
 
 class StepConfig(Config):
@@ -158,7 +159,10 @@ class FlowDefaults(Config):
     environment: Literal["local", "conda", "pypi"] = "local"
     """Metaflow's `--environment`."""
     package: PackageConfig = PackageConfig()
-    """What of the flow's folder goes into the code package."""
+    """What goes into the code package beside the modules of the flow's folder."""
+    working_folder: str | None = Field(default=None, min_length=1)
+    """Where the flow's module runs when it is compiled, and its own relative paths count from: a path from the
+    project's folder, or `flow` for the flow's own folder; none: the project's folder."""
     python: str | None = None
     """Interpreter with the flow's dependencies: a path from the project's folder, or a command."""
     python_version: str | None = Field(default=None, pattern=r"^3\.[0-9]{1,2}$")

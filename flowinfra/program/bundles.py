@@ -35,7 +35,7 @@ from flowinfra.project import project_name, stack_file
 SUMS = "SHA256SUMS"
 _REGION, _ACCOUNT = "ap-northeast-1", "000000000000"
 """Stand for the region of a stack whose file does not say it (no region's name is longer), and for the account."""
-_COMPILED_IN = ("configs", "image_packages")
+_COMPILED_IN = ("configs", "image_packages", "working_folder")
 """Keys of a flow that only its compile reads."""
 
 

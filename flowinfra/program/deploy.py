@@ -76,7 +76,7 @@ def checked_flows(stack: StackConfig, deployment: Deployment) -> tuple[list[Stac
         for (config, shape), flow in zip(enabled, results, strict=True)
         if isinstance(flow, CompiledFlow)
     ]
-    _tell_unreviewed([(flow, config) for config, _, flow in compiled], deployment.root)
+    _tell_unreviewed(compiled, deployment.root)
     flows = []
     for config, shape, flow in compiled:
         try:
@@ -139,12 +139,12 @@ def _deploy_time(config: FlowConfig, shape: PlatformShape, compiled: CompiledFlo
     return deploy_time_values(compile_request(config, shape, root), compiled)
 
 
-def _tell_unreviewed(flows: Sequence[tuple[CompiledFlow, FlowConfig]], root: Path) -> None:
-    own = [(compiled, config.flow) for compiled, config in flows if not is_bundle(config)]
-    found = unreviewed_files([(compiled, root / file) for compiled, file in own])
-    for (_, file), paths in zip(own, found, strict=True):
-        if paths:
-            pulumi.log.warn(f"{file}: packaged, but not tracked by git: {', '.join(paths)}")
+def _tell_unreviewed(flows: Sequence[tuple[FlowConfig, PlatformShape, CompiledFlow]], root: Path) -> None:
+    own = [(config, shape, compiled) for config, shape, compiled in flows if not is_bundle(config)]
+    found = unreviewed_files([(compiled, compile_request(config, shape, root)) for config, shape, compiled in own])
+    for (config, _, _), words in zip(own, found, strict=True):
+        for each in words:
+            pulumi.log.warn(f"{config.flow}: {each}")
 
 
 def _labels(flows: Sequence[StackFlow]) -> dict[str, StackFlow]:

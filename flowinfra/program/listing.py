@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from posixpath import normpath
 
+from flowinfra.compiler.globs import is_glob
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
 from flowinfra.model.stack import merged
@@ -20,11 +21,6 @@ Files = Callable[[str], Sequence[str]]
 
 APART = ("target", "name", "name_prefix", "branch", "production")
 """What keeps deployments of one file apart."""
-
-
-def is_glob(flow: str) -> bool:
-    """Whether a flow's path stands for several files."""
-    return any(mark in flow for mark in "*?[")
 
 
 def matched(entry: Entry, files: Files) -> list[str]:

@@ -14,10 +14,11 @@ from itertools import pairwise
 from posixpath import normpath
 from typing import Any
 
+from flowinfra.compiler.globs import is_glob
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
 from flowinfra.model.stack import merged
-from flowinfra.program.listing import Files, glob_problems, is_glob, listed, matched, twice
+from flowinfra.program.listing import Files, glob_problems, listed, matched, twice
 
 MIRRORS = "mirrors"
 

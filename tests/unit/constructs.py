@@ -34,6 +34,7 @@ class Construct:
             shape=Shape.model_validate({**self.shape, **self.platform.get(target, {})}),
             config_files={name: folder / path for name, path in self.config_files.items()},
             env=self.env,
+            root=FLOWS / folder.relative_to(FLOWS).parts[0],
             **more,
         )
 
@@ -133,9 +134,9 @@ CONSTRUCTS = (
     # the code package
     Construct("package"),
     Construct("package_suffixes", "package", {"package_suffixes": [".sql", ".csv"]}),
-    Construct("package_include", "package", {"package_include": ["*.md", "data/**/*"]}),
+    Construct("package_include", "package", {"package_include": ["*.md", "data"]}),
     Construct("package_exclude", "package", {"package_exclude": ["sub/draft.py"]}),
-    Construct("package_root", "package_root/flows", {"package_root": "..", "package_exclude": ["flows/*"]}),
+    Construct("package_root", "package_root/flows", {"package_root": ".", "package_exclude": ["flows"]}),
     # a stack's own settings of a flow
     Construct(
         "overrides",

@@ -35,7 +35,8 @@ def refusal_path(construct: str, target: str) -> Path:
 
 def render_refusal(construct: Construct, error: FlowInfraError) -> str:
     """The text of a golden file of a construct that a target does not take: the error without the flow's path."""
-    return str(error).replace(str(construct.request().flow), "<flow>") + "\n"
+    request = construct.request()
+    return str(error).replace(str(request.flow.relative_to(request.base)), "<flow>") + "\n"
 
 
 def render(compiled: CompiledFlow) -> str:

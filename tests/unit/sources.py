@@ -37,4 +37,5 @@ def write_flow(folder: Path, text: str | None = None, **parts: str) -> Path:
 def request(
     flow: Path, env: dict[str, str] | None = None, python: str | None = None, **shape: object
 ) -> CompileRequest:
-    return CompileRequest(flow=flow, shape=Shape.model_validate(shape), env=env or {}, python=python)
+    """A flow with what it reads beside it."""
+    return CompileRequest(flow=flow, shape=Shape.model_validate(shape), env=env or {}, python=python, folder="flow")

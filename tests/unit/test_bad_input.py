@@ -131,7 +131,7 @@ FLOWS_TO_REFUSE = [
     ),
     Bad(
         "included file missing",
-        r"<flow>:6: Parameter field failed: .* could not open file 'missing.txt' for reading",
+        r"<flow>:6: Parameter field failed: .* could not open file 'missing.txt' for reading; it was looked for in .*",
         source(body=f"    f = IncludeFile('f', default='missing.txt'){STEPS}"),
     ),
     Bad(
@@ -426,7 +426,7 @@ def test_error_of_a_deploy_time_function_names_its_line(tmp_path: Path) -> None:
             {"schedule": "0 24 * * ? *"},
             r"<flow>: schedule\.cron: '0 24 \* \* \? \*' has the hour 24; AWS takes 0 to 23",
         ),
-        ({"package_include": ["*.missing"]}, r"<flow>: package\.include: '\*\.missing' matches no file .*"),
+        ({"package_include": ["*.missing"]}, r"<flow>: package\.include: '\*\.missing' matches no file.*"),
         ({"branch": "it's"}, r"<flow>: branch: .*"),
     ],
 )

@@ -322,7 +322,8 @@ def test_processes_may_share_a_cache(cache: Path, tmp_path: Path) -> None:
     flow = write_flow(tmp_path / "flows")
     script = (
         "import sys; from pathlib import Path; from flowinfra.compiler import *;"
-        "print(compile_flow(CompileRequest(flow=Path(sys.argv[1]))).digest)"
+        "flow = Path(sys.argv[1]);"
+        "print(compile_flow(CompileRequest(flow=flow, root=flow.parent, folder='flow')).digest)"
     )
     command = [sys.executable, "-c", script, str(flow)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]

@@ -141,9 +141,9 @@ UNSHARE = shutil.which("unshare")
 def test_compiles_where_there_is_no_network_at_all(tmp_path: Path) -> None:
     """Not even a loopback interface that is up."""
     flow = Construct("include_file").request().flow
-    command = [str(UNSHARE), "--net", sys.executable, "-c", COMMAND, "compile", str(flow)]
+    command = [str(UNSHARE), "--net", sys.executable, "-c", COMMAND, "compile", "flow.py"]
     env = {**os.environ, "FLOWINFRA_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=flow.parent)
     assert done.returncode == 0, done.stderr
 
 
@@ -158,10 +158,11 @@ def test_no_socket_is_opened_and_no_program_started(tmp_path: Path) -> None:
     command = [str(STRACE), "-f", "-qq", "-e", "trace=%network,execve", "-o", str(log)]
     env = {**os.environ, "FLOWINFRA_CACHE": str(tmp_path / "cache")}
     subprocess.run(
-        [*command, sys.executable, "-c", COMMAND, "compile", str(flow)],
+        [*command, sys.executable, "-c", COMMAND, "compile", "flow.py"],
         check=True,
         stdout=subprocess.PIPE,
         env=env,
+        cwd=flow.parent,
     )
     calls = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines() if "resumed" not in line]
     # the C library asks a local name service (AF_UNIX) for the user's name

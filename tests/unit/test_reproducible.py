@@ -76,6 +76,7 @@ class Place:
         done = subprocess.run(
             [*self.before, self.python, "-c", COMMAND, *words],
             env={**self.env, "FLOWINFRA_CACHE": str(self.cache)},
+            cwd=self.flow.parent,
             capture_output=True,
             text=True,
             **self.run,  # type: ignore[call-overload]

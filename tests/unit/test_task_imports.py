@@ -159,7 +159,7 @@ def test_an_editable_install(compiled: Compiling, module: str, why: str) -> None
     assert re.search(why, found[0])
     name = "acme-src" if module == "acme_src" else module.replace("_", "-")
     assert f"`image_packages: [{name}]`" in found[0]
-    assert "package: {root" in found[0]
+    assert "Package it: `package: {" in found[0]
 
 
 def test_what_an_unpackaged_module_needs_is_told_with_it(compiled: Compiling) -> None:

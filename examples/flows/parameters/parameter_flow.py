@@ -1,6 +1,10 @@
 """Parameters, a file that travels with the deployment, and a nightly schedule."""
 
+from pathlib import Path
+
 from metaflow import FlowSpec, IncludeFile, Parameter, schedule, step
+
+HERE = Path(__file__).parent
 
 
 @schedule(daily=True)
@@ -9,7 +13,7 @@ class ParameterFlow(FlowSpec):
 
     alpha = Parameter("alpha", help="Learning rate.", default=0.01)
     note = Parameter("note", help="Kept with the result, as it is given.", default="nightly")
-    points = IncludeFile("points", help="CSV of x,y.", default="points.csv")
+    points = IncludeFile("points", help="CSV of x,y.", default=str(HERE / "points.csv"))
 
     @step
     def start(self):

@@ -1,13 +1,17 @@
 """One project, many deployments: each stack deploys its own branch of it."""
 
+from pathlib import Path
+
 from metaflow import Config, FlowSpec, current, project, step
+
+HERE = Path(__file__).parent
 
 
 @project(name="fraud")
 class ProjectFlow(FlowSpec):
     """Score a few payments against the limit of this environment."""
 
-    config = Config("config", default="config.json")
+    config = Config("config", default=str(HERE / "config.json"))
 
     @step
     def start(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from typing import Any
 
 from . import secret_sources
@@ -126,11 +127,17 @@ def describe_parameter(parameter: Any) -> dict[str, Any]:
 
 
 def _portable(path: Any) -> Any:
-    """An included file by its path from the flow's folder; outside of it by its name, never by a machine's path."""
+    """An included file that is given by a machine's path: by that from the flow's folder, or the working folder.
+
+    One outside of both is known by its name alone.
+    """
     if not isinstance(path, str) or not os.path.isabs(path):
         return path
-    inside = os.path.relpath(path)
-    return os.path.basename(path) if inside.startswith(os.pardir) else inside
+    for folder in (os.path.dirname(os.path.abspath(sys.argv[0])), os.getcwd()):
+        inside = os.path.relpath(path, folder)
+        if not inside.startswith(os.pardir):
+            return inside
+    return os.path.basename(path)
 
 
 def describe_configs(flow: Any) -> dict[str, Any]:

@@ -13,8 +13,10 @@ import threading
 from typing import Any
 
 from .failure import failure
+from .hiding import hidden
 from .imports import Imports
 from .internals import internals
+from .members import Tarfile, walked
 from .output import Output
 from .refusal import Refusal
 from .session import Session
@@ -37,10 +39,10 @@ def read_own_modules_from_source(libraries: list[str]) -> None:
 
 
 def run(session: Session, flow_file: str, folder: str) -> Any:
-    """Run the flow's file as Metaflow's user would, from its own folder."""
+    """Run the flow's file as Metaflow's user would, from a working folder."""
     os.chdir(folder)
     sys.argv = [flow_file, *session.request["arguments"]]
-    sys.path[:0] = [folder, *session.request["search"]]
+    sys.path[:0] = [os.path.dirname(flow_file), *session.request["search"]]
     code: Any = 0
     try:
         runpy.run_path(flow_file, run_name="__main__")
@@ -75,6 +77,8 @@ def main() -> None:
     variables.install()
     session = Session(request, out, watch)
     error = imports = None
+    added: list[list[str]] = []
+    hides: list[str] = []
     try:
         session.install()
         if request["environments"] is not None:
@@ -82,7 +86,7 @@ def main() -> None:
         read_own_modules_from_source(libraries)
         watch.writable = os.path.join(os.path.realpath(out), "")
         random.seed(0)
-        before = [request["folder"], *request["search"], *sys.path]
+        before = [os.path.dirname(request["flow"]), *request["search"], *sys.path]
         code = run(session, request["flow"], request["folder"])
         if session.flow is None:
             raise Refusal("not-a-flow", "it starts no flow")
@@ -90,6 +94,10 @@ def main() -> None:
             raise Refusal("metaflow-exit", captured.getvalue())
         if request["mode"] == "compile":
             imports = Imports(libraries, before, (step["name"] for step in session.flow["steps"])).tell(request["flow"])
+            added = walked(request["walks"], request["suffixes"])
+            watch.active = False
+            packed = [*(entry["name"] for entry in Tarfile.members()), *(name for names in added for name in names)]
+            hides = hidden(packed, [os.path.dirname(request["flow"]), *request["search"]])
     except BaseException as problem:  # every way to fail is reported as data, by one writer
         error = failure(problem)
     for refusal in (watch.refusal, session.recording.refusal):
@@ -114,6 +122,8 @@ def main() -> None:
         "environments": session.environments and session.environments.answer(),
         "calls": session.recording.calls,
         "objects": session.recording.objects,
+        "walked": added,
+        "hidden": hides,
         "files": {path: digest(path) for path in sorted(watch.files)},
         "folders": sorted(watch.folders),
         "libraries": libraries,

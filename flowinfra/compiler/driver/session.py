@@ -15,7 +15,7 @@ from .checks import refuse_configs, refuse_personal_branch, refuse_second_flow
 from .describe import describe_flow, describe_trigger
 from .failure import failure
 from .internals import internals, is_include
-from .members import Tarfile
+from .members import Tarfile, add_file
 from .output import Output
 from .overrides import SEAMS as SEAMS_OF_OVERRIDES
 from .overrides import Overrides
@@ -33,6 +33,10 @@ class Seams:
         ("metaflow.metaflow_version", "call_git_describe"),
         ("metaflow.includefile", "FilePathClass"),
         ("metaflow.packaging_sys.tar_backend", "tarfile"),
+        ("metaflow.packaging_sys.tar_backend", "TarPackagingBackend.add_file"),
+        ("metaflow.packaging_sys.utils", "walk"),
+        ("metaflow.packaging_sys.utils", "suffix_filter"),
+        ("metaflow.package", "DEFAULT_SUFFIXES_LIST"),
         ("metaflow.parameters", "DeployTimeField"),
         *SEAMS_OF_OVERRIDES,
     )
@@ -98,7 +102,8 @@ class Session:
 
         internals("metaflow.plugins.aws.aws_client").cached_provider_class = Provider
 
-        internals("metaflow.packaging_sys.tar_backend").tarfile = Tarfile()
+        archives = internals("metaflow.packaging_sys.tar_backend")
+        archives.tarfile, archives.TarPackagingBackend.add_file = Tarfile(), add_file
 
         original_init = flow_spec.__init__
 

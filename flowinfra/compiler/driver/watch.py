@@ -85,7 +85,8 @@ class Watch:
         except (TypeError, ValueError):
             return
         if not full.startswith(self.ignored):
-            where.add(full)
+            # by its own path, through which a link that comes to lead elsewhere shows other content
+            where.add(os.path.abspath(os.fsdecode(path)))
 
     def _written(self, path: Any) -> None:
         full = os.path.realpath(os.fsdecode(path))

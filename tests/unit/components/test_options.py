@@ -92,6 +92,12 @@ def test_paths_are_from_the_projects_folder() -> None:
     assert request.config_files == {"c": Path("/project/conf/c.json")}
     assert request.python == "/project/envs/torch/bin/python"
     assert request.env == {"A": "b"}
+    assert (request.base, request.working_folder) == (Path("/project"), Path("/project"))
+    elsewhere = compile_request(flow(working_folder="data"), PLATFORM, Path("/project"))
+    assert elsewhere.working_folder == Path("/project/data")
+    assert compile_request(flow(working_folder="flow"), PLATFORM, Path("/project")).working_folder == Path(
+        "/project/flows"
+    )
     assert compile_request(flow(python="python3.12"), PLATFORM, Path("/project")).python == "python3.12"
 
 
@@ -108,7 +114,7 @@ def test_a_compiled_flow_that_is_what_the_stack_asks_for() -> None:
         ({"max_workers": 7}, PLATFORM, "made with max_workers = 100, this stack asks for max_workers = 7"),
         ({}, PlatformShape("FARGATE"), "made with compute = 'EC2', this stack asks for compute = 'FARGATE'"),
         ({}, PlatformShape(name_prefix="dev"), "made with name_prefix = None, this stack asks for name_prefix = 'dev'"),
-        ({"configs": {"c": 1}}, PLATFORM, "configs belong to the compile"),
+        ({"configs": {"c": 1}}, PLATFORM, "configs and working_folder belong to the compile"),
     ],
 )
 def test_a_compiled_flow_that_is_not(options: dict[str, Any], platform: PlatformShape, text: str) -> None:
