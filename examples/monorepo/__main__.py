@@ -1,0 +1,3 @@
+from flowinfra.program.deploy import deploy
+
+deploy()

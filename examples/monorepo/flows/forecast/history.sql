@@ -1,0 +1,1 @@
+select day, sum(amount) from payments group by day
