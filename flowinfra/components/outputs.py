@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from flowinfra.compiler.request import REQUESTS
@@ -37,6 +37,12 @@ def authorize_command(compiled: CompiledFlow, file: FlowFile, token: str) -> str
 def trigger_command(compiled: CompiledFlow, file: FlowFile) -> str:
     """What starts a run by Metaflow's own means."""
     return _command(compiled, file, "trigger")
+
+
+def shared_settings(flows: Iterable[CompiledFlow]) -> dict[str, str]:
+    """METAFLOW_* settings of the compile that all of these flows have: a laptop needs them, too."""
+    given = [set(flow.shape.settings.items()) for flow in flows]
+    return dict(sorted(set.intersection(*given))) if given else {}
 
 
 def _command(compiled: CompiledFlow, file: FlowFile, *words: str) -> str:

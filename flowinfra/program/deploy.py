@@ -12,6 +12,7 @@ import pulumi
 from flowinfra.compiler import unreviewed_files
 from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle
+from flowinfra.components.outputs import shared_settings
 from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
 from flowinfra.components.running import project_root
 from flowinfra.components.source import Deployment, deploy_time_values
@@ -57,7 +58,8 @@ def deploy() -> None:
         key = name if name not in deployed else f"{name} ({flow.compiled.target})"
         deployed[key] = targets[flow.compiled.target].deploy(flow, created)
     pulumi.export("flows", deployed)
-    configs = [target.metaflow_config(created) for target in targets.values()]
+    settings = shared_settings(flow.compiled for flow in flows)
+    configs = [*(target.metaflow_config(created) for target in targets.values()), settings]
     pulumi.export("metaflow_config", pulumi.Output.all(*configs).apply(lambda found: dict(ChainMap(*found))))
 
 

@@ -138,6 +138,9 @@ def test_outputs() -> None:
     token = found["namespace"].removeprefix("production:")
     assert found["authorize"] == f"python flow.py airflow create --authorize {token} LinearFlow.py"
     assert found["metaflow_config"]["METAFLOW_KUBERNETES_NAMESPACE"] == "jobs"
+    shape = airflow("linear").shape.model_copy(update={"settings": {"METAFLOW_X": "of the compile"}})
+    given = airflow("linear").model_copy(update={"shape": shape})
+    assert outputs(lambda: flow("linear", flow=given).metaflow_config)["METAFLOW_X"] == "of the compile"
     assert found["version"]["id"] == airflow("linear").digest[:12]
 
 

@@ -195,6 +195,15 @@ def test_the_outputs() -> None:
     assert url == "https://argo.example.com/workflow-templates/flows/triggerflow"
 
 
+def test_the_settings_of_the_compile_are_a_laptops_too() -> None:
+    compiled = argo("linear")
+    shape = compiled.shape.model_copy(update={"settings": {"METAFLOW_X": "of the compile"}})
+    given = compiled.model_copy(update={"shape": shape})
+    config = outputs(lambda: flow("linear", flow=given).metaflow_config)
+    assert config["METAFLOW_X"] == "of the compile"
+    assert config["METAFLOW_KUBERNETES_NAMESPACE"] == "flows"
+
+
 def test_the_configuration_of_a_laptop() -> None:
     config = outputs(lambda: flow("linear").metaflow_config)
     assert config == {

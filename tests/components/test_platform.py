@@ -72,12 +72,16 @@ def test_names_are_the_providers_to_make_up() -> None:
 
 def test_a_flow_runs_on_it() -> None:
     flow = compiled("fargate")
+    flow = flow.model_copy(
+        update={"shape": flow.shape.model_copy(update={"settings": {"METAFLOW_X": "of the compile"}})}
+    )
 
     def program() -> pulumi.Output[Any]:
         platform = Platform("platform")
         return StepFunctionsFlow("flow", {"flow": flow, "platform": platform}).metaflow_config
 
     config = outputs(program)
+    assert config["METAFLOW_X"] == "of the compile"
     assert config["METAFLOW_BATCH_JOB_QUEUE"] == "platform-queue-1"
     assert config["METAFLOW_DATASTORE_SYSROOT_S3"] == "s3://platform-datastore-1/metaflow"
     assert config["METAFLOW_ECS_FARGATE_EXECUTION_ROLE"].endswith("-execution-1")

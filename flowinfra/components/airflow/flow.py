@@ -96,7 +96,7 @@ class AirflowFlow(pulumi.ComponentResource):
         self.namespace = there(lambda _: outputs.namespace(plan.token))
         self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.file, plan.token))
         self.trigger = there(lambda _: trigger_command(plan.compiled))
-        self.metaflow_config = there(metaflow_config)
+        self.metaflow_config = there(lambda site: {**plan.compiled.shape.settings, **metaflow_config(site)})
         self.version = deployed_version(name, plan.compiled, by, [deployed, record], making.child)
         self.register_outputs(
             {

@@ -112,7 +112,10 @@ class ArgoFlow(pulumi.ComponentResource):
         self.trigger = there(lambda _: outputs.trigger_command(plan.compiled, plan.file))
         self.ui_url = there(lambda site: ui_page(ui_url, site.namespace, plan.name))
         self.metaflow_config = there(
-            lambda site: metaflow_config(replace(site, service_account=plan.account(PODS, site)))
+            lambda site: {
+                **plan.compiled.shape.settings,
+                **metaflow_config(replace(site, service_account=plan.account(PODS, site))),
+            }
         )
         self.version = deployed_version(name, plan.compiled, by, deployed, making.child)
         self.register_outputs(

@@ -131,7 +131,10 @@ class StepFunctionsFlow(pulumi.ComponentResource):
             lambda site: console_url(site.partition, site.region, site.state_machine_arn(plan.name))
         )
         self.metaflow_config = there(deployed).apply(
-            lambda site: metaflow_config({**asdict(site), "name_prefix": settings.name_prefix})
+            lambda site: {
+                **plan.compiled.shape.settings,
+                **metaflow_config({**asdict(site), "name_prefix": settings.name_prefix}),
+            }
         )
         self.version = deployed_version(name, plan.compiled, by, [machine], making.child)
         self.register_outputs(

@@ -182,3 +182,14 @@ def test_two_flows_of_one_name_are_named_both() -> None:
     flows = {"a.py": "Flow", "b.py": "Flow", "c.py": "Other"}
     (problem,) = same_name_problems({label: state_machine(name) for label, name in flows.items()})
     assert str(problem).startswith("a.py and b.py are both the state machine 'Flow'; give one of them another `name`")
+
+
+def test_settings_that_all_flows_have_are_a_laptops_too() -> None:
+    shapes = [
+        {"METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE": "aws-secrets-manager", "METAFLOW_CARD_TYPE": "a"},
+        {"METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE": "aws-secrets-manager", "METAFLOW_CARD_TYPE": "b"},
+    ]
+    flow = compiled("linear")
+    flows = [flow.model_copy(update={"shape": flow.shape.model_copy(update={"settings": each})}) for each in shapes]
+    assert outputs.shared_settings(flows) == {"METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE": "aws-secrets-manager"}
+    assert outputs.shared_settings([]) == {}
