@@ -238,7 +238,8 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
         machines = [*_MACHINES.of(purpose)]
         yield _allow("StateMachines", machines, scope.state_machines())
         if not destroys:
-            # terraform-provider-aws validates a changed definition at plan time; the call knows no resource
+            # terraform-provider-aws validates a changed definition at plan time, and so does flowinfra-aws; the call
+            # knows no resource
             yield _allow("ValidateDefinitions", ["states:ValidateStateMachineDefinition"], ["*"])
         jobs = scope.arn("batch", f"job-definition/{scope.names.prefix}*")
         yield _allow("JobDefinitions", _JOBS.of(purpose), [jobs])

@@ -42,7 +42,7 @@ NO_RESOURCE = {
     *("batch:Describe*", "batch:List*", "ecr:GetAuthorizationToken", "sts:*", "ec2:Describe*", "s3:ListAllMyBuckets"),
     *("logs:DescribeLogGroups", "logs:*LogDelivery", "logs:ListLogDeliveries", "logs:*ResourcePolicy"),
     *("logs:DescribeResourcePolicies", "states:ListStateMachines", "events:ListRules", "iam:ListRoles"),
-    *("states:ValidateStateMachineDefinition", "cloudformation:*", "batch:CancelJob"),
+    *("states:ValidateStateMachineDefinition", "batch:CancelJob"),
 }
 """Actions that know no resources: a policy allows them on `*` alone."""
 
@@ -50,7 +50,7 @@ NO_RESOURCE = {
 def action(call: Call) -> str:
     """The action that a call needs."""
     service, operation = call["service"], call["operation"]
-    prefix = {"monitoring": "cloudwatch", "cloudcontrolapi": "cloudformation"}.get(service, service)
+    prefix = {"monitoring": "cloudwatch"}.get(service, service)
     return ALIASES.get((service, operation), f"{prefix}:{operation}")
 
 

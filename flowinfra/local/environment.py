@@ -18,7 +18,7 @@ from pathlib import Path
 
 from flowinfra import aws_plugin
 from flowinfra.errors import LocalError
-from flowinfra.local import identity, platform
+from flowinfra.local import identity, official, platform
 from flowinfra.local.state import Instance, State
 
 PASSPHRASE = "flowinfra-local"  # noqa: S105  (documented; protects nothing but throw-away local stacks)
@@ -45,7 +45,7 @@ def environment(instance: Instance, state: State, base: Mapping[str, str]) -> di
         **_deployed(state),
         **_no_proxy(base),
         "FLOWINFRA_LOCAL_PYTHON": sys.executable,
-        "PATH": os.pathsep.join((*_first_on_path(base), base.get("PATH", os.defpath))),
+        "PATH": os.pathsep.join((*_first_on_path(base), official.without_stand_in(base.get("PATH", os.defpath)))),
     }
 
 
@@ -109,7 +109,7 @@ def _no_proxy(base: Mapping[str, str]) -> dict[str, str]:
 
 def _first_on_path(base: Mapping[str, str]) -> list[str]:
     """The provider plugins, this interpreter's programs, and a Pulumi CLI if PATH has none."""
-    plugins = (Path(__file__).parent / "plugin" / "bin", aws_plugin.bin_directory())
+    plugins = (official.plugin_folder(base), aws_plugin.bin_directory())
     folders = [*map(str, plugins), str(Path(sys.executable).parent)]
     if shutil.which("pulumi", path=base.get("PATH")) is None:
         folders += _built_pulumi(base)

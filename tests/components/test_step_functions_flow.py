@@ -193,6 +193,15 @@ def test_a_flow_with_an_aws_provider_of_its_own_needs_one_of_ours() -> None:
     assert set(run(lambda: make(AwsProvider)).of("pulumi:providers:flowinfra-aws")) == {"mine"}
 
 
+def test_what_is_empty_is_not_sent() -> None:
+    recorded = compiled("linear").step_functions.job_definitions["start"].properties["containerProperties"]
+    assert recorded["linuxParameters"] == {}
+    for inputs in deploy("linear").of("JobDefinition").values():
+        container = json.loads(inputs["containerProperties"])
+        assert {"image", "command", "jobRoleArn", "resourceRequirements"} <= container.keys()
+        assert all(value not in ({}, []) for value in container.values())
+
+
 def test_logging_that_is_off_is_said_to_be() -> None:
     logging = deploy("linear").one("StateMachine")["loggingConfiguration"]
     assert logging == {"level": "OFF", "includeExecutionData": False}

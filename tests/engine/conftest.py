@@ -1,8 +1,8 @@
 """The real Pulumi engine against an embedded AWS, with inline programs.
 
 `cloud` is one emulator for all tests of a worker, so tests use names of their own; `stack` makes stacks that are
-destroyed with the test. FLOWINFRA_TEST_AWS_PLUGIN=real takes the local aws plugin off PATH: the engine then uses
-the real one, where it is installed.
+destroyed with the test. With FLOWINFRA_AWS_PROVIDER=official the engine uses Pulumi's own aws plugin, which has to be
+installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pulumi import automation
 
 from flowinfra.local import control, identity
 from flowinfra.local.environment import IAM_SECONDS, environment
-from flowinfra.local.plugin import bin_directory
 from flowinfra.local.state import HOME_VARIABLE, State
 
 Program = Callable[[], None]
@@ -51,11 +50,7 @@ class Cloud:
     @property
     def environment(self) -> dict[str, str]:
         """Variables for programs that work with it."""
-        variables = environment(self.instance, self.state, os.environ)
-        if os.environ.get("FLOWINFRA_TEST_AWS_PLUGIN") == "real":
-            folders = variables["PATH"].split(os.pathsep)
-            variables["PATH"] = os.pathsep.join(item for item in folders if item != str(bin_directory()))
-        return variables
+        return environment(self.instance, self.state, os.environ)
 
     def client(self, service: str) -> Any:
         """A boto3 client."""

@@ -97,8 +97,12 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         return bind(self.compiled, {**identity(self.compiled, site, self.names), **pins}, self.parameters)
 
     def job_definition(self, bound: Bound, step: str, site: Site) -> dict[str, Json]:
-        """Arguments of RegisterJobDefinition; the metadata service's key goes in by reference."""
-        properties = bound.job_definitions[step]
+        """Arguments of RegisterJobDefinition; the metadata service's key goes in by reference.
+
+        Metaflow sends `linuxParameters: {}` for each step on EC2. Whether Batch keeps what is empty is not known, and
+        what it drops would be a change in each preview: it is left out.
+        """
+        properties: dict[str, Json] = _without_empty(bound.job_definitions[step])
         if site.service_auth_secret is None:
             return properties
         container = {
@@ -107,6 +111,14 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
             "secrets": [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": site.service_auth_secret}],
         }
         return {**properties, "containerProperties": container}
+
+
+def _without_empty(value: Json) -> Json:
+    """Objects without the objects and lists in them that hold nothing."""
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_empty(item) for key, item in value.items()}
+    return {key: item for key, item in kept.items() if item not in ({}, [])}
 
 
 def check(plan: FlowPlan, site: Site, default_tags: Mapping[str, str] | None = None) -> list[FlowInfraError]:

@@ -3,16 +3,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from flowinfra import aws_plugin
 from flowinfra.errors import LocalError
 from flowinfra.local import environment as module
 from flowinfra.local.environment import environment
+from flowinfra.local.plugin import LAUNCHER, bin_directory
 from flowinfra.local.state import Instance, State, default_state
 
 INSTANCE = Instance(1, 4577, "2026-01-01T00:00:00+00:00", schedules=False, call_log=False, max_jobs=2)
+AWS = metadata.version("pulumi-aws")
 FOREIGN = {
     "AWS_PROFILE": "production",
     "AWS_SESSION_TOKEN": "real",
@@ -85,10 +89,11 @@ def test_path(state: State, tmp_path: Path) -> None:
     base = {"PATH": "/nowhere", "XDG_CACHE_HOME": str(tmp_path / "cache")}
     folders = environment(INSTANCE, state, base)["PATH"].split(os.pathsep)
     newest = str(cache / "pulumi-3.250.0" / "bin")
-    assert folders == [plugin, str(Path(sys.executable).parent), newest, "/nowhere"]
+    ours = str(aws_plugin.bin_directory())
+    assert folders == [plugin, ours, str(Path(sys.executable).parent), newest, "/nowhere"]
     installed = str(cache / "pulumi-3.99.0" / "bin")
     folders = environment(INSTANCE, state, {**base, "PATH": installed})["PATH"].split(os.pathsep)
-    assert folders == [plugin, str(Path(sys.executable).parent), installed]
+    assert folders == [plugin, ours, str(Path(sys.executable).parent), installed]
 
 
 def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -118,3 +123,43 @@ def test_stacks_of_the_local_backend(state: State) -> None:
     for name in ("local.json", "local.json.bak", "other.json"):
         (folder / name).touch()
     assert state.stacks() == ["local", "other"]
+
+
+# the official aws plugin
+
+
+def plugin(folder: Path) -> Path:
+    """A folder with an executable of the plugin's name."""
+    folder.mkdir(parents=True)
+    (folder / LAUNCHER).touch(mode=0o755)
+    return folder
+
+
+def test_the_official_plugin_takes_the_place_of_the_local_one(state: State, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    installed = plugin(home / "plugins" / f"resource-aws-v{AWS}")
+    base = {"PATH": f"{bin_directory()}:/bin", "PULUMI_HOME": str(home)}
+    folders = environment(INSTANCE, state, base)["PATH"].split(os.pathsep)
+    assert folders[0] == str(bin_directory())
+    folders = environment(INSTANCE, state, {**base, "FLOWINFRA_AWS_PROVIDER": "official"})["PATH"].split(os.pathsep)
+    assert folders[0] == str(installed)
+    assert str(bin_directory()) not in folders
+
+
+def test_an_official_plugin_on_path_is_taken_too(state: State, tmp_path: Path) -> None:
+    found = plugin(tmp_path / "bin")
+    base = {"PATH": f"{bin_directory()}:{found}", "PULUMI_HOME": str(tmp_path), "FLOWINFRA_AWS_PROVIDER": "official"}
+    assert environment(INSTANCE, state, base)["PATH"].split(os.pathsep)[0] == str(found)
+
+
+def test_an_official_plugin_that_is_not_there_is_told_with_how_to_get_it(state: State, tmp_path: Path) -> None:
+    base = {"PATH": str(bin_directory()), "PULUMI_HOME": str(tmp_path), "FLOWINFRA_AWS_PROVIDER": "official"}
+    with pytest.raises(LocalError) as caught:
+        environment(INSTANCE, state, base)
+    assert str(caught.value) == (
+        f"FLOWINFRA_AWS_PROVIDER=official: Pulumi's aws plugin {AWS} (as this environment's pulumi-aws) is neither "
+        f"in {tmp_path / 'plugins'} nor on PATH. Get it with `pulumi plugin install resource aws {AWS}`, which needs "
+        "the network, or leave FLOWINFRA_AWS_PROVIDER out to use the stand-in"
+    )
+    with pytest.raises(LocalError, match=r"FLOWINFRA_AWS_PROVIDER is 'real'; it may be local .* or official"):
+        environment(INSTANCE, state, {**base, "FLOWINFRA_AWS_PROVIDER": "real"})
