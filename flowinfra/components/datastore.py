@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -10,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from flowinfra.compiler import blob_path
+from flowinfra.components.asset import file_asset
 from flowinfra.components.inputs import SHORT
 from flowinfra.components.names import OWN_TAGS
 from flowinfra.components.store import Store
@@ -77,21 +79,27 @@ def text(
     """
     path = f"{store.prefix}/{key}"
     if store.datastore == "s3":
-        return aws.s3.BucketObjectv2(name, bucket=store.bucket, key=path, content=content, tags=tags, opts=opts)
+        # a refresh reads metadata and no content: an upload that failed is seen, and done again, by its digest there
+        digest = content.apply(lambda text: hashlib.sha256(text.encode()).hexdigest())
+        return aws.s3.BucketObjectv2(
+            name,
+            bucket=store.bucket,
+            key=path,
+            content=content,
+            metadata={"flowinfra-sha256": digest},
+            tags=tags,
+            opts=opts,
+        )
     # a replacement has the same name: what is deleted after it was made would be itself
     own = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(delete_before_replace=True))
     return _MAKERS[store.datastore](name, store, path, content.apply(pulumi.StringAsset), {}, tags, own)
 
 
 def _file(name: str, entry: DatastoreObject, store: Store, tags: Tags, opts: pulumi.ResourceOptions) -> pulumi.Resource:
-    source = pulumi.FileAsset(str(blob_path(entry.sha256)))
-    # a key is its content: the path of the local file, and how it was compressed, are no difference
-    kept = pulumi.ResourceOptions.merge(
-        opts,
-        pulumi.ResourceOptions(
-            ignore_changes=["source", *(["detectMd5hash"] if store.datastore == "gs" else [])], retain_on_delete=True
-        ),
-    )
+    source = file_asset(blob_path(entry.sha256), entry.sha256)
+    # Google's provider compares the bytes as they are stored as well, and how they were compressed is no difference
+    ignored = ["detectMd5hash"] if store.datastore == "gs" else None
+    kept = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=ignored, retain_on_delete=True))
     if store.datastore == "s3":
         return aws.s3.BucketObjectv2(
             name,

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from flowinfra.components.failed_updates import of_component
 from flowinfra.components.names import PROJECT_TAG, STACK_TAG
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.settings import Settings, together
@@ -134,7 +135,7 @@ class Platform(pulumi.ComponentResource):
             PROJECT_TAG: pulumi.get_project(),
             STACK_TAG: pulumi.get_stack(),
         }
-        own, asking = pulumi.ResourceOptions(parent=self), pulumi.InvokeOptions(parent=self)
+        own, asking = of_component(self, name), pulumi.InvokeOptions(parent=self)
         region, account = args.get("region") or _region(asking), args.get("account") or _account(asking)
         # physical names are the provider's to make up: a deploy that was killed can then run again
         bucket = aws.s3.Bucket(f"{name}-datastore", tags=tags, opts=own)

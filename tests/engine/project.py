@@ -22,6 +22,7 @@ class Project:
     def __init__(self, cloud: Cloud, folder: Path, name: str) -> None:
         self.cloud, self.folder, self.name = cloud, folder, name
         self.variables: dict[str, str] = {}
+        self._cache(folder.parent / f"{name}-own")
         (folder / "flowinfra" / "program").mkdir(parents=True)
         (folder / "stacks").mkdir()
         settings = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
@@ -48,13 +49,21 @@ class Project:
         (self.folder / "stacks" / "Pulumi.test.yaml").write_text(text)
 
     def clone(self, folder: Path) -> Project:
-        """The same project elsewhere, of another user with another cache."""
+        """The same project on another machine, of another user; nothing of the first one's cache is there."""
         shutil.copytree(self.folder, folder)
         other = Project.__new__(Project)
         other.cloud, other.folder, other.name = self.cloud, folder, self.name
-        cache = str(folder.parent / f"{folder.name}-cache")
-        other.variables = {"USER": "somebody", "LOGNAME": "somebody", "FLOWINFRA_CACHE": cache}
+        other.variables = {"USER": "somebody", "LOGNAME": "somebody"}
+        other._cache(folder.parent / f"{folder.name}-own")
+        if self.cache.exists():
+            shutil.rmtree(self.cache)
         return other
+
+    def _cache(self, own: Path) -> None:
+        """Keep what a machine keeps in a folder of its own; Pulumi's plugins keep copies of assets in TMPDIR."""
+        self.cache = own / "cache"
+        (own / "tmp").mkdir(parents=True)
+        self.variables |= {"FLOWINFRA_CACHE": str(self.cache), "TMPDIR": str(own / "tmp")}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A command of Pulumi's, running."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import shutil
 import signal
 import uuid
 from collections.abc import Iterator
@@ -52,6 +54,14 @@ def test_a_second_preview_is_empty_also_for_somebody_else_elsewhere(project: Pro
     project.pulumi("preview", "--expect-no-changes")
     other = project.clone(tmp_path / "elsewhere" / "project")
     other.pulumi("preview", "--expect-no-changes")
+    # another compressor gives other bytes for the same content
+    for blob in (other.cache / "blobs").iterdir():
+        if (stored := blob.read_bytes()).startswith(b"\x1f\x8b"):
+            blob.write_bytes(gzip.compress(gzip.decompress(stored), compresslevel=9))
+    shutil.rmtree(other.variables["TMPDIR"])
+    Path(other.variables["TMPDIR"]).mkdir()
+    other.pulumi("preview", "--expect-no-changes")
+    other.pulumi("preview", "--expect-no-changes", "--refresh")
     other.up()
     assert pins(project, name) == {step: pin for step, pin in pins(project, name).items() if pin.endswith(":1")}
 

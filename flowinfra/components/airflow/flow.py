@@ -24,6 +24,7 @@ from flowinfra.components.airflow.taken import dag_not_taken, record_not_taken
 from flowinfra.components.airflow.unused import unused
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
+from flowinfra.components.failed_updates import of_component
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
 from flowinfra.components.local_file import LocalFile, lacks_launcher
@@ -81,7 +82,7 @@ class AirflowFlow(pulumi.ComponentResource):
         super().__init__("flowinfra:airflow:AirflowFlow", name, _shown(prepared), opts)
         for words in unused(plan.compiled):
             pulumi.log.warn(words, self)
-        making = _Making(name, plan, platform, pulumi.ResourceOptions(parent=self))
+        making = _Making(name, plan, platform, of_component(self, name))
 
         objects = datastore.files(name, plan.compiled, platform.store, plan.object_tags, making.child)
         bound = _bound(making)

@@ -19,6 +19,7 @@ from flowinfra.components.argo.prepare import ARGO
 from flowinfra.components.argo.taken import not_taken
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
+from flowinfra.components.failed_updates import of_component
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
 from flowinfra.components.making import Making, after, begun
@@ -92,7 +93,7 @@ class ArgoFlow(pulumi.ComponentResource):
         twice = partial(same_name, workflow_template(site.namespace, plan.name))
         claim(f"workflow template {_place(prepared.platform)}/{plan.name}", name, twice)
         super().__init__("flowinfra:argo:ArgoFlow", name, _shown(prepared), opts)
-        making = _Making(name, plan, prepared.platform, pulumi.ResourceOptions(parent=self))
+        making = _Making(name, plan, prepared.platform, of_component(self, name))
         if idle := plan.idle_timezone:
             pulumi.log.warn(idle, self)
 

@@ -16,6 +16,7 @@ from typing_extensions import Required
 from flowinfra.components import datastore, outputs
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
+from flowinfra.components.failed_updates import of_component
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.making import Making, after, begun
 from flowinfra.components.plan import same_name
@@ -100,7 +101,7 @@ class StepFunctionsFlow(pulumi.ComponentResource):
         claim(state_machine(plan.name), name, partial(same_name, state_machine(plan.name)))
         settings = _checked(prepared)
         super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
-        making = _Making(name, plan, settings, pulumi.ResourceOptions(parent=self))
+        making = _Making(name, plan, settings, of_component(self, name))
         for warning in warnings(plan, settings.site(), settings.job_policies):
             pulumi.log.warn(warning, self)
 

@@ -6,8 +6,11 @@ and assets go through untouched.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from google.protobuf.struct_pb2 import Struct, Value
 
@@ -19,7 +22,7 @@ from flowinfra.local.plugin.resource import Resource
 from flowinfra.local.plugin.settings import Settings
 from flowinfra.plugin.failure import PartialFailureError
 from flowinfra.plugin.schema import Change, Problem, differences, empty, problems, same
-from flowinfra.plugin.wire import UNKNOWN, Plain, decode_struct, encode, has_secret
+from flowinfra.plugin.wire import UNKNOWN, Asset, Plain, decode_struct, encode, has_secret
 
 _DEFAULTS = "__defaults"
 """Names of the inputs that the provider filled in, as Pulumi's bridge keeps them."""
@@ -61,6 +64,7 @@ class Provider:
         """Complete the inputs of a resource and say what is wrong with them."""
         kind = resource(token)
         old, new = decode_struct(olds), decode_struct(news)
+        _open_files(new)
         inputs = Struct()
         inputs.CopyFrom(news)
         found: list[Problem] = []
@@ -119,6 +123,11 @@ class Provider:
         kind = resource(token)
         old, new = decode_struct(olds), decode_struct(news)
         found = self._changes(kind, old, new)
+        if found and not any(change.replaces for change in found):
+            # as the bridge: what the update makes anew differs too
+            new_outputs = set(kind.unknown(old, new, {change.top for change in found})) & olds.fields.keys()
+            told = {change.top for change in found}
+            found += [Change(name, "update", replaces=False) for name in sorted(new_outputs - told)]
         identity = kind.schema.identity
         delete_first = (
             any(change.replaces for change in found)
@@ -164,9 +173,14 @@ class Provider:
             return state
         try:
             outputs = kind.update(self.cloud.within(new.get("region")), identifier, old, new, changed)
-        except PartialError as error:
-            _put(kind, state, error.outputs, news)
-            raise PartialFailureError(str(error), error.identifier, state, news) from error
+        except CloudError as error:
+            # The state says from now on that what was asked for was done: an update of upstream that fails without
+            # `d.Partial(true)` leaves the planned state (bridge `pkg/tfbridge/provider.go`, Update).
+            _put(kind, state, error.outputs if isinstance(error, PartialError) else {}, news)
+            raise PartialFailureError(str(error), identifier, state) from error
+        if not changed:
+            # After a failed update the engine asks for one of nothing. It ends with a read, as all of upstream's do.
+            return self.read(token, identifier, state, Struct()).properties or state
         _put(kind, state, outputs, news)
         return state
 
@@ -212,6 +226,27 @@ class Provider:
         plain = decode_struct(arguments)
         answer = function(token)(self.cloud.within(plain.get("region")), plain)
         return Struct(fields={name: encode(value) for name, value in answer.items() if value is not None})
+
+
+def _open_files(inputs: Mapping[str, Plain]) -> None:
+    """Open the file of each asset, also of one that did not change, and keep a copy by its hash.
+
+    As the bridge does (`pkg/tfbridge/info/assets.go`): only where there is a copy is the file not opened.
+    """
+    for asset in inputs.values():
+        if not isinstance(asset, Asset) or not asset.path:
+            continue
+        copy = Path(tempfile.gettempdir()) / f"pulumi-asset-{asset.hash}"
+        if asset.hash and copy.is_file() and copy.stat().st_size:
+            continue
+        try:
+            content = asset.read()
+        except OSError as error:
+            raise CloudError(f"failed to open asset file '{asset.path}': {error.strerror}") from error
+        handle, beside = tempfile.mkstemp(prefix="pulumi-temp-asset")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(beside).replace(copy)
 
 
 def _computed(kind: Resource, new: Mapping[str, Plain]) -> list[str]:
