@@ -66,7 +66,7 @@ def recover(stack: str, folder: Path, access: Access | None = None) -> Recovered
     deployment = state["deployment"]
     found = list(creations(deployment))
     if found:
-        access = access or _access(stack, folder)
+        access = access or access_of(stack, folder)
         refuse_other_account(
             access.session(), {creation.arn.split(":")[4] for creation in found}, f"the stack {stack!r}"
         )
@@ -128,7 +128,8 @@ def _machine(kind: str, inputs: Mapping[str, Any]) -> tuple[str, str, dict[str, 
     return None
 
 
-def _access(stack: str, folder: Path) -> Access:
+def access_of(stack: str, folder: Path) -> Access:
+    """How a stack's account is reached, by its file; by what the shell has where it has none."""
     root = found_folder(folder)
     if root is None:
         return Access()

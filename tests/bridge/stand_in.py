@@ -144,10 +144,10 @@ def _schema(outputs: tuple[str, ...] = (), **more: Prop) -> Schema:
 class Machine(Thing):
     """As a state machine."""
 
-    settings = ("definition", "logging")
+    settings = ("definition", "logging", "mode")
     schema = _schema(
         definition=text(required=True),
-        kind=text(default="STANDARD", replaces=True, unread=True),
+        mode=text(default="STANDARD", replaces=True),
         logging=block({"level": text(), "detail": flag()}, computed=True),
     )
 

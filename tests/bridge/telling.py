@@ -156,11 +156,9 @@ class Story:
 
 
 def _told(properties: dict[str, Any]) -> dict[str, Any]:
-    """Properties without those that say nothing: to the bridge, what is empty is absent."""
-    return {key: _plain(value) for key, value in properties.items() if key not in _OWN and value not in (None, {})}
+    """Properties without those that say nothing: to the bridge, what is empty, zero or false is absent."""
+    return {key: _plain(value) for key, value in properties.items() if key not in _OWN and value}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items() if key != "__defaults"}
-    return value
+    return {key: _plain(each) for key, each in value.items() if each} if isinstance(value, dict) else value

@@ -33,6 +33,7 @@ ORDER = (
     "why",
     "mirror",
     "deployed",
+    "verify",
     "gc",
     "program",
     "permissions",

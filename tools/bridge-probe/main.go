@@ -250,9 +250,9 @@ func main() {
 			return nil, nil
 		},
 		ResourcesMap: map[string]*schema.Resource{
-			"probe_machine": kind{settings: []string{"definition", "logging"}}.resource(map[string]*schema.Schema{
+			"probe_machine": kind{settings: []string{"definition", "logging", "mode"}}.resource(map[string]*schema.Schema{
 				"definition": text(schema.Schema{Required: true}),
-				"kind":       text(schema.Schema{Optional: true, ForceNew: true, Default: "STANDARD"}),
+				"mode":       text(schema.Schema{Optional: true, ForceNew: true, Default: "STANDARD"}),
 				"logging":    logging,
 			}),
 			"probe_job": kind{settings: []string{"properties"}, revised: true}.resource(map[string]*schema.Schema{
