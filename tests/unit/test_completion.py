@@ -45,6 +45,7 @@ def test_targets() -> None:
     [
         ("gc",),
         ("recover",),
+        ("verify",),
         ("mirror",),
         ("mirror", "prod"),
         ("bundle", "prod"),
