@@ -93,6 +93,15 @@ def objects_in_state(content: bytes, source: str) -> list[str]:
     return urls
 
 
+def resources_in_state(content: bytes, source: str) -> list[dict[str, Any]]:
+    """All resources of a state.
+
+    Raises:
+        StateError: it is no state, of a schema that is not known, or of a stack that has nothing deployed.
+    """
+    return _resources(_document(content, source), source)
+
+
 def read_state(path: Path) -> bytes:
     """Content of a state's file.
 

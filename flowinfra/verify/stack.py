@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -12,7 +11,7 @@ from typing import Any
 
 from flowinfra.account import Access, accounts_of, refuse_other_account
 from flowinfra.components.failed_updates import failures
-from flowinfra.deployed import export_state
+from flowinfra.deployed import export_state, resources_in_state
 from flowinfra.errors import ToolError
 from flowinfra.report.resources import FLOW_TYPE
 from flowinfra.verify.aws import THREADS, Calls
@@ -79,14 +78,15 @@ def verify(stack: str, folder: Path, access: Access, told: Told = lambda done, o
         ToolError: Pulumi fails, or the credentials are of another account.
         StateError: the stack has nothing deployed.
     """
-    content = export_state(folder, stack).decode()
-    resources = [each for each in json.loads(content)["deployment"].get("resources", ()) if not each.get("delete")]
+    content = export_state(folder, stack)
+    resources = [each for each in resources_in_state(content, stack) if not each.get("delete")]
     session = access.session()
     refuse_other_account(session, accounts_of(resources) or access.accounts, f"the stack {stack!r}")
     items, others = _items(resources, Calls(session), session.region_name or "")
-    failed = failures(content)
+    failed = failures(content.decode())
+    parents = {item["urn"]: item.get("parent", "") for item in resources}
     differences = [
-        Difference(_flow(resources, urn), urn.split("::", 3)[-1], f"its last update failed: {reason}")
+        Difference(_flow(parents, urn), urn.split("::", 3)[-1], f"its last update failed: {reason}")
         for urn, reason in failed.items()
     ]
     with ThreadPoolExecutor(THREADS) as pool:
@@ -101,10 +101,11 @@ def verify(stack: str, folder: Path, access: Access, told: Told = lambda done, o
 
 
 def _items(resources: Iterable[Mapping[str, Any]], calls: Calls, region: str) -> tuple[list[_Item], Counter[str]]:
+    parents = {item["urn"]: item.get("parent", "") for item in resources}
     regions = {f"{item['urn']}::{item.get('id')}": item.get("inputs", {}).get("region") for item in resources}
     items, others = [], Counter[str]()
     for item in resources:
-        flow, kind = _flow(resources, item["urn"]), item["type"]
+        flow, kind = _flow(parents, item["urn"]), item["type"]
         if not flow or kind.startswith(_PASSED_OVER):
             continue
         inputs = item.get("inputs", {})
@@ -117,12 +118,8 @@ def _items(resources: Iterable[Mapping[str, Any]], calls: Calls, region: str) ->
     return items, others
 
 
-def _flow(resources: Iterable[Mapping[str, Any]], urn: str) -> str:
-    """Name of the component that a resource is part of; empty for none. A URN has the types of all above it."""
-    types = urn.split("::", 3)[2].split("$")[:-1]
-    if not any(FLOW_TYPE.fullmatch(kind) for kind in types):
-        return ""
-    parents = {item["urn"]: item.get("parent", "") for item in resources}
+def _flow(parents: Mapping[str, str], urn: str) -> str:
+    """Name of the component that a resource is part of; empty for none."""
     while urn and not FLOW_TYPE.fullmatch(urn.split("::", 3)[2].rsplit("$", 1)[-1]):
         urn = parents.get(urn, "")
     return urn.split("::", 3)[-1]
