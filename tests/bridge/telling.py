@@ -151,7 +151,7 @@ class Story:
         # calls of independent resources come in any order
         calls = cloud.get("calls", [])
         cloud["calls"], self._heard = sorted(calls[self._heard :]), len(calls)
-        self.chapters.append(Chapter(done, steps, differences, self.state(), cloud))
+        self.chapters.append(Chapter(done, steps, differences, self.state(), _plain(cloud)))
         return self.chapters[-1]
 
 

@@ -255,7 +255,8 @@ def test_refresh_shows_what_others_changed_and_up_mends_it(stack: MakeStack, clo
     assert {key for key, op in found.items() if op == "delete"} == {"job", "logs"}
     state = it.resources()["machine"]
     assert state["outputs"]["definition"] == definition("by hand")
-    assert state["inputs"]["tags"] == {"ours": "yes", "theirs": "x"}
+    assert state["inputs"]["tags"] == {"ours": "yes"}
+    assert state["outputs"]["tags"] == {"ours": "yes", "theirs": "x"}
 
     mended = {"machine": "update", "rule": "update", "policy": "update", "job": "create", "logs": "create"}
     assert it.up(program) == {"role": "same", **mended}

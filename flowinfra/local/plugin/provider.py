@@ -197,7 +197,13 @@ class Provider:
         known = decode_struct(inputs)
         if known:
             return Reading(identifier, state, _refreshed(kind, inputs, known, found))
-        settable = {name: value for name, value in found.items() if name in kind.schema.properties and not empty(value)}
+        # as the bridge: what has its default is no input of an import
+        known_inputs = kind.schema.properties
+        settable = {
+            name: value
+            for name, value in found.items()
+            if name in known_inputs and not empty(value) and value != known_inputs[name].default
+        }
         imported = Struct(fields={name: encode(value) for name, value in settable.items()})
         imported.fields[_DEFAULTS].CopyFrom(encode([]))
         return Reading(str(found.get("id", identifier)), state, imported)
@@ -299,6 +305,9 @@ def _refreshed(kind: Resource, inputs: Struct, known: Mapping[str, Plain], found
         refreshed.fields[_DEFAULTS].CopyFrom(inputs.fields[_DEFAULTS])
     for name, prop in kind.schema.properties.items():
         given, actual = known.get(name), found.get(name)
+        if prop.kind == "map" and given and actual:
+            # as the bridge: what somebody else added to a map is in the state's outputs, and no input
+            actual = {key: value for key, value in actual.items() if key in given}
         if name in known and (given == actual or same(prop, actual, given)):
             refreshed.fields[name].CopyFrom(inputs.fields[name])
         elif actual is not None and (name in known or not (prop.computed or empty(actual))):
