@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowinfra.components.names import STATE_MACHINES
 from flowinfra.verify.aws import Calls
 from flowinfra.verify.compare import not_in, pairs, same_policy, shown, tag_differences
 from flowinfra.verify.definition import definition_differences
@@ -35,39 +36,23 @@ class Live:
     @property
     def tags(self) -> Mapping[str, str]:
         """What it was deployed with, the provider's default tags included."""
-        return self.inputs.get("tagsAll") or self.inputs.get("tags") or {}
+        return self.inputs.get("tagsAll") or self.outputs.get("tagsAll") or self.inputs.get("tags") or {}
 
 
 def _state_machine(item: Live) -> Iterator[str]:
-    return _machine(
-        item,
-        item.inputs["definition"],
-        item.inputs["roleArn"],
-        (item.inputs.get("loggingConfiguration") or {}).get("level", "OFF"),
-        item.tags,
-    )
-
-
-def _cloud_control(item: Live) -> Iterator[str]:
-    desired = json.loads(item.inputs["desiredState"])
-    definition = desired.get("DefinitionString") or json.dumps(desired.get("Definition"))
-    level = desired.get("LoggingConfiguration", {}).get("Level", "OFF")
-    return _machine(item, definition, desired["RoleArn"], level, pairs(desired.get("Tags", [])))
-
-
-def _machine(item: Live, definition: str, role: str, level: str, tags: Mapping[str, str]) -> Iterator[str]:
     found = item.ask("stepfunctions", "describe_state_machine", stateMachineArn=item.identifier)
     if found is None:
         yield GONE
         return
-    yield from definition_differences(definition, found["definition"])
-    if found["roleArn"] != role:
-        yield f"runs under the role {found['roleArn']}, deployed was {role}"
+    yield from definition_differences(item.inputs["definition"], found["definition"])
+    if found["roleArn"] != item.inputs["roleArn"]:
+        yield f"runs under the role {found['roleArn']}, deployed was {item.inputs['roleArn']}"
+    level = (item.inputs.get("loggingConfiguration") or {}).get("level", "OFF")
     live_level = found.get("loggingConfiguration", {}).get("level", "OFF")
     if live_level != level:
         yield f"logs its executions' history at level {live_level}, deployed was {level}"
     listed = item.ask("stepfunctions", "list_tags_for_resource", resourceArn=item.identifier) or {}
-    yield from tag_differences(tags, pairs(listed.get("tags", [])))
+    yield from tag_differences(item.tags, pairs(listed.get("tags", [])))
 
 
 def _job_definition(item: Live) -> Iterator[str]:
@@ -162,7 +147,6 @@ def _log_group(item: Live) -> Iterator[str]:
 
 KINDS: Mapping[str, Callable[[Live], Iterator[str]]] = {
     JOB: _job_definition,
-    "aws:cloudcontrol/resource:Resource": _cloud_control,
     "aws:cloudwatch/eventRule:EventRule": _rule,
     "aws:cloudwatch/eventTarget:EventTarget": _target,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
@@ -170,6 +154,6 @@ KINDS: Mapping[str, Callable[[Live], Iterator[str]]] = {
     "aws:iam/rolePolicy:RolePolicy": _role_policy,
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": _attachment,
     "aws:s3/bucketObjectv2:BucketObjectv2": _object,
-    "aws:sfn/stateMachine:StateMachine": _state_machine,
+    **dict.fromkeys(STATE_MACHINES, _state_machine),
 }
 """Type → what of a resource is not as deployed."""
