@@ -95,8 +95,8 @@ def test_each_purpose_is_allowed_and_no_more_than_it(cloud: Cloud, project: Proj
     with called(cloud) as worked:
         for words in ("trigger", "list-runs"):
             prefix = f"env METAFLOW_SFN_STATE_MACHINE_PREFIX={project.name}"
-            line = f"{prefix} python plain_flow.py step-functions {words}"
-            project.shell(line, "flows/plain", person=colleague).succeeded()
+            line = f"cd flows/plain && {prefix} python plain_flow.py step-functions {words}"
+            project.shell(line, person=colleague).succeeded()
     assert refused(worked, policies["laptop"]) == set()
 
     with called(cloud) as destroyed:
