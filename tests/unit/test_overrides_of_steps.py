@@ -92,7 +92,7 @@ OF_TARGET: dict[str, dict[str, Any]] = {
 NEWER = {"2.17": {"extended_resources"}, "2.18": {"extended_resources"}, "2.19": set[str]()}
 """Attributes of @kubernetes that a minor does not have."""
 
-UNINITIALISED = {"2.17": {"timeout"}, "2.18": {"timeout"}, "2.19": set[str]()}
+UNINITIALISED = {"2.17": {"timeout", "kubernetes"}, "2.18": {"timeout", "kubernetes"}, "2.19": set[str]()}
 """Decorators that Metaflow itself cannot use when a mutator adds them in its second phase."""
 
 
@@ -110,7 +110,8 @@ def test_an_override_is_what_the_flow_could_have_said(minor: str, target: str, t
         **{key: (value, {compute: {key: value}}) for key, value in mine.items()},
     }
     late = UNINITIALISED[minor]
-    text, names = said_flow(said, {**WRONG, compute: {"image": "wrong:1"}}, table, late)
+    wrong: Said = {**WRONG, compute: {"image": "wrong:1"}}
+    text, names = said_flow(said, wrong, table, late)
     overrides = {name: {key: table[key][0]} for name in names for key in [name.partition("_")[2]]}
     found = steps_of(compiled(tmp_path / "said", text, target, python, overrides), target)
 
@@ -118,7 +119,7 @@ def test_an_override_is_what_the_flow_could_have_said(minor: str, target: str, t
         way, _, key = name.partition("_")
         before = {} if way == "nothing" else {k: v for k, v in said.items() if way not in LATE_WAYS or k not in late}
         if way == "overlate" and late:
-            before.update({k: WRONG[k] for k in late})
+            before.update({k: wrong[k] for k in late if k in wrong})
         return merged(before, table[key][1])
 
     plain = plain_flow({name: by_hand(name) for name in names}, said)

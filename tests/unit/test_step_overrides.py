@@ -68,3 +68,32 @@ def test_a_text_that_no_command_holds_is_told(tmp_path: Path) -> None:
     body = STEPS.replace("@step", "@kubernetes(annotations={'own': 'a'})\n    @step")
     extra = compiled(tmp_path / "with", "argo", body, steps=steps).flow.steps["end"].resources.extra
     assert extra == {"annotations": {"own": "a", "note": "it's"}}
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ({}, {"image": "mutator:1", "cpu": 7, "labels": {"m": "m"}, "retries": 3}),
+        ({"image": "mine:1"}, {"image": "mine:1", "cpu": 7, "labels": {"m": "m"}, "retries": 3}),
+        ({"cpu": 2, "gpu": 1}, {"image": "mutator:1", "cpu": 2, "labels": {"m": "m"}, "retries": 3}),
+        ({"labels": {"s": "s"}, "retries": 1}, {"cpu": 7, "labels": {"m": "m", "s": "s"}, "retries": 1}),
+    ],
+    ids=["none", "image", "resources", "labels"],
+)
+def test_a_mutator_that_waits_for_the_targets_decorator_is_asked_first(
+    override: dict[str, Any], expected: dict[str, Any], tmp_path: Path
+) -> None:
+    """Since 2.19, Metaflow asks mutators again when it has given the steps the target's compute decorator."""
+    head = """
+class late(StepMutator):
+    def mutate(self, step):
+        if step.has_decorator("kubernetes"):
+            said = {"image": "mutator:1", "cpu": 7, "labels": {"m": "m"}}
+            step.add_decorator("kubernetes", deco_kwargs=said, duplicates=step.OVERRIDE)
+            step.add_decorator("retry", deco_kwargs={"times": 3})
+"""
+    flow = write_flow(tmp_path, head=head, body=STEPS.replace("@step", "@late\n    @step"))
+    shape = Shape.model_validate({"steps": {"end": override}})
+    step = compile_flow(CompileRequest(flow, "argo", shape)).flow.steps["end"]
+    found = {**step.model_dump(), **step.resources.model_dump(), **step.resources.extra}
+    assert {name: found[name] for name in expected} == expected

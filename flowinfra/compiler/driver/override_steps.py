@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,6 +22,22 @@ STEP_OVERRIDES = {
 BY_US = (True, ["flowinfra"])
 """`statically_defined` and `inserted_by` of a decorator that a task's command does not name."""
 
+SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}
+"""Attribute of @timeout → how long one is."""
+
+
+def attributes_of(decorator: Any) -> dict[str, Any]:
+    """What a decorator's attributes are once it is initialised, expressions of Configs as their values.
+
+    It is not: whether it is, tells Metaflow whether it is new.
+    """
+    seen = copy.copy(decorator)
+    seen.attributes = dict(decorator.attributes)
+    seen._user_defined_attributes = set(decorator._user_defined_attributes)
+    seen.external_init()
+    attributes: dict[str, Any] = dict(seen.attributes)
+    return attributes
+
 
 class StepOverrides:
     """The overrides of all steps. They may be applied several times: each decorator is changed once."""
@@ -33,10 +50,11 @@ class StepOverrides:
         }
         self.done: list[Any] = []
 
-    def apply(self, steps: list[Any]) -> Iterator[dict[str, Any]]:
+    def apply(self, steps: list[Any], initialise: bool = True) -> Iterator[dict[str, Any]]:
         """Change the decorators that the steps have by now; yields what cannot be applied, with its reason.
 
-        The target's compute decorator is given to every step at Metaflow's end: until then a step may lack it.
+        The target's compute decorator is given to every step at Metaflow's end: until then a step may lack it. Metaflow
+        then asks mutators again of steps with decorators that are not yet initialised, and `initialise` is false.
         """
         known = {step.name: step for step in steps}
         for name, wanted in self.wanted.items():
@@ -51,43 +69,44 @@ class StepOverrides:
             for decorator in step.decorators:
                 if not any(decorator is one for one in self.done):
                     self.done.append(decorator)
-                    yield from self._change(step, decorator, wanted)
+                    yield from self._change(step, decorator, wanted, initialise)
 
-    def _change(self, step: Any, decorator: Any, wanted: list[tuple[str, str, Any]]) -> Iterator[dict[str, Any]]:
+    def _change(
+        self, step: Any, decorator: Any, wanted: list[tuple[str, str, Any]], initialise: bool
+    ) -> Iterator[dict[str, Any]]:
         attributes = {attribute: value for name, attribute, value in wanted if name == decorator.name}
         resources = {"resources", self.compute}
+        said = attributes_of(decorator)
         if decorator.name in resources:
-            decorator.external_init()
             # Metaflow takes the larger of what the two say, so that both must say it
             attributes.update(
                 (attribute, value)
                 for name, attribute, value in wanted
-                if name in resources - {decorator.name} and decorator.attributes.get(attribute) is not None
+                if name in resources - {decorator.name} and said.get(attribute) is not None
             )
         if not attributes:
             return
-        # before this, an attribute may be an expression of Configs, or a text of `--with`
-        decorator.external_init()
         if decorator.name == "timeout":
-            limit = decorator.secs
+            limit = sum(int(said[unit]) * seconds for unit, seconds in SECONDS.items())
             in_task = decorator.statically_defined or decorator.inserted_by is not None
             if in_task and limit and attributes["seconds"] > limit:
                 yield {"kind": "timeout", "step": step.name, "limit": limit, "wanted": attributes["seconds"]}
                 return
             attributes.update(minutes=0, hours=0)
-        said = {name: of for name, of in decorator.attributes.items() if of != decorator.defaults.get(name)}
         for attribute, value in attributes.items():
             if attribute not in decorator.defaults:
                 yield {"kind": "no-attribute", "step": step.name, "decorator": decorator.name, "attribute": attribute}
                 return
-            own = decorator.attributes[attribute]
+            own = said.get(attribute)
             said[attribute] = {**own, **value} if isinstance(value, Mapping) and isinstance(own, Mapping) else value
         if decorator.name == "environment":
             # a task has its variables from its container; the words of `--with` in its command do not hold every text
             decorator.statically_defined, decorator.inserted_by = BY_US
         # made anew, as if the flow's file had said all of it, and still the object that Metaflow knows
-        decorator.__init__(said, decorator.statically_defined, decorator.inserted_by)
-        decorator.external_init()
+        told = {name: of for name, of in said.items() if of != decorator.defaults.get(name)}
+        decorator.__init__(told, decorator.statically_defined, decorator.inserted_by)
+        if initialise:
+            decorator.external_init()
         in_command = not decorator.statically_defined and decorator.inserted_by is None
         for attribute, value in attributes.items():
             if in_command and "'" in json.dumps(value):

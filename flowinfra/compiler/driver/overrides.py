@@ -91,7 +91,7 @@ class Overrides:
                 original(names, flow, *args, **kwargs)
                 return
             # mutators are not asked again where no step has one; where one has, the graph is made anew after them
-            self._steps_of(type(flow))
+            self._steps_of(type(flow), initialise=False)
             with self._after_mutators():
                 original(names, flow, *args, **kwargs)
 
@@ -114,7 +114,7 @@ class Overrides:
         override_schedule(flow, self.request["schedule"], self.request["timezone"], self.request["target"])
         yield from options_of_project(flow, self.request["project"], options)
 
-    def _steps_of(self, flow_class: Any) -> None:
-        self.problems += self.steps.apply(flow_class._steps)
+    def _steps_of(self, flow_class: Any, initialise: bool = True) -> None:
+        self.problems += self.steps.apply(flow_class._steps, initialise)
         if self.problems:
             raise Refusal("overrides", json.dumps(self.problems))
