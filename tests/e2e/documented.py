@@ -77,8 +77,8 @@ def _commands(page: str, first: int, heading: str, block: re.Match[str]) -> Iter
     prompted = block[1] == "console"
     text, begun, promised = "", first, list[str]()
     for number, line in enumerate(block[2].splitlines(), first):
-        if text.endswith("\\"):
-            text = f"{text[:-1].rstrip()} {line.strip()}"
+        if text.endswith(("\\", "|")):
+            text = f"{text.removesuffix(chr(92)).rstrip()} {line.strip()}"
         elif prompted and not line.startswith("$ "):
             promised.append(line)
         else:

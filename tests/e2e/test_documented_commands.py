@@ -236,6 +236,11 @@ def a_guide(site: Site) -> None:
     acme(site, prod=listing(GUIDE, "yaml", "# stacks/Pulumi.prod.yaml"))
 
 
+def a_monorepo(site: Site) -> None:
+    """The example."""
+    shutil.copytree(ROOT / "examples" / "monorepo", site.folder, dirs_exist_ok=True)
+
+
 STORIES: list[Story] = [
     Story("README.md", a_changed_memory, headings=["flowinfra"]),
     Story(
@@ -271,12 +276,14 @@ STORIES: list[Story] = [
         a_mirror,
         elsewhere={"flowinfra why prod@41": VERSIONS},
     ),
+    Story("docs/monorepo.md", a_monorepo),
     Story("docs/permissions.md", a_pull_request, elsewhere={"aws ": "needs AWS's own command line"}),
     Story("docs/preview-stacks.md", a_pull_request, headings=["Preview stacks"], put={"--of dev": "--of staging"}),
     Story("docs/preview-stacks.md", elsewhere={"flowinfra local exec": "as above, with another environment"}),
     Story("docs/report.md", a_pull_request),
     Story("docs/stacks.md", a_version),
     Story("examples/ci/README.md", elsewhere={"ci/": PIPELINE, "python3 ci/": PIPELINE}),
+    Story("examples/monorepo/README.md", a_monorepo, put=PORT, own=True),
     Story(
         "examples/programs/argo/README.md",
         elsewhere=dict.fromkeys(("pulumi ", "mkdir ", "METAFLOW_PROFILE="), CLUSTER),
@@ -312,7 +319,7 @@ def test_the_commands_of_a_page(story: Story, cloud: Cloud, tmp_path: Path) -> N
         # an embedded AWS that the page starts is the page's own
         HOME_VARIABLE: str(tmp_path / "state"),
     }
-    if story.own:
+    if story.prepare is clone:
         env["PYTHONPATH"] = str(folder)
     site = Site(folder, cloud, env)
     try:
