@@ -39,7 +39,8 @@ def _packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @cache
 def made(folder: str, target: str, datastore: str) -> CompiledFlow:
-    return compile_flow(CompileRequest(FLOWS / folder / "flow.py", target, Shape(datastore=datastore)))
+    file = FLOWS / folder / "flow.py"
+    return compile_flow(CompileRequest(file, target, Shape(datastore=datastore), folder="flow"))
 
 
 def argo(folder: str, cloud: str, **changes: Any) -> ArgoFlow:

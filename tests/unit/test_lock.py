@@ -29,6 +29,11 @@ from flowinfra.model.lock import Lock
 from tests.locked_flow import FLOW, PYTHON, Locked, conda_only, env_flow, locked_flow, stock, use_solver
 from tests.package_site import Site, serve
 
+# the flow makes sure that the solver's variable does not reach it
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*reads the variable PIP_INDEX_URL:flowinfra.compiler.compile.CompileWarning"
+)
+
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
