@@ -11,6 +11,7 @@ import ast
 import io
 import tarfile
 from collections.abc import Iterator
+from threading import Lock
 
 CLIENT = ("Flow", "Run", "Step", "Task", "DataArtifact")
 """What the Client API takes a path with, which begins with the flow's name."""
@@ -40,6 +41,11 @@ def named_flows(package: bytes, file: str, own: str) -> tuple[str, ...]:
     return tuple(sorted(found - {own}))
 
 
+_PARSING = Lock()
+"""Flows are compiled in threads, and Python 3.11 counts the depth of all that it parses at a time in one place:
+`SystemError: AST constructor recursion depth mismatch` (python/cpython#106905)."""
+
+
 class _Sources:
     """Python files of a code package."""
 
@@ -59,7 +65,8 @@ class _Sources:
         body = self._archive.extractfile(self._members[name])
         assert body is not None
         try:
-            return ast.parse(body.read())
+            with _PARSING:
+                return ast.parse(body.read())
         except (SyntaxError, ValueError):
             return None
 

@@ -6,7 +6,9 @@ already: that is its own, whatever somebody did to it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pulumi
@@ -15,6 +17,9 @@ from pulumi.runtime.settings import get_monitor
 
 from flowinfra.components.names import PROJECT_LABEL, STACK_LABEL
 from flowinfra.errors import ConfigError
+
+_LOOKING = ThreadPoolExecutor(thread_name_prefix="flowinfra-looks")
+"""Threads of our own: in those of the event loop Pulumi waits for resources, which may wait for a look."""
 
 LABELS = (PROJECT_LABEL, STACK_LABEL)
 """Those of a Kubernetes object that say whose it is."""
@@ -35,6 +40,11 @@ def before_create(name: str, look: Callable[[Mapping[str, Any]], Awaitable[None]
 
     registered = pulumi.ResourceHook(f"{name}-not-taken", hook, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[registered])
+
+
+async def in_thread(look: Callable[..., None], *args: Any) -> None:
+    """Look without keeping other hooks waiting."""
+    await asyncio.get_running_loop().run_in_executor(_LOOKING, look, *args)
 
 
 def refuse(

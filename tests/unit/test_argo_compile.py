@@ -44,7 +44,7 @@ def lay_out(folder: Path) -> Path:
 
 
 def compiled(flow: Path, **more: Any) -> ArgoCompiled:
-    found = compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True), **more))
+    found = compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True), folder="flow", **more))
     assert isinstance(found, ArgoCompiled)
     return found
 
@@ -84,7 +84,7 @@ def test_the_package_kubernetes_is_not_needed(tmp_path: Path) -> None:
     flow = write_flow(
         tmp_path, source(head="import kubernetes", body=f"    p = Parameter('p', default=kubernetes.VERSION){STEPS}")
     )
-    assert compiled(flow, python=broken).flow.parameters["p"].default == "its own"
+    assert compiled(flow, python=broken, image_packages=["kubernetes"]).flow.parameters["p"].default == "its own"
 
 
 def test_flow_in_human_terms(tmp_path: Path) -> None:

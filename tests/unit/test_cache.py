@@ -323,7 +323,7 @@ def test_processes_may_share_a_cache(cache: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from flowinfra.compiler import *;"
         "flow = Path(sys.argv[1]);"
-        "print(compile_flow(CompileRequest(flow=flow, root=flow.parent, folder='flow')).digest)"
+        "print(compile_flow(CompileRequest(flow=flow, folder='flow')).digest)"
     )
     command = [sys.executable, "-c", script, str(flow)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]

@@ -44,7 +44,7 @@ def lay_out(folder: Path) -> Path:
 
 
 def compiled(flow: Path, target: str, datastore: str, **more: Any) -> CompiledFlow:
-    return compile_flow(CompileRequest(flow, target, Shape(datastore=datastore), **more))
+    return compile_flow(CompileRequest(flow, target, Shape(datastore=datastore), folder="flow", **more))
 
 
 @pytest.mark.parametrize("target", ["argo", "airflow"])

@@ -65,7 +65,7 @@ def compiled(
     (folder / "one.txt").write_text("one")
     (folder / "two.txt").write_text("two")
     python = sys.executable if minor == "2.19" else python_with(VERSIONS[minor])
-    request = CompileRequest(folder / "flow.py", target, Shape.model_validate(shape), python=python)
+    request = CompileRequest(folder / "flow.py", target, Shape.model_validate(shape), python=python, folder="flow")
     made: dict[str, Any] = json.loads(render(compile_flow(request)))
     return {key: without_commands(made[key]) for key in ("flow", target.replace("-", "_"), "objects")}
 

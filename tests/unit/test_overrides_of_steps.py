@@ -92,7 +92,7 @@ OF_TARGET: dict[str, dict[str, Any]] = {
 NEWER = {"2.17": {"extended_resources"}, "2.18": {"extended_resources"}, "2.19": set[str]()}
 """Attributes of @kubernetes that a minor does not have."""
 
-UNINITIALISED = {"2.17": {"timeout", "kubernetes"}, "2.18": {"timeout", "kubernetes"}, "2.19": set[str]()}
+UNINITIALISED = {"2.17": {"timeout", "kubernetes"}, "2.18": {"timeout", "kubernetes", "batch"}, "2.19": set[str]()}
 """Decorators that Metaflow itself cannot use when a mutator adds them in its second phase."""
 
 

@@ -183,7 +183,7 @@ def test_what_a_flow_compiles_to(
     (tmp_path / "c.json").write_text(f'{{"password": "{VALUE}"}}')
     flow = write_flow(tmp_path, **source)
     with pytest.raises(FlowInfraError) as raised:
-        compile_flow(CompileRequest(flow=flow, shape=Shape.model_validate(options)))
+        compile_flow(CompileRequest(flow=flow, shape=Shape.model_validate(options), folder="flow"))
     assert f"{flow}: {place}: looks like a secret" in str(raised.value)
     assert VALUE not in str(raised.value)
     kept = b"".join(path.read_bytes() for path in cache.rglob("*") if path.is_file())

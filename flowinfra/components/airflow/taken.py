@@ -5,7 +5,6 @@ What carries this stack's tags, labels or production token is its own, such as t
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -20,7 +19,7 @@ from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, Da
 from flowinfra.components.asking import named_cluster, warn_once
 from flowinfra.components.making import Making
 from flowinfra.components.names import DAG_FILE, OWNER_RECORD, PROJECT_TAG, STACK_TAG
-from flowinfra.components.taken import LABELS, before_create, refuse
+from flowinfra.components.taken import LABELS, before_create, in_thread, refuse
 from flowinfra.errors import ClusterError, ConfigError
 
 _TAGS = (PROJECT_TAG, STACK_TAG)
@@ -38,7 +37,7 @@ def dag_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
         if isinstance(dags, DagBucket):
             await look_in_bucket(making, inputs, "{}", _OTHER_DAGS)
         elif isinstance(dags, DagConfigMaps):
-            await asyncio.to_thread(look_in_cluster, making.plan, dags)
+            await in_thread(look_in_cluster, making.plan, dags)
         else:
             look_in_folder(making.plan, dags)
 

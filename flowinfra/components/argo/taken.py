@@ -5,7 +5,6 @@ Pulumi's Kubernetes provider would take it over without a word, and delete it wi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from flowinfra.components.argo.plan import ArgoPlan
 from flowinfra.components.argo.platform import KubernetesPlatform
 from flowinfra.components.asking import named_cluster, warn_once
 from flowinfra.components.making import Making
-from flowinfra.components.taken import LABELS, before_create, refuse
+from flowinfra.components.taken import LABELS, before_create, in_thread, refuse
 from flowinfra.errors import ClusterError
 
 PRODUCTION = "metaflow/production_token"
@@ -27,7 +26,7 @@ def not_taken(making: Making[ArgoPlan, KubernetesPlatform]) -> pulumi.ResourceHo
     """The hook for all objects of a flow; None where the cluster is not to be asked, and for Pulumi's mocks."""
 
     async def look(inputs: Mapping[str, Any]) -> None:
-        await asyncio.to_thread(look_in_cluster, making.plan, inputs)
+        await in_thread(look_in_cluster, making.plan, inputs)
 
     return before_create(making.name, look) if making.platform.check_cluster else None
 

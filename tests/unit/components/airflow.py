@@ -22,6 +22,7 @@ IDENTITY = {
 @cache
 def airflow(folder: str, **shape: Any) -> AirflowCompiled:
     """A flow of tests/flows."""
-    compiled = compile_flow(CompileRequest(FLOWS / folder / "flow.py", "airflow", Shape.model_validate(shape)))
+    request = CompileRequest(FLOWS / folder / "flow.py", "airflow", Shape.model_validate(shape), folder="flow")
+    compiled = compile_flow(request)
     assert isinstance(compiled, AirflowCompiled)
     return compiled

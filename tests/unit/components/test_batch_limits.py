@@ -12,6 +12,7 @@ from botocore.loaders import Loader
 
 from flowinfra.compiler import compile_flow
 from flowinfra.components.names import Names
+from flowinfra.components.outputs import FlowFile
 from flowinfra.components.step_functions import batch_limits, service_models
 from flowinfra.components.step_functions.plan import FlowPlan, check
 from flowinfra.model.compiled import StepFunctionsCompiled
@@ -19,12 +20,16 @@ from tests.unit.components.compiled import SITE, plan
 from tests.unit.sources import STEPS, request, write_flow
 
 
+def planned(compiled: StepFunctionsCompiled) -> FlowPlan:
+    return FlowPlan(compiled, Names("app", "dev", compiled.name), file=FlowFile("flow.py"))
+
+
 def problems(folder: Path, text: str = "", head: str = "", body: str | None = None, **shape: Any) -> list[str]:
     """What a preview says of a flow whose start step has these decorators."""
     steps = STEPS.replace("    @step", f"    {text}\n    @step", 1) if body is None else body
     compiled = compile_flow(request(write_flow(folder, body=steps, head=head), **shape))
     assert isinstance(compiled, StepFunctionsCompiled)
-    return [str(error) for error in check(FlowPlan(compiled, Names("app", "dev", compiled.name)), SITE)]
+    return [str(error) for error in check(planned(compiled), SITE)]
 
 
 def start(*words: str) -> list[str]:
@@ -145,7 +150,7 @@ def test_a_job_whose_name_is_too_long(tmp_path: Path) -> None:
     body = body.replace("        pass", "        self.next(self.end)", 1)
     compiled = compile_flow(request(write_flow(tmp_path, name="F" * 70, body=body)))
     assert isinstance(compiled, StepFunctionsCompiled)
-    [problem] = check(FlowPlan(compiled, Names("app", "dev", compiled.name)), SITE)
+    [problem] = check(planned(compiled), SITE)
     assert re.sub("F{9,}|e{9,}", "…", str(problem)) == (
         "…: step '…': its job is called 'SFN-…--…--' (138 characters); Batch takes up to 128 letters, digits, hyphens "
         "and underscores of ASCII: give the step, or the flow's class, a shorter or plainer name"
