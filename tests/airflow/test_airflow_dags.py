@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.compiler import compile_flow
 from flowinfra.compiler.mends_airflow import CODE_MENDS, START_DATE
 from flowinfra.components.airflow.bound import AirflowBound, bind
 from flowinfra.components.airflow.plan import IGNORE
@@ -77,7 +78,7 @@ FAILS = {"2.10": {"version"}, "2.11": {"version"}, "3": {"version", "secret", "o
 def bound(construct: str, **shape: Any) -> AirflowBound:
     [found] = [one for one in CONSTRUCTS if one.name == construct]
     request = found.request("airflow")
-    request = CompileRequest(request.flow, "airflow", Shape.model_validate({**found.shape, **shape}), env=request.env)
+    request = replace(request, shape=Shape.model_validate({**found.shape, **shape}))
     compiled = compile_flow(request)
     assert isinstance(compiled, AirflowCompiled)
     values = {"made-late": 7} if construct == "airflow_parameters" else {}

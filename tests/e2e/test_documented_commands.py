@@ -25,6 +25,7 @@ ACCOUNT = "needs what only a team has: its account, or where it keeps its states
 CLUSTER = "needs a Kubernetes cluster: see tests/cluster"
 SOLVER = "needs a solver and the network: see tests/unit/test_lock.py"
 ADOPTION = "see tests/e2e/test_adoption.py"
+OFFICIAL = "needs a plugin that is a download: see .github/workflows/official-provider.yml"
 VERSIONS = "needs two versions of Metaflow: see tests/unit/test_why.py"
 PIPELINE = "see tests/e2e/test_pull_request.py"
 
@@ -168,6 +169,12 @@ def a_pull_request(site: Site) -> None:
     site.edit("flows/fraud/fraud_flow.py", "threshold / 2", "threshold / 3")
 
 
+def a_dev_stack(site: Site) -> None:
+    """A stack that previews copy."""
+    acme(site, dev=stack("flows/fraud/fraud_flow.py"))
+    deployed(site, "dev")
+
+
 def two_bundles(site: Site) -> None:
     """Two versions of a flow with a module beside it."""
     (site.folder / "features.py").write_text("NAMES = ['amount']\n")
@@ -222,8 +229,9 @@ def _bundled(site: Site, name: str, memory: int) -> None:
 def a_version(site: Site) -> None:
     """A stack that is deployed from a commit."""
     acme(site, prod=stack("flows/train/train_flow.py", name_prefix=None).replace("  flowinfra:name_prefix: null\n", ""))
+    site.run("pulumi stack init prod").succeeded()
     site.run("git init -q && git add -A && git -c user.name=a -c user.email=a@b commit -qm first").succeeded()
-    deployed(site, "prod")
+    site.run("pulumi up --skip-preview -s prod").succeeded()
 
 
 def a_stack_with_fraud(site: Site) -> None:
@@ -264,9 +272,11 @@ STORIES: list[Story] = [
     Story(
         "docs/embedded-aws.md",
         clone,
+        headings=["The embedded AWS"],
         put={**PORT, "sfn-…/train": "$(ls .metaflow/ParameterFlow | grep sfn-)/start"},
         own=True,
     ),
+    Story("docs/embedded-aws.md", elsewhere=dict.fromkeys(("pulumi ", "export ", "flowinfra ", "pytest "), OFFICIAL)),
     Story(GUIDE, a_guide, headings=["2. Look at the first preview"], elsewhere={"pulumi login": ACCOUNT}, put=PORT),
     Story(GUIDE, elsewhere={"pulumi": ADOPTION}),
     Story("docs/imports.md", a_stack_with_fraud),
@@ -278,7 +288,7 @@ STORIES: list[Story] = [
     ),
     Story("docs/monorepo.md", a_monorepo),
     Story("docs/permissions.md", a_pull_request, elsewhere={"aws ": "needs AWS's own command line"}),
-    Story("docs/preview-stacks.md", a_pull_request, headings=["Preview stacks"], put={"--of dev": "--of staging"}),
+    Story("docs/preview-stacks.md", a_dev_stack, headings=["Preview stacks"]),
     Story("docs/preview-stacks.md", elsewhere={"flowinfra local exec": "as above, with another environment"}),
     Story("docs/report.md", a_pull_request),
     Story("docs/stacks.md", a_version),
