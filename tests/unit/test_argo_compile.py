@@ -129,14 +129,11 @@ def test_a_schedule_of_the_environment(
         assert found.argo.cron_workflow["spec"]["timezone"] == schedule[1]
 
 
-def test_a_timezone_of_the_environment_cannot_be_given_to_what_a_mutator_adds(cache: Path) -> None:
+def test_a_timezone_of_the_environment_is_given_to_what_a_mutator_adds(cache: Path) -> None:
     shape = Shape(schedule_timezone="Asia/Tokyo")
-    with pytest.raises(CompileError) as caught:
-        compile_flow(CompileRequest(FLOWS / "user_decorators" / "flow.py", target="argo", shape=shape))
-    assert str(caught.value).endswith(
-        ": schedule.timezone: found 'Asia/Tokyo', but it is a mutator that gives the flow its schedule, which is "
-        "replaced as a whole: give schedule.cron too"
-    )
+    made = compile_flow(CompileRequest(FLOWS / "user_decorators" / "flow.py", target="argo", shape=shape))
+    assert made.flow.schedule
+    assert made.flow.schedule.timezone == "Asia/Tokyo"
 
 
 def test_a_machine_without_timezones_takes_any(monkeypatch: pytest.MonkeyPatch) -> None:

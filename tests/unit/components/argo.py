@@ -21,7 +21,7 @@ SITE = ArgoSite(bucket="bkt", namespace="flows", events=ArgoEvents())
 @cache
 def argo(folder: str) -> ArgoCompiled:
     """The flow of a folder of tests/flows, compiled for a platform with Argo Events."""
-    compiled = compile_flow(CompileRequest(FLOWS / folder / "flow.py", "argo", Shape(events=True)))
+    compiled = compile_flow(CompileRequest(FLOWS / folder / "flow.py", "argo", Shape(events=True), folder="flow"))
     assert isinstance(compiled, ArgoCompiled)
     return compiled
 

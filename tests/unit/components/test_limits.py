@@ -103,7 +103,7 @@ def test_job_definition() -> None:
 
 
 def test_a_job_definition_that_is_not_understood_is_not_deployed() -> None:
-    flow = altered("linear", lambda t: t["job_definitions"]["end"]["properties"].update(nodeProperties={}))
+    flow = altered("linear", lambda t: t["job_definitions"]["end"]["properties"].update(nodeProperties={"numNodes": 2}))
     assert "step 'end': Metaflow registers a job definition with nodeProperties" in messages(flow)[0]
 
 
