@@ -27,7 +27,7 @@ lint: setup ## style and types
 test: lint cluster-tools ## lint and all tests
 	pytest $(PYTEST)
 
-cluster-tools: setup ## prepare Kubernetes and Argo for the tests, where they can run (about 14 minutes, once)
+cluster-tools: setup ## prepare Kubernetes and Argo for the tests, where they can run (about half an hour, once)
 	@PYTHON="$(PYTHON)" tools/setup cluster
 
 test-cluster: cluster-tools ## the tests on Kubernetes and Argo alone

@@ -1,8 +1,8 @@
 """Preview and up of flows on Argo Workflows, in the tests' cluster: `deploying.py` says what is compared.
 
 The cluster is a bare one: etcd, the apiserver and the full resource definitions, so that nothing acts on what is
-deployed while it is measured. Both sides deploy to it, each to a namespace of its own, through the tests' stand-in for
-Pulumi's `kubernetes` provider.
+deployed while it is measured. Both sides deploy to it, each to a namespace of its own, through Pulumi's own Kubernetes
+provider.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bench import deploying
 from bench.deploying import Say, Scene
 from bench.figures import Report
 from flowinfra.local import platform
-from tests.cluster.rig.cluster import PLUGIN, Cluster
+from tests.cluster.rig.cluster import Cluster, provider_folder
 from tools.bootstrap import cluster as tools
 
 
@@ -40,6 +40,6 @@ def _scene(cluster: Cluster) -> Scene:
         platform={"bucket": platform.NAME, "kubernetes": {"namespace": ours}},
         title="Argo",
         variables={"KUBECONFIG": str(cluster.kubeconfig)},
-        path=[PLUGIN],
+        path=[provider_folder()],
         apart={ours: floors},
     )

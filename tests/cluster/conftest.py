@@ -1,6 +1,7 @@
 """One cluster for all tests of this folder, in a network of its own, which they are inside of.
 
     cluster     a running `Cluster` (rig/cluster.py): api, environment, run, namespace, event_bus, ended, …
+    older_cluster  the same with the older release of Argo Workflows
     namespace   the name of a namespace of the test's own
 
 Both Kubernetes and the embedded AWS are reached as from any machine: `cluster.environment` has KUBECONFIG and the
@@ -9,6 +10,7 @@ AWS endpoint, the `kubernetes` package works with `cluster.kubeconfig`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with a cluster stay on one worker: two clusters at once would cost more than they give."""
-    here = Path(__file__).parent
+    here, clusters = Path(__file__).parent, {"cluster", "older_cluster"}
     for item in items:
-        if item.path.is_relative_to(here) and isinstance(item, pytest.Function) and "cluster" in item.fixturenames:
+        if item.path.is_relative_to(here) and isinstance(item, pytest.Function) and clusters & {*item.fixturenames}:
             item.add_marker(pytest.mark.cluster)
             item.add_marker(pytest.mark.xdist_group("cluster"))
 
@@ -36,12 +38,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster; this thread is inside of its network as long as it lives."""
+    with _running(tmp_path_factory, older=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def older_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One with the older release of Argo Workflows; likewise."""
+    with _running(tmp_path_factory, older=True) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _running(tmp_path_factory: pytest.TempPathFactory, older: bool) -> Iterator[Cluster]:
     reason = tools.unavailable()
     if reason is not None:
         if os.environ.get(tools.REQUIRED_VARIABLE) == "1":
             pytest.fail(f"The cluster is required ({tools.REQUIRED_VARIABLE}=1), but cannot run: {reason}")
         pytest.skip(f"no cluster: {reason}")
-    running = Cluster(tmp_path_factory.mktemp("cluster") / "rig")
+    running = Cluster(tmp_path_factory.mktemp("cluster") / "rig", older=older)
     try:
         with running.inside():
             yield running

@@ -156,6 +156,66 @@ def test_what_the_cluster_lacks_is_told_at_preview(cluster: Cluster, stack: Argo
         write(stack, flow_source("AFlow"))
 
 
+KINDS = (
+    ("argoproj.io/v1alpha1", "WorkflowTemplate"),
+    ("argoproj.io/v1alpha1", "CronWorkflow"),
+    ("argoproj.io/v1alpha1", "Sensor"),
+    ("v1", "ServiceAccount"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+)
+
+
+def test_objects_of_somebody_else_are_not_taken_over(cluster: Cluster, tmp_path: Path) -> None:
+    """Neither those made by hand nor another stack's: at preview, and right before they are made."""
+    namespace = cluster.namespace("taken")
+    cluster.event_bus(namespace)
+    cluster.api.create(SOURCE, namespace)
+    first, second = (ArgoStack(cluster, tmp_path / name, namespace) for name in ("first", "second"))
+    source = flow_source("AFlow", header=f"{TRIGGER}\n{DAILY}")
+    for stack in (first, second):
+        write(stack, source, events=True, schedule={"enabled": False})
+    first.project.up()
+    second.project.pulumi("stack", "init", "--stack", "test")
+    told = f"deployed by the stack {first.project.name}/test: it is not taken over"
+    assert told in second.project.pulumi("preview", fails=True)
+
+    theirs = [bare(each) for kind in KINDS for each in made(first, *kind)]
+    assert [each["kind"] for each in theirs].count("RoleBinding") == 2
+    first.project.pulumi("destroy", "--yes", "--skip-preview")
+    for each in theirs:
+        cluster.api.create(each, namespace)
+    for refused in (("WorkflowTemplate",), ("CronWorkflow", "Sensor"), ("ServiceAccount", "Role", "RoleBinding")):
+        for command in (["preview"], ["up", "--yes", "--skip-preview"]):
+            printed = " ".join(first.project.pulumi(*command, fails=True).split())
+            assert "Traceback" not in printed
+            for each in [each for each in theirs if each["kind"] in refused]:
+                name = each["metadata"]["name"]
+                there = (f"has a {each['kind']} '{name}'", f"{each['kind']} {namespace}/{name} is there already")
+                assert any(words in printed for words in there), printed
+        for each in [each for each in theirs if each["kind"] in refused]:
+            assert cluster.api.get(cluster.api.path(each))["metadata"].get("labels") is None
+            cluster.api.delete(cluster.api.path(each))
+    first.project.up()
+    assert first.project.preview() == {}
+    first.project.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def made(stack: ArgoStack, version: str, kind: str) -> list[dict[str, Any]]:
+    """Objects of a kind that a stack made."""
+    manifest = {"apiVersion": version, "kind": kind}
+    path = stack.cluster.api.path(manifest, stack.namespace, collection=True)
+    found = stack.cluster.api.items(path, labelSelector=f"flowinfra/project={stack.project.name}")
+    return [{**each, **manifest} for each in found]
+
+
+def bare(found: dict[str, Any]) -> dict[str, Any]:
+    """An object as somebody makes it by hand: with nobody's marks."""
+    metadata = {key: found["metadata"][key] for key in ("name", "namespace")}
+    kept = ("apiVersion", "kind", "spec", "rules", "roleRef", "subjects")
+    return {**{key: found[key] for key in kept if key in found}, "metadata": metadata}
+
+
 def template_of(stack: ArgoStack, name: str) -> dict[str, Any]:
     """A WorkflowTemplate that somebody else made."""
     templates = [{"name": "main", "container": {"image": "any", "command": ["true"]}}]

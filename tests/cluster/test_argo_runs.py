@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-import subprocess
 import sysconfig
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -18,9 +16,11 @@ import yaml
 from flowinfra.compiler import CompileRequest, compile_flow, write_bundle
 from flowinfra.compiler.lock import lock_flow
 from flowinfra.model.compiled import Shape
+from tests.cluster import kinds
+from tests.cluster.kinds import EVENTS, FLOWS, results
 from tests.cluster.rig.api import Object
 from tests.cluster.rig.cluster import Cluster
-from tests.cluster.support import ARGO, SOURCE, ArgoStack, python, workflow_name
+from tests.cluster.support import ARGO, ArgoStack, python, workflow_name
 from tests.e2e.support import Done
 from tests.locked_flow import stock, use_solver
 from tests.package_site import serve
@@ -29,10 +29,7 @@ from tools.bootstrap.cluster import ARGO_WORKFLOWS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "flows"
-FLOWS = Path(__file__).parent / "flows"
-EVENTS, RISKY = FLOWS / "events", FLOWS / "risky" / "risky_flow.py"
-GANG = FLOWS / "gang" / "gang_flow.py"
-HOOKS = FLOWS / "hooks" / "hook_flow.py"
+RISKY = FLOWS / "risky" / "risky_flow.py"
 ENVIRONMENT = FLOWS / "environment"
 PATIENT = FLOWS / "patient" / "patient_flow.py"
 PARAMETERS = EXAMPLES / "parameters" / "parameter_flow.py"
@@ -41,7 +38,6 @@ RESULTS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "branch_flow.py": ("BranchFlow", "branchflow", {"total": 14, "attempts": [0, 1, 0]}),
 }
 """Examples other than PARAMETERS → flow, template, artifacts of its last task."""
-TOLD = {"notify_on_success": True, "notify_on_error": True, "notify_slack": "alerts/slack"}
 
 
 @pytest.fixture(scope="module")
@@ -78,34 +74,17 @@ def stack(
     cluster: Cluster, receiver: Receiver, bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ArgoStack]:
     """All flows of this module, deployed once: the examples, those that events start, those that end in some way."""
-    namespace = cluster.namespace("run")
-    cluster.event_bus(namespace)
-    cluster.api.create(SOURCE, namespace)
-    source = cluster.ready_pod(namespace, {"eventsource-name": SOURCE["metadata"]["name"]})
-    address = {"slack": f"{receiver.url}/services/T/B"}
-    cluster.api.create(
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "alerts"}, "stringData": address}, namespace
-    )
-    stack = ArgoStack(cluster, tmp_path_factory.mktemp("argo") / "project", namespace)
-    stack.configure(
+    more = (
         {"flow": str(PARAMETERS), "schedule": {"enabled": False}},
-        {"flow": str(EVENTS / "event_flow.py")},
-        {"flow": str(EVENTS / "after_flow.py")},
         # no reader of their events, which the test would wait for
         {"flow": str(EXAMPLES / "branches" / "branch_flow.py"), "emit_events": False},
         {"flow": str(EXAMPLES / "project" / "project_flow.py"), "branch": "dev", "emit_events": False},
         {"flow": str(RISKY), "emit_events": False},
         {"flow": str(PATIENT), "emit_events": False},
-        {"flow": str(GANG), "emit_events": False},
         {"flow": str(bundle), "emit_events": False, "environment": "pypi"},
-        {"flow": str(HOOKS), "emit_events": False, **TOLD},
-        {"flow": str(HOOKS), "emit_events": False, **TOLD, "name": "hookflow-silent", "capture_errors": False},
-        events={"webhook_url": f"http://{source['status']['podIP']}:12000/metaflow-event"},
     )
-    stack.project.up()
-    yield stack
-    stack.project.pulumi("destroy", "--yes", "--skip-preview")
-    assert [stack.live(kind) for kind in ("workflowtemplates", "cronworkflows", "sensors")] == [{}, {}, {}]
+    with kinds.deployed(cluster, receiver, tmp_path_factory.mktemp("argo") / "project", *more) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")
@@ -136,22 +115,6 @@ def _keeps_unknown_fields(stack: ArgoStack) -> bool:
     manifest = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", **trial}
     path = f"{ARGO}/namespaces/{stack.namespace}/workflows"
     return "unknown" in stack.cluster.api.request("POST", path, manifest, dryRun="All")["spec"]
-
-
-def results(stack: ArgoStack, flow: str, run: str, names: str, folder: Path, template: str | None = None) -> Any:
-    """Artifacts of a run's last task, once it is pulled, by the Client API."""
-    template = template or flow.lower()
-    variables = stack.variables(template)
-    stack.cluster.run(["flowinfra", "pull", f"{flow}/{run}"], folder, **variables).succeeded()
-    code = f"""
-import json
-from metaflow import Run, namespace
-namespace({stack.outputs()[template]["namespace"]!r})
-run = Run("{flow}/{run}")
-assert run.successful
-print(json.dumps([getattr(run.data, name) for name in {names!r}.split()]))
-"""
-    return python(code, variables, folder)
 
 
 def test_every_manifest_is_fit_for_argo(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
@@ -193,45 +156,24 @@ def test_every_other_example_runs_to_its_end(cluster: Cluster, stack: ArgoStack,
         assert dict(zip(expected, found, strict=True)) == expected
 
 
-def test_a_step_on_several_nodes_at_once(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
-    """One node's first attempt fails, so that all of them start again, as another JobSet."""
-    name = cluster.submit(stack.namespace, "gangflow")
-    cluster.ended(stack.namespace, name)
-    found = cluster.api.items(f"/apis/jobset.x-k8s.io/v1alpha2/namespaces/{stack.namespace}/jobsets")
-    ends = {each["metadata"]["name"][-1]: each["status"]["terminalState"] for each in found}
-    assert ends == {"0": "Failed", "1": "Completed"}
-    assert {owner["name"] for each in found for owner in each["metadata"]["ownerReferences"]} == {name}
-    # node → its attempt, and whom it has spoken to
-    expected = {"0": [1, 1], "1": [1, 0]}
-    assert results(stack, "GangFlow", f"argo-{name}", "nodes", tmp_path) == [expected]
-    code = f"""
-import json
-from metaflow import Step, namespace
-namespace(None)
-tasks = list(Step("GangFlow/argo-{name}/train"))
-print(json.dumps(sorted([task.id.split("-")[0], task.successful, task.data.node] for task in tasks)))
-"""
-    told = python(code, stack.variables("gangflow"), tmp_path)
-    assert told == [["control", True, 0], ["worker", True, 1]]
+def test_the_clock_starts_a_flow(stack: ArgoStack) -> None:
+    kinds.the_clock_starts_a_flow(stack)
 
 
-def test_the_end_of_a_run_is_told(cluster: Cluster, stack: ArgoStack, receiver: Receiver) -> None:
-    """With and without Metaflow's own handler of failures, in whose place Argo would run what it calls a hack."""
-    good = cluster.submit(stack.namespace, "hookflow-silent")
-    bad = cluster.submit(stack.namespace, "hookflow", broken="true")
-    for name, phase, nodes in (
-        (good, "Succeeded", {"success-cheer", "notify-slack-on-success", "exit-hook-hack"}),
-        (bad, "Failed", {"error-complain", "notify-slack-on-error", "error-msg-capture-hook"}),
-    ):
-        ended = cluster.ended(stack.namespace, name, phase)["status"]["nodes"].values()
-        hooks = {node["templateName"]: node["phase"] for node in ended if node.get("templateName") in nodes}
-        assert hooks == dict.fromkeys(nodes, "Succeeded")
-    told = {json.loads(each.body)["text"] for each in receiver.received}
-    assert {
-        f":white_check_mark: _HookFlow/argo-{good}_ succeeded!",
-        f":rotating_light: _HookFlow/argo-{bad}_ failed!",
-    } <= told
-    assert {each.path for each in receiver.received} == {"/services/T/B"}
+def test_branches_of_a_switch_meet(stack: ArgoStack, tmp_path: Path) -> None:
+    kinds.branches_of_a_switch_meet(stack, tmp_path)
+
+
+def test_a_step_on_several_nodes_at_once(stack: ArgoStack, tmp_path: Path) -> None:
+    kinds.a_step_on_several_nodes_at_once(stack, tmp_path)
+
+
+def test_the_end_of_a_run_is_told(stack: ArgoStack, receiver: Receiver) -> None:
+    kinds.the_end_of_a_run_is_told(stack, receiver)
+
+
+def test_an_event_starts_a_flow_whose_end_starts_another(stack: ArgoStack, tmp_path: Path) -> None:
+    kinds.an_event_starts_a_flow_whose_end_starts_another(stack, tmp_path)
 
 
 def test_a_step_runs_in_its_locked_environment(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
@@ -256,31 +198,6 @@ def test_resume_on_the_laptop_and_on_kubernetes(stack: ArgoStack, risky: Object,
         done = stack.metaflow("riskyflow", RISKY, *words, METAFLOW_DATASTORE_LOCAL_DIR=str(tmp_path))
         done.succeeded()
         assert file.read_text()
-
-
-def test_an_event_starts_a_flow_whose_end_starts_another(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
-    for name in ("eventflow", "afterflow"):
-        cluster.ready_pod(stack.namespace, {"sensor-name": name})
-
-    def started(template: str) -> list[Object]:
-        found = cluster.workflows(stack.namespace)
-        return [each for each in found if each["spec"]["workflowTemplateRef"]["name"] == template]
-
-    def published() -> list[Object]:
-        code = 'from metaflow.integrations import ArgoEvent; ArgoEvent("data_ready").publish({"day": "monday"})'
-        with contextlib.suppress(AssertionError, subprocess.SubprocessError):
-            cluster.run(["python", "-c", code], tmp_path, **stack.variables("eventflow")).succeeded()
-        return started("eventflow")
-
-    first = cluster.wait_for(published, "a workflow that the event starts")[0]["metadata"]["name"]
-    cluster.ended(stack.namespace, first)
-    second = cluster.wait_for(lambda: started("afterflow"), "a workflow that the first one starts")[0]["metadata"][
-        "name"
-    ]
-    cluster.ended(stack.namespace, second)
-    assert results(stack, "EventFlow", f"argo-{first}", "day", tmp_path) == ["monday"]
-    (ended,) = results(stack, "AfterFlow", f"argo-{second}", "event", tmp_path)
-    assert ended.startswith(f"EventFlow/argo-{first}/end/")
 
 
 def test_metaflows_python_interface(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from tools.bootstrap import cluster
-from tools.bootstrap.cluster import ARGO_WORKFLOWS, KUBERNETES, RELEASES, Program, Release, Source
+from tools.bootstrap.cluster import (
+    ARGO_WORKFLOWS,
+    KUBERNETES,
+    OLDER_ARGO_WORKFLOWS,
+    RELEASES,
+    Program,
+    Release,
+    Source,
+)
+from tools.bootstrap.go import GoModule
 from tools.bootstrap.output import SetupError
 
 SUM = "h1:right"
@@ -75,6 +84,38 @@ def test_built_in_a_copy_with_what_the_module_lacks(home: Path, monkeypatch: pyt
     assert sorted(path.name for path in thing.folder.iterdir()) == ["bin", "manifests"]
     (home / "path" / "go").unlink()
     cluster.prepare_cluster()
+
+
+def test_built_with_files_that_the_folder_of_its_module_lacks(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program is, here, what `go` is told of them."""
+    script = GO.replace("while [", 'while [ "$1" != -overlay ]; do shift; done; overlay=$2; while [')
+    write(home / "path" / "go", script.replace("cat added.txt copied.txt", 'cat "$overlay"'))
+    module = GoModule(home / "module")
+
+    def embedded(go: str, folder: Path) -> dict[str, Path]:
+        assert Path(go) == home / "path" / "go"
+        (folder / "made.json").write_text("{}")
+        return {"schema.json": folder / "made.json"}
+
+    thing = replace(release(), source=None, module=module, manifests={}, embedded=embedded)
+    monkeypatch.setattr(cluster, "RELEASES", (thing,))
+    cluster.prepare_cluster()
+    [(name, made)] = json.loads((thing.folder / "bin" / "thing").read_text())["Replace"].items()
+    assert name == str(module.folder / "schema.json")
+    assert Path(made).name == "made.json"
+    assert [path.name for path in thing.folder.iterdir()] == ["bin"]
+
+
+def test_an_older_release_runs_with_the_newer_ones_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(release: Release, program: Program) -> Path:
+        return Path(release.version) / program.name
+
+    monkeypatch.setattr(Release, "find", found)
+    monkeypatch.setattr(Release, "is_prepared", True)
+    for argo, version in ((ARGO_WORKFLOWS, ARGO_WORKFLOWS.version), (OLDER_ARGO_WORKFLOWS, "3.7.18")):
+        programs = cluster.programs(argo)
+        assert {str(programs[name].parent) for name in ("workflow-controller", "argoexec")} == {version}
+        assert programs["argo"].parent == Path(ARGO_WORKFLOWS.version)
 
 
 def test_manifests_alone_are_copied_without_a_build(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import tomli
 
-from tools.bootstrap import files, go, pulumi
+from flowinfra.components.argo import releases
+from tools.bootstrap import cluster, files, go, kubernetes_provider, pulumi
 from tools.bootstrap.output import SetupError, run_shown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,6 +85,14 @@ class TestLock:
     def test_sdk_is_of_the_release_that_the_cli_is_built_from(self) -> None:
         assert dict(PINNED.findall(LOCK))["pulumi"] == go.CLI_MODULE.pulumi_version
         assert f"pulumi=={go.CLI_MODULE.pulumi_version}" in PROJECT["dependency-groups"]["dev"]
+
+    def test_kubernetes_sdk_is_of_the_release_of_the_provider_that_is_built(self) -> None:
+        assert dict(PINNED.findall(LOCK))["pulumi-kubernetes"] == kubernetes_provider.VERSION
+        assert f"pulumi-kubernetes=={kubernetes_provider.VERSION}" in PROJECT["dependency-groups"]["dev"]
+
+    def test_argo_is_of_the_releases_that_users_are_told_of(self) -> None:
+        built = [go.numbers(argo.version)[:2] for argo in (cluster.ARGO_WORKFLOWS, cluster.OLDER_ARGO_WORKFLOWS)]
+        assert built == [releases.NEWEST, releases.OLDEST]
 
 
 class TestTrackedFiles:

@@ -9,6 +9,9 @@
     argo-*-…/manifests        custom resource definitions, roles and deployments of that release
     jobset-…/bin              jobset-controller
     jobset-…/manifests        custom resource definition and webhooks of that release
+    pulumi-kubernetes-…/bin   pulumi-resource-kubernetes, pinned by tools/kubernetes-provider/go.mod
+
+Of Argo Workflows there are two releases, of which a cluster runs one.
 
 The programs of Argo and JobSet are built in a copy of their module's own folder, so with the versions that their
 release chose.
@@ -24,10 +27,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.bootstrap import kubernetes_provider
 from tools.bootstrap.files import ROOT, cache_folder, locked
 from tools.bootstrap.go import GoModule, go_build, go_command, go_env
 from tools.bootstrap.output import SetupError, say
@@ -35,6 +39,8 @@ from tools.bootstrap.output import SetupError, say
 REQUIRED_VARIABLE = "FLOWINFRA_REQUIRE_CLUSTER"
 """Set to 1 where a cluster that cannot run is a failure: continuous integration."""
 
+_GO = "1.26.5"
+"""What Argo needs, of all the most."""
 _NEEDED = ("ip", "mount", "nsenter", "unshare")
 _TRIAL = "ip link set lo up && ip link add trial type bridge && mount -t tmpfs none /mnt"
 
@@ -70,11 +76,13 @@ class Release:
     version: str
     programs: tuple[Program, ...]
     stamp: str
-    """Variable that the linker sets to the version, as `package.variable`; empty for none."""
+    """Text that the linker puts into a variable to tell the version, as `package.variable=v`; empty for none."""
     source: Source | None = None
     """The published module in a copy of which it is built."""
     module: GoModule | None = None
     """The folder whose go.mod pins what it is built from, where it is not built in a copy."""
+    embedded: Callable[[str, Path], Mapping[str, Path]] | None = None
+    """Makes, by a Go command and in a folder, what that folder lacks: name → file."""
     manifests: Mapping[str, str] = field(default_factory=dict)
     """Folder or file of the module → its name in `manifests`."""
 
@@ -121,7 +129,7 @@ KUBERNETES = Release(
         Program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", ("--version",)),
         Program("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", ("--version",)),
     ),
-    stamp="k8s.io/component-base/version.gitVersion",
+    stamp="k8s.io/component-base/version.gitVersion=v",
     module=KUBERNETES_MODULE,
 )
 NODE_SERVER = Release(
@@ -147,56 +155,85 @@ NATS = Release(
     stamp="",
     module=NATS_MODULE,
 )
-ARGO_WORKFLOWS = Release(
-    "argo-workflows",
-    "3.7.3",
-    (
-        Program("workflow-controller", "./cmd/workflow-controller", ("version", "--short")),
-        Program("argoexec", "./cmd/argoexec", ("version", "--short")),
-        Program("argo", "./cmd/argo", ("version", "--short")),
-    ),
-    stamp="github.com/argoproj/argo-workflows/v3.version",
-    source=Source(
-        "github.com/argoproj/argo-workflows/v3",
-        "h1:b0o03RTLXIL7lQunDEvLoDTeI5TbfXe2obGaItvvifk=",
-        # A link to the other file, which a published module cannot hold.
-        copied={"workflow/executor/osspecific/signal_linux.go": "workflow/executor/osspecific/signal_darwin.go"},
-        # The web interface, which is built by npm before a release and embedded; nothing here serves it.
-        written={"ui/dist/app/index.html": "not built\n"},
-    ),
-    manifests={
-        "manifests/base/crds/full": "crds",
-        "manifests/base/crds/minimal": "crds-minimal",
-        "manifests/base/workflow-controller": "controller",
-        "manifests/cluster-install-no-crds/workflow-controller-rbac": "roles",
-    },
+
+
+def _argo_workflows(major: int, version: str, content: str, names: tuple[str, ...]) -> Release:
+    """A release of Argo Workflows."""
+    module = f"github.com/argoproj/argo-workflows/v{major}"
+    return Release(
+        "argo-workflows",
+        version,
+        tuple(Program(name, f"./cmd/{name}", ("version", "--short")) for name in names),
+        stamp=f"{module}.version=v",
+        source=Source(
+            module,
+            content,
+            # A link to the other file, which a published module cannot hold.
+            copied={"workflow/executor/osspecific/signal_linux.go": "workflow/executor/osspecific/signal_darwin.go"},
+            # The web interface, which is built by npm before a release and embedded; nothing here serves it.
+            written={"ui/dist/app/index.html": "not built\n"},
+        ),
+        manifests={
+            "manifests/base/crds/full": "crds",
+            "manifests/base/crds/minimal": "crds-minimal",
+            "manifests/base/workflow-controller": "controller",
+            "manifests/cluster-install-no-crds/workflow-controller-rbac": "roles",
+        },
+    )
+
+
+ARGO_WORKFLOWS = _argo_workflows(
+    4, "4.1.4", "h1:/+7ZnKumIwBmS6z+3zeWvTnhW8c6nun0dLrtcBBRz0A=", ("workflow-controller", "argoexec", "argo")
 )
+OLDER_ARGO_WORKFLOWS = _argo_workflows(
+    3, "3.7.18", "h1:B8v2GIBCqUATiqrI3NaLGDplT2Id18bIruebwSXkFZI=", ("workflow-controller", "argoexec")
+)
+"""The oldest minor version that users are told to use; its command line is that of the newer one."""
 ARGO_EVENTS = Release(
     "argo-events",
-    "1.9.6",
+    "1.9.11",
     (
         # Cannot tell its version, so an installed one is not taken.
         Program("argo-events", "./cmd"),
     ),
-    stamp="github.com/argoproj/argo-events.version",
-    source=Source("github.com/argoproj/argo-events", "h1:tQTyUmMt0/4UI+9fbXrmK1/h9oalV7KBCC3YgPI7qz0="),
+    stamp="github.com/argoproj/argo-events.version=v",
+    source=Source("github.com/argoproj/argo-events", "h1:lDRu5E8ReFN1RJxGIibNOHuNEIPwzGleEkP3DZDNN2s="),
     manifests={"manifests/install.yaml": "install.yaml"},
 )
 JOBSET = Release(
     "jobset",
-    "0.10.1",
+    "0.12.0",
     (
         # Cannot tell its version, so an installed one is not taken.
         Program("jobset-controller", "."),
     ),
-    stamp="sigs.k8s.io/jobset/pkg/version.GitVersion",
-    source=Source("sigs.k8s.io/jobset", "h1:u8QKifNsrWVrlRFe6w2ofYTqFT9ma2DRHxfeB2m9xyU="),
+    stamp="sigs.k8s.io/jobset/pkg/version.GitVersion=v",
+    source=Source("sigs.k8s.io/jobset", "h1:YYPuV0px8Ongq/RXmJg6V0w2UC67aiR+rCMD06vhQQQ="),
     manifests={
         "config/components/crd/bases/jobset.x-k8s.io_jobsets.yaml": "jobsets.yaml",
         "config/components/webhook/manifests.yaml": "webhooks.yaml",
     },
 )
-RELEASES = (ETCD, NATS, KUBERNETES, NODE_SERVER, ARGO_EVENTS, ARGO_WORKFLOWS, JOBSET)
+PULUMI_KUBERNETES = Release(
+    "pulumi-kubernetes",
+    kubernetes_provider.VERSION,
+    # An installed one is Pulumi's own matter; the tests are to run with a known one.
+    (Program("pulumi-resource-kubernetes", "."),),
+    stamp="github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version=",
+    module=kubernetes_provider.MODULE,
+    embedded=kubernetes_provider.embedded,
+)
+RELEASES = (
+    ETCD,
+    NATS,
+    KUBERNETES,
+    NODE_SERVER,
+    ARGO_WORKFLOWS,
+    ARGO_EVENTS,
+    JOBSET,
+    OLDER_ARGO_WORKFLOWS,
+    PULUMI_KUBERNETES,
+)
 
 
 def why_not() -> str | None:
@@ -224,12 +261,14 @@ def unavailable() -> str | None:
     return why_not()
 
 
-def programs() -> dict[str, Path]:
-    """All programs by name. SetupError where one is missing."""
-    found = {program.name: release.find(program) for release in RELEASES for program in release.programs}
-    missing = sorted(name for name, path in found.items() if path is None)
+def programs(argo: Release = ARGO_WORKFLOWS) -> dict[str, Path]:
+    """All programs by name, those of Argo Workflows of one release. SetupError where one is missing."""
+    missing = sorted({program.name for release in RELEASES for program in release.missing})
     if missing or not all(release.is_prepared for release in RELEASES):
         raise SetupError(f"Not built: {', '.join(missing) or 'manifests'}. Run `make cluster-tools`.")
+    # what an older release lacks, its command line, is the newer one's
+    used = (*RELEASES, ARGO_WORKFLOWS, argo)
+    found = {program.name: release.find(program) for release in used for program in release.programs}
     return {name: path for name, path in found.items() if path is not None}
 
 
@@ -244,7 +283,7 @@ def prepare_cluster() -> None:
         reason = why_not()
         if reason is not None:
             raise SetupError(f"No Kubernetes cluster for the tests: {reason}.")
-        go = go_command(KUBERNETES_MODULE, "Kubernetes for the tests", "leave out the tests under tests/cluster")
+        go = go_command(KUBERNETES_MODULE, "Kubernetes for the tests", "leave out the tests under tests/cluster", _GO)
     except SetupError as error:
         if os.environ.get(REQUIRED_VARIABLE) == "1":
             raise
@@ -260,8 +299,8 @@ def prepare_cluster() -> None:
 def _build_all(go: str, releases: list[Release]) -> None:
     names = ", ".join(f"{release.name} {release.version}" for release in releases)
     say(
-        f"Building a Kubernetes cluster for the tests: {names}.\n"
-        f"This takes about 14 minutes on 2 cores, once; the result is kept in {cache_folder()}."
+        f"Building a Kubernetes cluster and its provider for the tests: {names}.\n"
+        f"This takes about half an hour on 2 cores, once; the result is kept in {cache_folder()}."
     )
     for release in releases:
         if release.source is not None:
@@ -273,9 +312,11 @@ def _build_all(go: str, releases: list[Release]) -> None:
 def _build(go: str, release: Release, module: GoModule) -> None:
     folder = release.folder / "bin"
     folder.mkdir(parents=True, exist_ok=True)
-    for program in release.missing:
-        link = f"-X {release.stamp}=v{release.version}" if release.stamp else ""
-        go_build(go, module, program.package, folder / program.name, program.name, link)
+    link = f"-X {release.stamp}{release.version}" if release.stamp else ""
+    with tempfile.TemporaryDirectory(dir=release.folder, prefix=".embedded-") as embedded:
+        more = release.embedded(go, Path(embedded)) if release.embedded else {}
+        for program in release.missing:
+            go_build(go, module, program.package, folder / program.name, program.name, link, more)
 
 
 def _build_copy(go: str, release: Release, source: Source) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +49,14 @@ CLI_MODULE = GoModule(ROOT / "tools" / "pulumi-cli")
 HOST_MODULE = GoModule(ROOT / "tools" / "language-host")
 
 
-def go_command(module: GoModule, what: str, otherwise: str) -> str:
+def go_command(module: GoModule, what: str, otherwise: str, oldest: str | None = None) -> str:
     """Return a `go` that can build the module; Go may fetch a newer toolchain of itself for it.
 
-    For the user: `what` is to be built, and what to do `otherwise` than to install Go.
+    For the user: `what` is to be built, and what to do `otherwise` than to install Go. `oldest`: of Go, where more is
+    built than that module.
     """
-    advice = f"Install Go {module.go_version} or newer (https://go.dev/dl), or {otherwise}."
+    oldest = oldest or module.go_version
+    advice = f"Install Go {oldest} or newer (https://go.dev/dl), or {otherwise}."
     go = shutil.which("go")
     if go is None:
         raise SetupError(f"{what} is not installed, and Go, which could build it, is not on PATH.\n{advice}")
@@ -59,7 +64,7 @@ def go_command(module: GoModule, what: str, otherwise: str) -> str:
     if result.returncode != 0:
         raise SetupError(f"{go} cannot build {what}: {result.stderr.strip()}\n{advice}")
     version = re.search(r"go(\d+(?:\.\d+)*)", result.stdout)
-    if version is None or numbers(version[1]) < numbers(module.go_version):
+    if version is None or numbers(version[1]) < numbers(oldest):
         raise SetupError(f"{go} is too old to build {what}: {result.stdout.strip()}\n{advice}")
     return go
 
@@ -76,8 +81,19 @@ def go_env() -> dict[str, str]:
     return env | {"CGO_ENABLED": "0", "GOWORK": "off"}
 
 
-def go_build(go: str, module: GoModule, package: str, target: Path, title: str, link: str) -> None:
-    """Build a Go package, with options for its linker, into an executable, which appears whole or not at all."""
+def go_build(
+    go: str,
+    module: GoModule,
+    package: str,
+    target: Path,
+    title: str,
+    link: str,
+    embedded: Mapping[str, Path] | None = None,
+) -> None:
+    """Build a Go package, with options for its linker, into an executable, which appears whole or not at all.
+
+    `embedded`: files that are taken as if they were in the module's folder, by name.
+    """
     packages: set[str] = set()
     built: set[str] = set()
 
@@ -92,9 +108,14 @@ def go_build(go: str, module: GoModule, package: str, target: Path, title: str, 
             built.add(line)
         return f"compiled {len(built):,} of {len(packages):,} packages"
 
-    sources = [go, "list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", package]
-    run_shown(sources, f"{title}, sources", list_detail, cwd=module.folder, env=go_env())
-    flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-v"]
-    with replacing(target) as path:
-        build: list[str | Path] = [go, "build", *flags, "-ldflags", f"-s -w {link}", "-o", path, package]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as overlay, replacing(target) as path:
+        json.dump(
+            {"Replace": {str(module.folder / name): str(file) for name, file in (embedded or {}).items()}}, overlay
+        )
+        overlay.flush()
+        common = ["-mod=readonly", "-buildvcs=false", *(["-overlay", overlay.name] if embedded else [])]
+        sources = [go, "list", *common, "-deps", "-f", "{{.ImportPath}}", package]
+        run_shown(sources, f"{title}, sources", list_detail, cwd=module.folder, env=go_env())
+        build: list[str | Path] = [go, "build", *common, "-trimpath", "-v"]
+        build += ["-ldflags", f"-s -w {link}", "-o", path, package]
         run_shown(build, f"{title}, build", build_detail, cwd=module.folder, env=go_env())

@@ -26,21 +26,12 @@ class ApiError(Exception):
         self.message = message
 
 
-class NoSuchKindError(Exception):
-    """The apiserver has no such kind of object."""
-
-
 class Api:
     """One user's access. Safe for many threads."""
 
-    def __init__(
-        self, server: str, token: str | None, authority: str | bool, certificate: tuple[str, str] | None = None
-    ) -> None:
-        """A token, or a certificate with its key, says who it is; `authority` is that of the server: a file, or
-        whether it is checked at all.
-        """
-        self._server, self._token = server, token
-        self._authority, self._certificate = authority, certificate
+    def __init__(self, server: str, token: str, authority: str) -> None:
+        """The token says who it is; `authority` is that of the server, a file."""
+        self._server, self._token, self._authority = server, token, authority
         self._local = threading.local()
         self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
 
@@ -79,21 +70,10 @@ class Api:
         """Create an object from a manifest; `generateName` works."""
         return cast("Object", self.request("POST", self.path(manifest, namespace, collection=True), dict(manifest)))
 
-    def apply(
-        self,
-        manifest: Mapping[str, Any],
-        namespace: str | None = None,
-        *,
-        manager: str = "rig",
-        force: bool = True,
-        dry_run: bool = False,
-    ) -> Object:
-        """Server-side apply: create or change an object so that it is as the manifest says.
-
-        Where another manager owns a field that would change, `force` takes it over; otherwise that is ApiError 409.
-        """
+    def apply(self, manifest: Mapping[str, Any], namespace: str | None = None) -> Object:
+        """Server-side apply: create or change an object so that it is as the manifest says, whoever owns its fields."""
         path = self.path(manifest, namespace)
-        query = {"fieldManager": manager, "force": str(force).lower(), "dryRun": "All" if dry_run else None}
+        query = {"fieldManager": "rig", "force": "true"}
         return cast("Object", self.request("PATCH", path, dict(manifest), content_type=_APPLY, **query))
 
     def patch(self, path: str, body: Any) -> Object:
@@ -146,22 +126,6 @@ class Api:
             parts.append(manifest["metadata"]["name"])
         return "/".join(parts)
 
-    def serves(self, version: str, kind: str) -> bool:
-        """Whether the apiserver knows a kind of object."""
-        try:
-            self._resource(version, kind)
-        except NoSuchKindError:
-            return False
-        return True
-
-    def namespaced(self, version: str, kind: str) -> bool:
-        """Whether objects of a kind are in namespaces. NoSuchKindError where there are none."""
-        return self._resource(version, kind)[1]
-
-    def plural(self, version: str, kind: str) -> str:
-        """The name of a kind in paths and messages. NoSuchKindError where there is none."""
-        return self._resource(version, kind)[0]
-
     def _resource(self, version: str, kind: str) -> tuple[str, bool]:
         if (version, kind) not in self._resources:
             listed = self.find(f"/api{'' if version == 'v1' else 's'}/{version}") or {}
@@ -169,7 +133,7 @@ class Api:
                 if "/" not in resource["name"]:
                     self._resources[version, resource["kind"]] = (resource["name"], resource["namespaced"])
         if (version, kind) not in self._resources:
-            raise NoSuchKindError(f'no matches for kind "{kind}" in version "{version}"')
+            raise LookupError(f"the apiserver knows no {kind} of {version}")
         return self._resources[version, kind]
 
     @property
@@ -180,9 +144,7 @@ class Api:
             # No proxy and no .netrc of the user's comes between.
             session.trust_env = False
             session.verify = self._authority
-            session.cert = self._certificate
-            if self._token:
-                session.headers["Authorization"] = f"Bearer {self._token}"
+            session.headers["Authorization"] = f"Bearer {self._token}"
             self._local.session = session
         return session
 

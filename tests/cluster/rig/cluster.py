@@ -18,11 +18,10 @@ from flowinfra.local.state import HOME_VARIABLE, Instance, State
 from tests.cluster.rig import network
 from tests.cluster.rig.api import Api, Object
 from tests.cluster.rig.controllers import wait_for_condition
-from tests.cluster.rig.settings import BARE, ROOT, Folder
+from tests.cluster.rig.settings import BARE, OLDER, ROOT, Folder
 from tests.e2e.support import Done, command
 from tools.bootstrap.cluster import programs
 
-PLUGIN = Path(__file__).parents[1] / "plugin" / "bin"
 PATIENCE = 600.0
 """Seconds after which a test gives up waiting; nothing asserts how long anything takes."""
 SERVICE_ACCOUNT = "flows"
@@ -40,6 +39,11 @@ _ACCOUNT_RULES = [
 ]
 
 
+def provider_folder() -> Path:
+    """Where Pulumi's Kubernetes provider is: first on PATH, Pulumi takes that one."""
+    return programs()["pulumi-resource-kubernetes"].parent
+
+
 class ClusterError(Exception):
     """The cluster did not start."""
 
@@ -51,15 +55,17 @@ class Cluster:
     entered it for the whole of tests/cluster, so tests, and the commands that they run, need not care.
     """
 
-    def __init__(self, root: Path, *, bare: bool = False) -> None:
+    def __init__(self, root: Path, *, bare: bool = False, older: bool = False) -> None:
         """Start a cluster; its files are in `root`, which must not exist yet. ClusterError if it does not start.
 
         A bare one keeps objects, as all the definitions allow them, and nothing acts on them: no controllers, no node.
+        An `older` one has the older release of Argo Workflows.
         """
         root.mkdir(parents=True)
         self.folder = Folder(root)
         self._outside = network.own()
-        words = [sys.executable, "-m", "tests.cluster.rig.supervisor", str(root), *([BARE] if bare else [])]
+        words = [sys.executable, "-m", "tests.cluster.rig.supervisor", str(root)]
+        words += [option for option, wanted in ((BARE, bare), (OLDER, older)) if wanted]
         with (root / "supervisor.log").open("wb") as log:
             self._process = subprocess.Popen(
                 ["unshare", *_NAMESPACES, *words],
@@ -119,11 +125,11 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables for commands: those of `flowinfra local exec`, KUBECONFIG, and `argo` and the local `kubernetes`
-        provider plugin on PATH. The datastore is the embedded AWS's, as pods have it too.
+        """Variables for commands: those of `flowinfra local exec`, KUBECONFIG, and `argo` and Pulumi's Kubernetes
+        provider on PATH. The datastore is the embedded AWS's, as pods have it too.
         """
         found = environment(self.instance, self.state, {**os.environ, HOME_VARIABLE: str(self.state.root)})
-        folders = [str(PLUGIN), found["PATH"], str(programs()["argo"].parent)]
+        folders = [str(provider_folder()), found["PATH"], str(programs()["argo"].parent)]
         return {
             **found,
             "KUBECONFIG": str(self.kubeconfig),

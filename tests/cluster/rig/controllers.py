@@ -1,7 +1,8 @@
 """Argo's own manifests, made fit for a machine without images, and put into the cluster.
 
-Changed in the workflow-controller's deployment: the executor's image (a pull would be its default), a shorter
-interval between two looks at a workflow, no leader election. In that of Argo Events: no leader election.
+Changed in the workflow-controller's deployment: its image's tag, as a release has it, the executor's image (a pull
+would be its default), a shorter interval between two looks at a workflow, no leader election. In that of Argo Events:
+no leader election.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import yaml
 
 from tests.cluster.rig.api import Api, Object
 from tests.cluster.rig.settings import EVENTS_NAMESPACE, WORKFLOWS_NAMESPACE
-from tools.bootstrap.cluster import ARGO_EVENTS, ARGO_WORKFLOWS
+from tools.bootstrap.cluster import ARGO_EVENTS, Release
 
 EXECUTOR_IMAGE = "argoexec:rig"
 ENTRYPOINTS = {"argo-events": ["argo-events"], "nats": ["nats-server"]}
@@ -31,11 +32,11 @@ _DEFINITION = "CustomResourceDefinition"
 _PATIENCE = 180
 
 
-def install(api: Api, *, definitions_only: bool) -> None:
+def install(api: Api, argo: Release, *, definitions_only: bool) -> None:
     """Put definitions, roles and controllers into the cluster; wait until the definitions are served."""
     events = list(documents(ARGO_EVENTS.manifest("install.yaml")))
-    workflows = [document for name in ("roles", "controller") for document in _documents_of(name)]
-    definitions = [*_documents_of("crds"), *(each for each in events if each["kind"] == _DEFINITION)]
+    workflows = [document for name in ("roles", "controller") for document in _documents_of(argo, name)]
+    definitions = [*_documents_of(argo, "crds"), *(each for each in events if each["kind"] == _DEFINITION)]
     for definition in definitions:
         # Not by server-side apply: it takes long for objects of this size.
         api.create(definition)
@@ -46,7 +47,7 @@ def install(api: Api, *, definitions_only: bool) -> None:
     if definitions_only:
         return
     for document in workflows:
-        api.apply(_workflows(document), WORKFLOWS_NAMESPACE)
+        api.apply(_workflows(document, argo), WORKFLOWS_NAMESPACE)
     for document in events:
         if document["kind"] != _DEFINITION:
             api.apply(_events(document), EVENTS_NAMESPACE)
@@ -71,8 +72,8 @@ def wait_for_condition(api: Api, path: str, kind: str) -> Object:
         time.sleep(0.1)
 
 
-def _documents_of(name: str) -> Iterator[Object]:
-    for file in sorted(ARGO_WORKFLOWS.manifest(name).glob("*.yaml")):
+def _documents_of(argo: Release, name: str) -> Iterator[Object]:
+    for file in sorted(argo.manifest(name).glob("*.yaml")):
         if file.name != "kustomization.yaml":
             yield from documents(file)
 
@@ -85,11 +86,12 @@ def documents(file: Path) -> Iterator[Object]:
                 yield document
 
 
-def _workflows(document: Object) -> Object:
+def _workflows(document: Object, argo: Release) -> Object:
     for subject in document.get("subjects") or []:
         subject["namespace"] = WORKFLOWS_NAMESPACE
     if document["kind"] == "Deployment":
         container = _container(document)
+        container["image"] = f"{container['image'].partition(':')[0]}:v{argo.version}"
         container["args"] = ["--executor-image", EXECUTOR_IMAGE, "--executor-image-pull-policy", "Never"]
         container["env"] += [{"name": name, "value": value} for name, value in _WORKFLOW_VARIABLES.items()]
     return document

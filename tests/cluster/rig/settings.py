@@ -22,6 +22,8 @@ WORKFLOWS_NAMESPACE = "argo"
 EVENTS_NAMESPACE = "argo-events"
 BARE = "--bare"
 """Option of the supervisor: etcd, the apiserver and the resource definitions, and nothing that acts on objects."""
+OLDER = "--older-argo"
+"""Option of the supervisor: the older release of Argo Workflows."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`python -m tests.cluster.rig.supervisor FOLDER [--bare]`: the first process of the cluster's namespaces.
+"""`python -m tests.cluster.rig.supervisor FOLDER [OPTIONS]`: the first process of the cluster's namespaces.
 
 Starts everything (with --bare what keeps objects, and nothing that acts on them), says so by a file, and ends when its
 standard input does: so when the process that started it has gone, however that ended. The kernel then ends all that is
@@ -32,13 +32,14 @@ from tests.cluster.rig.settings import (
     KUBELET_PORT,
     LOGS_PORT,
     NODE_ADDRESS,
+    OLDER,
     ROOT,
     SERVER,
     SERVICE_RANGE,
     Folder,
     KubeletSettings,
 )
-from tools.bootstrap.cluster import programs
+from tools.bootstrap.cluster import ARGO_WORKFLOWS, OLDER_ARGO_WORKFLOWS, Release, programs
 
 _CONTROLLERS = (
     "clusterrole-aggregation-controller",
@@ -63,9 +64,9 @@ _PATIENCE = 120
 class Supervisor:
     """Starts the programs of a cluster."""
 
-    def __init__(self, folder: Folder, bare: bool) -> None:
-        self._folder, self._bare = folder, bare
-        self._programs = programs()
+    def __init__(self, folder: Folder, bare: bool, argo: Release) -> None:
+        self._folder, self._bare, self._argo = folder, bare, argo
+        self._programs = programs(argo)
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
@@ -84,7 +85,7 @@ class Supervisor:
             self._await(api)
             if not self._bare:
                 self._controller_manager()
-            controllers.install(api, definitions_only=self._bare)
+            controllers.install(api, self._argo, definitions_only=self._bare)
             jobsets.define(api)
             instance, _ = aws.result()
         if not self._bare:
@@ -247,7 +248,8 @@ def main(folder: str, *options: str) -> None:
     owner = threading.Thread(target=_end_with_input)
     owner.start()
     try:
-        Supervisor(Folder(Path(folder)), bare=BARE in options).start()
+        argo = OLDER_ARGO_WORKFLOWS if OLDER in options else ARGO_WORKFLOWS
+        Supervisor(Folder(Path(folder)), bare=BARE in options, argo=argo).start()
     except BaseException:
         traceback.print_exc()
         os._exit(1)
