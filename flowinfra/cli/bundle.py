@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from flowinfra.cli import completion
+from flowinfra.cli.failure import warn
 from flowinfra.program.bundles import bundle_stacks
 from flowinfra.project import project_folder
 
@@ -27,7 +28,7 @@ def command(stacks: tuple[str, ...], output: Path) -> None:
     The last line of the output is the digest of bundles/SHA256SUMS, which stands for all of it.
     """
     names = [stack.rsplit("/", 1)[-1] for stack in stacks]
-    made = bundle_stacks(project_folder(Path.cwd()), names, output.absolute())
+    made = bundle_stacks(project_folder(Path.cwd()), names, output.absolute(), warn)
     for stack, flows in made.flows.items():
         for flow in flows:
             click.echo(f"{stack}: {flow.flow.name} {flow.digest}", err=True)

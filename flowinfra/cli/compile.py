@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
-from pydantic import ValidationError
 
-from flowinfra.cli import completion, values
+from flowinfra.cli import values
+from flowinfra.cli.failure import warn
+from flowinfra.cli.request import flow_options, request, task_options
 from flowinfra.cli.values import PAIR
-from flowinfra.compiler import CompileRequest, compile_flow, unreviewed_files, write_bundle
-from flowinfra.compiler.request import TARGETS
-from flowinfra.errors import BundleError, CompileError
-from flowinfra.model.compiled import Shape
+from flowinfra.compiler import compile_flow, unreviewed_files, write_bundle
+from flowinfra.errors import BundleError
 from flowinfra.model.datastores import DATASTORES
 
 
 @click.command("compile", short_help="compile a flow to data", epilog="Docs: docs/compile.md")
 @click.argument("flow", type=click.Path(path_type=Path))
 @click.argument("metaflow_options", nargs=-1, type=click.UNPROCESSED)
-@click.option(
-    "-t",
-    "--target",
-    default="step-functions",
-    show_default=True,
-    shell_complete=completion.targets,
-    help=f"One of: {', '.join(TARGETS)}.",
-)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a bundle (NAME.flow) instead of JSON.")
-@click.option("--with", "decospecs", multiple=True, metavar="DECOSPEC", help="Metaflow's --with, e.g. retry:times=3.")
 @click.option("--name", help="Name of the deployed flow instead of its own.")
 @click.option("--name-prefix", help="Prefix of the state machine's name (METAFLOW_SFN_STATE_MACHINE_PREFIX).")
 @click.option("--tag", "tags", multiple=True, help="Metaflow tag of each run.")
 @click.option("--namespace", help="Namespace of runs instead of the production token's.")
-@click.option("--branch", help="Branch of a @project flow.")
-@click.option("--production", is_flag=True, help="Deploy a @project flow to production.")
-@click.option("--config", "config_files", type=PAIR, multiple=True, metavar="NAME FILE", help="File for a Config.")
-@click.option("--config-value", "configs", type=PAIR, multiple=True, metavar="NAME JSON", help="Value of a Config.")
 @click.option("--param", "parameters", type=PAIR, multiple=True, metavar="NAME JSON", help="Default of a Parameter.")
 @click.option("--max-workers", type=click.IntRange(min=1), default=100, show_default=True, help="Tasks at a time.")
 @click.option("--workflow-timeout", type=click.IntRange(min=1), metavar="SECONDS", help="Time limit of an execution.")
@@ -75,60 +62,21 @@ from flowinfra.model.datastores import DATASTORES
     help="service: tasks tell Metaflow's service, whose URL the stack gives; local: only the datastore knows of runs.",
 )
 @click.option(
-    "--environment",
-    type=click.Choice(["local", "conda", "pypi"]),
-    default="local",
-    show_default=True,
-    help="conda, pypi: steps get the packages of their @conda and @pypi as locked; local: what their image has.",
-)
-@click.option(
     "--datastore",
     default="s3",
     show_default=True,
     metavar="|".join(DATASTORES),
     help="Metaflow's; gs and azure: argo and airflow only.",
 )
-@click.option("--lock", type=click.Path(path_type=Path), help="Lock of @conda/@pypi packages, if not FLOW.lock.json.")
-@click.option("--image", help="Default container image.")
-@click.option(
-    "--image-package",
-    "image_packages",
-    multiple=True,
-    metavar="NAME|FILE",
-    help="What the image has: a requirement, a glob of names, or a requirements file.",
-)
-@click.option(
-    "--python-version",
-    metavar="3.N",
-    default="",
-    help="Python of the tasks and their default image, in place of the compiling interpreter's.",
-)
-@click.option("--python", help="Interpreter with the flow's dependencies.")
-@click.option("--package-suffixes", default="", help="Further file endings to package, comma-separated.")
-@click.option("--package-root", metavar="FOLDER", help="Folder that tasks import added files from  [default: .]")
-@click.option("--package-include", multiple=True, metavar="GLOB", help="File, folder or glob to package, too.")
-@click.option("--package-exclude", multiple=True, metavar="GLOB", help="File, folder or glob to leave out.")
-@click.option("--working-folder", metavar="FOLDER", help="Where the flow's module runs; `flow`: its own  [default: .]")
-@click.option("--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Variable that the flow may read.")
-@click.option("--setting", "settings", multiple=True, metavar="METAFLOW_X=VALUE", help="Metaflow setting.")
+@task_options
+@flow_options
 def command(
     flow: Path,
-    target: str,
     output: Path | None,
-    configs: tuple[tuple[str, str], ...],
-    config_files: tuple[tuple[str, str], ...],
     parameters: tuple[tuple[str, str], ...],
     incident_io_metadata: tuple[tuple[str, str], ...],
     metaflow_options: tuple[str, ...],
-    package_suffixes: str,
-    env: tuple[str, ...],
-    settings: tuple[str, ...],
-    python: str | None,
-    python_version: str,
-    working_folder: str | None,
-    lock: Path | None,
-    image_packages: tuple[str, ...],
-    **shape: object,
+    **options: Any,
 ) -> None:
     """Compile FLOW to data: what Metaflow would send to the cloud, without sending it.
 
@@ -147,41 +95,18 @@ def command(
             f"{output}: a bundle's name has to end with .flow, by which a stack knows it; for JSON leave -o out and "
             "redirect the output"
         )
-    try:
-        options = Shape.model_validate(
-            {
-                **shape,
-                "configs": values.json_values(configs),
-                "parameters": values.json_values(parameters),
-                "incident_io_metadata": dict(incident_io_metadata),
-                "package_suffixes": tuple(filter(None, package_suffixes.split(","))),
-                "settings": values.settings(settings),
-                "python": python_version,
-                "extra": metaflow_options,
-            }
-        )
-    except ValidationError as error:
-        raise CompileError("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
-    request = CompileRequest(
-        flow=flow,
-        target=target,
-        shape=options,
-        config_files={name: Path(path) for name, path in config_files},
-        env=values.variables(env),
-        python=python,
-        lock=lock,
-        image_packages=image_packages,
-        folder=working_folder,
+    asked = request(
+        flow,
+        parameters=values.json_values(parameters),
+        incident_io_metadata=dict(incident_io_metadata),
+        extra=metaflow_options,
+        **options,
     )
-    compiled = compile_flow(request, _warn)
-    for words in unreviewed_files([(compiled, request)])[0]:
-        _warn(f"{flow}: {words}")
+    compiled = compile_flow(asked, warn)
+    for words in unreviewed_files([(compiled, asked)])[0]:
+        warn(f"{flow}: {words}")
     if output is None:
         click.echo(json.dumps(json.loads(compiled.to_json()), indent=2, ensure_ascii=False))
     else:
         write_bundle(compiled, output)
         click.echo(f"{output}: {compiled.flow.name}, {len(compiled.flow.steps)} steps, digest {compiled.digest}")
-
-
-def _warn(text: str) -> None:
-    click.secho(f"warning: {text}", fg="yellow", err=True)

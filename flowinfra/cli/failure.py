@@ -17,3 +17,8 @@ def fail(error: FlowInfraError, code: int = 1) -> NoReturn:
     click.secho("error:", fg="red", bold=True, nl=False, err=True)
     click.echo(f"\n{text}" if several else f" {text}", err=True)
     sys.exit(code)
+
+
+def warn(text: str) -> None:
+    """Say what a user should know of what is done all the same."""
+    click.secho(f"warning: {text}", fg="yellow", err=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from flowinfra.cli import values
-from flowinfra.cli.values import PAIR
-from flowinfra.compiler import CompileRequest
+from flowinfra.cli.request import flow_options, request
 from flowinfra.compiler.fetch import fetch_packages
 from flowinfra.compiler.lock import lock_command, lock_flow, lock_path, read_lock
 from flowinfra.errors import LockError
-from flowinfra.model.compiled import Shape
 
 
 @click.command("lock", short_help="solve @conda/@pypi environments", epilog="Docs: docs/lock.md")
@@ -21,26 +19,16 @@ from flowinfra.model.compiled import Shape
 @click.option(
     "--environment", type=click.Choice(["conda", "pypi"]), help="Lock each step, also of a flow without @conda."
 )
-@click.option("--with", "decospecs", multiple=True, metavar="DECOSPEC", help="Metaflow's --with, as for compile.")
-@click.option("--config", "config_files", type=PAIR, multiple=True, metavar="NAME FILE", help="File for a Config.")
-@click.option("--config-value", "configs", type=PAIR, multiple=True, metavar="NAME JSON", help="Config's value.")
-@click.option("--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Variable that the flow may read.")
-@click.option("--setting", "settings", multiple=True, metavar="METAFLOW_X=VALUE", help="Metaflow setting.")
-@click.option("--python", help="Interpreter with the flow's dependencies.")
+@flow_options
 @click.option("--upgrade", is_flag=True, help="Solve everything anew instead of keeping what still fits.")
 @click.option("--fetch", is_flag=True, help="Solve nothing: fetch the packages of the lock to this machine.")
 def command(
     flow: Path,
     output: Path | None,
     environment: str | None,
-    decospecs: tuple[str, ...],
-    config_files: tuple[tuple[str, str], ...],
-    configs: tuple[tuple[str, str], ...],
-    env: tuple[str, ...],
-    settings: tuple[str, ...],
-    python: str | None,
     upgrade: bool,
     fetch: bool,
+    **options: Any,
 ) -> None:
     """Solve the @conda and @pypi environments of FLOW, and write the lock that compile uses.
 
@@ -55,29 +43,16 @@ def command(
       flowinfra lock flow.py --fetch      on another machine, such as CI:
                                           the packages themselves
     """
-    shape = {
-        "environment": environment or "pypi",
-        "decospecs": decospecs,
-        "configs": values.json_values(configs),
-        "settings": values.settings(settings),
-    }
-    request = CompileRequest(
-        flow=flow,
-        shape=Shape.model_validate(shape),
-        config_files={name: Path(path) for name, path in config_files},
-        env=values.variables(env),
-        python=python,
-        lock=output,
-    )
-    path = lock_path(request)
+    asked = request(flow, lock=output, environment=environment or "pypi", **options)
+    path = lock_path(asked)
     if fetch:
         locked = read_lock(path)
         if locked is None:
-            raise LockError(f"{path}: does not exist; make it with {lock_command(request)}")
+            raise LockError(f"{path}: does not exist; make it with {lock_command(asked)}")
         count = fetch_packages(locked, lambda line: click.echo(line, err=True))
         click.echo(f"{path}: {count} of {len(locked.packages)} packages fetched, the others were here")
         return
-    lock = lock_flow(request, explicit=environment is not None, upgrade=upgrade)
+    lock = lock_flow(asked, explicit=environment is not None, upgrade=upgrade)
     if lock is None:
         click.echo(f"{flow}: no step has @conda or @pypi packages: there is nothing to lock")
         return

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from flowinfra.cli import completion, values
-from flowinfra.cli.values import PAIR
+from flowinfra.cli.failure import warn
+from flowinfra.cli.request import flow_options, request, task_options
 from flowinfra.compiler import CompileRequest
-from flowinfra.compiler.request import TARGETS
 from flowinfra.components.options import compile_request
 from flowinfra.components.source import deploy_time_values
-from flowinfra.errors import CompileError, ConfigError
-from flowinfra.model.compiled import Shape
+from flowinfra.errors import ConfigError
 from flowinfra.model.stack import FlowConfig
 from flowinfra.project import project_folder
 from flowinfra.trial import Trial, try_flow
@@ -32,40 +31,8 @@ from flowinfra.trial import Trial, try_flow
 @click.argument("run_options", nargs=-1, type=click.UNPROCESSED, metavar="[--PARAMETER VALUE]… [OPTIONS OF RUN]…")
 @click.option("-s", "--stack", shell_complete=completion.stacks, help="Take the flow as this stack's file has it.")
 @click.option("--name", help="Which of the stack's entries with this file.")
-@click.option(
-    "-t",
-    "--target",
-    default="step-functions",
-    show_default=True,
-    shell_complete=completion.targets,
-    help=f"What it is compiled for: {', '.join(TARGETS)}.",
-)
-@click.option("--with", "decospecs", multiple=True, metavar="DECOSPEC", help="Metaflow's --with, as for compile.")
-@click.option("--branch", help="Branch of a @project flow.")
-@click.option("--production", is_flag=True, help="A @project flow in production.")
-@click.option("--config", "config_files", type=PAIR, multiple=True, metavar="NAME FILE", help="File for a Config.")
-@click.option("--config-value", "configs", type=PAIR, multiple=True, metavar="NAME JSON", help="Value of a Config.")
-@click.option(
-    "--environment",
-    type=click.Choice(["local", "conda", "pypi"]),
-    default="local",
-    help="As for compile; needs the lock.",
-)
-@click.option("--lock", type=click.Path(path_type=Path), help="Lock of @conda/@pypi packages, if not FLOW.lock.json.")
-@click.option("--image", help="Default container image; it is not used, but what is said of it is.")
-@click.option(
-    "--image-package",
-    "image_packages",
-    multiple=True,
-    metavar="NAME|FILE",
-    help="What the image has: a requirement, a glob of names, or a requirements file.",
-)
-@click.option("--python", help="Interpreter with the flow's dependencies.")
-@click.option("--package-suffixes", default="", help="Further file endings to package, comma-separated.")
-@click.option("--env", "env", multiple=True, metavar="NAME[=VALUE]", help="Variable that the compile may read.")
-@click.option(
-    "--setting", "settings", multiple=True, metavar="METAFLOW_X=VALUE", help="Metaflow setting of the compile."
-)
+@task_options
+@flow_options
 @click.option(
     "--task-env",
     "variables",
@@ -81,7 +48,7 @@ def command(
     name: str | None,
     variables: tuple[str, ...],
     as_json: bool,
-    **options: object,
+    **options: Any,
 ) -> None:
     """Run FLOW to its end on this machine, as its tasks will see it: without Pulumi, emulator, and containers.
 
@@ -96,17 +63,17 @@ def command(
 
     Exit code 1 if the flow does not come to its end.
     """
-    request = _of_stack(flow, stack, name) if stack else _of_options(flow, options)
+    asked = _of_stack(flow, stack, name) if stack else request(flow, **options)
     if stack:
         _refuse_with_stack()
     lines = sys.stderr if as_json else sys.stdout
     trial = try_flow(
-        request,
+        asked,
         run_options,
         values.variables(variables),
-        lambda compiled: deploy_time_values(request, compiled),
+        lambda compiled: deploy_time_values(asked, compiled),
         lambda line: click.echo(line, file=lines),
-        lambda text: click.secho(f"warning: {text}", fg="yellow", err=True),
+        warn,
     )
     if as_json:
         click.echo(json.dumps(trial.data(), indent=2))
@@ -161,30 +128,3 @@ def _of_stack(flow: Path, stack: str, name: str | None) -> CompileRequest:
 
 def _names(config: FlowConfig) -> list[str]:
     return [each for each in (config.name, config.name_prefix, config.branch) if each]
-
-
-def _of_options(flow: Path, options: dict[str, object]) -> CompileRequest:
-    given = dict(options)
-    target, python, lock = (given.pop(key) for key in ("target", "python", "lock"))
-    files, env, image_packages = (given.pop(key) for key in ("config_files", "env", "image_packages"))
-    try:
-        shape = Shape.model_validate(
-            {
-                **given,
-                "configs": values.json_values(given["configs"]),  # type: ignore[arg-type]
-                "package_suffixes": tuple(filter(None, str(given["package_suffixes"]).split(","))),
-                "settings": values.settings(given["settings"]),  # type: ignore[arg-type]
-            }
-        )
-    except ValidationError as error:
-        raise CompileError("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
-    return CompileRequest(
-        flow=flow,
-        target=str(target),
-        shape=shape,
-        config_files={name: Path(path) for name, path in files},  # type: ignore[attr-defined]
-        env=values.variables(env),  # type: ignore[arg-type]
-        python=None if python is None else str(python),
-        lock=lock if isinstance(lock, Path) else None,
-        image_packages=image_packages,  # type: ignore[arg-type]
-    )

@@ -19,7 +19,7 @@ from metaflow import FlowSpec, IncludeFile, Parameter, batch, catch, current, re
 
 class TryFlow(FlowSpec):
     what = Parameter("what", default="nothing")
-    words = IncludeFile("words", default="words.txt")
+    words = IncludeFile("words", default="flows/words.txt")
 
     @step
     def start(self):
@@ -148,7 +148,7 @@ def test_a_variable_of_the_image(tried: Any) -> None:
 
 
 def test_a_flow_with_configs_and_a_project(tried: Any) -> None:
-    assert tried(str(FLOWS / "config" / "flow.py")).exit_code == 0
+    assert tried(str(FLOWS / "config" / "flow.py"), "--working-folder", "flow").exit_code == 0
     done = tried(str(FLOWS / "project" / "flow.py"), "--production")
     assert done.exit_code == 0, done.output
 
