@@ -274,7 +274,7 @@ def differences(properties: Mapping[str, Prop], old: Mapping[str, Plain], new: M
 def _changes(prop: Prop, old: Plain, new: Plain, path: str, replaces: bool) -> Iterator[Change]:
     if new is UNKNOWN or old is UNKNOWN:
         yield Change(path, "update" if old is not None else "add", replaces)
-    elif old is None or new is None:
+    elif old is None or (new is None and prop.kind != "map"):
         yield Change(path, "add" if old is None else "delete", replaces)
     elif prop.kind == "object":
         for name, inner in prop.fields.items():
@@ -286,7 +286,10 @@ def _changes(prop: Prop, old: Plain, new: Plain, path: str, replaces: bool) -> I
                     join(path, name),
                     replaces or inner.replaces,
                 )
+    elif prop.kind == "map" and has_unknown(new):
+        yield Change(path, "update", replaces)
     elif prop.kind == "map":
+        new = new or {}  # a map that is left out loses its keys, one by one
         for key in sorted(set(old) | set(new)):
             if old.get(key) != new.get(key):
                 kind: Literal["add", "delete", "update"] = (

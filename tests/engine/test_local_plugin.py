@@ -509,7 +509,6 @@ def test_secrets_stay_secret(stack: MakeStack, cloud: Cloud) -> None:
                 name=name,
                 role_arn=ROLE,
                 definition=hidden.apply(definition),
-                tags={"hidden": hidden},
             )
             dotted(f"{name}.p", hidden.apply(definition), tags={"hidden": hidden})
 

@@ -178,22 +178,18 @@ class Provider:
             # `d.Partial(true)` leaves the planned state (bridge `pkg/tfbridge/provider.go`, Update).
             _put(kind, state, error.outputs if isinstance(error, PartialError) else {}, news)
             raise PartialFailureError(str(error), identifier, state) from error
-        if not changed:
-            # After a failed update the engine asks for one of nothing. It ends with a read, as all of upstream's do.
-            return self.read(token, identifier, state, Struct()).properties or state
         _put(kind, state, outputs, news)
-        return state
+        # every update of upstream ends with a read
+        found = self._found(kind, identifier, state)
+        return state if found is None else _merged(kind, state, decode_struct(state), found)
 
     def read(self, token: str, identifier: str, properties: Struct, inputs: Struct) -> Reading:
         """What AWS has: to refresh a known resource, or (with nothing known) to import one."""
         kind = resource(token)
-        old = decode_struct(properties)
-        aws = self.cloud.within(old.get("region"))
-        found = kind.read(aws, identifier, old)
+        found = self._found(kind, identifier, properties)
         if found is None:
             return Reading()
-        self._finish(kind, found, old, aws.region)
-        state = _merged(kind, properties, old, found)
+        state = _merged(kind, properties, decode_struct(properties), found)
         known = decode_struct(inputs)
         if known:
             return Reading(identifier, state, _refreshed(kind, inputs, known, found))
@@ -207,6 +203,15 @@ class Provider:
         imported = Struct(fields={name: encode(value) for name, value in settable.items()})
         imported.fields[_DEFAULTS].CopyFrom(encode([]))
         return Reading(str(found.get("id", identifier)), state, imported)
+
+    def _found(self, kind: Resource, identifier: str, properties: Struct) -> dict[str, Plain] | None:
+        """All properties of a resource as AWS has them; what it does not tell is as in the state."""
+        old = decode_struct(properties)
+        aws = self.cloud.within(old.get("region"))
+        found = kind.read(aws, identifier, old)
+        if found is not None:
+            self._finish(kind, found, old, aws.region)
+        return found
 
     def _finish(self, kind: Resource, found: dict[str, Plain], old: Mapping[str, Plain], region: str) -> None:
         if kind.schema.tagged:
@@ -267,7 +272,8 @@ def _state(inputs: Struct) -> Struct:
 
 
 def _derived_secret(kind: Resource, name: str, source: Struct) -> bool:
-    origin = {"tagsAll": "tags", **kind.derived}.get(name)
+    # The bridge sees no secrets at check, so `tagsAll` is none (pulumi-aws `provider/tags.go`).
+    origin = kind.derived.get(name)
     return origin is not None and origin in source.fields and has_secret(source.fields[origin])
 
 
