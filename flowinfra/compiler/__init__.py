@@ -10,6 +10,7 @@ compile.py    all of it together
 
 from flowinfra.compiler.bundle import read_bundle, read_compiled, write_bundle
 from flowinfra.compiler.compile import (
+    Warn,
     compile_each,
     compile_flow,
     compile_flows,
@@ -21,6 +22,7 @@ from flowinfra.compiler.store import blob_path
 
 __all__ = [
     "CompileRequest",
+    "Warn",
     "blob_path",
     "compile_each",
     "compile_flow",

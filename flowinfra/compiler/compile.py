@@ -32,7 +32,7 @@ from flowinfra.model.lock import Lock
 Progress = Callable[[CompileRequest, bool], None]
 """Called when a flow is compiled, with True if it came from the cache."""
 Warn = Callable[[str], None]
-"""Called with each warning about a flow; from the cache, too."""
+"""Called with each warning about a flow; also for a compile from the cache."""
 
 
 class CompileWarning(UserWarning):

@@ -24,7 +24,7 @@ def looked_for(request: CompileRequest, message: str) -> str:
     folder = request.working_folder
     if Path(path).is_absolute() or (folder / path).exists():
         return ""
-    words = f"; it was looked for in {folder}, where the flow is compiled (`working_folder`)"
+    words = f"; it was looked for in {_told(folder, request.root)}, where the flow is compiled (`working_folder`)"
     beside = request.file.parent / path
     if beside.exists():
         written = Path(os.path.relpath(beside, folder)).as_posix()
@@ -33,3 +33,10 @@ def looked_for(request: CompileRequest, message: str) -> str:
             f"line --working-folder {OF_FLOW})"
         )
     return f"{words}; write its path from there"
+
+
+def _told(folder: Path, root: Path | None) -> str:
+    """The folder as it is called on any machine."""
+    if folder == root:
+        return "the project's folder"
+    return folder.relative_to(root).as_posix() if root and folder.is_relative_to(root) else str(folder)

@@ -65,10 +65,18 @@ class _Sources:
         body = self._archive.extractfile(self._members[name])
         assert body is not None
         try:
-            with _PARSING:
-                return ast.parse(body.read())
+            return _parsed(body.read())
         except (SyntaxError, ValueError):
             return None
+
+
+def _parsed(text: bytes) -> ast.Module:
+    with _PARSING:
+        try:
+            return ast.parse(text)
+        except SystemError:
+            # a finalizer, which Python ran in the midst of it, parsed something, too
+            return ast.parse(text)
 
 
 def _named(tree: ast.Module) -> Iterator[str]:
@@ -142,5 +150,7 @@ def _imported(tree: ast.Module, name: str, sources: _Sources) -> Iterator[str]:
             modules = [module, *("/".join(filter(None, (module, alias.name))) for alias in node.names)]
         for module in modules:
             parts = module.split("/")
+            if parts[0] == "metaflow":
+                continue  # its own code is in each package, and names no flow
             packages = ["/".join(parts[:count]) + "/__init__.py" for count in range(1, len(parts) + 1)]
             yield from (path for path in (f"{module}.py", *packages) if path in sources)

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from flowinfra.compiler import write_bundle
+from flowinfra.compiler import Warn, write_bundle
 from flowinfra.components.options import is_bundle
 from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, FlowInfraError, Problems
@@ -50,13 +50,14 @@ class Bundled:
     """Stack → its flows."""
 
 
-def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path) -> Bundled:
+def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path, warn: Warn) -> Bundled:
     """Compile all flows of the stacks into a folder.
 
     Args:
         root: the project's folder, with `Pulumi.yaml`.
         stacks: names of stacks.
         folder: where to write; new or empty. The stacks' files name the bundles by their path from `root`.
+        warn: takes each warning about the flows.
 
     Raises:
         Problems: everything that is wrong with the stacks; nothing is written then.
@@ -64,7 +65,7 @@ def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path) -> Bundled:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BundleError(f"{folder}: is there already; give a new folder, or remove it")
-    flows = _compiled(root, stacks)
+    flows = _compiled(root, stacks, warn)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stack, found in flows.items():
@@ -80,13 +81,14 @@ def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path) -> Bundled:
     return Bundled(folder / SUMS, _sha256(folder / SUMS), compiled)
 
 
-def _compiled(root: Path, stacks: Sequence[str]) -> dict[str, list[StackFlow]]:
+def _compiled(root: Path, stacks: Sequence[str], warn: Warn) -> dict[str, list[StackFlow]]:
     flows: dict[str, list[StackFlow]] = {}
     problems: list[FlowInfraError] = []
     for stack in stacks:
         try:
             config = _ahead(stored_stack(root, stack), root, stack)
-            flows[stack], _ = checked_flows(config, Deployment(project_name(root), stack, root, asks=False))
+            deployment = Deployment(project_name(root), stack, root, asks=False)
+            flows[stack], _ = checked_flows(config, deployment, warn)
         except FlowInfraError as error:
             problems += error.errors
     if problems:

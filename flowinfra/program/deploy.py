@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pulumi
 
-from flowinfra.compiler import unreviewed_files
+from flowinfra.compiler import Warn, unreviewed_files
 from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle
 from flowinfra.components.outputs import shared_settings
@@ -45,7 +45,7 @@ def deploy() -> None:
         file = stack_file(root, pulumi.get_stack())
         stack = read_stack(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env(), file)
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
-        flows, targets = checked_flows(stack, deployment)
+        flows, targets = checked_flows(stack, deployment, pulumi.log.warn)
     except Problems as problems:
         count = len(problems.errors)
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
@@ -63,22 +63,29 @@ def deploy() -> None:
     pulumi.export("metaflow_config", pulumi.Output.all(*configs).apply(lambda found: dict(ChainMap(*found))))
 
 
-def checked_flows(stack: StackConfig, deployment: Deployment) -> tuple[list[StackFlow], dict[str, StackTarget]]:
+def checked_flows(
+    stack: StackConfig, deployment: Deployment, warn: Warn
+) -> tuple[list[StackFlow], dict[str, StackTarget]]:
     """The enabled flows of a stack, compiled in parallel or read, and the parts of the targets that they have.
+
+    Args:
+        stack: the stack's configuration.
+        deployment: project, stack, and folder.
+        warn: takes each warning about the flows.
 
     Raises:
         Problems: everything that is wrong with any of them: flows that do not compile, and all that would be refused of
             those that do.
     """
     enabled = [(config, platform_shape(stack, config.target)) for config in stack.flows if config.enabled]
-    results = each_compiled(enabled, deployment.root, pulumi.log.warn)
+    results = each_compiled(enabled, deployment.root, warn)
     problems = [result for result in results if isinstance(result, FlowInfraError)]
     compiled = [
         (config, shape, flow)
         for (config, shape), flow in zip(enabled, results, strict=True)
         if isinstance(flow, CompiledFlow)
     ]
-    _tell_unreviewed(compiled, deployment.root)
+    _tell_unreviewed(compiled, deployment.root, warn)
     flows = []
     for config, shape, flow in compiled:
         try:
@@ -89,7 +96,7 @@ def checked_flows(stack: StackConfig, deployment: Deployment) -> tuple[list[Stac
         flows.append(StackFlow(config.flow, config, flow, values))
     targets: dict[str, StackTarget] = {}
     try:
-        targets = check_flows(flows, stack, deployment)
+        targets = check_flows(flows, stack, deployment, warn)
     except FlowInfraError as error:
         problems.append(error)
     if problems:
@@ -97,7 +104,9 @@ def checked_flows(stack: StackConfig, deployment: Deployment) -> tuple[list[Stac
     return flows, targets
 
 
-def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Deployment) -> dict[str, StackTarget]:
+def check_flows(
+    flows: Sequence[StackFlow], stack: StackConfig, deployment: Deployment, warn: Warn
+) -> dict[str, StackTarget]:
     """The parts of the targets that the flows have, by target; without flows, that of Step Functions.
 
     Raises:
@@ -125,7 +134,7 @@ def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Depl
         raise Problems(list(problems.values()))
     if isinstance(steps := targets.get("step-functions"), CountsResources):
         for warning in steps.warnings():
-            pulumi.log.warn(warning)
+            warn(warning)
     return targets
 
 
@@ -141,12 +150,12 @@ def _deploy_time(config: FlowConfig, shape: PlatformShape, compiled: CompiledFlo
     return deploy_time_values(compile_request(config, shape, root), compiled)
 
 
-def _tell_unreviewed(flows: Sequence[tuple[FlowConfig, PlatformShape, CompiledFlow]], root: Path) -> None:
+def _tell_unreviewed(flows: Sequence[tuple[FlowConfig, PlatformShape, CompiledFlow]], root: Path, warn: Warn) -> None:
     own = [(config, shape, compiled) for config, shape, compiled in flows if not is_bundle(config)]
     found = unreviewed_files([(compiled, compile_request(config, shape, root)) for config, shape, compiled in own])
     for (config, _, _), words in zip(own, found, strict=True):
         for each in words:
-            pulumi.log.warn(f"{config.flow}: {each}")
+            warn(f"{config.flow}: {each}")
 
 
 def _labels(flows: Sequence[StackFlow]) -> dict[str, StackFlow]:

@@ -59,7 +59,7 @@ def evaluate(calls: Iterable[Mapping[str, Any]]) -> Rights:
                     found.denied.add(f"{call['kind']} role {call['role']}: {what} on {resource}")
                 for policy in own.values():
                     for statement in authorization.statements(policy):
-                        if authorization.covers(statement, what, resource):
+                        if "Sid" in statement and authorization.covers(statement, what, resource):
                             found.used.add(statement["Sid"])
     return found
 
@@ -69,9 +69,14 @@ def _note(operation: str, names: Mapping[str, Any], policies: dict[str, dict[str
     if operation == "PutRolePolicy":
         document = json.loads(names["PolicyDocument"])
         policies.setdefault(role, {})[names["PolicyName"]] = document
-        found.granted |= {statement["Sid"] for statement in authorization.statements(document)}
+        found.granted |= _named(document)
     elif operation == "DeleteRolePolicy":
         policies.get(role, {}).pop(names["PolicyName"], None)
+
+
+def _named(document: Mapping[str, Any]) -> set[str]:
+    """Sids; what an older flowinfra granted has none, and is not judged."""
+    return {statement["Sid"] for statement in authorization.statements(document) if "Sid" in statement}
 
 
 def keep(found: Rights, modules: Iterable[str], folder: Path, worker: str) -> None:

@@ -19,7 +19,11 @@ from flowinfra.compiler import blob_path, compile_flow
 from flowinfra.model.compiled import CompiledFlow
 from tests.locked_flow import STAND_INS, Locked, locked_flow
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    # the flow makes sure that the solver's variable does not reach it
+    pytest.mark.filterwarnings("ignore:.*reads the variable PIP_INDEX_URL:flowinfra.compiler.compile.CompileWarning"),
+]
 
 ROOT = "metaflow"
 """Key prefix of the datastore."""

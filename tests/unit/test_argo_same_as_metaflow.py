@@ -128,6 +128,7 @@ def test_same_as_metaflow(
     compare(request, cluster)
 
 
+@pytest.mark.filterwarnings("ignore:.*reads the variable PIP_INDEX_URL:flowinfra.compiler.compile.CompileWarning")
 def test_locked_environments_are_those_of_metaflow(aws: Account, cluster: ApiServer, tmp_path: Path) -> None:
     with locked_flow(tmp_path / "lock") as locked:
         pip = tmp_path / "pip.conf"

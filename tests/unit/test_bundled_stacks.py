@@ -55,7 +55,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bundled(project: Path) -> Bundled:
-    return bundle_stacks(project, ["prod", "staging", "dev"], project / "build" / "bundles")
+    return bundle_stacks(project, ["prod", "staging", "dev"], project / "build" / "bundles", pytest.fail)
 
 
 def test_sums_cover_every_file(bundled: Bundled) -> None:
@@ -116,7 +116,7 @@ def test_values_keep_the_type_that_the_engine_reads(project: Path, tmp_path: Pat
       parameters: {{text: "1e5", ratio: 1e-5, exact: 3}}
 """
     )
-    made = bundle_stacks(root, ["typed"], root / "out")
+    made = bundle_stacks(root, ["typed"], root / "out", pytest.fail)
     (flow,) = made.flows["typed"]
     assert flow.shape.parameters == {"text": "1e5", "ratio": 1e-5, "exact": 3}
     text = (root / "out" / "Pulumi.typed.yaml").read_text()
@@ -137,7 +137,7 @@ def test_what_was_written_is_what_is_deployed(project: Path, bundled: Bundled) -
         keys = {key.removeprefix("flowinfra:"): value for key, value in document["config"].items()}
         keys["platform"] |= {"region": "us-east-1", "account": "123456789012"}
         config = parse_stack({key: value for key, value in keys.items() if ":" not in key}, stack)
-        found, _ = checked_flows(config, Deployment("shop", stack, project))
+        found, _ = checked_flows(config, Deployment("shop", stack, project), pytest.fail)
         assert [flow.compiled.digest for flow in found] == [flow.digest for flow in flows]
         assert found[0].deploy_time
 
@@ -157,12 +157,12 @@ def test_the_same_bytes_again(project: Path, bundled: Bundled, monkeypatch: pyte
 
 def test_a_folder_in_use_is_left_alone(project: Path, bundled: Bundled) -> None:
     with pytest.raises(BundleError, match="is there already; give a new folder, or remove it"):
-        bundle_stacks(project, ["prod"], bundled.sums.parent)
+        bundle_stacks(project, ["prod"], bundled.sums.parent, pytest.fail)
 
 
 def test_problems_of_all_stacks_at_once_and_nothing_is_written(project: Path) -> None:
     with pytest.raises(Problems) as raised:
-        bundle_stacks(project, ["prod", "nowhere", "neither"], project / "none")
+        bundle_stacks(project, ["prod", "nowhere", "neither"], project / "none", pytest.fail)
     assert [str(error).split(":")[0] for error in raised.value.errors] == [
         "there is no stack 'nowhere'",
         "there is no stack 'neither'",
@@ -189,7 +189,7 @@ def test_all_that_a_preview_refuses_is_refused_at_once(tmp_path: Path) -> None:
     platform = {"bucket": "bkt", "queue": "jobs", "kubernetes": {"namespace": "flows"}}
     write_stack(tmp_path, "prod", platform=platform, flows=flows)
     with pytest.raises(Problems) as raised:
-        bundle_stacks(tmp_path, ["prod"], tmp_path / "none")
+        bundle_stacks(tmp_path, ["prod"], tmp_path / "none", pytest.fail)
     told = [str(error) for error in raised.value.errors]
     for words in (
         "flows/broken/flow.py:2: ZeroDivisionError",

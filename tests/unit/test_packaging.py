@@ -365,7 +365,7 @@ def test_a_file_that_is_not_there_is_told_with_where_it_was_looked_for(tmp_path:
             compile_flow(CompileRequest(flow=tmp_path / "flows/a/flow.py", root=tmp_path))
         return str(raised.value)
 
-    looked = f"; it was looked for in {tmp_path}, where the flow is compiled (`working_folder`)"
+    looked = "; it was looked for in the project's folder, where the flow is compiled (`working_folder`)"
     assert words().endswith(f"{looked}; write its path from there")
     lay_out(tmp_path, ["flows/a/conf/c.json"], "{}")
     assert words().endswith(

@@ -131,7 +131,7 @@ def stacks() -> dict[str, list[StackFlow]]:
         stack = stored_stack(ROOT, name)
         deployment = Deployment("flowinfra", name, ROOT)
         with region(name):
-            found[name], _ = checked_flows(stack, deployment)
+            found[name], _ = checked_flows(stack, deployment, pytest.fail)
     return found
 
 
@@ -175,7 +175,7 @@ def test_flows_of_one_file_are_told_apart(stacks: dict[str, list[StackFlow]]) ->
     (flow,) = [flow for flow in stacks["dev"] if flow.compiled.flow.name == "BranchFlow"]
     second = replace(flow, config=flow.config.model_copy(update={"branch": "other"}))
     with region("dev"), pytest.raises(Problems) as raised:
-        check_flows([flow, second], stored_stack(ROOT, "dev"), Deployment("flowinfra", "dev", ROOT))
+        check_flows([flow, second], stored_stack(ROOT, "dev"), Deployment("flowinfra", "dev", ROOT), pytest.fail)
     file = "examples/flows/branches/branch_flow.py"
     said = f"{file} and {file} (branch other) are both the state machine 'dev_BranchFlow'"
     assert said in str(raised.value)

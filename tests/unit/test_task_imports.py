@@ -384,13 +384,11 @@ def stack_of(compiled: Compiling, **keys: Any) -> Path:
 def test_in_a_stack(compiled: Compiling, keys: dict[str, Any], told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The preview says it, and `flowinfra bundle`, whatever folder they are run from."""
     root, warnings = stack_of(compiled, **keys), []
-    monkeypatch.setattr("pulumi.log.warn", warnings.append)
     stack = stored_stack(root, "prod")
-    [flow], _ = checked_flows(stack, Deployment("shop", "prod", root))
+    [flow], _ = checked_flows(stack, Deployment("shop", "prod", root), warnings.append)
     assert [warning.startswith("flows/fraud/fraud_flow.py:2: its tasks import") for warning in warnings] == [
         True
     ] * told
-    monkeypatch.undo()
     monkeypatch.chdir(root)
     bundled = CliRunner().invoke(bundle, ["prod", "-o", "bundles"], catch_exceptions=False)
     assert bundled.exit_code == 0
