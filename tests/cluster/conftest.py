@@ -17,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.rig.cluster import Cluster
-from tools.bootstrap import cluster as tools
+pytest.register_assert_rewrite("tests.cluster.kinds")
+
+from tests.cluster.rig.cluster import Cluster  # noqa: E402
+from tools.bootstrap import cluster as tools  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
