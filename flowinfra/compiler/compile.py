@@ -173,7 +173,7 @@ def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> _Made:
     needed = Needs.of(notes["imports"])
     verdict = judge(request, compiled, needed, lock)
     variables = Variables.of(notes["variables"])
-    for text in (*verdict.warnings, *variable_warnings(request, compiled, variables)):
+    for text in (*notes["ignored"], *verdict.warnings, *variable_warnings(request, compiled, variables)):
         warn(named(text, request.root))
     if verdict.errors:
         raise together(verdict.errors)
@@ -183,7 +183,7 @@ def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> _Made:
 def _recorded(
     request: CompileRequest, lock: Lock | None, reads: store.Reads
 ) -> tuple[CompiledFlow, dict[str, Any], bool]:
-    """The compiled flow, notes that it is judged with (`imports`, `variables`), and whether it came from the cache."""
+    """The compiled flow, notes that it is judged with (`imports`, `variables`, `ignored`), and whether it came from the cache."""
     git = provenance(request.file.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
     key = store.entry_key(
@@ -207,7 +207,7 @@ def _recorded(
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder, ThreadPoolExecutor(1) as beside:
         loading = beside.submit(_load)
         answer = process.record(request, Path(folder), lock)
-        assemble = loading.result()
+        assemble, ignored = loading.result()
         packages: dict[str, DatastoreObject] = {}
         if answer.data["environments"] is not None:
             check_lock(request, lock, answer.data)
@@ -224,7 +224,11 @@ def _recorded(
             raise unfit(request, answer.data["metaflow"], what) from error
         refuse_secrets(made, request.label)
         variables = Variables.of(answer.data["variables"])
-        notes = {"imports": needs(request, answer.data, made).data(), "variables": asdict(variables)}
+        notes = {
+            "imports": needs(request, answer.data, made).data(),
+            "variables": asdict(variables),
+            "ignored": ignored(request, answer.data["flow"]),
+        }
         files, folders = _inputs(answer.data, package, reads)
         for stored in blobs.values():
             stored.result()
@@ -240,12 +244,12 @@ def _store(sha256: str, content: bytes) -> None:
     store.put_blob(sha256, compress(content))
 
 
-def _load() -> Callable[..., tuple[CompiledFlow, Package]]:
+def _load() -> tuple[Callable[..., tuple[CompiledFlow, Package]], Callable[..., list[str]]]:
     """What makes a CompiledFlow of an answer; loaded while the child runs, and not at all for what the cache has."""
-    from flowinfra.compiler.assemble import assemble
+    from flowinfra.compiler.assemble import assemble, ignored
 
     build()
-    return assemble
+    return assemble, ignored
 
 
 def _inputs(

@@ -81,6 +81,14 @@ FLOWS_TO_REFUSE = [
         r"<flow>: a text of the flow, or a file's name, holds half of a character .*: ….*left\\ud800right.*…",
         source(body=f"    words = Parameter('words', default='left\\ud800right')\n{STEPS}"),
     ),
+    *(
+        Bad(
+            f"a parameter named {name!r}",
+            rf"<flow>: Parameter {name!r}: its name has a character other than A-Z, a-z, 0-9, _ and -: .*; rename it",
+            source(body=f"    p = Parameter({name!r}, default='x')\n{STEPS}"),
+        )
+        for name in ("pä", "a.b", "a b")
+    ),
     Bad("error at import", r"<flow>:3: ZeroDivisionError: division by zero", source(head="\n1 / 0")),
     Bad("exit at import", r"<flow>: it starts no flow; .*", source(head="import sys; sys.exit(3)")),
     Bad(
