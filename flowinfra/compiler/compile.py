@@ -183,7 +183,7 @@ def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> _Made:
 def _recorded(
     request: CompileRequest, lock: Lock | None, reads: store.Reads
 ) -> tuple[CompiledFlow, dict[str, Any], bool]:
-    """The compiled flow, notes that it is judged with (`imports`, `variables`, `ignored`), and whether it came from the cache."""
+    """The compiled flow, notes (`imports`, `variables`, `ignored`), and whether it came from the cache."""
     git = provenance(request.file.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
     key = store.entry_key(
