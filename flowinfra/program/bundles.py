@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from flowinfra.model.stack import StackConfig
 from flowinfra.program import stack_yaml
 from flowinfra.program.compiling import StackFlow
 from flowinfra.program.configuration import NAMESPACE, stored_stack
-from flowinfra.program.deploy import checked_flows
+from flowinfra.program.deploy import checked_stack
 from flowinfra.program.mirrors import MIRRORS
 from flowinfra.project import project_name, stack_file
 
@@ -86,9 +87,10 @@ def _compiled(root: Path, stacks: Sequence[str], warn: Warn) -> dict[str, list[S
     problems: list[FlowInfraError] = []
     for stack in stacks:
         try:
-            config = _ahead(stored_stack(root, stack), root, stack)
             deployment = Deployment(project_name(root), stack, root, asks=False)
-            flows[stack], _ = checked_flows(config, deployment, warn)
+            _, flows[stack], _ = checked_stack(
+                partial(stored_stack, root, stack), deployment, warn, partial(_ahead, root=root, name=stack)
+            )
         except FlowInfraError as error:
             problems += error.errors
     if problems:

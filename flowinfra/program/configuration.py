@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flowinfra.errors import ConfigError, Problems
+from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import Json
 from flowinfra.model.stack import StackConfig, check_stack, parse_stack
 from flowinfra.program import stack_yaml
@@ -22,6 +22,15 @@ _TEXT = {"name_prefix", MIRRORS}
 """Keys whose value is text; all others are structures."""
 
 
+class StackProblems(Problems):
+    """What is wrong with entries of `flows`, when all else of the stack is right."""
+
+    def __init__(self, errors: Sequence[FlowInfraError], sound: StackConfig) -> None:
+        """`sound` is the stack without those entries: what is wrong with the others can be told, too."""
+        super().__init__(errors)
+        self.sound = sound
+
+
 def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackFile) -> StackConfig:
     """Check the configuration.
 
@@ -31,6 +40,7 @@ def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackF
         file: named in errors.
 
     Raises:
+        StackProblems: entries of `flows` are wrong.
         Problems: everything that is wrong with it.
     """
     if problems := list(_secret_problems(secrets, file)):
@@ -40,7 +50,7 @@ def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackF
         if key.startswith(NAMESPACE):
             name = key.removeprefix(NAMESPACE)
             values[name] = value if name in _TEXT else _structure(value)
-    return _resolved(_checked(values, file), file)
+    return _stack(values, file)
 
 
 def stored_stack(root: Path, stack: str) -> StackConfig:
@@ -48,10 +58,11 @@ def stored_stack(root: Path, stack: str) -> StackConfig:
 
     Raises:
         ConfigError: there is no such stack, or its file cannot be read.
+        StackProblems: entries of `flows` are wrong.
         Problems: everything that is wrong with it.
     """
     file = stack_file(root, stack)
-    return _resolved(stored_source(file), file)
+    return _stack(_stored_values(file), file)
 
 
 def stored(file: StackFile) -> dict[str, Json]:
@@ -84,6 +95,29 @@ def known_stacks(file: StackFile) -> list[str]:
     return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
 
 
+def _stack(values: Mapping[str, Json], file: StackFile) -> StackConfig:
+    """The stack; where only entries of `flows` are wrong, the error has the others."""
+    try:
+        return _resolved(_checked(values, file), file)
+    except Problems as wrong:
+        entries = values.get("flows")
+        right = [entry for entry in entries if _is_right(values, entry, file)] if isinstance(entries, list) else []
+        try:
+            sound = _resolved(_checked({**values, "flows": right}, file), file)
+        except FlowInfraError:
+            raise wrong from None
+        raise StackProblems(wrong.errors, sound) from None
+
+
+def _is_right(values: Mapping[str, Json], entry: Json, file: StackFile) -> bool:
+    """Whether the stack would be right with this flow alone."""
+    try:
+        _resolved(_checked({**values, "flows": [entry]}, file), file)
+    except FlowInfraError:
+        return False
+    return True
+
+
 def _resolved(source: Source, file: StackFile) -> StackConfig:
     """One entry per flow, each with the stack's defaults."""
     resolved = resolve(source, lambda stack: stored_source(file.of(stack)), partial(flow_files, file.root))
@@ -103,11 +137,16 @@ def stored_source(file: StackFile) -> Source:
     Raises:
         ConfigError, Problems: as `stored_stack` does.
     """
+    return _checked(_stored_values(file), file)
+
+
+def _stored_values(file: StackFile) -> Mapping[str, Json]:
+    """What a stack's own file says, where it has no secret of Pulumi's."""
     values = stored(file)
     secrets = [f"{NAMESPACE}{key}" for key, value in values.items() if any(_secure(value, key))]
     if problems := list(_secret_problems(secrets, file)):
         raise Problems(problems)
-    return _checked(values, file)
+    return values
 
 
 def _checked(values: Mapping[str, Json], file: StackFile) -> Source:

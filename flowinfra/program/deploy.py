@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json
 from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.program.compiling import StackFlow, each_compiled, platform_shape
-from flowinfra.program.configuration import read_stack
+from flowinfra.program.configuration import StackProblems, read_stack
 from flowinfra.program.listing import APART
 from flowinfra.program.previews import production_problems
 from flowinfra.program.targets import CountsResources, Outputs, StackTarget
-from flowinfra.project import stack_file
+from flowinfra.project import StackFile, stack_file
 
 _TARGETS = {
     "step-functions": ("flowinfra.program.step_functions", "StepFunctions"),
@@ -43,9 +43,8 @@ def deploy() -> None:
     root = project_root()
     try:
         file = stack_file(root, pulumi.get_stack())
-        stack = read_stack(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env(), file)
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
-        flows, targets = checked_flows(stack, deployment, pulumi.log.warn)
+        stack, flows, targets = checked_stack(lambda: _configured(file), deployment, pulumi.log.warn)
     except Problems as problems:
         count = len(problems.errors)
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
@@ -61,6 +60,39 @@ def deploy() -> None:
     settings = shared_settings(flow.compiled for flow in flows)
     configs = [*(target.metaflow_config(created) for target in targets.values()), settings]
     pulumi.export("metaflow_config", pulumi.Output.all(*configs).apply(lambda found: dict(ChainMap(*found))))
+
+
+def _configured(file: StackFile) -> StackConfig:
+    return read_stack(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env(), file)
+
+
+def checked_stack(
+    read: Callable[[], StackConfig],
+    deployment: Deployment,
+    warn: Warn,
+    complete: Callable[[StackConfig], StackConfig] = lambda stack: stack,
+) -> tuple[StackConfig, list[StackFlow], dict[str, StackTarget]]:
+    """A stack with its flows and targets, as `checked_flows` gives them.
+
+    Args:
+        read: gives the stack, or raises what is wrong with it.
+        deployment: project, stack, and folder.
+        warn: takes each warning about the flows.
+        complete: what is to be done with the stack before its flows are looked at.
+
+    Raises:
+        Problems: everything that is wrong: with the stack's file, and with the flows whose entries are right.
+    """
+    try:
+        stack = complete(read())
+    except StackProblems as wrong:
+        problems = list(wrong.errors)
+        try:
+            checked_flows(complete(wrong.sound), deployment, warn)
+        except FlowInfraError as error:
+            problems += error.errors
+        raise Problems(problems) from None
+    return stack, *checked_flows(stack, deployment, warn)
 
 
 def checked_flows(

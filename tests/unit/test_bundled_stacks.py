@@ -185,6 +185,7 @@ def test_all_that_a_preview_refuses_is_refused_at_once(tmp_path: Path) -> None:
         {"flow": "flows/linear/flow.py"},
         {"flow": "flows/split/flow.py", "name": "LinearFlow"},
         {"flow": "flows/linear/flow.py", "name": "on-argo", "target": "argo", "queue": "jobs"},
+        {"flow": "flows/linear/flow.py", "shedule": {"cron": "0 6 * * *"}},
     ]
     platform = {"bucket": "bkt", "queue": "jobs", "kubernetes": {"namespace": "flows"}}
     write_stack(tmp_path, "prod", platform=platform, flows=flows)
@@ -194,6 +195,7 @@ def test_all_that_a_preview_refuses_is_refused_at_once(tmp_path: Path) -> None:
     for words in (
         "flows/broken/flow.py:2: ZeroDivisionError",
         "not today",
+        "flowinfra:flows[6].shedule: unknown key",
         "ForeachFlow: the flow needs table, which the platform does not have",
         "are both the state machine 'LinearFlow'",
         "queue is for the target step-functions, this flow's is argo",
