@@ -201,7 +201,7 @@ def test_all_that_a_preview_refuses_is_refused_at_once(tmp_path: Path) -> None:
         "queue is for the target step-functions, this flow's is argo",
     ):
         assert [text for text in told if words in text], (words, told)
-    assert len(told) == 5
+    assert len(told) == 6
     assert not (tmp_path / "none").exists()
 
 
