@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from flowinfra.local import identity, platform
 
 Say = Callable[[str], AbstractContextManager[object]]
 
-FLOOR_SHARE, MEMORY_MB = 1.25, 500.0
+FLOOR_SHARE, MEMORY_MB, VERIFY_SECONDS = 1.25, 500.0, 10.0
 STACK = "bench"
 _PROGRAM = "pulumi-language-python-exec"
 """In the command line of the process that runs a Python program."""
@@ -37,6 +38,7 @@ _LABELS = {
     "noop-preview": "no-op preview",
     "noop-up": "no-op up",
     "change": "up, one flow changed",
+    "verify": "flowinfra verify",
 }
 
 
@@ -114,6 +116,9 @@ def measure(report: Report, scenes: Mapping[int, Scene], folder: Path, say: Say)
             report.figures.append(Figure(name, share, "x", Target(FLOOR_SHARE) if size >= 100 else None))
             name = f"{scene.prefix}memory of the program, no-op preview of {size} flows"
             report.figures.append(Figure(name, ours.peak("noop-preview"), "MB", Target(MEMORY_MB)))
+            if (seconds := ours.median("verify")) is not None:
+                name = f"{scene.prefix}verify of {size} flows"
+                report.figures.append(Figure(name, seconds, "s", Target(VERIFY_SECONDS) if size >= 100 else None))
 
 
 def _compare(size: int, scene: Scene, folder: Path, say: Say) -> tuple[Side, Side, int]:
@@ -150,6 +155,10 @@ def _compare(size: int, scene: Scene, folder: Path, say: Say) -> tuple[Side, Sid
         _write_manifest(ours, listed, scene)
         with say(f"{what}: {_LABELS['change']}, {floor.name}"):
             floor.measure("change", "up", "--yes", "--skip-preview")
+        if scene.target == "step-functions":
+            with say(f"{what}: {_LABELS['verify']}"):
+                command = [str(Path(sys.executable).with_name("flowinfra")), "verify", STACK]
+                ours.runs["verify"] = [run(command, ours.environment, ours.folder)]
     return ours, floor, resources
 
 
@@ -193,6 +202,8 @@ def _project(
 def _table(size: int, scene: Scene, ours: Side, floor: Side, resources: int) -> Table:
     rows: list[list[float | str | None]] = []
     for step, label in _LABELS.items():
+        if step not in ours.runs:
+            continue
         mine, bare = ours.median(step), floor.median(step)
         rows.append([label, mine, bare, ratio(mine, bare), ours.peak(step), floor.peak(step)])
     columns = ("", "flowinfra s", "floor s", "÷ floor", "flowinfra MB", "floor MB")
