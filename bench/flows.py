@@ -44,7 +44,7 @@ class {name}(FlowSpec):
         self.rows = models.features(self.region)
         self.next(self.train, foreach="horizons")
 
-    @retry(times=3, minutes_between_retries=1)
+    @retry(times=3, minutes_between_retries=0)
     @timeout(hours=2)
     @resources(cpu=4, memory={train_memory})
     @step

@@ -22,6 +22,9 @@ from tests.unit.golden import render
 from tests.unit.test_versions import VERSIONS, python_with
 from tests.unit.ways import LATE_WAYS, Said, plain_flow, said_flow
 
+# the pause that the flow's @retry asks for, which only Argo and Airflow make
+pytestmark = pytest.mark.filterwarnings("ignore:.*minutes_between_retries:flowinfra.compiler.compile.CompileWarning")
+
 COMPUTE = {"step-functions": "batch", "argo": "kubernetes", "airflow": "kubernetes"}
 
 ANYWHERE: Said = {
