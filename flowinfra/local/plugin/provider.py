@@ -180,16 +180,18 @@ class Provider:
             raise PartialFailureError(str(error), identifier, state) from error
         _put(kind, state, outputs, news)
         # every update of upstream ends with a read
-        found = self._found(kind, identifier, state)
-        return state if found is None else _merged(kind, state, decode_struct(state), found)
+        known = decode_struct(state)
+        found = self._found(kind, identifier, known)
+        return state if found is None else _merged(kind, state, known, found)
 
     def read(self, token: str, identifier: str, properties: Struct, inputs: Struct) -> Reading:
         """What AWS has: to refresh a known resource, or (with nothing known) to import one."""
         kind = resource(token)
-        found = self._found(kind, identifier, properties)
+        old = decode_struct(properties)
+        found = self._found(kind, identifier, old)
         if found is None:
             return Reading()
-        state = _merged(kind, properties, decode_struct(properties), found)
+        state = _merged(kind, properties, old, found)
         known = decode_struct(inputs)
         if known:
             return Reading(identifier, state, _refreshed(kind, inputs, known, found))
@@ -204,9 +206,8 @@ class Provider:
         imported.fields[_DEFAULTS].CopyFrom(encode([]))
         return Reading(str(found.get("id", identifier)), state, imported)
 
-    def _found(self, kind: Resource, identifier: str, properties: Struct) -> dict[str, Plain] | None:
+    def _found(self, kind: Resource, identifier: str, old: Mapping[str, Plain]) -> dict[str, Plain] | None:
         """All properties of a resource as AWS has them; what it does not tell is as in the state."""
-        old = decode_struct(properties)
         aws = self.cloud.within(old.get("region"))
         found = kind.read(aws, identifier, old)
         if found is not None:
