@@ -8,8 +8,6 @@ from typing import Any
 
 from flowinfra.compiler.mends_airflow import mend_code, mend_dag
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording, Task
-from flowinfra.compiler.request_airflow import cron_problem
-from flowinfra.errors import CompileError
 from flowinfra.model.compiled import MARK, AirflowTarget, Schedule
 
 _ROOT = f"{MARK}prefix/"
@@ -24,7 +22,7 @@ def read(recording: Recording) -> Reading:
     """DAG, code and owner's record of a recording.
 
     Raises:
-        CompileError, LookupError, TypeError, ValueError: Metaflow made something else than what is known.
+        LookupError, TypeError, ValueError: Metaflow made something else than what is known.
     """
     made = recording.one("create")
     template = _TEMPLATE.fullmatch(made["template"].strip())
@@ -33,8 +31,6 @@ def read(recording: Recording) -> Reading:
     dag = mend_dag(made["dag"], recording.request.shape.metadata, recording.python)
     arguments = dag["dag_instantiation_params"]
     schedule = arguments["schedule"]
-    if schedule is not None and (problem := cron_problem(schedule)):
-        raise CompileError(f"{recording.request.label}: @schedule of {dag['metadata']['flow_name']}: {problem}")
     record = _deployment(recording, arguments["dag_id"])
     target = AirflowTarget(
         dag_id=arguments["dag_id"],

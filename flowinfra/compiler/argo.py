@@ -11,7 +11,6 @@ import yaml
 from flowinfra.compiler import mends_argo
 from flowinfra.compiler.recording import Reading, Recording, Task
 from flowinfra.compiler.request import CompileRequest
-from flowinfra.compiler.request_argo import cron_problem, timezone_problem
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import ArgoTarget, Json, Schedule
 
@@ -92,12 +91,8 @@ def _cron_workflow(sent: Mapping[str, Any] | None) -> dict[str, Json] | None:
 
 
 def _check(schedule: Schedule, request: CompileRequest) -> None:
-    """Raise `CompileError` if Argo would not take the schedule, or if it has not the timezone that is asked for."""
+    """Raise `CompileError` if the schedule has not the timezone that is asked for."""
     wanted = request.shape.schedule_timezone
-    if problem := cron_problem(schedule.cron):
-        raise CompileError(f"{request.label}: @schedule: {problem}")
-    if schedule.timezone and (problem := timezone_problem(schedule.timezone)):
-        raise CompileError(f"{request.label}: @schedule: {problem}")
     if wanted not in (None, schedule.timezone):
         raise CompileError(
             f"{request.label}: schedule.timezone: found {wanted!r}, but it is a mutator that gives the flow its "

@@ -6,12 +6,13 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import airflow, argo, step_functions
+from flowinfra.compiler.flow_checks import flow_problems
 from flowinfra.compiler.other_flows import named_flows
 from flowinfra.compiler.package import Offered, Package, pack
 from flowinfra.compiler.provenance import WorkTrees
@@ -119,7 +120,8 @@ def assemble(
     for entry in recorded:
         if entry.key in reading.commands:
             keep(entry, rename_digests(reading.commands[entry.key], renamed).encode(), "command")
-    _refuse_names(request, answer["flow"]["parameters"])
+    if problems := [CompileError(f"{request.label}: {each}") for each in flow_problems(request, answer["flow"])]:
+        raise together(problems)
     flow = _flow(request, answer, reading, _rename(answer["flow"], renamed), _rename(answer["included"], renamed))
     flow = flow.model_copy(update={"reads": named_flows(package.content, flow.file, flow.name)})
     compiled = compiled_flow(
@@ -175,41 +177,6 @@ def _grammar(name: str) -> str:
         return GRAMMARS["job-definition"]
     # a parameter's value is any JSON: it is bound inside the JSON text of METAFLOW_DEFAULT_PARAMETERS
     return GRAMMARS.get(name, ".*")
-
-
-def _refuse_names(request: CompileRequest, parameters: Iterable[str]) -> None:
-    """A task gets each parameter as a variable of its shell."""
-    found = [name for name in parameters if not re.fullmatch(r"[A-Za-z0-9_-]+", name)]
-    if found:
-        raise together(
-            [
-                CompileError(
-                    f"{request.label}: Parameter {name!r}: its name has a character other than A-Z, a-z, 0-9, _ and -: "
-                    "tasks get a parameter as a variable of their shell, which cannot have such a name, so its value "
-                    "would not reach them; rename it"
-                )
-                for name in sorted(found)
-            ]
-        )
-
-
-def ignored(request: CompileRequest, described: Mapping[str, Any]) -> list[str]:
-    """What the flow says and its target does not do, as warnings."""
-    if request.target != "step-functions":
-        return []
-    pauses = {
-        step["name"]: retry["attributes"]["minutes_between_retries"]
-        for step in described["steps"]
-        for retry in step["decorators"]
-        if retry["name"] == "retry" and "minutes_between_retries" in retry["own"]
-    }
-    return [
-        f"{request.label}: step {step}: @retry(minutes_between_retries={minutes}) has no effect on Step Functions: AWS "
-        "Batch starts the next attempt at once (Netflix/metaflow#678). Write 0 if no pause is needed; Argo and Airflow "
-        "wait"
-        for step, minutes in pauses.items()
-        if float(minutes) > 0
-    ]
 
 
 def _refuse_marks(request: CompileRequest, described: Mapping[str, Any], package: Package) -> None:

@@ -207,7 +207,7 @@ def _recorded(
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder, ThreadPoolExecutor(1) as beside:
         loading = beside.submit(_load)
         answer = process.record(request, Path(folder), lock)
-        assemble, ignored = loading.result()
+        assemble, flow_warnings = loading.result()
         packages: dict[str, DatastoreObject] = {}
         if answer.data["environments"] is not None:
             check_lock(request, lock, answer.data)
@@ -227,7 +227,7 @@ def _recorded(
         notes = {
             "imports": needs(request, answer.data, made).data(),
             "variables": asdict(variables),
-            "ignored": ignored(request, answer.data["flow"]),
+            "ignored": [f"{request.label}: {each}" for each in flow_warnings(request, answer.data["flow"])],
         }
         files, folders = _inputs(answer.data, package, reads)
         for stored in blobs.values():
@@ -244,12 +244,13 @@ def _store(sha256: str, content: bytes) -> None:
     store.put_blob(sha256, compress(content))
 
 
-def _load() -> tuple[Callable[..., tuple[CompiledFlow, Package]], Callable[..., list[str]]]:
+def _load() -> tuple[Callable[..., tuple[CompiledFlow, Package]], Callable[..., Iterator[str]]]:
     """What makes a CompiledFlow of an answer; loaded while the child runs, and not at all for what the cache has."""
-    from flowinfra.compiler.assemble import assemble, ignored
+    from flowinfra.compiler.assemble import assemble
+    from flowinfra.compiler.flow_checks import flow_warnings
 
     build()
-    return assemble, ignored
+    return assemble, flow_warnings
 
 
 def _inputs(

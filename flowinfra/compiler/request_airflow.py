@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from flowinfra.compiler.cron import number_problem
-from flowinfra.compiler.target import TargetRequest
+from flowinfra.compiler.target import TargetRequest, refused_cron
 from flowinfra.model.compiled import MARK, Shape
 
 FILE = "/dev/null"
@@ -39,20 +39,6 @@ def _problems(shape: Shape) -> Iterator[str]:
         yield f"name: has {len(shape.name)} characters, allowed are {ID_CHARACTERS}, as many as a DAG's id may have"
 
 
-def cron_problem(cron: str) -> str | None:
-    """What Airflow would make of a cron that is written for another scheduler, in words; None if it fits.
-
-    Airflow takes a sixth field for seconds, where AWS has the year: such a flow would run each second.
-    """
-    fields = len(cron.split())
-    if cron.startswith("@") or fields == 5:
-        return number_problem(cron, "Airflow", (0, 7))
-    return (
-        f"{cron!r} has {fields} fields; Airflow takes five (minute, hour, day of the month, month, day of the week), "
-        "AWS's six are for Step Functions"
-    )
-
-
 def _timezone_problem(timezone: str) -> str:
     return (
         f"found {timezone!r}, but Metaflow gives Airflow no timezone; leave it out, and write the cron in Airflow's "
@@ -67,7 +53,7 @@ AIRFLOW = TargetRequest(
     settings=_settings,
     overrides=frozenset(("disk", "gpu_vendor", "node_selector", "qos", "secrets", "service_account")),
     given=frozenset(("kubernetes-namespace", "service-account")),
-    cron_problem=cron_problem,
+    cron_problem=partial(refused_cron, "airflow"),
     timezone_problem=_timezone_problem,
     identity_settings={
         "METAFLOW_KUBERNETES_NAMESPACE": "airflow.namespace",

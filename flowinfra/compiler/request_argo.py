@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from flowinfra.compiler.cron import number_problem
-from flowinfra.compiler.target import TargetRequest
+from flowinfra.compiler.target import TargetRequest, refused_cron
 from flowinfra.model.compiled import MARK, Shape
 
 SECRETS = {
@@ -93,14 +92,22 @@ def _problems(shape: Shape) -> Iterator[str]:
 
 
 def cron_problem(cron: str) -> str | None:
-    """What is wrong with a cron for Argo, in words; None if it fits. Metaflow leaves the sixth field of AWS out."""
-    fields = len(cron.split())
-    if cron.startswith("@") or fields in (5, 6):
-        return number_problem(cron, "Argo", (0, 6))
-    return (
-        f"{cron!r} has {fields} field{'' if fields == 1 else 's'}; Argo takes five (minute, hour, day of the month, "
-        "month, day of the week), and AWS's six, of which the sixth is left out"
-    )
+    """What is wrong with a cron for Argo, in words; None if it fits. Metaflow gives Argo the first five fields."""
+    words = cron.split()
+    if len(words) != 6:
+        return refused_cron("argo", cron)
+    problem = refused_cron("argo", " ".join(words[:5]), written=cron)
+    if problem is None and words[5] != "*":
+        return f"{cron!r}: it has the year {words[5]}; Argo has no years, so the flow would run in each: write `*`"
+    return problem
+
+
+def numbers_of_other_days(cron: str) -> str | None:
+    """The day of the week of an AWS cron, where Argo reads its numbers as other days; None for any other cron."""
+    words = cron.split()
+    if len(words) == 6 and re.search(r"[0-9]", re.sub(r"/[0-9]+", "", words[4])):
+        return words[4]
+    return None
 
 
 def timezone_problem(timezone: str) -> str | None:

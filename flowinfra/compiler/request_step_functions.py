@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
-from flowinfra.compiler.cron import number_problem
-from flowinfra.compiler.target import TargetRequest
+from flowinfra.compiler.target import TargetRequest, refused_cron
 from flowinfra.model.compiled import MARK, Shape
 
 
@@ -64,19 +64,6 @@ def _problems(shape: Shape) -> Iterator[str]:
             )
 
 
-def cron_problem(cron: str) -> str | None:
-    """What EventBridge would refuse of a cron, in words; None if it fits."""
-    fields = cron.split()
-    if len(fields) != 6:
-        return (
-            f"{cron!r} has {len(fields)} field{'' if len(fields) == 1 else 's'}; AWS takes six (minute, hour, day of "
-            "the month, month, day of the week, year), as in '0 3 * * ? *'"
-        )
-    if (fields[2] == "?") == (fields[4] == "?"):
-        return f"{cron!r}: of day of the month and day of the week, AWS takes `?` for exactly one"
-    return number_problem(cron, "AWS", (1, 7))
-
-
 def _timezone_problem(timezone: str) -> str:
     return f"found {timezone!r}, but EventBridge's rules have no timezone; leave it out, and write the cron in UTC"
 
@@ -90,7 +77,7 @@ STEP_FUNCTIONS = TargetRequest(
     settings=_settings,
     overrides=frozenset(("queue",)),
     given=frozenset(("queue", "job-role", "execution-role")),
-    cron_problem=cron_problem,
+    cron_problem=partial(refused_cron, "step-functions"),
     timezone_problem=_timezone_problem,
     problems=_problems,
     identity_settings={

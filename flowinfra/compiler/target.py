@@ -6,11 +6,27 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flowinfra.model.compiled import Shape
+from flowinfra.model.cron import CronError, fires
 
 
 def no_problems(_shape: Shape) -> Iterator[str]:
     """Of a target that has nothing to check beyond what all have."""
     return iter(())
+
+
+def refused_cron(target: str, cron: str, written: str | None = None) -> str | None:
+    """Why the target's own parser refuses a cron, in words; None if it takes it.
+
+    Args:
+        target: as `flowinfra.model.cron.fires` takes it.
+        cron: what the target gets.
+        written: what the flow or the stack says, where that is more.
+    """
+    try:
+        fires(target, cron)
+    except CronError as error:
+        return f"{(written or cron)!r}: {error}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -30,7 +46,7 @@ class TargetRequest:
     given: frozenset[str]
     """Placeholders that the compute decorator of a step holds."""
     cron_problem: Callable[[str], str | None]
-    """What is wrong with a cron for the target, in words; None if it fits."""
+    """What is wrong with the cron of a schedule for the target, in words; None if it fits."""
     timezone_problem: Callable[[str], str | None]
     """What is wrong with a schedule's timezone for the target, in words; None if it fits."""
     identity_settings: Mapping[str, str] = field(default_factory=dict)

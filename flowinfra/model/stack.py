@@ -41,7 +41,8 @@ class ScheduleConfig(Config):
     enabled: bool = True
     """False keeps the rule and turns it off."""
     cron: str | None = Field(default=None, min_length=1)
-    """In place of the flow's own: six fields as AWS has them; five on Airflow, and also on Argo."""
+    """In place of the flow's own: six fields as AWS has them; five on Airflow, and also on Argo. What the target's own
+    parser refuses is an error of the preview."""
     timezone: str | None = Field(default=None, min_length=1)
     """Argo only: where the schedule's clock is, as IANA names it (`Europe/Berlin`), in place of the flow's own."""
 

@@ -13,13 +13,11 @@ from typing import Any, Literal
 
 from flowinfra.report import clean
 from flowinfra.report.change import Change, Delta, FileChange
-from flowinfra.report.cron import frequency
+from flowinfra.report.schedule import OFF, Schedule, running_schedule, schedule_of
 from flowinfra.report.steps import in_order, mapping, renames, strings
 from flowinfra.report.words import count
 
 Json = Any
-
-OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def compare(old: Mapping[str, Json], new: Mapping[str, Json]) -> Delta:
     found = [
         *_step_changes(old, new, renamed),
         *_parameter_changes(old, new),
-        *_schedule_change(old.get("schedule"), new.get("schedule")),
+        *_schedule_change(old, new),
         *_inputs(_without(old, _TOLD_APART), _without(new, _TOLD_APART), _FLOW_FIELDS),
     ]
     if old.get("metaflow_files") != new.get("metaflow_files") and old.get("metaflow") == new.get("metaflow"):
@@ -158,23 +156,9 @@ def introduce(inputs: Mapping[str, Json], kind: Literal["added", "removed"]) -> 
         found.append(_one_sided(kind, listed, Change(kind, count(len(steps), "step"))))
     for parameter, entry in mapping(inputs, "parameters").items():
         found.append(_one_sided(kind, _parameter(entry), Change(kind, "parameter", (clean.name(parameter),))))
-    cron = cron_of(inputs.get("schedule"))
-    if cron is not None:
-        found.append(_one_sided(kind, cron, Change(kind, "schedule", note=frequency(cron) or "")))
+    if schedule := running_schedule(inputs):
+        found.append(_one_sided(kind, schedule.text, Change(kind, "schedule", note=schedule.often)))
     return tuple(found)
-
-
-def cron_of(schedule: Json) -> str | None:
-    """When a schedule fires; None if it is off or there is none."""
-    if schedule is None or (isinstance(schedule, dict) and schedule.get("enabled", True) is False):
-        return None
-    return _times(schedule) if isinstance(schedule, dict) else clean.show(schedule)
-
-
-def _times(schedule: Mapping[str, Json]) -> str:
-    """When a schedule fires where it is on."""
-    timezone = schedule.get("timezone")
-    return clean.show(schedule.get("cron")) + (f" {clean.show(timezone)}" if timezone else "")
 
 
 def _step_changes(old: Mapping[str, Json], new: Mapping[str, Json], renamed: Mapping[str, str]) -> Iterator[Change]:
@@ -241,21 +225,23 @@ def _parameter_changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iter
             yield from _of("parameter", name, _unknown("", before[name], after[name]))
 
 
-def _schedule_change(old: Json, new: Json) -> Iterator[Change]:
-    before, after = cron_of(old), cron_of(new)
-    if before != after:
-        one, other = clean.pair(before or OFF, after or OFF)
+def _schedule_change(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Change]:
+    before, after = running_schedule(old), running_schedule(new)
+    was, will = (schedule.text if schedule else None for schedule in (before, after))
+    if was != will:
+        one, other = clean.pair(was or OFF, will or OFF)
         yield Change("changed", "schedule", before=one, after=other, note=_pace(before, after))
-    elif isinstance(old, dict) and isinstance(new, dict):
-        if _times(old) != _times(new):
-            yield replace(_field(Field("schedule"), _times(old), _times(new)), note="it is off")
-    elif old != new:
-        yield from _unknown("schedule", old, new)
+        return
+    was, will = (schedule.text if schedule else None for schedule in (schedule_of(old), schedule_of(new)))
+    if was and will and was != will:
+        yield replace(_field(Field("schedule"), was, will), note="it is off")
+    elif (was and will) is None and old.get("schedule") != new.get("schedule"):
+        yield from _unknown("schedule", old.get("schedule"), new.get("schedule"))
 
 
-def _pace(before: str | None, after: str | None) -> str:
+def _pace(before: Schedule | None, after: Schedule | None) -> str:
     """How often the schedule ran and runs; empty where that is not known."""
-    was, will = (frequency(cron) if cron else None for cron in (before, after))
+    was, will = (schedule.often if schedule else "" for schedule in (before, after))
     if was and will:
         return f"{was} → {will}" if was != will else f"{was}, as before"
     return will or (f"was {was}" if was else "")

@@ -11,8 +11,6 @@ from typing import Any, Literal
 
 from flowinfra.report import clean
 from flowinfra.report.change import Delta
-from flowinfra.report.changes import OFF, cron_of
-from flowinfra.report.cron import frequency, runs_per_day
 from flowinfra.report.preview import SECRET, UNKNOWN, State, Step
 from flowinfra.report.resources import (
     JOB_DEFINITION,
@@ -25,6 +23,7 @@ from flowinfra.report.resources import (
 )
 from flowinfra.report.risk import MOST_RUNNING, Count, Risk, Starter
 from flowinfra.report.roles import role_risks
+from flowinfra.report.schedule import OFF, running_schedule
 from flowinfra.report.steps import in_order, mapping, strings
 from flowinfra.report.words import Span, count, names, phrase
 
@@ -224,24 +223,23 @@ def _definition(state: State | None) -> str | None:
 
 
 def _schedule(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
-    before, after = cron_of(old.get("schedule")), cron_of(new.get("schedule"))
-    if before == after:
+    before, after = running_schedule(old), running_schedule(new)
+    if (before and before.text) == (after and after.text):
         return
     if after is None:
-        often = frequency(before) if before else None
-        ending = f" ({often})" if often else ""
-        yield Risk("schedule-removed", phrase("the schedule ", _span(before, "before"), ending, " ends"))
+        assert before, "only one of both can be none here"
+        ending = f" ({before.often})" if before.often else ""
+        yield Risk("schedule-removed", phrase("the schedule ", _span(before.text, "before"), ending, " ends"))
         return
     zones = [_timezone(side) for side in (old, new)]
     if before is not None and zones[0] != zones[1]:
         zone = phrase("the schedule's timezone ", _span(zones[0], "before"), " → ", _span(zones[1], "after"))
         yield Risk("schedule-timezone", zone)
-    was, will = (runs_per_day(cron) if cron else 0.0 for cron in (before, after))
-    line = phrase("the schedule ", _span(before or OFF, "before"), " → ", _span(after, "after"))
-    if will is None or was is None:
+    line = phrase("the schedule ", _span(before.text if before else OFF, "before"), " → ", _span(after.text, "after"))
+    if after.fires is None or (before and before.fires is None):
         yield Risk("schedule-more-frequent", (*line, Span(" may fire more often (not a cron expression that we read)")))
-    elif will > was:
-        told = f"{frequency(before)} → {frequency(after)}" if before else f"{frequency(after)}"
+    elif after.fires.per_day > (before.fires.per_day if before and before.fires else 0):
+        told = f"{before.often} → {after.often}" if before else after.often
         yield Risk("schedule-more-frequent", (*line, Span(f" fires more often ({told})")))
 
 

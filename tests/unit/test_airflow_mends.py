@@ -15,7 +15,6 @@ from metaflow.plugins.airflow import airflow_utils
 from flowinfra.compiler import compile_flow
 from flowinfra.compiler.mends import QUOTED_EXPORT
 from flowinfra.compiler.mends_airflow import CODE_MENDS, START_DATE, mend_code, mend_dag
-from flowinfra.compiler.request_airflow import cron_problem
 from tests.unit.constructs import CONSTRUCTS
 
 CODE = Path(airflow_utils.__file__).read_text(encoding="utf-8")
@@ -124,16 +123,6 @@ def test_a_list_of_one_task_is_joined_as_airflow_3_gives_it() -> None:
     join = space["AirflowDAGArgs"].filters["join_list"]
     assert join("airflow-abc") == "airflow-abc"
     assert join(["airflow-abc", "airflow-def"]) == "airflow-abc,airflow-def"
-
-
-@pytest.mark.parametrize("cron", ["@daily", "0 3 * * *", "*/5 1-3 * * MON-FRI"])
-def test_cron_of_airflow(cron: str) -> None:
-    assert cron_problem(cron) is None
-
-
-@pytest.mark.parametrize("cron", ["0 3 * * ? *", "0 3 * *", "0 0 0 * * * *"])
-def test_cron_of_another_scheduler(cron: str) -> None:
-    assert "Airflow takes five" in (cron_problem(cron) or "")
 
 
 def test_record_of_the_owner_is_no_object_of_the_tasks() -> None:

@@ -191,7 +191,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         "cron of the environment",
         "@step",
         {"schedule": "once a day"},
-        r"schedule\.cron: 'once a day' has 3 fields; Argo takes five .*",
+        r"schedule\.cron: 'once a day': it has 3 fields; Argo takes five .*",
     ),
     (
         "timezone of the environment",
@@ -266,10 +266,36 @@ def test_a_timezone_of_the_flow_that_is_none(tmp_path: Path) -> None:
         compile_flow(CompileRequest(flow, target="argo"))
 
 
-def test_a_cron_of_the_flow_that_is_none(tmp_path: Path) -> None:
-    flow = write_flow(tmp_path, source(decorators='@schedule(cron="daily")', body=STEPS))
-    with pytest.raises(CompileError, match=r"@schedule: 'daily' has 1 field; Argo takes five"):
-        compile_flow(CompileRequest(flow, target="argo"))
+@pytest.mark.parametrize(
+    ("decorators", "said"),
+    [
+        ('@schedule(cron="daily")', "@schedule: 'daily': it has 1 field; Argo takes five"),
+        ('@schedule(cron="CRON_TZ=Asia/Tokyo 0 8 * * *")', "names a timezone; give it as `timezone`"),
+        (
+            '@trigger(event="e", options={"reset_at": {"cron": "0 8 L * *"}})',
+            "@trigger: reset_at: '0 8 L * *': the day of the month 'L' is not a number",
+        ),
+        (
+            '@trigger_on_finish(flow="Other", options={"reset_at": {"cron": "0 8 * * *", "timezone": "Berlin"}})',
+            "@trigger_on_finish: reset_at: 'Berlin' is no timezone",
+        ),
+    ],
+)
+def test_a_time_of_the_flow_that_argo_refuses(decorators: str, said: str, tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, source(decorators=decorators, body=STEPS))
+    with pytest.raises(CompileError, match=re.escape(said)):
+        compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True)))
+
+
+def test_an_aws_cron_with_numbers_of_days_is_a_warning(tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, source(decorators='@schedule(cron="0 8 ? * 2-6 *")', body=STEPS))
+    found: list[str] = []
+    compile_flow(CompileRequest(flow, target="argo"), warn=found.append)
+    assert [text.partition(": ")[2] for text in found] == [
+        "@schedule: '0 8 ? * 2-6 *' has the day of the week 2-6. The form with six fields is AWS's, where Sunday is 1; "
+        "to Argo, which gets the first five, Sunday is 0, so the flow runs a day later: write the day's name, such as "
+        "MON, which both read alike"
+    ]
 
 
 def test_command_line(tmp_path: Path) -> None:

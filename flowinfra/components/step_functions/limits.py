@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowinfra.compiler.request_step_functions import cron_problem
 from flowinfra.components.step_functions.bound import Bound
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import StepFunctionsCompiled, canonical_json
@@ -48,8 +47,6 @@ def flow_problems(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[Bin
         yield BindError(
             f"{who}: the schedule's rule name {rule.name!r} has {len(rule.name)} characters, allowed are {RULE_NAME}"
         )
-    if compiled.flow.schedule and (problem := cron_problem(compiled.flow.schedule.cron)):
-        yield BindError(f"{who}: @schedule: {problem}")
     yield from _state_name_problems(who, bound.definition)
     for parameters in submissions(bound.definition):
         yield from _job_problems(who, parameters, compiled.shape.compress)

@@ -10,7 +10,6 @@ import pytest
 from flowinfra.report.assemble import StackReport, assemble
 from flowinfra.report.change import words
 from flowinfra.report.changes import compare
-from flowinfra.report.cron import frequency
 from flowinfra.report.preview import parse_preview
 from flowinfra.report.risk import Starter
 from flowinfra.report.sources import Sources
@@ -77,29 +76,6 @@ def test_words_of_what_changes() -> None:
     assert "service account: the flow's own → runner" in told
     assert "events of finished steps: on → off" in told
     assert "trigger more added: true" in told
-
-
-@pytest.mark.parametrize(
-    ("cron", "often"),
-    [
-        ("0 6 * * ?", "once a day"),
-        ("0 6 * * *", "once a day"),
-        ("0 6 * * 1-5 Europe/Berlin", "5 times a week"),
-        ("0 6 ? * SUN", "once a week"),
-        ("0 6 * * 0", "once a week"),
-        ("0 6 1 * 0", None),
-        ("@every 5s", None),
-        ("@hourly", "24 times a day"),
-        ("@daily", "once a day"),
-        ("@weekly Europe/Berlin", "once a week"),
-        ("@monthly", "once a month"),
-        ("@quarterly", "4 times a year"),
-        ("@yearly", "once a year"),
-        ("@once", None),
-    ],
-)
-def test_how_often_cron_of_argo_and_airflow_fires(cron: str, often: str | None) -> None:
-    assert frequency(cron) == often
 
 
 def with_runs(number: int, *steps: dict[str, Any]) -> tuple[StackReport, list[Starter]]:

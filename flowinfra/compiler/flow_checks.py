@@ -1,0 +1,90 @@
+"""What a target refuses of a flow, and what it does otherwise than the flow says. Pure.
+
+What is looked at is the flow as it is deployed: Configs, mutators and a stack's overrides have changed it by then. What
+can be known without Metaflow's answer is checked before, in `request.py`; what Metaflow would stumble over is refused
+in its process, in `driver/refusals_<target>.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from flowinfra.compiler.request import REQUESTS, CompileRequest
+from flowinfra.compiler.request_argo import numbers_of_other_days
+from flowinfra.compiler.target import refused_cron
+
+
+def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+    """What has to change before the flow can run on the target."""
+    yield from _names(described["parameters"])
+    yield from _times(request, described)
+
+
+def flow_warnings(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+    """What the flow says and the target does not do, or does otherwise."""
+    if request.target == "step-functions":
+        yield from _pauses(described)
+    if request.target == "argo":
+        yield from _other_days(described)
+
+
+def _names(parameters: Iterable[str]) -> Iterator[str]:
+    """A task gets each parameter as a variable of its shell."""
+    for name in parameters:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            yield (
+                f"Parameter {name!r}: its name has a character other than A-Z, a-z, 0-9, _ and -: tasks get a "
+                "parameter as a variable of their shell, which cannot have such a name, so its value would not reach "
+                "them; rename it"
+            )
+
+
+def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the flow's @schedule, and with `reset_at` of its triggers."""
+    mine = REQUESTS[request.target]
+    for cron, timezone in _schedules(described):
+        if cron and (problem := mine.cron_problem(cron)):
+            yield f"@schedule: {problem}"
+        if timezone and (problem := mine.timezone_problem(timezone)):
+            yield f"@schedule: {problem}"
+    for decorator in described["decorators"]:
+        reset = (decorator["attributes"].get("options") or {}).get("reset_at") or {}
+        if reset.get("cron") and (problem := refused_cron("argo-events", reset["cron"])):
+            yield f"@{decorator['name']}: reset_at: {problem}"
+        if reset.get("timezone") and (problem := mine.timezone_problem(reset["timezone"])):
+            yield f"@{decorator['name']}: reset_at: {problem}"
+
+
+def _pauses(described: Mapping[str, Any]) -> Iterator[str]:
+    """Pauses between the attempts of a step."""
+    for step in described["steps"]:
+        for retry in step["decorators"]:
+            if retry["name"] != "retry" or "minutes_between_retries" not in retry["own"]:
+                continue
+            minutes = retry["attributes"]["minutes_between_retries"]
+            if float(minutes) > 0:
+                yield (
+                    f"step {step['name']}: @retry(minutes_between_retries={minutes}) has no effect on Step Functions: "
+                    "AWS Batch starts the next attempt at once (Netflix/metaflow#678). Write 0 if no pause is needed; "
+                    "Argo and Airflow wait"
+                )
+
+
+def _other_days(described: Mapping[str, Any]) -> Iterator[str]:
+    """Schedules that Argo takes, and reads as other days than AWS does."""
+    for cron, _ in _schedules(described):
+        if cron and (days := numbers_of_other_days(cron)):
+            yield (
+                f"@schedule: {cron!r} has the day of the week {days}. The form with six fields is AWS's, where Sunday "
+                "is 1; to Argo, which gets the first five, Sunday is 0, so the flow runs a day later: write the day's "
+                "name, such as MON, which both read alike"
+            )
+
+
+def _schedules(described: Mapping[str, Any]) -> Iterator[tuple[str | None, str | None]]:
+    """Cron and timezone of each @schedule. One without a cron has Metaflow's own, which all targets take."""
+    for decorator in described["decorators"]:
+        if decorator["name"] == "schedule":
+            yield decorator["attributes"].get("cron"), decorator["attributes"].get("timezone")

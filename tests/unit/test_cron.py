@@ -1,0 +1,152 @@
+"""Crons of schedules: what each target's own parser takes, and how often it fires."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
+from croniter import croniter
+
+from flowinfra.compiler.request import REQUESTS
+from flowinfra.model.cron import CronError, fires
+
+
+@pytest.mark.parametrize(
+    ("target", "expression", "words"),
+    [
+        ("step-functions", "0 0 * * ? *", "once a day"),
+        ("step-functions", "0 * * * ? *", "24 times a day"),
+        ("step-functions", "0/5 * * * ? *", "288 times a day"),
+        ("step-functions", "* * * * ? *", "1,440 times a day"),
+        ("step-functions", "0 8-18 ? * MON-FRI *", "about 7.9 times a day"),
+        ("step-functions", "0 0 ? * SUN *", "once a week"),
+        ("step-functions", "0 0 ? * MON,WED,FRI *", "3 times a week"),
+        ("step-functions", "0 0 1 * ? *", "once a month"),
+        ("step-functions", "0 0 L * ? *", "once a month"),
+        ("step-functions", "0 0 L-3 * ? *", "once a month"),
+        ("step-functions", "0 0 15W * ? *", "once a month"),
+        ("step-functions", "0 0 LW * ? *", "once a month"),
+        ("step-functions", "0 0 ? * 6L *", "once a month"),
+        ("step-functions", "0 0 ? * 2#1 *", "once a month"),
+        ("step-functions", "0 0 1,15 * ? *", "2 times a month"),
+        ("step-functions", "0 0 1 1 ? *", "once a year"),
+        ("step-functions", "0 0 1 JAN,JUL ? 2030", "2 times a year"),
+        ("step-functions", "0 0 29 2 ? *", "about 0.2 times a year"),
+        ("step-functions", "0 0 ? * FRI-MON *", "4 times a week"),
+        ("argo", "0 6 * * ?", "once a day"),
+        ("argo", "0 6 * * *", "once a day"),
+        ("argo", "0 6 * * 1-5", "5 times a week"),
+        ("argo", "0 6 ? * SUN", "once a week"),
+        ("argo", "0 6 * * 0", "once a week"),
+        ("argo", "0 6 1 * 0", "about 1.2 times a week"),
+        ("argo", "0 6 */2 * 0", "about 4.1 times a week"),
+        ("argo", "@every 5s", "17,280 times a day"),
+        ("argo", "@every 1h30m", "16 times a day"),
+        ("argo", "@hourly", "24 times a day"),
+        ("argo", "@weekly", "once a week"),
+        ("argo", "@annually", "once a year"),
+        ("argo-events", "0 6 * * 1-5", "5 times a week"),
+        ("airflow", "0 6 1 * 0", "about 1.2 times a week"),
+        ("airflow", "0 8 L * *", "once a month"),
+        ("airflow", "0 8 * * 5#2", "once a month"),
+        ("airflow", "0 8 * * L5", "once a month"),
+        ("airflow", "0 8 * * 7", "once a week"),
+        ("airflow", "0 22-2 * * *", "5 times a day"),
+        ("airflow", "@quarterly", "4 times a year"),
+        ("airflow", "@midnight", "once a day"),
+        ("airflow", "@once", "once"),
+    ],
+)
+def test_how_often(target: str, expression: str, words: str) -> None:
+    assert fires(target, expression).words == words
+
+
+@pytest.mark.parametrize(
+    ("target", "expression", "said"),
+    [
+        ("step-functions", "", "it has 0 fields; AWS takes six"),
+        ("step-functions", "rate(5 minutes)", "it has 2 fields; AWS takes six"),
+        ("step-functions", "0 8 * * *", "it has 5 fields; AWS takes six"),
+        ("step-functions", "0 0 1 * 2 *", "AWS takes `\\?` for exactly one"),
+        ("step-functions", "0 0 ? * ? *", "AWS takes `\\?` for exactly one"),
+        ("step-functions", "60 0 * * ? *", "the minute 60; AWS takes 0 to 59"),
+        ("step-functions", "0 24 * * ? *", "the hour 24; AWS takes 0 to 23"),
+        ("step-functions", "0/0 0 * * ? *", "the step '0'"),
+        ("step-functions", "1-- 0 * * ? *", "the minute '-' is not a number"),
+        ("step-functions", "x 0 * * ? *", "the minute 'X' is not a number"),
+        ("step-functions", "0 0 32 * ? *", "the day of the month 32"),
+        ("step-functions", "0 0 * 13 ? *", "the month 13"),
+        ("step-functions", "0 0 ? * 8 *", "the day of the week 8; AWS takes 1 to 7"),
+        ("step-functions", "0 0 ? * 0 *", "the day of the week 0; AWS takes 1 to 7"),
+        ("step-functions", "0 0 ? * XYZ *", "'XYZ' is not a number; AWS takes 1 to 7, or SUN to SAT"),
+        ("step-functions", "0 0 ? * 2#6 *", "the week of the month 6"),
+        ("step-functions", "0 0 * * ? 1969", "the year 1969; AWS takes 1970 to 2199"),
+        ("step-functions", "0 0 30 2 ? *", "it never fires"),
+        ("argo", "daily", "it has 1 field; Argo takes five"),
+        ("argo", "0 8 L * *", "the day of the month 'L' is not a number; Argo takes 1 to 31"),
+        ("argo", "0 8 15W * *", "the day of the month '15W' is not a number"),
+        ("argo", "0 8 * * MON#2", "the day of the week 'MON#2' is not a number"),
+        ("argo", "0 8 31-1 * *", "the day of the month '31-1' goes backwards"),
+        ("argo", "0 8 * * 7", "the day of the week 7; Argo takes 0 to 6"),
+        ("argo", "0 8 * * FRI-MON", "'FRI-MON' goes backwards"),
+        ("argo", "0 8 1-2-3 * *", "more than one `-`"),
+        ("argo", "0/5/5 8 * * *", "more than one `/`"),
+        ("argo", "*/0 8 * * *", "the step 0"),
+        ("argo", "0 8 30 2 *", "it never fires"),
+        ("argo", "@reboot", "'@reboot' is no name that Argo has; it has @yearly"),
+        ("argo", "@every 1d", "'1d' is no duration; Argo takes one of Go's, such as 90s"),
+        ("argo", "CRON_TZ=Asia/Tokyo 0 8 * * *", "it names a timezone; give it as `timezone`"),
+        ("argo-events", "@daily", "'@daily' is a name; Argo Events takes five fields"),
+        ("airflow", "@every 1h", "'@every 1h' is no preset that Metaflow's DAGs can have"),
+        ("airflow", "@reboot", "'@reboot' is no preset"),
+        ("airflow", "@continuous", "'@continuous' is no preset"),
+        ("airflow", "a b c d e", r"croniter, says: \[a b c d e\] is not acceptable"),
+        ("airflow", "0 24 * * *", "out of range"),
+        ("airflow", "H 8 * * *", "hash_id"),
+        ("airflow", "0 8 15W * *", "it has a `W`"),
+        ("airflow", "0 3 * * ? *", "it has 6 fields; Airflow takes five"),
+        ("airflow", "0 8 31 4 *", "it never fires"),
+    ],
+)
+def test_refused(target: str, expression: str, said: str) -> None:
+    with pytest.raises(CronError, match=said):
+        fires(target, expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["15 3 * * ? *", "0 8-18/2 ? * MON-FRI *", "0 12 3W * ? *", "0 0 ? * 3#2 *", "0 0 ? * 5L *", "5,35 14 1-7 3,6 ? *"],
+)
+def test_as_another_implementation_of_aws_counts(expression: str) -> None:
+    first, end = datetime(2024, 1, 1, tzinfo=timezone.utc), datetime(2027, 12, 31, 23, 59, tzinfo=timezone.utc)
+    dates = AwsCroniter(expression).get_all_schedule_bw_dates(first, end)
+    assert fires("step-functions", expression).per_day == pytest.approx(len(dates) / 1461)
+
+
+@pytest.mark.parametrize(
+    "expression", ["15 3 * * *", "0 12 1,L * *", "0 0 13 * 5", "0 0 * * 5#2,1#1", "0 0 * * L3", "0 6 */10 2-4 6-1"]
+)
+def test_as_airflows_parser_counts(expression: str) -> None:
+    times = croniter(expression, datetime(2023, 12, 31, 23, 59), max_years_between_matches=5)
+    end, found = datetime(2028, 1, 1), 0
+    while times.get_next(datetime) < end:
+        found += 1
+    assert fires("airflow", expression).per_day == pytest.approx(found / 1461)
+
+
+@pytest.mark.parametrize(
+    ("target", "cron", "said"),
+    [
+        ("argo", "0 8 ? * MON *", None),
+        ("argo", "0 8 1 1 ? 2030", "it has the year 2030; Argo has no years"),
+        ("argo", "0 8 L * ? *", "the day of the month 'L'"),
+        ("argo", "CRON_TZ=Asia/Tokyo 0 8 * * *", "it names a timezone"),
+        ("argo", "0 8 * * ? * *", "it has 7 fields"),
+        ("step-functions", "0 8 ? * 7 *", None),
+        ("airflow", "0 8 * * 7", None),
+    ],
+)
+def test_cron_of_a_schedule(target: str, cron: str, said: str | None) -> None:
+    problem = REQUESTS[target].cron_problem(cron)
+    assert problem is None if said is None else problem and problem.startswith(repr(cron)[:-1]) and said in problem
