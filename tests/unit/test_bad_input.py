@@ -428,11 +428,11 @@ def test_error_of_a_deploy_time_function_names_its_line(tmp_path: Path) -> None:
             r"<flow>: steps\.decorated\.timeout: 601 s is longer than the step's own @timeout of 600 s, .*",
         ),
         ({"schedule": "0 3 * * ? *", "steps": {"plain": {"timeout": 5}}}, r"<flow>:\d+: .*60 seconds.*"),
-        ({"schedule": "every day"}, r"<flow>: schedule\.cron: 'every day' has 2 fields; AWS takes six .*"),
+        ({"schedule": "every day"}, r"<flow>: schedule\.cron: 'every day': it has 2 fields; AWS takes six .*"),
         ({"schedule": "0 3 * * * *"}, r"<flow>: schedule\.cron: '0 3 \* \* \* \*': of day of .* exactly one"),
         (
             {"schedule": "0 24 * * ? *"},
-            r"<flow>: schedule\.cron: '0 24 \* \* \? \*' has the hour 24; AWS takes 0 to 23",
+            r"<flow>: schedule\.cron: '0 24 \* \* \? \*': it has the hour 24; AWS takes 0 to 23",
         ),
         ({"package_include": ["*.missing"]}, r"<flow>: package\.include: '\*\.missing' matches no file.*"),
         ({"branch": "it's"}, r"<flow>: branch: .*"),
