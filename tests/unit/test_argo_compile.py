@@ -287,6 +287,27 @@ def test_a_time_of_the_flow_that_argo_refuses(decorators: str, said: str, tmp_pa
         compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True)))
 
 
+@pytest.mark.parametrize(
+    ("decorators", "said"),
+    [
+        ("@trigger(event='e', options={'reset_at': '0 8 * * *'})", "reset_at='0 8 * * *': write"),
+        ("@trigger(event='e', options={'reset_at': {'cron': 5}})", "reset_at={'cron': 5}: write"),
+        ("@trigger(event='e', options={'reset_at': {'corn': '0 8 * * *'}})", "reset_at={'corn': '0 8 * * *'}: write"),
+        ("@trigger(event='e', options={'reset': 1})", "options={'reset': 1}: write"),
+        ("@trigger(event='e', options=None)", "options=None: write"),
+        ("@trigger_on_finish(flow='Other', options='x')", "options='x': write"),
+        (
+            "@trigger(event='e', options={'reset_at': {'cron': '0 8 * * *'}})\n@trigger_on_finish(flow='Other')",
+            "Metaflow takes the options of @trigger_on_finish alone",
+        ),
+    ],
+)
+def test_options_of_a_trigger_without_effect(decorators: str, said: str, tmp_path: Path) -> None:
+    flow = write_flow(tmp_path, source(decorators=decorators, body=STEPS))
+    with pytest.raises(FlowInfraError, match=re.escape(said)):
+        compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True)))
+
+
 def test_an_aws_cron_with_numbers_of_days_is_a_warning(tmp_path: Path) -> None:
     flow = write_flow(tmp_path, source(decorators='@schedule(cron="0 8 ? * 2-6 *")', body=STEPS))
     found: list[str] = []

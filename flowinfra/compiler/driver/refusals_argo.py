@@ -14,6 +14,7 @@ from .refusals_kubernetes import Part, other_compute
 
 _PLATFORMS_NAMESPACE = MARK + "kubernetes-namespace"
 """What a decorator that names no namespace has got from Metaflow's settings by now."""
+_RESET = '{"reset_at": {"cron": "0 8 * * *", "timezone": "Europe/Berlin"}}'
 
 
 def refusals(graph: Any) -> Iterator[Part]:
@@ -25,13 +26,48 @@ def refusals(graph: Any) -> Iterator[Part]:
 
 
 def event_refusals(flow: Any, triggers: list[dict[str, Any]]) -> Iterator[Part]:
-    """Parameters that events set, and that Metaflow would not find: it looks for the name in lower case."""
+    """What of the flow's events would have no effect."""
     wanted = {name for trigger in triggers for name in trigger.get("parameters") or ()}
     for attribute, parameter in flow._get_parameters():
+        # Metaflow looks for the name in lower case, and does not find it
         if parameter.name.lower() in wanted - {parameter.name}:
             words = "is set by an event (@trigger), for which Metaflow wants its name in lower case: write it so"
             place = places.of_attribute(type(flow), attribute)
             yield {"subject": f"parameter {parameter.name}", "words": words, **place}
+
+
+def option_refusals(flow: Any) -> Iterator[Part]:
+    """Options of the flow's triggers that Metaflow stumbles over, or leaves out without a word."""
+    given = {
+        name: [decorator.attributes["options"] for decorator in flow._flow_decorators.get(name, ())]
+        for name in ("trigger", "trigger_on_finish")
+    }
+    for name, several in given.items():
+        place = places.of_flow_decorator(type(flow), name)
+        for options in several:
+            for words in _option_problems(options):
+                yield {"subject": f"@{name} of {flow.name}", "words": words, **place}
+    if any(given["trigger"]) and given["trigger_on_finish"]:
+        words = "of a flow with both, Metaflow takes the options of @trigger_on_finish alone: give them there"
+        yield {
+            "subject": f"@trigger(options=…) of {flow.name}",
+            "words": words,
+            **places.of_flow_decorator(type(flow), "trigger"),
+        }
+
+
+def _option_problems(options: Any) -> Iterator[str]:
+    if not isinstance(options, dict) or options.keys() - {"reset_at"}:
+        yield f"options={options!r}: write {_RESET}, which is all that Metaflow knows, or leave it out"
+        return
+    reset = options.get("reset_at", {"cron": ""})
+    if (
+        not isinstance(reset, dict)
+        or reset.keys() - {"cron", "timezone"}
+        or not isinstance(reset.get("cron"), str)
+        or not isinstance(reset.get("timezone", ""), (str, type(None)))
+    ):
+        yield f"reset_at={reset!r}: write {_RESET}, with text for both; `timezone` may be left out"
 
 
 def _decorator_refusals(node: Any) -> Iterator[str]:

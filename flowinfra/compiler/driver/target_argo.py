@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .refusal import Refusal
-from .refusals_argo import event_refusals, refusals
+from .refusals_argo import event_refusals, option_refusals, refusals
 
 COMMAND = "metaflow.plugins.argo.argo_workflows_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -37,7 +37,7 @@ def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception])
     original = command.make_flow
 
     def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
-        if found := list(refusals(obj.graph)):
+        if found := [*refusals(obj.graph), *option_refusals(obj.flow)]:
             raise Refusal("unsupported", json.dumps(found))
         return original(obj, *args, **kwargs)
 
