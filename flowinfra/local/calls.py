@@ -124,7 +124,7 @@ def _operation(environ: dict[str, Any], service: str) -> tuple[str, dict[str, An
     if target:
         return target.rpartition(".")[2], _json_body(environ)
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        form = {key: values[0] for key, values in parse_qs(_body(environ).decode()).items()}
+        form = {key: values[0] for key, values in parse_qs(_body(environ).decode(errors="replace")).items()}
         return form.get("Action", ""), form
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     headers = {key[5:].replace("_", "-").lower() for key in environ if key.startswith("HTTP_")}

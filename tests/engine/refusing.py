@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 
 @dataclass
@@ -35,13 +35,12 @@ def refusing(behind: str) -> Iterator[Refusing]:
                 self._answer(400, {"Content-Type": "application/json"}, json.dumps(refusal).encode())
                 return
             headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
-            data = body if body or self.command in ("POST", "PUT") else None
-            request = urllib.request.Request(behind + self.path, data=data, headers=headers, method=self.command)
-            try:
-                with urllib.request.urlopen(request) as answer:
-                    self._answer(answer.status, dict(answer.headers), answer.read())
-            except urllib.error.HTTPError as error:
-                self._answer(error.code, dict(error.headers), error.read())
+            # urllib would say of a body without a type that it is a form's
+            connection = http.client.HTTPConnection(urlsplit(behind).netloc)
+            with closing(connection):
+                connection.request(self.command, self.path, body or None, headers)
+                answer = connection.getresponse()
+                self._answer(answer.status, dict(answer.headers), answer.read())
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)
