@@ -59,6 +59,6 @@ class FlowArgs(_With, total=False):
     steps: Mapping[str, Mapping[str, Json]]
     """Step → what differs here: `cpu`, `memory`, `image`, `retries`, `timeout`, …"""
     aws_tags: Mapping[str, pulumi.Input[str]]
-    """Tags of everything in AWS."""
+    """Tags of everything in AWS. A value may be an Output, and no secret: tags are shown to everybody."""
     deploy_time: Mapping[str, Json]
     """Values of deploy-time parameters, where `flow` is compiled already."""

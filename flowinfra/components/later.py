@@ -17,6 +17,7 @@ from flowinfra.errors import ConfigError
 _TEXTS = ("queue",)
 _LISTS = {"job_policies": "arn:aws:iam::000000000000:policy/policy-that-is-being-created-{}"}
 _MAPPINGS = {"aws_tags": "value-that-is-being-created-{}"}
+"""Their values are never secrets: Pulumi's AWS provider copies tags into `tagsAll`, which no state encrypts."""
 _RETENTION = "log_retention_days"
 
 
@@ -63,11 +64,29 @@ def known_now(label: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], La
             result[key] = [stand_in(form, value) for value in result[key]]
     for key, form in _MAPPINGS.items():
         if isinstance(result.get(key), Mapping):
-            result[key] = {name: stand_in(form, value) for name, value in result[key].items()}
+            result[key] = {
+                name: stand_in(form, _plain(value, f"{label}: {key}.{name}")) for name, value in result[key].items()
+            }
     retention = result.pop(_RETENTION) if is_output(result.get(_RETENTION)) else None
     if retention is not None:
         result[_RETENTION] = 1
     return result, Later(texts, retention)
+
+
+def _plain(value: Any, who: str) -> Any:
+    """A value; where it is an Output that turns out to be a secret, making resources of it fails."""
+    if not isinstance(value, pulumi.Output):
+        return value
+
+    async def known() -> Any:
+        if await value.is_secret():
+            raise pulumi.RunError(
+                f"{who} is a secret, and tags are shown to everybody: in AWS, and in the state as `tagsAll` in plain "
+                "text; give a value that is no secret, or leave the tag out"
+            )
+        return await value.future(with_unknowns=True)
+
+    return pulumi.Output(value.resources(), known(), value.is_known())
 
 
 def is_output(value: Any) -> bool:
