@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import boto3
-from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
+from aws_croniter import AwsCroniter
 from botocore.exceptions import ClientError
 from moto.events.models import events_backends
 

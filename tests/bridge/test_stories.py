@@ -76,7 +76,11 @@ def otherwise(found: Any, right: Any, path: str = "") -> Iterator[str]:
 
 def one(kind: str, **properties: Any) -> Program:
     """A program of one resource."""
-    return lambda: Probe(kind, "thing", **properties) and None
+
+    def program() -> None:
+        Probe(kind, "thing", **properties)
+
+    return program
 
 
 def test_a_life(both: Callable[[Told], list[Chapter]]) -> None:
@@ -273,7 +277,7 @@ def test_default_tags(both: Callable[[Told], list[Chapter]]) -> None:
 def test_what_is_wrong_is_told_at_preview(both: Callable[[Told], list[Chapter]]) -> None:
     def told(it: Story) -> None:
         it.preview(one("Machine"))
-        it.preview(lambda: Probe("Machine", "a.dot", definition="v1") and None)
+        it.preview(one("Machine", name="a.dot", definition="v1"))
         it.by_hand("thing", definition="theirs", tags={})
         it.up(one("Machine", definition="v1"))
 

@@ -82,7 +82,8 @@ class TestKubernetes:
         assert cluster.api.get(f"{path}/log", container="ended", follow="true") == "done\n"
         words = ["sh", "-c", "pwd; kill -INT 1"]
         options = {"container": "beside", "command": words, "stdin": True, "stdout": True, "stderr": True}
-        with kubernetes.config.new_client_from_config(str(cluster.kubeconfig)) as client:
+        connect: Any = kubernetes.config.new_client_from_config
+        with connect(str(cluster.kubeconfig)) as client:
             ask = kubernetes.client.CoreV1Api(client).connect_get_namespaced_pod_exec
             with contextlib.closing(stream(ask, "pod", namespace, _preload_content=False, **options)) as said:
                 said.run_forever()

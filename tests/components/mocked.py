@@ -67,9 +67,9 @@ class _Mocks(mocks.Mocks):
             state["arn"] = f"arn:aws:test:us-east-1:{ACCOUNT}:{args.name}"
         return f"{args.name}-id", state
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         self.program.calls.append(args.token)
-        return {"accountId": ACCOUNT, "region": "us-east-1", "id": "vpc-1", "ids": ["subnet-1", "subnet-2"]}
+        return {"accountId": ACCOUNT, "region": "us-east-1", "id": "vpc-1", "ids": ["subnet-1", "subnet-2"]}, []
 
 
 def run(make: Callable[[], Any], preview: bool = False) -> Program:

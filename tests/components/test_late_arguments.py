@@ -64,7 +64,7 @@ class _Asked(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         return f"{args.name}-id", dict(args.inputs)
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         self.providers[args.token.rpartition(":")[2]] = args.provider
         answers: dict[str, dict[str, Any]] = {
             "getRegion": {"region": "eu-west-1"},
@@ -72,7 +72,7 @@ class _Asked(mocks.Mocks):
             "getVpc": {"id": "vpc-1"},
             "getSubnets": {"ids": ["subnet-1"]},
         }
-        return answers[args.token.rpartition(":")[2]]
+        return answers[args.token.rpartition(":")[2]], []
 
 
 def test_a_platform_asks_the_provider_that_it_is_given() -> None:

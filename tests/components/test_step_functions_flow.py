@@ -31,9 +31,8 @@ def deploy(name: str, settings: dict[str, Any] | None = None, **args: Any) -> Pr
     settings = {"compute": shape.compute, "partition": shape.partition, "name_prefix": shape.name_prefix} | (
         settings or {}
     )
-    return run(
-        lambda: StepFunctionsFlow("flow", {"flow": compiled(name), "platform": platform(**settings), **args}) and None
-    )
+    given: Any = {"flow": compiled(name), "platform": platform(**settings), **args}
+    return run(lambda: StepFunctionsFlow("flow", given))
 
 
 def kinds(program: Program) -> dict[str, int]:

@@ -71,7 +71,10 @@ def test_bootstrap_installs_the_locked_packages(locked: Locked, datastore: str, 
     task.mkdir()
     package = compiled.objects[compiled.package.object]
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob_path(package.sha256).read_bytes()))) as packed:
-        packed.extractall(task, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        if hasattr(tarfile, "data_filter"):
+            packed.extractall(task, filter="data")
+        else:  # Python 3.10 and 3.11 before their fourth patch
+            packed.extractall(task)
     (task / ".metaflow").mkdir()
     start = locked.lock.steps["start"].environment
     done = subprocess.run(

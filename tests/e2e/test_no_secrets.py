@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pytest
 import yaml
@@ -88,10 +88,11 @@ def run(project: Project, shell: dict[str, str], *words: str) -> Done:
     """A command of Pulumi's in that shell."""
     if words[:2] != ("stack", "init"):
         words = (*words, "-s", project.stack)
-    return project.pulumi(*words, **shell, FLOWINFRA_USER="ann", FLOWINFRA_CACHE=str(project.folder / ".cache"))
+    variables = {**shell, "FLOWINFRA_USER": "ann", "FLOWINFRA_CACHE": str(project.folder / ".cache")}
+    return project.pulumi(*words, cwd=None, **variables)
 
 
-def configure(project: Project, platform: dict[str, object], *flows: dict[str, object], **more: object) -> None:
+def configure(project: Project, platform: Mapping[str, object], *flows: Mapping[str, object], **more: object) -> None:
     """Write the stack's file, beside what Pulumi keeps there."""
     file = project.folder / f"stacks/Pulumi.{project.stack}.yaml"
     content = yaml.safe_load(file.read_text())

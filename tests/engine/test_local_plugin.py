@@ -460,8 +460,12 @@ def test_bad_input_fails_at_preview(stack: MakeStack) -> None:
 )
 def test_only_loopback_endpoints(stack: MakeStack, endpoint: str) -> None:
     it = stack(AWS_ENDPOINT_URL=endpoint)
+
+    def program() -> None:
+        aws.s3.Bucket("bucket")
+
     with pytest.raises(automation.CommandError):
-        it.preview(lambda: aws.s3.Bucket("bucket") and None)
+        it.preview(program)
     assert "speaks only to the embedded AWS" in "\n".join(it.messages)
 
 

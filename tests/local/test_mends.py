@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
@@ -113,7 +114,8 @@ def test_a_state_machine_that_runs_is_deleted_at_its_next_state(aws: Aws) -> Non
     execution = aws.begin(arn)
     aws.states.delete_state_machine(stateMachineArn=arn)
     assert aws.states.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
-    for refused in (lambda: aws.begin(arn), lambda: aws.deploy(machine(only=last), name)):
+    tries: list[Callable[[], str]] = [lambda: aws.begin(arn), lambda: aws.deploy(machine(only=last), name)]
+    for refused in tries:
         with pytest.raises(aws.states.exceptions.StateMachineDeleting):
             refused()
     assert aws.states.describe_execution(executionArn=execution)["status"] == "RUNNING"

@@ -42,7 +42,8 @@ class Account:
     endpoint: str
 
     def client(self, service: str) -> Any:
-        return boto3.client(
+        connect: Any = boto3.client
+        return connect(
             service,
             endpoint_url=self.endpoint,
             region_name=REGION,

@@ -51,4 +51,4 @@ def test_unknown_keys_are_refused(compiled: CompiledFlow) -> None:
 
 def test_compiled_flow_is_immutable(compiled: CompiledFlow) -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        compiled.flow.name = "Other"
+        compiled.flow.name = "Other"  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
+from aws_croniter import AwsCroniter
 from croniter import croniter
 
 from flowinfra.compiler.request import REQUESTS

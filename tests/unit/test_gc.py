@@ -164,11 +164,12 @@ def test_a_running_execution_keeps_what_it_began_with(account: Account) -> None:
     execution = account.states.start_execution(stateMachineArn=arn)["executionArn"]
     account.states.update_state_machine(stateMachineArn=arn, definition=definition(new))
     session = boto3.Session()
+
     # moto tells the machine's present definition for an execution; AWS, and this, the one that it began with
-    session.events.register(
-        "before-call.sfn.DescribeStateMachineForExecution",
-        lambda **_: (SimpleNamespace(status_code=200), {"definition": definition(old, package)}),
-    )
+    def began_with(**_: Any) -> Any:
+        return SimpleNamespace(status_code=200), {"definition": definition(old, package)}
+
+    session.events.register("before-call.sfn.DescribeStateMachineForExecution", began_with)
     assert names(collect(SCOPE, session)) == set()
     account.states.stop_execution(executionArn=execution)
     assert names(collect(SCOPE, session)) == {old, package}

@@ -28,6 +28,7 @@ from flowinfra.model.compiled import ArgoCompiled, CompiledFlow, Shape
 from flowinfra.model.lock import Lock
 from tests.locked_flow import FLOW, PYTHON, Locked, conda_only, env_flow, locked_flow, stock, use_solver
 from tests.package_site import Site, serve
+from tests.unit.components.compiled import for_step_functions
 
 # the flow makes sure that the solver's variable does not reach it
 pytestmark = pytest.mark.filterwarnings(
@@ -190,7 +191,7 @@ class TestCompile:
 
     def test_steps_start_in_their_environment(self, locked: Locked) -> None:
         compiled = compile_flow(locked.request)
-        states = compiled.step_functions.definition["States"]
+        states = for_step_functions(compiled).step_functions.definition["States"]
         for name, step in locked.lock.steps.items():
             command = states[name]["Parameters"]["ContainerOverrides"]["Command"][-1]
             assert f"python -m metaflow.plugins.pypi.bootstrap EnvFlow {step.environment} s3" in command

@@ -215,7 +215,8 @@ def test_a_project_of_a_mutator_is_deployed_to_the_branch_that_the_mutator_says(
         return source(head=ADDS_PROJECT.replace("WHAT", what), decorators="@team", body=CONFIG + STEPS)
 
     says = text(', "production": dict(flow.configs)["cfg"]["prod"]')
-    for shape in ({}, {"production": True}):
+    shapes: tuple[dict[str, Any], ...] = ({}, {"production": True})
+    for shape in shapes:
         found = compiled(tmp_path, says, minor=minor, **shape)
         assert found["flow"]["project"] == {"name": "demo", "branch": "prod", "production": True}
     told = r"production is given, but the @project\(name='demo'\) comes from the mutator team, .* Let the mutator say"

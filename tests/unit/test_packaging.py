@@ -10,6 +10,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -243,7 +244,12 @@ def test_a_folder_that_git_ignores_itself_is_as_one_outside_of_git(repository: R
 def test_the_cache_sees_gitignore_and_links(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[object] = []
     record = process.record
-    monkeypatch.setattr(process, "record", lambda *args: runs.append(args) or record(*args))
+
+    def recorded(*args: Any) -> Any:
+        runs.append(args)
+        return record(*args)
+
+    monkeypatch.setattr(process, "record", recorded)
     folder = repository.folder
     git(folder, "init", "-q")
     (folder / "src" / "shared").symlink_to("../common")
@@ -313,8 +319,8 @@ def test_where_the_flow_runs(tmp_path: Path) -> None:
     for folder, limit in ((tmp_path, 1), (tmp_path / "flows/fraud", 2), (tmp_path / "other", 3)):
         lay_out(folder, ["config/fraud.json"], f'{{"limit": {limit}}}')
         lay_out(folder, ["data/c.csv"], f"row {limit}")
-    for folder, limit in ((None, 1), ("flow", 2), ("other", 3), ("flows/fraud", 2)):
-        made = compile_flow(CompileRequest(flow=tmp_path / "flows/fraud/flow.py", root=tmp_path, folder=folder))
+    for working, limit in ((None, 1), ("flow", 2), ("other", 3), ("flows/fraud", 2)):
+        made = compile_flow(CompileRequest(flow=tmp_path / "flows/fraud/flow.py", root=tmp_path, folder=working))
         assert made.flow.configs["settings"] == {"limit": limit}
         assert made.flow.parameters["words"].default == f"row {limit}"
         included = made.flow.parameters["points"].included

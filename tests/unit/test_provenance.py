@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,12 @@ def test_what_git_ignores_and_does_not_have(tree: Path, tmp_path: Path, monkeypa
     (tree / "a" / "linked").symlink_to(tree / "build" / "lib")
     asked: list[str] = []
     ask = provenance_module._git
-    monkeypatch.setattr(provenance_module, "_git", lambda folder, *words: asked.append(folder) or ask(folder, *words))
+
+    def recorded(folder: str, *words: str) -> Any:
+        asked.append(folder)
+        return ask(folder, *words)
+
+    monkeypatch.setattr(provenance_module, "_git", recorded)
     trees = WorkTrees()
     assert {
         name: trees.ignored(str(tree / name))

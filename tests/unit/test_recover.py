@@ -50,7 +50,7 @@ def test_what_is_there_enters_the_state_and_the_rest_is_made_again() -> None:
 
 
 def test_a_state_without_pending_creations_stays_as_it_is() -> None:
-    before = {"resources": [], "manifest": {}}
+    before: dict[str, Any] = {"resources": [], "manifest": {}}
     assert adopt(before, {}) == before
 
 

@@ -24,6 +24,7 @@ import pytest
 from flowinfra.compiler import blob_path, compile_flow, evaluate_parameters, mends
 from flowinfra.components.step_functions.bound import bind
 from flowinfra.model.compiled import CompiledFlow, rename_digests
+from tests.unit.components.compiled import for_step_functions
 from tests.unit.constructs import Construct
 from tests.unit.metaflow_create import FARGATE_QUEUE, IDENTITY, Account, Created, account, create, members
 
@@ -88,7 +89,7 @@ def test_same_as_metaflow(
     construct: Construct, options: list[str], env: dict[str, str], aws: Account, tmp_path: Path
 ) -> None:
     request = construct.request()
-    compiled = compile_flow(request)
+    compiled = for_step_functions(compile_flow(request))
     theirs = create(aws, request.flow, tmp_path, options, env)
 
     identity = {**IDENTITY, "token": theirs.token, **_pinned(theirs)}

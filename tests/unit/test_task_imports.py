@@ -383,7 +383,8 @@ def stack_of(compiled: Compiling, **keys: Any) -> Path:
 )
 def test_in_a_stack(compiled: Compiling, keys: dict[str, Any], told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The preview says it, and `flowinfra bundle`, whatever folder they are run from."""
-    root, warnings = stack_of(compiled, **keys), []
+    root = stack_of(compiled, **keys)
+    warnings: list[str] = []
     stack = stored_stack(root, "prod")
     [flow], _ = checked_flows(stack, Deployment("shop", "prod", root), warnings.append)
     assert [warning.startswith("flows/fraud/fraud_flow.py:2: its tasks import") for warning in warnings] == [

@@ -21,6 +21,7 @@ from flowinfra.compiler.argo import step_containers
 from flowinfra.compiler.step_functions import submitting_states
 from flowinfra.errors import CompileError, FlowInfraError
 from flowinfra.model.compiled import ArgoCompiled
+from tests.unit.components.compiled import for_step_functions
 from tests.unit.constructs import CONSTRUCTS
 from tests.unit.golden import golden_path, refusal_path, render, render_refusal
 from tests.unit.interpreters import ROOT
@@ -106,7 +107,7 @@ def test_supported_minor(minor: str) -> None:
         golden = json.loads(golden_path(construct.name).read_text(encoding="utf-8"))
         assert essence(json.loads(render(compiled))) == essence(golden), construct.name
         if construct.name != "compress":
-            assert parameters_are_quoted(compiled.step_functions.definition)
+            assert parameters_are_quoted(for_step_functions(compiled).step_functions.definition)
 
 
 @pytest.mark.versions

@@ -13,6 +13,7 @@ from flowinfra.compiler import CompileRequest, compile_flow, write_bundle
 from flowinfra.components.inputs import describe
 from flowinfra.model.compiled import CompiledFlow, Shape
 from flowinfra.why import Cause, causes, input_causes
+from tests.unit.components.compiled import for_step_functions
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "flows"
 
@@ -82,6 +83,7 @@ def test_values_that_differ_read_apart(old: object, new: object, line: str) -> N
 
 
 def test_the_compiler_is_the_cause_where_no_input_differs(parameters: CompiledFlow) -> None:
+    parameters = for_step_functions(parameters)
     definition = {**parameters.step_functions.definition, "Comment": "made by another version"}
     target = parameters.step_functions.model_copy(update={"definition": definition})
     found = causes(parameters, parameters.model_copy(update={"step_functions": target}))

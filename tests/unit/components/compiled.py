@@ -11,7 +11,7 @@ from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.site import Site
 from flowinfra.components.step_functions.plan import FlowPlan
-from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
 from tests.unit.constructs import CONSTRUCTS
 
 SITE = Site(
@@ -26,9 +26,15 @@ SITE = Site(
 
 
 @cache
-def compiled(name: str) -> CompiledFlow:
+def compiled(name: str) -> StepFunctionsCompiled:
     """The construct of that name, compiled."""
-    return compile_flow(next(construct for construct in CONSTRUCTS if construct.name == name).request())
+    return for_step_functions(compile_flow(next(each for each in CONSTRUCTS if each.name == name).request()))
+
+
+def for_step_functions(flow: CompiledFlow) -> StepFunctionsCompiled:
+    """A flow that is compiled for Step Functions."""
+    assert isinstance(flow, StepFunctionsCompiled)
+    return flow
 
 
 def plan(name: str, **more: Any) -> FlowPlan:

@@ -149,7 +149,7 @@ def test_a_bucket_named_like_a_placeholder_is_only_a_bucket() -> None:
     assert "s3://flowinfra--prefix/metaflow" in bound.definition_text
 
 
-def altered(flow: CompiledFlow, change: Any) -> CompiledFlow:
+def altered(flow: CompiledFlow, change: Any) -> StepFunctionsCompiled:
     document = flow.model_dump(mode="json")
     change(document)
     return StepFunctionsCompiled.model_validate(document)

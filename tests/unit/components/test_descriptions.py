@@ -58,7 +58,9 @@ def test_what_the_flow_does_not_show_of_its_compile_is_named_and_what_it_shows_i
     assert set(described["overrides"].values()) == {True}
     assert "8192" not in json.dumps(described["overrides"])
     read = described | describe(compiled("include_file"), {}) | describe(compiled("retry"), {})
-    assert read["parameters"]["raw"]["included"] == compiled("include_file").flow.parameters["raw"].included[:12]
+    included = compiled("include_file").flow.parameters["raw"].included
+    assert included is not None
+    assert read["parameters"]["raw"]["included"] == included[:12]
     assert not {"name_prefix", "with", "metadata", "partition", "settings", "env"} & set(read)
 
 

@@ -12,7 +12,7 @@ import pytest
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
 from flowinfra.components.step_functions import iam
-from flowinfra.model.compiled import CompiledFlow, Secret, StepFunctionsCompiled
+from flowinfra.model.compiled import Secret, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
 
 with warnings.catch_warnings():
@@ -24,7 +24,7 @@ ACCEPTED = {"RESOURCE_EFFECTIVELY_STAR"}
 """Actions that know no resources are granted on `*`, which the linter notes."""
 
 
-def names(flow: CompiledFlow) -> Names:
+def names(flow: StepFunctionsCompiled) -> Names:
     return Names("app", "dev", flow.name)
 
 

@@ -11,23 +11,23 @@ import pytest
 from flowinfra.compiler import compile_flow
 from flowinfra.components.step_functions import limits
 from flowinfra.components.step_functions.plan import check
-from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
-from tests.unit.components.compiled import SITE, compiled, plan, site
+from flowinfra.model.compiled import StepFunctionsCompiled, canonical_json
+from tests.unit.components.compiled import SITE, compiled, for_step_functions, plan, site
 from tests.unit.sources import STEPS, request, write_flow
 
 
-def messages(flow: CompiledFlow, **changes: Any) -> list[str]:
+def messages(flow: StepFunctionsCompiled, **changes: Any) -> list[str]:
     made = replace(plan("linear"), compiled=flow, **changes)
     return [str(error) for error in check(made, SITE)]
 
 
-def altered(name: str, change: Any) -> CompiledFlow:
+def altered(name: str, change: Any) -> StepFunctionsCompiled:
     document = compiled(name).model_dump(mode="json")
     change(document["step_functions"])
     return StepFunctionsCompiled.model_validate(document)
 
 
-def padded_environment(length: int) -> CompiledFlow:
+def padded_environment(length: int) -> StepFunctionsCompiled:
     """A flow whose start step has an environment variable of that length."""
 
     def change(target: dict[str, Any]) -> None:
@@ -50,18 +50,10 @@ def test_state_machine_name() -> None:
     assert "not a state machine's name" in messages(altered("linear", lambda t: t.update(state_machine="a b")))[0]
 
 
-def test_a_schedule_in_another_schedulers_language() -> None:
-    assert messages(compiled("schedule_cron")) == []
-    assert messages(compiled("airflow_external_task_sensor")) == [
-        "ExternalTaskSensorFlow: @schedule: '15 3 * * *' has 5 fields; AWS takes six (minute, hour, day of the month, "
-        "month, day of the week, year), as in '0 3 * * ? *'"
-    ]
-
-
 def test_container_overrides_to_the_character() -> None:
     bound = plan("linear").bound(SITE)
     start = next(job for job in limits.submissions(bound.definition) if job["Parameters"]["step_name"] == "start")
-    size = len(limits.canonical_json(start["ContainerOverrides"]))
+    size = len(canonical_json(start["ContainerOverrides"]))
     entry = len(',{"Name":"PAD","Value":""}')
     room = limits.CONTAINER_OVERRIDES_CHARACTERS - size - entry
     assert messages(padded_environment(room)) == []
@@ -73,7 +65,7 @@ def test_container_overrides_to_the_character() -> None:
 
 def test_a_flow_that_is_compressed_is_told_which_variable_is_large(tmp_path: Path) -> None:
     body = f"    words = Parameter('words', default={'x' * 9000!r})\n{STEPS}"
-    flow = compile_flow(request(write_flow(tmp_path, body=body), compress=True))
+    flow = for_step_functions(compile_flow(request(write_flow(tmp_path, body=body), compress=True)))
     (message,) = messages(flow)
     assert "step 'start': its container overrides (command and environment) have" in message
     assert "compress: true" not in message

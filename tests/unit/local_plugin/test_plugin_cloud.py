@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -22,7 +24,7 @@ def test_aws_words_are_kept() -> None:
 
 
 def test_a_delete_waits_for_what_is_deleted_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloud.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     tries: list[int] = []
 
     def action() -> None:

@@ -132,7 +132,7 @@ def test_the_launcher(tmp_path: Path) -> None:
     (tmp_path / "grpc.py").write_text("raise SystemExit('wrong module')")
     launcher = bin_directory() / "pulumi-resource-aws"
     # As in the background of a shell, which ignores SIGINT there.
-    command = ["sh", "-c", 'trap "" INT; exec "$0" "$@"', launcher, "127.0.0.1:1"]
+    command = ["sh", "-c", 'trap "" INT; exec "$0" "$@"', str(launcher), "127.0.0.1:1"]
     with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
