@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Tests that share a deployment stay together.
 PYTEST ?= -n 2 --dist loadgroup
 
-.PHONY: help setup demo test test-cluster cluster-tools lint lock bench golden pictures clean
+.PHONY: help setup demo test test-cluster cluster-tools lint lock bench golden pictures check-wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lock: ## renew requirements.lock from pyproject.toml (needs uv); UPGRADE=1 takes
 	@command -v uv >/dev/null || { echo "error: uv is needed to solve for all Pythons and systems at once: https://docs.astral.sh/uv" >&2; exit 1; }
 	uv pip compile pyproject.toml --extra local --group dev --universal --python-version 3.10 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+
+check-wheel: setup ## build the package, install it into an empty environment and run a flow with it
+	tools/check-wheel
 
 clean: ## remove .venv and what tools left here (not the cache of built tools)
 	rm -rf .venv .flowinfra .mypy_cache .ruff_cache .pytest_cache dist build
