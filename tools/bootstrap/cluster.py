@@ -39,8 +39,8 @@ from tools.bootstrap.output import SetupError, say
 REQUIRED_VARIABLE = "FLOWINFRA_REQUIRE_CLUSTER"
 """Set to 1 where a cluster that cannot run is a failure: continuous integration."""
 
-_GO = "1.26.5"
-"""What Argo needs, of all the most."""
+NEWEST_GO = "1.26.5"
+"""The Go that Argo needs, which is the newest of all."""
 _NEEDED = ("ip", "mount", "nsenter", "unshare")
 _TRIAL = "ip link set lo up && ip link add trial type bridge && mount -t tmpfs none /mnt"
 
@@ -66,6 +66,8 @@ class Source:
     """File that the published module lacks → one of its files that has the content."""
     written: Mapping[str, str] = field(default_factory=dict)
     """File that the published module lacks → content."""
+    version: str | None = None
+    """Of the module, where the release has another."""
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,9 @@ def prepare_cluster() -> None:
         reason = why_not()
         if reason is not None:
             raise SetupError(f"No Kubernetes cluster for the tests: {reason}.")
-        go = go_command(KUBERNETES_MODULE, "Kubernetes for the tests", "leave out the tests under tests/cluster", _GO)
+        go = go_command(
+            KUBERNETES_MODULE, "Kubernetes for the tests", "leave out the tests under tests/cluster", NEWEST_GO
+        )
     except SetupError as error:
         if os.environ.get(REQUIRED_VARIABLE) == "1":
             raise
@@ -302,6 +306,11 @@ def _build_all(go: str, releases: list[Release]) -> None:
         f"Building a Kubernetes cluster and its provider for the tests: {names}.\n"
         f"This takes about half an hour on 2 cores, once; the result is kept in {cache_folder()}."
     )
+    build_releases(go, releases)
+
+
+def build_releases(go: str, releases: list[Release]) -> None:
+    """Build what is missing of releases, one after the other."""
     for release in releases:
         if release.source is not None:
             _build_copy(go, release, release.source)
@@ -321,7 +330,7 @@ def _build(go: str, release: Release, module: GoModule) -> None:
 
 def _build_copy(go: str, release: Release, source: Source) -> None:
     """Build in a copy of the module: its folder in Go's cache is read-only and lacks files."""
-    module = _download(go, source, release.version)
+    module = _download(go, source, source.version or release.version)
     release.folder.mkdir(parents=True, exist_ok=True)
     for origin, name in release.manifests.items():
         _copy(module / origin, release.manifest(name))

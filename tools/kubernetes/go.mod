@@ -7,6 +7,7 @@ go 1.24.0
 godebug default=go1.24
 
 require (
+	k8s.io/apiextensions-apiserver v0.34.2
 	k8s.io/apimachinery v0.34.2
 	k8s.io/client-go v0.34.2
 	k8s.io/kubelet v0.34.2
@@ -16,6 +17,9 @@ require (
 require (
 	k8s.io/api v0.34.2 // indirect
 	k8s.io/apiserver v0.34.2 // indirect
+	k8s.io/component-base v0.34.2 // indirect
+	k8s.io/component-helpers v0.0.0 // indirect
+	k8s.io/controller-manager v0.0.0 // indirect
 )
 
 require (
