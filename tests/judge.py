@@ -79,7 +79,19 @@ def cron_problems(version: str, schedules: Iterable[str | tuple[str, str]]) -> l
     return _asked(judges.WORKFLOWS[version], list(schedules), "crons")
 
 
-def _asked(judge: Release, lines: Sequence[Any], *options: str) -> list[list[str]]:
+def filled(version: str, template: Object, name: str) -> dict[str, Any]:
+    """A template of a WorkflowTemplate with what Argo puts in."""
+    [found] = _asked(judges.WORKFLOWS[version], [[template, name]], "filled")
+    return found
+
+
+def environment(variables: Sequence[Object]) -> dict[str, str]:
+    """What the process of a container finds in its environment."""
+    [found] = _asked(judges.KUBERNETES_JUDGE, [variables], "environment")
+    return found
+
+
+def _asked(judge: Release, lines: Sequence[Any], *options: str) -> list[Any]:
     """The answers of a judge, one for each line."""
     text = "".join(json.dumps(line) + "\n" for line in lines)
     command = [judges.program(judge), *options]

@@ -9,12 +9,13 @@ from typing import Any
 import yaml
 
 from flowinfra.compiler import mends_argo
+from flowinfra.compiler.failures import place_of
+from flowinfra.compiler.mends_argo import STEP
 from flowinfra.compiler.recording import Reading, Recording, Task
 from flowinfra.compiler.request import CompileRequest
-from flowinfra.errors import CompileError
+from flowinfra.compiler.rules_argo import faults
+from flowinfra.errors import CompileError, together
 from flowinfra.model.compiled import ArgoTarget, Json, Schedule
-
-STEP = "metaflow/step_name"
 
 
 def read(recording: Recording) -> Reading:
@@ -27,7 +28,7 @@ def read(recording: Recording) -> Reading:
     sent = {call["arguments"]["plural"]: call["arguments"] for call in recording.calls}
     if len(sent) != len(recording.calls) or not sent.keys() <= {"workflowtemplates", "cronworkflows", "sensors"}:
         raise ValueError(f"it makes {', '.join(call['arguments']['plural'] for call in recording.calls)}")
-    template = mends_argo.mend_template(sent["workflowtemplates"]["body"], shape, recording.python)
+    template = mends_argo.mend_template(sent["workflowtemplates"]["body"], shape, recording.python, _given(recording))
     containers = list(step_containers(template))
     exported = any(mends_argo.exports_parameters(word) for entry in containers for word in entry.container["command"])
     if not exported and "metaflow/parameters" in template["metadata"]["annotations"]:
@@ -36,6 +37,7 @@ def read(recording: Recording) -> Reading:
     schedule = None if cron is None else _schedule(cron)
     if schedule is not None:
         _check(schedule, recording.request)
+    _refuse(recording, template, cron)
     target = ArgoTarget(
         name=template["metadata"]["name"],
         workflow_template=template,
@@ -80,6 +82,29 @@ def step_containers(workflow_template: Mapping[str, Any]) -> Iterator[StepContai
                 task = Task(attempts, pod["activeDeadlineSeconds"])
                 for container in pod["containers"]:
                     yield StepContainer(job_set["metadata"]["annotations"][STEP], container, task)
+
+
+def _given(recording: Recording) -> frozenset[str]:
+    """Variables that the flow gives its tasks, by @environment or as settings."""
+    decorators = [decorator for step in recording.flow["steps"] for decorator in step["decorators"]]
+    declared = (entry["attributes"]["vars"] for entry in decorators if entry["name"] == "environment")
+    return frozenset(recording.request.shape.settings).union(*declared)
+
+
+def _refuse(recording: Recording, template: Mapping[str, Any], cron: Mapping[str, Any] | None) -> None:
+    """Raise `CompileError` with all that Argo would refuse."""
+    request = recording.request
+    places = {step["name"]: step["place"] for step in recording.flow["steps"]}
+    found = [
+        CompileError(
+            f"{request.label}: {fault.words}"
+            if fault.step is None
+            else f"{place_of(request, places[fault.step])}: step {fault.step}: {fault.words}"
+        )
+        for fault in faults(template, cron, places)
+    ]
+    if found:
+        raise together(found)
 
 
 def _cron_workflow(sent: Mapping[str, Any] | None) -> dict[str, Json] | None:

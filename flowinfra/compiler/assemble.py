@@ -84,7 +84,7 @@ def assemble(
         RecordedObject(entry["key"], (folder / entry["file"]).read_bytes(), entry["metadata"])
         for entry in answer["objects"]
     ]
-    reading = _READERS[request.target](Recording(request, answer["calls"], python, recorded))
+    reading = _READERS[request.target](Recording(request, answer["calls"], python, recorded, answer["flow"]))
     objects: dict[str, DatastoreObject] = {}
     renamed: dict[str, str] = {}
     package: Package | None = None

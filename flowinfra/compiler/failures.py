@@ -60,7 +60,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return together([_deploy_time(request, one) for one in json.loads(message)])
     if kind == "unsupported":
         parts = [
-            CompileError(f"{_place(request, one)}: {one['subject']}: {one['words']}") for one in json.loads(message)
+            CompileError(f"{place_of(request, one)}: {one['subject']}: {one['words']}") for one in json.loads(message)
         ]
         return together(parts)
     if kind == "overrides":
@@ -74,7 +74,7 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return LockError(f"{label}: {_no_micromamba(json.loads(message))}")
     if kind == "solve":
         return LockError(f"{label}: its environments could not be solved. {redact(_clean(message))}")
-    where = _place(request, error)
+    where = place_of(request, error)
     if _TRACEBACK in message:
         where, message = _inner(request, where, message)
     if kind == "metaflow" and error["headline"] == "Argo Workflows name too long":
@@ -125,7 +125,7 @@ def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> CompileEr
     elif kind == "no-module":
         words = f"{request.python or sys.executable} has no module {words!r}; install it there"
     return CompileError(
-        f"{_place(request, error)}: the deploy-time function of parameter {error['name']!r}: {_line(words)}"
+        f"{place_of(request, error)}: the deploy-time function of parameter {error['name']!r}: {_line(words)}"
     )
 
 
@@ -137,7 +137,8 @@ def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaf
     )
 
 
-def _place(request: CompileRequest, error: Mapping[str, Any]) -> str:
+def place_of(request: CompileRequest, error: Mapping[str, Any]) -> str:
+    """Where something stands in the user's source: the flow, with the line where it is known."""
     place = error.get("file") or request.label
     if place == str(request.file):
         place = request.label

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import yaml
 
 from flowinfra.compiler.mends import plain_version
 from flowinfra.compiler.request_argo import SECRETS
+from flowinfra.compiler.texts_argo import keep_in_arguments, keep_in_container, keep_in_metadata
 from flowinfra.model.compiled import Json, Shape
 
 TIMESTAMP = "metaflow/deployment_timestamp"
+STEP = "metaflow/step_name"
+"""Annotation of what runs a step."""
+
+_NAME_LENGTH = 128
+"""Of a template's name, at most (validate.isValidWorkflowFieldName)."""
 
 _QUOTED, _BARE = "'{{=asInt(inputs.parameters.workerCount)}}'", "{{=asInt(inputs.parameters.workerCount)}}"
 """Metaflow takes the quotes off this one text of a JobSet, so that it is a number."""
@@ -101,8 +108,10 @@ def exports_parameters(command: str) -> bool:
     return _EXPORT in command
 
 
-def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: str) -> dict[str, Json]:
-    """All mends of a WorkflowTemplate.
+def mend_template(
+    workflow_template: Mapping[str, Json], shape: Shape, python: str, given: Container[str] = ()
+) -> dict[str, Json]:
+    """All mends of a WorkflowTemplate; `given` are the variables that the flow gives its tasks.
 
     Raises ValueError where Metaflow writes something in a way that the mends do not fit.
     """
@@ -110,16 +119,16 @@ def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: s
     spec = template["spec"]
     # Metaflow takes events, which it sets itself, for no parameters of the flow
     described = template["metadata"]["annotations"].get("metaflow/parameters", "{}")
-    arguments = unquoted_arguments(spec["arguments"])
+    arguments = keep_in_arguments(unquoted_arguments(spec["arguments"]))
     own = [entry for entry in arguments["parameters"] if entry["name"] in json.loads(described)]
     first = next(entry for entry in spec["templates"] if "container" in entry)
     templates = []
     for entry in spec["templates"]:
         mended = dict(entry)
         if "container" in mended:
-            mended["container"] = _mend_container(mended["container"], own, python)
+            mended["container"] = _mend_container(mended["container"], own, python, given)
         if "resource" in mended:
-            mended = mend_job_set(mended, own, python)
+            mended = mend_job_set(mended, own, python, given)
         if "http" in mended:
             mended = without_agent(mended, shape, first)
         templates.append(mended)
@@ -128,7 +137,43 @@ def mend_template(workflow_template: Mapping[str, Json], shape: Shape, python: s
     left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
     if left:
         raise ValueError("it writes a notification's secret in another way")
-    return {**template, "spec": {**spec, "arguments": arguments, "templates": templates}}
+    kept = {key: keep_in_metadata(spec[key]) for key in ("podMetadata", "workflowMetadata") if key in spec}
+    mended_spec = {**spec, **kept, "arguments": arguments, "templates": templates}
+    give_valid_names(mended_spec)
+    return {**template, "spec": mended_spec}
+
+
+def give_valid_names(spec: dict[str, Json]) -> None:
+    """The templates that Metaflow names after the flow's class and the functions of @exit_hook get names that fit.
+
+    Argo takes letters, digits and dashes, each name once; a pod is named after its template, in small letters.
+    """
+    spec["templates"] = templates = [
+        template for index, template in enumerate(spec["templates"]) if template not in spec["templates"][:index]
+    ]
+    taken = Counter(template["name"] for template in templates)
+
+    def renamed(name: str, pod: bool) -> str:
+        plain = re.sub(r"[^A-Za-z0-9-]+", "-", name).lstrip("-")[:_NAME_LENGTH]
+        plain = (plain.lower() if pod else plain) or "flow"
+        found, number = plain, 1
+        while taken[found] - (found == name):
+            number += 1
+            found = f"{plain[: _NAME_LENGTH - 4]}-{number}"
+        taken[name] -= 1
+        taken[found] += 1
+        return found
+
+    graph = spec["entrypoint"]
+    for template in templates:
+        if template["name"] == graph and "dag" in template:
+            template["name"] = spec["entrypoint"] = renamed(graph, pod=False)
+    for hook in spec.get("hooks", {}).values():
+        for template in templates:
+            is_step = STEP in template.get("metadata", {}).get("annotations", {})
+            if template["name"] == hook["template"] and "container" in template and not is_step:
+                template["name"] = hook["template"] = renamed(template["name"], pod=True)
+                break
 
 
 def give_ids_of_steps_left_out(templates: list[dict[str, Json]]) -> None:
@@ -219,8 +264,10 @@ def camel_cased(container: Mapping[str, Json]) -> dict[str, Json]:
     return found
 
 
-def _mend_container(container: Mapping[str, Json], parameters: list[Any], python: str) -> dict[str, Json]:
-    mended = camel_cased(container)
+def _mend_container(
+    container: Mapping[str, Json], parameters: list[Any], python: str, given: Container[str]
+) -> dict[str, Json]:
+    mended = keep_in_container(camel_cased(container), given)
     mended["command"] = [_mend_command(word, parameters) for word in mended["command"]]
     mended["env"] = [
         {**entry, "value": plain_version(entry["value"], python)} if entry["name"] == "METAFLOW_VERSION" else entry
@@ -236,7 +283,9 @@ def _mend_command(command: str, parameters: list[Any]) -> str:
     return mended
 
 
-def mend_job_set(template: Mapping[str, Json], parameters: list[Any], python: str) -> dict[str, Json]:
+def mend_job_set(
+    template: Mapping[str, Json], parameters: list[Any], python: str, given: Container[str] = ()
+) -> dict[str, Json]:
     """All mends of a template that makes a JobSet.
 
     The JobSet is text; texts stand in quotes, so that a value that is bound stays a text. A pod of Argo's makes it,
@@ -244,8 +293,13 @@ def mend_job_set(template: Mapping[str, Json], parameters: list[Any], python: st
     """
     job_set = without_nulls(without_timestamp(yaml.safe_load(parseable(template["resource"]["manifest"]))))
     pods = [job["template"]["spec"]["template"]["spec"] for job in job_set["spec"]["replicatedJobs"]]
-    for pod in pods:
-        pod["containers"] = [_mend_container(entry, parameters, python) for entry in pod["containers"]]
+    job_set["metadata"] = keep_in_metadata(job_set["metadata"])
+    for job in job_set["spec"]["replicatedJobs"]:
+        pod = job["template"]["spec"]["template"]
+        pod["metadata"] = keep_in_metadata(pod["metadata"])
+        pod["spec"]["containers"] = [
+            _mend_container(entry, parameters, python, given) for entry in pod["spec"]["containers"]
+        ]
     text = yaml.dump(job_set, Dumper=_Quoting, default_flow_style=False, width=float("inf"), allow_unicode=True)
     return {
         **template,
@@ -347,7 +401,7 @@ def mend_sensor(sensor: Mapping[str, Json]) -> dict[str, Json]:
     for trigger in mended["spec"]["triggers"]:
         k8s = trigger["template"]["k8s"]
         workflow = k8s["source"]["resource"]["spec"]
-        workflow["arguments"] = unquoted_arguments(workflow["arguments"])
+        workflow["arguments"] = keep_in_arguments(unquoted_arguments(workflow["arguments"]))
         defaults = {
             f"spec.arguments.parameters.#(name={entry['name']}).value": entry["value"]
             for entry in workflow["arguments"]["parameters"]

@@ -32,6 +32,8 @@ class Recording:
     python: str
     """Minor of the interpreter that compiled."""
     objects: Sequence[RecordedObject]
+    flow: Mapping[str, Any] = field(default_factory=dict)
+    """The flow as the child describes it (driver/describe.py)."""
 
     def one(self, operation: str) -> Mapping[str, Any]:
         """Arguments of the one call of an operation.

@@ -85,6 +85,14 @@ def _problems(shape: Shape) -> Iterator[str]:
         yield f"{', '.join(told)}: nobody is named to be told; give one of {', '.join(_SECRET_OPTIONS.values())}"
     if told and shape.notify_incident_io is not None and shape.incident_io_source is None:
         yield "notify_incident_io: incident.io takes alerts of a source; give its id as incident_io_source"
+    texts = {"image": shape.default_image, "incident_io_source": shape.incident_io_source}
+    texts |= {f"incident_io_metadata.{key}": f"{key}={value}" for key, value in shape.incident_io_metadata.items()}
+    for name, text in texts.items():
+        if text is not None and "{{" in text:
+            yield (
+                f"{name}: found {text!r}, but Argo puts something else in where {{{{ stands; write it without two "
+                "braces that follow each other"
+            )
     for option in shape.extra:
         name = option.split("=", 1)[0]
         if name in _SECRET_OPTIONS:

@@ -112,6 +112,7 @@ def template(command: str) -> dict[str, Any]:
         "metadata": {"annotations": {"metaflow/parameters": json.dumps(described)}},
         "spec": {
             "arguments": {"parameters": [{"name": "x", "value": "3"}]},
+            "entrypoint": "SmallFlow",
             "templates": [{"name": "start", "container": container}],
         },
     }
@@ -229,7 +230,7 @@ def test_job_set_keeps_texts_as_texts_and_is_made_by_its_own_service_account() -
             "spec": {
                 "network": None,
                 "replicatedJobs": [
-                    {"replicas": "REPLICAS", "template": {"spec": {"template": {"spec": pod}}}},
+                    {"replicas": "REPLICAS", "template": {"spec": {"template": {"metadata": {}, "spec": pod}}}},
                 ],
             },
         }

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from . import secret_sources
+from . import places, secret_sources
 from .internals import flow_state, internals, is_include
 
 
@@ -67,6 +67,7 @@ def describe_step(node: Any) -> dict[str, Any]:
         "next": list(node.out_funcs),
         "switch": describe_switch(node),
         "doc": node.doc or "",
+        "place": places.of_step(node),
         "secrets": secret_sources.described(node),
         "decorators": [
             *(describe_decorator(decorator) for decorator in node.decorators),

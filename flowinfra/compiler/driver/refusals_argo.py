@@ -17,6 +17,26 @@ _PLATFORMS_NAMESPACE = MARK + "kubernetes-namespace"
 _RESET = '{"reset_at": {"cron": "0 8 * * *", "timezone": "Europe/Berlin"}}'
 
 
+_TEMPLATE = "{{"
+"""What Argo puts something else in for, wherever it stands in a workflow (util/template/template.go)."""
+
+
+def template_refusals(flow: Any, graph: Any) -> Iterator[Part]:
+    """Texts of decorators that Argo would take for templates of its own, and that can be written in no other way.
+
+    Of the flow as it is made: a stack gives a step @kubernetes, too.
+    """
+    for name in graph.sorted_nodes:
+        node = graph[name]
+        for decorator in node.decorators:
+            if decorator.name == "kubernetes":
+                for words in _template_refusals(decorator):
+                    yield {"subject": f"step {name}", "words": words, **places.of_step(node)}
+    for decorator in flow._flow_decorators.get("exit_hook", ()):
+        for words in _template_refusals(decorator):
+            yield {"subject": f"flow {flow.name}", "words": words, **places.of_flow_decorator(type(flow), "exit_hook")}
+
+
 def refusals(graph: Any) -> Iterator[Part]:
     """What must change before the flow can run on Argo."""
     for name in graph.sorted_nodes:
@@ -79,3 +99,26 @@ def _decorator_refusals(node: Any) -> Iterator[str]:
                 f"@kubernetes: namespace={decorator.attributes['namespace']!r}: all steps of a workflow run in one "
                 "namespace, which the stack's platform names; take it away"
             )
+
+
+def _template_refusals(decorator: Any) -> Iterator[str]:
+    for key, value in decorator.attributes.items():
+        for name, text in _texts(key, value):
+            if _TEMPLATE in text:
+                yield (
+                    f"@{decorator.name}: {name}: found {text!r}, but Argo puts something else in where {{{{ stands; "
+                    "write it without two braces that follow each other"
+                )
+
+
+def _texts(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every text of a value, with where it stands; a key of a mapping is a text of it, too."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield name, str(key)
+            yield from _texts(f"{name}[{key!r}]", item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(name, item)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .refusal import Refusal
-from .refusals_argo import event_refusals, option_refusals, refusals
+from .refusals_argo import event_refusals, option_refusals, refusals, template_refusals
 
 COMMAND = "metaflow.plugins.argo.argo_workflows_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -39,7 +39,10 @@ def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception])
     def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
         if found := [*refusals(obj.graph), *option_refusals(obj.flow)]:
             raise Refusal("unsupported", json.dumps(found))
-        return original(obj, *args, **kwargs)
+        made = original(obj, *args, **kwargs)
+        if found := list(template_refusals(obj.flow, obj.graph)):
+            raise Refusal("unsupported", json.dumps(found))
+        return made
 
     command.make_flow = make
 

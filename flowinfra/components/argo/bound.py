@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flowinfra.compiler.texts_argo import in_json
 from flowinfra.components.binding import PARAMETER, filled
 from flowinfra.model.compiled import MARK, ArgoCompiled, Json, canonical_json
 
@@ -54,5 +55,5 @@ def _with_parameters(value: Json, arguments: Mapping[str, str]) -> Json:
         return value
     for name, argument in arguments.items():
         if value == canonical_json(MARK + PARAMETER + name):
-            return argument
-    return canonical_json(_with_parameters(json.loads(value), arguments))
+            return in_json(argument)
+    return in_json(canonical_json(_with_parameters(json.loads(value), arguments)))

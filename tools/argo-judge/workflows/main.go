@@ -11,6 +11,10 @@
 //	                      timezone (validate.CronWorkflow), and then with it (CronWorkflowSpec.GetSchedulesWithTimezone).
 //
 // Each line of the output is the JSON list of what is wrong with the line of the input, in words; [] for nothing.
+//
+//	argo-judge filled     each line of the input is a JSON pair: a WorkflowTemplate, and the name of one of its templates
+//	                      with a container. The line of the output is that template after all that Argo puts into it
+//	                      before it makes a pod, with the workflow's own arguments, and "0" for every input.
 package main
 
 import (
@@ -63,7 +67,7 @@ func readObjects(line []byte) ([]object, error) {
 	return found, nil
 }
 
-func judgeObjects(ctx context.Context, line []byte) ([]string, error) {
+func judgeObjects(ctx context.Context, line []byte) (any, error) {
 	objects, err := readObjects(line)
 	if err != nil {
 		return nil, err
@@ -88,6 +92,12 @@ func judgeObjects(ctx context.Context, line []byte) ([]string, error) {
 		known[template.Name] = template
 		note(one, validateTemplate(ctx, known, template))
 		submitted := common.NewWorkflowFromWorkflowTemplate(template.Name, false)
+		for _, parameter := range template.Spec.Arguments.Parameters {
+			if parameter.Value == nil {
+				parameter.Value = v1alpha1.AnyStringPtr("0") // who submits it has to give one
+				submitted.Spec.Arguments.Parameters = append(submitted.Spec.Arguments.Parameters, parameter)
+			}
+		}
 		note(object{"Workflow of", one.name, nil}, validateWorkflow(ctx, known, submitted))
 	}
 	for _, one := range objects {
@@ -114,7 +124,7 @@ func judgeObjects(ctx context.Context, line []byte) ([]string, error) {
 	return problems, nil
 }
 
-func judgeCron(_ context.Context, line []byte) ([]string, error) {
+func judgeCron(_ context.Context, line []byte) (any, error) {
 	var schedule string
 	words := []string{""}
 	if json.Unmarshal(line, &schedule) == nil {
@@ -140,20 +150,56 @@ func judgeCron(_ context.Context, line []byte) ([]string, error) {
 	return problems, nil
 }
 
+// fill does what the controller does with a template before and after it makes a pod of it: executeTemplate and
+// substitutePodParams.
+func fill(ctx context.Context, line []byte) (any, error) {
+	var pair [2]json.RawMessage
+	var name string
+	template := &v1alpha1.WorkflowTemplate{}
+	if err := json.Unmarshal(line, &pair); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(pair[0], template); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(pair[1], &name); err != nil {
+		return nil, err
+	}
+	found, err := resolved(ctx, template, name)
+	if err != nil {
+		return nil, err
+	}
+	globals := common.Parameters{
+		"workflow.name": "run", "workflow.namespace": "flows", "workflow.uid": "0", "workflow.status": "Succeeded",
+		"workflow.failures": "[]", "workflow.creationTimestamp": "2026-01-01T00:00:00Z",
+	}
+	for _, parameter := range template.Spec.Arguments.Parameters {
+		globals["workflow.parameters."+parameter.Name] = parameter.Value.String()
+	}
+	arguments := v1alpha1.Arguments{}
+	for _, input := range found.Inputs.Parameters {
+		arguments.Parameters = append(arguments.Parameters, v1alpha1.Parameter{Name: input.Name, Value: v1alpha1.AnyStringPtr("0")})
+	}
+	return filled(ctx, found, arguments, globals, common.Parameters{"retries": "0", "pod.name": "run-0"})
+}
+
 // guarded turns a panic into a problem: robfig/cron has some, by which a controller ends.
-func guarded(judge func(context.Context, []byte) ([]string, error), ctx context.Context, line []byte) (problems []string, err error) {
+func guarded(judge answer, ctx context.Context, line []byte) (said any, err error) {
 	defer func() {
 		if found := recover(); found != nil {
-			problems, err = []string{fmt.Sprintf("panic: %v", found)}, nil
+			said, err = []string{fmt.Sprintf("panic: %v", found)}, nil
 		}
 	}()
 	return judge(ctx, line)
 }
 
+// answer gives what is said of a line.
+type answer = func(context.Context, []byte) (any, error)
+
 func main() {
-	judges := map[string]func(context.Context, []byte) ([]string, error){"objects": judgeObjects, "crons": judgeCron}
+	judges := map[string]answer{"objects": judgeObjects, "crons": judgeCron, "filled": fill}
 	if len(os.Args) != 2 || judges[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: argo-judge objects|crons")
+		fmt.Fprintln(os.Stderr, "usage: argo-judge objects|crons|filled")
 		os.Exit(2)
 	}
 	ctx := background()
@@ -161,12 +207,16 @@ func main() {
 	for {
 		line, end := input.ReadBytes('\n')
 		if len(line) > 0 {
-			problems, err := guarded(judges[os.Args[1]], ctx, line)
+			said, err := guarded(judges[os.Args[1]], ctx, line)
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(2)
 			}
-			text, _ := json.Marshal(problems)
+			text, err := json.Marshal(said)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(2)
+			}
 			fmt.Println(string(text))
 		}
 		if end != nil {

@@ -4,6 +4,10 @@
 //	                                what is wrong with it, in words; [] for nothing.
 //
 // An unknown field is an error, as with `fieldValidation: Strict`.
+//
+//	kubernetes-judge environment    each line of the input is the JSON list of a container's variables; the line of the
+//	                                output is the JSON object of the variables that its process has (kubelet's
+//	                                makeEnvironmentVariables).
 package main
 
 import (
@@ -34,6 +38,7 @@ import (
 	"k8s.io/kubernetes/pkg/apis/core"
 	coreinstall "k8s.io/kubernetes/pkg/apis/core/install"
 	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
+	"k8s.io/kubernetes/third_party/forked/golang/expansion"
 )
 
 // judge gives what is wrong with an object.
@@ -138,26 +143,53 @@ func customJudges(path string, judges map[schema.GroupVersionKind]judge) error {
 	}
 }
 
+func environment(line []byte) (map[string]string, error) {
+	var variables []struct{ Name, Value string }
+	if err := json.Unmarshal(line, &variables); err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	mapping := expansion.MappingFuncFor(found)
+	for _, one := range variables {
+		found[one.Name] = expansion.Expand(one.Value, mapping)
+	}
+	return found, nil
+}
+
 func run() error {
+	if len(os.Args) == 2 && os.Args[1] == "environment" {
+		return answer(func(line []byte) (any, error) { return environment(line) })
+	}
 	judges := map[schema.GroupVersionKind]judge{{Version: "v1", Kind: "Pod"}: podJudge()}
 	for _, path := range os.Args[1:] {
 		if err := customJudges(path, judges); err != nil {
 			return err
 		}
 	}
+	return answer(func(line []byte) (any, error) {
+		object := &unstructured.Unstructured{}
+		if err := object.UnmarshalJSON(line); err != nil {
+			return nil, err
+		}
+		one := judges[object.GroupVersionKind()]
+		if one == nil {
+			return nil, fmt.Errorf("%s is of none of the kinds that are judged", object.GroupVersionKind())
+		}
+		return one(object, line), nil
+	})
+}
+
+// answer writes what is said of each line of the input.
+func answer(of func(line []byte) (any, error)) error {
 	input := bufio.NewReaderSize(os.Stdin, 1<<20)
 	for {
 		line, end := input.ReadBytes('\n')
 		if len(line) > 0 {
-			object := &unstructured.Unstructured{}
-			if err := object.UnmarshalJSON(line); err != nil {
+			said, err := of(line)
+			if err != nil {
 				return err
 			}
-			one := judges[object.GroupVersionKind()]
-			if one == nil {
-				return fmt.Errorf("%s is of none of the kinds that are judged", object.GroupVersionKind())
-			}
-			text, err := json.Marshal(one(object, line))
+			text, err := json.Marshal(said)
 			if err != nil {
 				return err
 			}

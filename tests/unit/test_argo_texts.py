@@ -1,0 +1,229 @@
+"""Texts with `{{`, which is a template to Argo, arrive as they are, or the preview refuses them.
+
+Argo's own code fills the templates in here, and Kubernetes' own makes the variables of a process (tests/judge.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.errors import FlowInfraError
+from flowinfra.model.compiled import CompiledFlow, Shape
+from tests.judge import environment, filled, prepared, problems
+from tests.unit.argo_bound import bound_objects
+from tests.unit.sources import STEPS, write_flow
+
+TEXTS = (
+    "{{x}}",
+    "{{ workflow.name }} and {{workflow.name}}",
+    "{{workflow.nothing}}",
+    "{{inputs.parameters.nothing}}",
+    "{{=1+1}}",
+    "{{=workflow.name",
+    "{{",
+    "}}",
+    "{{{x}}}",
+    "{{{{{",
+    "${{ secrets.x }}",
+    '{% for x in xs %}{{ x["a"] }}{% endfor %}',
+    "a\n{{x}}\tß \\{{",
+)
+VARIABLES = {f"TEXT_{index}": text for index, text in enumerate(TEXTS)}
+PARAMETERS = "".join(f"    p{index} = Parameter('p{index}', default={text!r})\n" for index, text in enumerate(TEXTS))
+
+
+def compiled(folder: Path, parts: dict[str, str], **shape: object) -> CompiledFlow:
+    flow = write_flow(folder, **parts)
+    request = CompileRequest(flow, "argo", Shape.model_validate(shape), folder="flow")
+    return compile_flow(request, warn=lambda _: None)
+
+
+def deployed(folder: Path, parts: dict[str, str], **shape: object) -> list[dict[str, Any]]:
+    """The objects of a flow in which Argo finds nothing wrong."""
+    objects = bound_objects(compiled(folder, parts, **shape))
+    for version in prepared():
+        assert problems(version, {"flow": objects}) == {}
+    return objects
+
+
+def variables(version: str, template: dict[str, Any], name: str = "start") -> dict[str, str]:
+    """The environment of a step's process."""
+    found = filled(version, template, name)
+    if "container" in found:
+        return environment(found["container"]["env"])
+    job_set = yaml.safe_load(found["resource"]["manifest"])
+    [first, *others] = [
+        environment(container["env"])
+        for job in job_set["spec"]["replicatedJobs"]
+        for container in job["template"]["spec"]["template"]["spec"]["containers"]
+    ]
+    assert all(other["TEXT_0"] == first["TEXT_0"] for other in others)
+    return first
+
+
+def at_start(decorator: str) -> str:
+    return STEPS.replace("@step", f"{decorator}\n    @step", 1)
+
+
+def test_variables_of_a_step(tmp_path: Path) -> None:
+    [template] = deployed(tmp_path, {"body": at_start(f"@environment(vars={VARIABLES!r})")})
+    for version in prepared():
+        found = variables(version, template)
+        assert {name: found[name] for name in VARIABLES} == VARIABLES
+        assert found["METAFLOW_RETRY_COUNT"] == "0"
+        assert found["ARGO_WORKFLOW_NAME"] == "run"
+
+
+def test_variables_that_a_stack_gives(tmp_path: Path) -> None:
+    body = at_start("@environment(vars={'TEXT_0': 'other'})")
+    [template] = deployed(tmp_path, {"body": body}, steps={"start": {"environment": VARIABLES}})
+    for version in prepared():
+        found = variables(version, template)
+        assert {name: found[name] for name in VARIABLES} == VARIABLES
+
+
+def test_variables_of_a_job_set(tmp_path: Path) -> None:
+    body = f"""
+    @step
+    def start(self):
+        self.next(self.train, num_parallel=2)
+
+    @environment(vars={VARIABLES!r})
+    @parallel
+    @step
+    def train(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+    title = "A {{title}}"
+    [template] = deployed(tmp_path, {"body": body}, workflow_title=title)
+    for version in prepared():
+        found = variables(version, template, "train")
+        assert {name: found[name] for name in VARIABLES} == VARIABLES
+    assert title not in template["spec"]["templates"][-1].get("resource", {}).get("manifest", "")
+
+
+def test_variables_of_a_decorator_of_the_command_line(tmp_path: Path) -> None:
+    texts = {name: text for name, text in VARIABLES.items() if "{{x}}" in text and "\n" not in text}
+    spec = f"environment:vars={json.dumps(texts)}"
+    [template] = deployed(tmp_path, {}, decospecs=[spec])
+    for version in prepared():
+        found = variables(version, template)
+        assert {name: found[name] for name in texts} == texts
+        command = filled(version, template, "start")["container"]["command"][-1]
+        words = re.findall(r"--with[ =]('(?:[^']|'')*'(?=[ ;)]))", command)
+        read = {
+            subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, text=True).stdout for word in words
+        }
+        assert spec in read
+
+
+def values(version: str, template: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that the first task of a run exports."""
+    command = filled(version, template, "start")["container"]["command"][-1]
+    found = re.findall(r" (\w+),[tf],([A-Za-z0-9+/=]*)", command)
+    return {name: json.loads(base64.b64decode(text)) for name, text in found}
+
+
+def test_defaults_of_parameters(tmp_path: Path) -> None:
+    late = "    late = Parameter('late', default=lambda _: '')\n"
+    data = "    data = Parameter('data', type=JSONType, default='{}')\n"
+    body = PARAMETERS + late + data + STEPS
+    given = {"data": {"{{a}}": {"b": {"c": "{{workflow.nothing}}"}}}}
+    flow = compiled(tmp_path, {"body": body, "decorators": "@trigger(event='ready')"}, parameters=given, events=True)
+    objects = bound_objects(flow, {"late": "{{workflow.late}}"})
+    for version in prepared():
+        assert problems(version, {"flow": objects}) == {}
+        found = values(version, objects[0])
+        assert [found[f"p{index}"] for index in range(len(TEXTS))] == list(TEXTS)
+        assert found["late"] == "{{workflow.late}}"
+        assert json.loads(found["data"]) == given["data"]
+    described = json.loads(objects[0]["metadata"]["annotations"]["metaflow/parameters"])
+    assert [json.loads(described[f"p{index}"]["value"]) for index in range(len(TEXTS))] == list(TEXTS)
+
+
+def test_words_about_a_flow(tmp_path: Path) -> None:
+    body = f"    p = Parameter('p', default='a', help='of {{{{workflow.nothing}}}}')\n{STEPS}"
+    words = "Reads {{workflow.nothing}}, writes {{="
+    [template] = deployed(tmp_path, {"body": f"    '''{words}'''\n{body}"}, workflow_title="{{workflow.nothing}}")
+    told = template["metadata"]["annotations"]
+    assert told["workflows.argoproj.io/title"] == "{{workflow.nothing}}"
+    assert told["workflows.argoproj.io/description"] == words
+    for version in prepared():
+        assert filled(version, template, "start")["metadata"]["annotations"]["metaflow/run_id"] == "argo-run"
+
+
+def test_configs(tmp_path: Path) -> None:
+    body = "    settings = Config('settings', default_value='{}')\n" + STEPS
+    given = {f"k{index}": {"text": text} for index, text in enumerate(TEXTS)}
+    [template] = deployed(tmp_path, {"body": body}, configs={"settings": given})
+    assert "{{x}}" not in json.dumps(template)  # the code package has them
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("annotations", {"note": "{{x}}"}),
+        ("annotations", {"{{x}}": "a"}),
+        ("image", "example.com/{{x}}"),
+        ("node_selector", {"pool": "{{x}}"}),
+        ("secrets", ["a", "{{x}}"]),
+        ("service_account", "{{x}}"),
+        ("tolerations", [{"key": "{{x}}"}]),
+        ("persistent_volume_claims", {"claim": "/{{x}}"}),
+        ("tmpfs_path", "/{{x}}"),
+    ],
+)
+@pytest.mark.parametrize("by_stack", [False, True])
+def test_what_kubernetes_is_told_cannot_hold_it(key: str, value: object, by_stack: bool, tmp_path: Path) -> None:
+    parts = {} if by_stack else {"body": at_start(f"@kubernetes({key}={value!r})")}
+    shape = {"steps": {"start": {key: value}}} if by_stack else {}
+    with pytest.raises(FlowInfraError) as raised:
+        compiled(tmp_path, parts, **shape)
+    said = str(raised.value)
+    assert "step start: @kubernetes: " in said
+    assert key in said
+    assert "{{x}}" in said
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ({"image": "{{x}}"}, "image: found '{{x}}'"),
+        (
+            {
+                "notify_on_error": True,
+                "notify_incident_io": "a/b",
+                "incident_io_source": "1",
+                "incident_io_metadata": {"team": "{{x}}"},
+            },
+            "incident_io_metadata.team: found 'team={{x}}'",
+        ),
+        ({"tags": ["{{x}}"]}, "tags: '{{x}}' would not reach the task"),
+    ],
+)
+def test_options_that_cannot_hold_it(shape: dict[str, object], words: str, tmp_path: Path) -> None:
+    with pytest.raises(FlowInfraError, match=re.escape(words)):
+        compiled(tmp_path, {}, **shape)
+
+
+def test_an_exit_hooks_options_cannot_hold_it(tmp_path: Path) -> None:
+    decorator = "@exit_hook(on_success=[ended], options={'image': '{{x}}'})"
+    with pytest.raises(FlowInfraError, match=re.escape("flow SmallFlow: @exit_hook: options['image']: found '{{x}}'")):
+        compiled(tmp_path, {"head": "def ended(run): pass", "decorators": decorator})
