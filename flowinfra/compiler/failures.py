@@ -58,6 +58,8 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         return CompileError(f"{label}: when its module was imported, {message}. {_HERMETIC[kind]}")
     if kind == "deploy-time":
         return together([_deploy_time(request, one) for one in json.loads(message)])
+    if kind == "several":
+        return together([each for one in json.loads(message) for each in explain(request, one, metaflow).errors])
     if kind == "unsupported":
         parts = [
             CompileError(f"{place_of(request, one)}: {one['subject']}: {one['words']}") for one in json.loads(message)
@@ -214,9 +216,6 @@ _DETAILED = {
     ),
     "no-project": lambda detail: f"{detail['name']} is given, but the flow has no @project",
     "mutators-project": lambda detail: _mutators_project(detail),
-    "kubernetes-field": lambda detail: (
-        f"@kubernetes({detail['attribute']}=…) has the key {detail['name']!r}; allowed are {', '.join(detail['known'])}"
-    ),
     "timeout": lambda detail: (
         f"steps.{detail['step']}.timeout: {detail['wanted']} s is longer than the step's own "
         f"@timeout of {detail['limit']} s, which acts inside the task; raise it in the flow's code"

@@ -129,6 +129,8 @@ def mend_template(
             mended["container"] = _mend_container(mended["container"], own, python, given)
         if "resource" in mended:
             mended = mend_job_set(mended, own, python, given)
+        if mended.get("tolerations"):
+            mended["tolerations"] = [toleration_of_api(toleration) for toleration in mended["tolerations"]]
         if "http" in mended:
             mended = without_agent(mended, shape, first)
         templates.append(mended)
@@ -262,6 +264,12 @@ def camel_cased(container: Mapping[str, Json]) -> dict[str, Json]:
     if "env_from" in found:
         found["envFrom"] = [{"secretRef": entry["secret_ref"]} for entry in found.pop("env_from")]
     return found
+
+
+def toleration_of_api(toleration: Mapping[str, Json]) -> dict[str, Json]:
+    """A toleration by the names of the API: Metaflow takes those of Python, and writes them into the template."""
+    renamed = {"toleration_seconds": "tolerationSeconds"}
+    return {renamed.get(name, name): value for name, value in toleration.items()}
 
 
 def _mend_container(

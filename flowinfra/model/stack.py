@@ -26,6 +26,9 @@ class Config(BaseModel):
     )
 
 
+_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+"""Names of Secrets and service accounts: Kubernetes' IsDNS1123Subdomain."""
+
 _KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
 """IAM knows keys by this ARN alone, not by an alias."""
 
@@ -111,15 +114,15 @@ class StepConfig(Config):
     port: int | None = Field(default=None, gt=0)
     """That the task listens on."""
     security_context: dict[str, Json] | None = None
-    """Of the container, as Metaflow takes it."""
+    """Of the container, by Kubernetes' names of its fields or Metaflow's."""
     shared_memory: int | None = Field(default=None, gt=0)
-    """MB."""
+    """MiB."""
     use_tmpfs: bool | None = None
     """A file system in memory; its path and size:"""
     tmpfs_path: str | None = None
     """Default `/metaflow_temp`."""
     tmpfs_size: int | None = Field(default=None, gt=0)
-    """MB; default half of `memory`."""
+    """MiB; default half of `memory`."""
 
 
 class FlowDefaults(Config):
@@ -283,7 +286,7 @@ class KubernetesConfig(Config):
     """Of all pods, in place of one per flow."""
     pod_role: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
     """ARN of the IAM role of the flows' own service accounts (EKS)."""
-    image_pull_secrets: list[str] = []
+    image_pull_secrets: list[Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]] = []
     """Names of Secrets with which the flows' own service accounts pull images."""
     events: EventsConfig | None = None
     """Argo Events; none: flows with @trigger are refused."""

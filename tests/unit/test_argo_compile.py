@@ -158,16 +158,16 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("no DNS label", "@step", {"name": "Night_ly"}, r"Flow failed: Name 'Night_ly' contains invalid characters.*"),
     (
         "toleration",
-        '@kubernetes(tolerations=[{"kee": 1}])\n    @step',
+        '@kubernetes(tolerations=[{"key": "a", "opertor": "Exists"}])\n    @step',
         {},
-        r"step start: Kubernetes .*invalid keys: \['kee'\].*",
+        r"step start: @kubernetes: tolerations\[0\]: has the key 'opertor' \(did you mean 'operator'\?\), allowed: .*",
     ),
-    ("memory", '@resources(memory="lots")\n    @step', {}, r"step start: ValueError: could not convert .*: 'lots'"),
+    ("memory", '@resources(memory="lots")\n    @step', {}, r"step start: @resources: memory: found 'lots', .*"),
     (
         "security context",
         '@kubernetes(security_context={"run_as": 1})\n    @step',
         {},
-        r"@kubernetes\(security_context=…\) has the key 'run_as'; allowed are allow_privilege_escalation, .*",
+        r"step start: @kubernetes: security_context: has the key 'run_as' .*, allowed: allow_privilege_escalation, .*",
     ),
     (
         "notification without a service",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from typing import Any
 
 from . import places
 from .refusal import Refusal
+from .refusals_kubernetes import Part
 from .variables import Environment
 from .watch import OWN_FOLDER, of_the_user
 
@@ -58,6 +60,11 @@ def failure(error: BaseException) -> dict[str, Any]:
         "file": last and last.filename,
         "line": last and last.lineno,
     }
+
+
+def refused(parts: list[Part]) -> dict[str, Any]:
+    """Parts of a flow that must change, as data."""
+    return {"kind": "unsupported", "message": json.dumps(parts)}
 
 
 def _of_metaflow(frames: list[traceback.FrameSummary]) -> bool:

@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import Any
 
-from .failure import failure
+from .failure import failure, refused
 from .hiding import hidden
 from .imports import Imports
 from .internals import internals
@@ -100,6 +100,8 @@ def main() -> None:
             hides = hidden(packed, [os.path.dirname(request["flow"]), *request["search"]])
     except BaseException as problem:  # every way to fail is reported as data, by one writer
         error = failure(problem)
+        if error["kind"] != "unsupported" and (found := session.refusals()):
+            error = {"kind": "several", "message": json.dumps([refused(found), error])}
     for refusal in (watch.refusal, session.recording.refusal):
         if refusal is not None:
             error = failure(refusal)

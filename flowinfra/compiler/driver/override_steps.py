@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .internals import internals
+from .kubernetes_check import KubernetesCheck
+from .kubernetes_security import normal
 
 STEP_OVERRIDES = {
     "cpu": ("resources", "cpu"),
@@ -32,6 +34,7 @@ def attributes_of(decorator: Any) -> dict[str, Any]:
     It is not: whether it is, tells Metaflow whether it is new.
     """
     seen = copy.copy(decorator)
+    seen.flowinfra_copy = True
     seen.attributes = dict(decorator.attributes)
     seen._user_defined_attributes = set(decorator._user_defined_attributes)
     seen.external_init()
@@ -39,16 +42,33 @@ def attributes_of(decorator: Any) -> dict[str, Any]:
     return attributes
 
 
+def metaflows_names(option: str, value: Any) -> Any:
+    """A stack's value with the names of fields that Metaflow takes, where Kubernetes' own may be given too."""
+    if option == "security_context":
+        return normal(value)
+    if option == "tolerations":
+        renamed = {"tolerationSeconds": "toleration_seconds"}
+        return [{renamed.get(key, key): item for key, item in toleration.items()} for toleration in value]
+    return value
+
+
 class StepOverrides:
     """The overrides of all steps. They may be applied several times: each decorator is changed once."""
 
-    def __init__(self, steps: dict[str, dict[str, Any]], compute: str) -> None:
-        self.compute = compute
-        self.wanted = {
-            step: [(*STEP_OVERRIDES.get(option, (compute, option)), value) for option, value in changes.items()]
-            for step, changes in steps.items()
-        }
+    def __init__(
+        self, steps: dict[str, dict[str, Any]], compute: str, kubernetes: KubernetesCheck | None = None
+    ) -> None:
+        self.compute, self.kubernetes = compute, kubernetes
+        self.wanted = {step: list(self._of_step(step, changes)) for step, changes in steps.items()}
         self.done: list[Any] = []
+
+    def _of_step(self, step: str, changes: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+        """Decorator, attribute and value of each override that can be put into the flow."""
+        for option, given in changes.items():
+            decorator, attribute = STEP_OVERRIDES.get(option, (self.compute, option))
+            value = metaflows_names(option, given)
+            if self.kubernetes is None or self.kubernetes.fits(step, option, attribute, value):
+                yield decorator, attribute, value
 
     def apply(self, steps: list[Any], initialise: bool = True) -> Iterator[dict[str, Any]]:
         """Change the decorators that the steps have by now; yields what cannot be applied, with its reason.
@@ -98,6 +118,8 @@ class StepOverrides:
                 yield {"kind": "no-attribute", "step": step.name, "decorator": decorator.name, "attribute": attribute}
                 return
             own = said.get(attribute)
+            if self.kubernetes is not None:
+                self.kubernetes.overridden(step.name, decorator, attribute, own)
             said[attribute] = {**own, **value} if isinstance(value, Mapping) and isinstance(own, Mapping) else value
         if decorator.name == "environment":
             # a task has its variables from its container; the words of `--with` in its command do not hold every text

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .internals import internals
+from .kubernetes_check import KubernetesCheck
 from .override_flow import options_of_project, override_schedule
 from .override_parameters import overridden
 from .override_steps import StepOverrides
@@ -36,9 +37,9 @@ LATE = "_process_late_attached_decorator"
 class Overrides:
     """All overrides of one request; what is wrong with them is told at once, by one refusal."""
 
-    def __init__(self, request: dict[str, Any], compute: str) -> None:
+    def __init__(self, request: dict[str, Any], compute: str, kubernetes: KubernetesCheck | None) -> None:
         self.request = request
-        self.steps = StepOverrides(request["steps"], compute)
+        self.steps = StepOverrides(request["steps"], compute, kubernetes)
         self.problems: list[dict[str, Any]] = []
         self.mutated = False
         self.expecting = False

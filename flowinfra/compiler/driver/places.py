@@ -21,12 +21,18 @@ def of_step(node: Any) -> Place:
 
 def of_flow_decorator(flow_class: type, name: str) -> Place:
     """The line of a decorator of the flow; unknown for one that a mutator or an option added."""
+    return next(iter(of_flow_decorators(flow_class, name)), NOWHERE)
+
+
+def of_flow_decorators(flow_class: type, name: str) -> list[Place]:
+    """The lines of all decorators of the flow with a name, the nearest class's first."""
+    found = []
     for file, source in _classes(flow_class):
         for decorator in source.decorator_list:
             written = decorator.func if isinstance(decorator, ast.Call) else decorator
             if getattr(written, "attr", getattr(written, "id", None)) == name:
-                return {"file": file, "line": decorator.lineno}
-    return NOWHERE
+                found.append({"file": file, "line": decorator.lineno})
+    return found
 
 
 def of_attribute(flow_class: type, name: str) -> Place:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from . import places
+from . import places, refusals_sensors
 from .refusals_kubernetes import Part, other_compute
 
 FLOW_DECORATORS = {
@@ -27,6 +27,7 @@ ATTRIBUTES = ("image_pull_policy", "persistent_volume_claims", "tmpfs_size", "us
 def refusals(flow: Any, graph: Any) -> Iterator[Part]:
     """What must change before the flow can run on Airflow."""
     yield from _flow_refusals(flow)
+    yield from refusals_sensors.refusals(flow, graph.sorted_nodes)
     yield from _parameter_refusals(flow)
     for name in graph.sorted_nodes:
         node = graph[name]

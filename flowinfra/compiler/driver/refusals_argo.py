@@ -37,8 +37,9 @@ def template_refusals(flow: Any, graph: Any) -> Iterator[Part]:
             yield {"subject": f"flow {flow.name}", "words": words, **places.of_flow_decorator(type(flow), "exit_hook")}
 
 
-def refusals(graph: Any) -> Iterator[Part]:
+def refusals(flow: Any, graph: Any) -> Iterator[Part]:
     """What must change before the flow can run on Argo."""
+    yield from _option_refusals(flow)
     for name in graph.sorted_nodes:
         node = graph[name]
         for words in _decorator_refusals(node):
@@ -56,7 +57,7 @@ def event_refusals(flow: Any, triggers: list[dict[str, Any]]) -> Iterator[Part]:
             yield {"subject": f"parameter {parameter.name}", "words": words, **place}
 
 
-def option_refusals(flow: Any) -> Iterator[Part]:
+def _option_refusals(flow: Any) -> Iterator[Part]:
     """Options of the flow's triggers that Metaflow stumbles over, or leaves out without a word."""
     given = {
         name: [decorator.attributes["options"] for decorator in flow._flow_decorators.get(name, ())]

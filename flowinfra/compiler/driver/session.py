@@ -15,6 +15,8 @@ from .checks import refuse_configs, refuse_personal_branch, refuse_second_flow
 from .describe import describe_flow, describe_trigger
 from .failure import failure
 from .internals import internals, is_include
+from .kubernetes_check import SEAMS as SEAMS_OF_KUBERNETES
+from .kubernetes_check import KubernetesCheck
 from .members import Tarfile, add_file
 from .output import Output
 from .overrides import SEAMS as SEAMS_OF_OVERRIDES
@@ -64,6 +66,7 @@ class Session:
         self.evaluated: dict[str, Any] | None = None
         self.included: dict[str, str] = {}
         self.environments: Any = None
+        self.kubernetes: KubernetesCheck | None = None
 
     def install(self) -> None:
         """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
@@ -75,7 +78,14 @@ class Session:
 
         target = beside("target_" + self.request["target"].replace("-", "_"))
         Seams.check(Seams.REQUIRED)
-        Seams.check([(target.COMMAND, "make_flow"), (target.COMMAND, "new_token"), (target.MAKER, "deploy_time_eval")])
+        Seams.check(
+            [
+                (target.COMMAND, "make_flow"),
+                (target.COMMAND, "new_token"),
+                (target.MAKER, "deploy_time_eval"),
+                *target.SEAMS,
+            ]
+        )
         parameters = internals("metaflow.parameters")
         flow_spec = internals("metaflow.flowspec").FlowSpec
         command = internals(target.COMMAND)
@@ -85,7 +95,10 @@ class Session:
         client_error = stand_in_boto3.ClientError
         answers = {**datastore_answers(recording, client_error), **target.answers(request, recording, AbsentError)}
         if target.KUBERNETES:
-            stand_in(beside("stand_in_kubernetes").modules(recording, refuse))
+            stand_in(beside("stand_in_kubernetes").modules(recording))
+            Seams.check(SEAMS_OF_KUBERNETES)
+            self.kubernetes = KubernetesCheck(request["target"])
+            self.kubernetes.install()
         if request["datastore"] != "s3":
             datastore = beside("datastore_" + request["datastore"])
             Seams.check(datastore.SEAMS)
@@ -126,13 +139,26 @@ class Session:
                 raise SystemExit(code or 0)
 
         flow_spec.__init__ = start
-        Overrides(request, target.COMPUTE).install()
+        Overrides(request, target.COMPUTE, self.kubernetes).install()
+
+        def look(flow: Any, graph: Any, *_more: Any) -> None:
+            found = [*secret_sources.refusals(graph), *session.refusals(graph), *target.refusals(flow, graph)]
+            if found:
+                refuse("unsupported", json.dumps(found))
+
+        if target.CHECK is not None:
+            original_check = getattr(command, target.CHECK)
+
+            def check(*given: Any) -> None:
+                look(*given)
+                original_check(*given)
+
+            setattr(command, target.CHECK, check)
 
         original_make = command.make_flow
 
         def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
-            if found := list(secret_sources.refusals(obj.graph)):
-                refuse("unsupported", json.dumps(found))
+            look(obj.flow, obj.graph)
             session.flow = describe_flow(obj.flow, obj.graph)
             if request["mode"] == "evaluate":
                 session.evaluated = evaluate(obj.flow, parameters, session.watch)
@@ -140,6 +166,9 @@ class Session:
             if request["mode"] != "lock":
                 refuse_personal_branch(obj.flow)
             made = original_make(obj, *args, **kwargs)
+            # steps without a compute decorator have got one by now, with what Metaflow's settings say
+            if found := session.refusals():
+                refuse("unsupported", json.dumps(found))
             # decorators get their attributes from the platform while the flow is made
             session.flow = describe_flow(obj.flow, obj.graph)
             session.triggers = [describe_trigger(trigger) for trigger in getattr(made, "triggers", ())]
@@ -158,6 +187,10 @@ class Session:
         internals("metaflow.metaflow_version").call_git_describe = lambda *_args, **_kwargs: None
         if importlib.util.find_spec("metaflow.metaflow_git"):
             internals("metaflow.metaflow_git").get_repository_info = lambda path: {}
+
+    def refusals(self, graph: Any = None) -> list[dict[str, Any]]:
+        """What is wrong with the steps' pods, as far as it is known; `graph`: to look at all steps of."""
+        return self.kubernetes.parts(graph) if self.kubernetes else []
 
     def default(self, value: Any, evaluate_now: Callable[[Any], Any]) -> Any:
         """A parameter's default: a function becomes a placeholder, the file of an IncludeFile is read now."""

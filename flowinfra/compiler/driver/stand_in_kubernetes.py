@@ -6,9 +6,7 @@ pod's parts, and to reach a cluster. The flow's own code, if it imports the pack
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 from .recording import Known
@@ -40,9 +38,6 @@ FIELDS = {
     "V1VolumeMount": "mount_path name",
 }
 """Class → fields that Metaflow sets; of those that a flow's own attributes reach, all that Kubernetes knows."""
-
-FROM_THE_FLOW = {"V1SecurityContext": "security_context", "V1Toleration": "tolerations"}
-"""Class → the attribute of @kubernetes whose keys are its fields."""
 
 _IRREGULAR = {"set_hostname_as_fqdn": "setHostnameAsFQDN"}
 
@@ -107,7 +102,7 @@ class CustomObjects:
         return self._recording.unknown("kubernetes", f"CustomObjectsApi.{operation}")
 
 
-def modules(recording: Any, refuse: Callable[[str, str], Any]) -> dict[str, Any]:
+def modules(recording: Any) -> dict[str, Any]:
     """Name of a module → what stands in for it."""
 
     class Api:
@@ -118,7 +113,7 @@ def modules(recording: Any, refuse: Callable[[str, str], Any]) -> dict[str, Any]
     def module(name: str, **members: Any) -> Known:
         return Known("kubernetes", name, recording, **members)
 
-    parts = {name: _class(name, fields.split(), recording, refuse) for name, fields in FIELDS.items()}
+    parts = {name: _class(name, fields.split(), recording) for name, fields in FIELDS.items()}
     client = module(
         "client",
         **parts,
@@ -132,14 +127,11 @@ def modules(recording: Any, refuse: Callable[[str, str], Any]) -> dict[str, Any]
     return {"kubernetes": package, "kubernetes.client": client}
 
 
-def _class(name: str, known: list[str], recording: Any, refuse: Callable[[str, str], Any]) -> type[Part]:
+def _class(name: str, known: list[str], recording: Any) -> type[Part]:
     def init(self: Part, *positional: Any, **named: Any) -> None:
         given = {**dict(zip(known, positional)), **named}  # noqa: B905  (Python 3.9 has no strict)
         for field in given:
-            if field not in known and name in FROM_THE_FLOW:
-                detail = {"attribute": FROM_THE_FLOW[name], "name": field, "known": known}
-                refuse("kubernetes-field", json.dumps(detail))
-            elif field not in known:
+            if field not in known:
                 recording.unknown("kubernetes", f"{name}({field})")
         self.fields = {field: given[field] for field in known if given.get(field) is not None}
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .refusal import Refusal
-from .refusals_airflow import refusals
+from . import refusals_sensors
+from .refusals_airflow import refusals as refusals
 
 COMMAND = "metaflow.plugins.airflow.airflow_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -27,23 +27,16 @@ KUBERNETES = True
 """Whether Metaflow makes manifests with the package `kubernetes`."""
 
 CHECK = "_validate_workflow"
-"""Function of COMMAND in which Metaflow looks at flow and graph before it makes anything."""
+"""Function of COMMAND in which Metaflow looks at flow and graph before all else; None: it does so in `make_flow`."""
+
+SEAMS = ((COMMAND, CHECK), *refusals_sensors.SEAMS)
+"""Modules and names of Metaflow's in which this target stands, beside those of every target."""
 
 
 def answers(_request: dict[str, Any], recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
     """Nothing is asked of AWS but of the datastore; the DAG file that Metaflow would write goes to the recording."""
     maker: Any = importlib.import_module(MAKER)
-    command: Any = importlib.import_module(COMMAND)
-    if not hasattr(command, CHECK):
-        raise Refusal("seam", f"{COMMAND}.{CHECK}")
-    original = getattr(command, CHECK)
-
-    def check(flow: Any, graph: Any, *more: Any) -> None:
-        if found := list(refusals(flow, graph)):
-            raise Refusal("unsupported", json.dumps(found))
-        original(flow, graph, *more)
-
-    setattr(command, CHECK, check)
+    refusals_sensors.install()
 
     def record(_self: Any, description: dict[str, Any]) -> str:
         code = Path(maker.airflow_utils.__file__).read_text(encoding="utf-8")

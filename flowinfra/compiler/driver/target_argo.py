@@ -1,7 +1,7 @@
 """`argo-workflows create`: where the driver stands in it. The cluster is one where nothing is yet.
 
 Runs in the flow's interpreter beside the driver: standard library only. Every target has such a file, with the same
-five names.
+eight names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .refusal import Refusal
-from .refusals_argo import event_refusals, option_refusals, refusals, template_refusals
+from .refusals_argo import event_refusals, template_refusals
+from .refusals_argo import refusals as refusals
 
 COMMAND = "metaflow.plugins.argo.argo_workflows_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -30,16 +31,21 @@ KUBERNETES = True
 TRIGGERS = "_process_triggers"
 """Method of what makes the deployment in which Metaflow looks up the parameters that events set."""
 
+CHECK: str | None = None
+"""Function of COMMAND in which Metaflow looks at flow and graph before all else; None: it does so in `make_flow`."""
+
+SEAMS = ((MAKER, f"ArgoWorkflows.{TRIGGERS}"),)
+"""Modules and names of Metaflow's in which this target stands, beside those of every target."""
+
 
 def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
-    """Of AWS there is the datastore alone. Steps are looked at before Metaflow gives each of them @kubernetes."""
+    """Of AWS there is the datastore alone."""
     command: Any = importlib.import_module(COMMAND)
     original = command.make_flow
 
     def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
-        if found := [*refusals(obj.graph), *option_refusals(obj.flow)]:
-            raise Refusal("unsupported", json.dumps(found))
         made = original(obj, *args, **kwargs)
+        # steps without a compute decorator have got one by now, with what a stack says of them
         if found := list(template_refusals(obj.flow, obj.graph)):
             raise Refusal("unsupported", json.dumps(found))
         return made
@@ -47,8 +53,6 @@ def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception])
     command.make_flow = make
 
     maker: Any = importlib.import_module(MAKER).ArgoWorkflows
-    if not hasattr(maker, TRIGGERS):
-        raise Refusal("seam", f"{MAKER}.{TRIGGERS}")
     process = getattr(maker, TRIGGERS)
 
     def triggers(self: Any) -> Any:

@@ -1,7 +1,7 @@
 """`step-functions create`: where the driver stands in it, and what an empty AWS account answers it.
 
 Runs in the flow's interpreter beside the driver: standard library only. Every target has such a file, with the same
-five names.
+eight names.
 """
 
 from __future__ import annotations
@@ -20,6 +20,17 @@ COMPUTE = "batch"
 
 KUBERNETES = False
 """Whether Metaflow makes manifests with the package `kubernetes`."""
+
+CHECK: str | None = None
+"""Function of COMMAND in which Metaflow looks at flow and graph before all else; None: it does so in `make_flow`."""
+
+SEAMS = ()
+"""Modules and names of Metaflow's in which this target stands, beside those of every target."""
+
+
+def refusals(_flow: Any, _graph: Any) -> tuple[()]:
+    """Nothing of a flow is refused here: limits are known when the state machine is."""
+    return ()
 
 
 def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:
