@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flowinfra.compiler.airflow_params import param
+from flowinfra.compiler.jinja import literal, literal_options
 from flowinfra.compiler.mends import QUOTED_EXPORT, plain_version, quotes_parameters
 from flowinfra.model.compiled import Json
 
@@ -19,6 +21,16 @@ START_DATE = "2020-01-01T00:00:00"
 _EXPORT = re.compile(
     r"python -m metaflow\.plugins\.airflow\.plumbing\.set_parameters (?P<file>[a-z]{10}) && \. `pwd`/(?P=file)"
 )
+
+_PARAMETERS = "{{ params | json_dump }}"
+_TEMPLATES = (
+    "METAFLOW_AIRFLOW_DAG_RUN_ID",
+    "METAFLOW_AIRFLOW_JOB_ID",
+    "METAFLOW_AIRFLOW_TASK_ID",
+    "METAFLOW_ATTEMPT_NUMBER",
+    "METAFLOW_RUN_ID",
+)
+"""Variables that Airflow fills in. Metaflow sets them in each step, whatever the flow says."""
 
 _PROVIDER_VERSION = (
     '    return get_provider_info()["versions"][0]\n',
@@ -90,11 +102,12 @@ def mend_code(code: str) -> str:
     return code
 
 
-def mend_dag(dag: Mapping[str, Json], metadata: str, python: str) -> dict[str, Json]:
+def mend_dag(dag: Mapping[str, Json], types: Mapping[str, str], metadata: str, python: str) -> dict[str, Json]:
     """The description of the DAG, the same for everyone and at any time, for today's Airflow.
 
     Args:
         dag: as Metaflow makes it.
+        types: parameter → the type that the flow declares for it.
         metadata: the flow's metadata provider.
         python: minor of the interpreter that compiled.
 
@@ -116,6 +129,7 @@ def mend_dag(dag: Mapping[str, Json], metadata: str, python: str) -> dict[str, J
         },
         # the path that Metaflow was told to write to; Airflow knows where it found the file
         "file_path": None,
+        "metaflow_params": [_mend_parameter(entry, types) for entry in dag["metaflow_params"]],
         "states": states,
     }
 
@@ -126,7 +140,7 @@ def _mend_state(state: Mapping[str, Any], metadata: str, python: str) -> dict[st
     arguments = state["operator_args"]
     mended = {
         **arguments,
-        "cmds": [_EXPORT.sub(lambda _: QUOTED_EXPORT, word) for word in arguments["cmds"]],
+        "cmds": [literal_options(_EXPORT.sub(lambda _: QUOTED_EXPORT, word)) for word in arguments["cmds"]],
         "env_vars": [_mend_variable(entry, metadata, python) for entry in arguments["env_vars"]],
     }
     if mended["retries"]:
@@ -141,6 +155,14 @@ def _mend_variable(entry: Mapping[str, str], metadata: str, python: str) -> dict
         value = plain_version(value, python)
     elif name == "METAFLOW_DEFAULT_METADATA":
         value = metadata
-    elif value == "{{ ti.job_id }}":
+    elif value == "{{ ti.job_id }}" and name in _TEMPLATES:
         value = "{{ ti.job_id | default('') }}"
+    if name not in _TEMPLATES and value != _PARAMETERS:
+        value = literal(value)
     return {"name": name, "value": value}
+
+
+def _mend_parameter(entry: Mapping[str, Json], types: Mapping[str, str]) -> dict[str, Json]:
+    """A parameter by the type that it is declared with, where Metaflow goes by that of its default."""
+    kept = {name: value for name, value in entry.items() if name != "type"}
+    return {**kept, **param(types[entry["name"]], entry["default"])}

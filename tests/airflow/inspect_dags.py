@@ -62,8 +62,17 @@ def task(one):
         "in_cluster": own.get("in_cluster"),
         "sensor": {name: plain(own[name]) for name in SENSOR if name in own},
         "waits": plain(own.get("timeout")),
+        "said": {} if mapped else said(one),
         "secrets": [[secret.deploy_type, secret.deploy_target, secret.secret] for secret in own.get("secrets", [])],
     }
+
+
+def said(one):
+    """Variables of a task that are the flow's own, as Airflow fills them in when the task runs."""
+    entries = vars(one).get("env_vars") or []
+    pairs = [(each["name"], each["value"]) if isinstance(each, dict) else (each.name, each.value) for each in entries]
+    found = {name: value for name, value in pairs if name.startswith("SAID_")}
+    return one.render_template(found, {}, one.get_template_env()) if found else {}
 
 
 def param(one):

@@ -27,6 +27,15 @@ IDENTITY = {
     "owner": "flowinfra",
     "token": "a-token",
 }
+SAID = {
+    "SAID_NAME": "Dear {{ name }}",
+    "SAID_DAY": "{{ ds }}",
+    "SAID_RAW": "{% raw %}{{ x }}{% endraw %} {% endraw %}",
+    "SAID_NOTE": '{# it\'s "left" out #}\\n',
+    "SAID_LINES": "a\r\n{{\n",
+    "SAID_FILE": "settings.yaml",
+}
+"""Variables that Airflow would take for templates."""
 FLOWS: dict[str, tuple[str, dict[str, Any]]] = {
     **{
         name: (name, {"name": name})
@@ -48,6 +57,7 @@ FLOWS: dict[str, tuple[str, dict[str, Any]]] = {
     },
     "fraud_detection.prod.ProjectFlow": ("project_production", {}),
     "time_limit": ("schedule_daily", {"name": "time_limit", "workflow_timeout": 3600}),
+    "said": ("linear", {"name": "said", "steps": {"start": {"environment": SAID}}}),
     "placed": (
         "foreach",
         {
@@ -127,6 +137,7 @@ def test_airflow_takes_the_dags(version: str, folder: Path) -> None:
     assert dags["foreach"]["tasks"]["work"]["downstream"] == ["join"]
     assert_parameters(dags["airflow_parameters"]["params"])
     assert_sensors(dags)
+    assert dags["said"]["tasks"]["start"]["said"] == SAID
 
 
 def assert_the_same_for_all(dags: dict[str, Any]) -> None:
@@ -184,11 +195,12 @@ def assert_parameters(params: dict[str, list[Any]]) -> None:
     assert '"note": ""' in words[0] or "s3://acme-metaflow/metaflow" in words[0]
     assert params == {
         "alpha": [0.01, "number", "The learning rate."],
+        "rate": [1, "number", None],
         "rounds": [3, "integer", None],
         "note": ["it's $HOME", "string", None],
-        "quick": ["True", "string", None],
-        "shape": ['{"depth": 2}', "string", None],
-        "made-late": [7, "integer", None],
+        "quick": [True, ["boolean", "string"], None],
+        "shape": ['{"depth": 2}', None, None],
+        "made-late": ["7", "string", None],
     }
 
 

@@ -116,7 +116,7 @@ def test_schedule_that_is_off() -> None:
 def test_deploy_time_values_are_kept() -> None:
     program = deploy("airflow_parameters", deploy_time={"made-late": 7})
     assert json.loads(program.of("Stash")["flow-parameters"]["input"]) == {"made-late": 7}
-    assert '"default": 7' in program.of("BucketObjectv2")["flow-dag"]["content"]
+    assert '"default": "7"' in program.of("BucketObjectv2")["flow-dag"]["content"]
 
 
 def test_what_is_being_created_is_bound_when_it_is_there() -> None:

@@ -17,6 +17,7 @@ from flowinfra.compiler.mends import QUOTED_EXPORT
 from flowinfra.compiler.mends_airflow import CODE_MENDS, START_DATE, mend_code, mend_dag
 from tests.unit.constructs import CONSTRUCTS
 
+TYPES = {"alpha": "float"}
 CODE = Path(airflow_utils.__file__).read_text(encoding="utf-8")
 EXPORT = "python -m metaflow.plugins.airflow.plumbing.set_parameters abcdefghij && . `pwd`/abcdefghij"
 
@@ -30,6 +31,7 @@ def recorded() -> dict[str, Any]:
             "start_date": "2026-01-02T03:04:05.6",
         },
         "file_path": "/dev/null",
+        "metaflow_params": [{"name": "alpha", "default": 1, "type": "integer"}],
         "states": {
             "wait": {"operator_type": "S3KeySensor", "operator_args": {"timeout": 1}},
             "start": {
@@ -52,8 +54,9 @@ def recorded() -> dict[str, Any]:
 
 
 def test_dag_is_the_same_at_any_time_and_anywhere() -> None:
-    mended = mend_dag(recorded(), "local", "3.11")
+    mended = mend_dag(recorded(), TYPES, "local", "3.11")
     assert mended["file_path"] is None
+    assert mended["metaflow_params"] == [{"name": "alpha", "default": 1, "type": "number"}]
     assert mended["dag_instantiation_params"] == {
         "dag_id": "Flow",
         "schedule": "@daily",
@@ -83,20 +86,20 @@ def test_retries_without_a_pause_are_not_given_the_default_pause(
 ) -> None:
     dag = recorded()
     dag["states"]["start"]["operator_args"].update(arguments)
-    assert mend_dag(dag, "local", "3.11")["states"]["start"]["operator_args"].get("retry_delay") == delay
+    assert mend_dag(dag, TYPES, "local", "3.11")["states"]["start"]["operator_args"].get("retry_delay") == delay
 
 
 def test_what_is_recorded_is_left_as_it_was() -> None:
     dag = recorded()
     before = copy.deepcopy(dag)
-    mend_dag(dag, "local", "3.11")
+    mend_dag(dag, TYPES, "local", "3.11")
     assert dag == before
 
 
 def test_parameters_that_arrive_in_another_way_are_refused() -> None:
     dag = json.loads(json.dumps(recorded()).replace("set_parameters", "export_parameters"))
     with pytest.raises(ValueError, match="takes parameters in another way"):
-        mend_dag(dag, "local", "3.11")
+        mend_dag(dag, TYPES, "local", "3.11")
 
 
 def test_quoted_parameters_are_nothing_to_airflows_templates() -> None:

@@ -104,14 +104,22 @@ def describe_own_decorator(decorator: Any) -> dict[str, Any]:
     return {"name": name, "attributes": plain(given), "own": list(given)}
 
 
-def describe_parameter(parameter: Any) -> dict[str, Any]:
+def described_type(parameter: Any) -> str:
+    """The type that a parameter is declared with, by its name in Python or click; `file` for that of an IncludeFile."""
     from metaflow.includefile import FilePathClass
+
+    kind = parameter.kwargs.get("type", str)
+    if isinstance(kind, FilePathClass):
+        return "file"
+    return str(getattr(kind, "name", None) or getattr(kind, "__name__", None) or type(kind).__name__)
+
+
+def describe_parameter(parameter: Any) -> dict[str, Any]:
     from metaflow.parameters import DeployTimeField
 
     default = parameter.kwargs.get("default")
-    kind = parameter.kwargs.get("type", str)
     described = {
-        "type": "file" if isinstance(kind, FilePathClass) else getattr(kind, "name", None) or kind.__name__,
+        "type": described_type(parameter),
         "default": None,
         "required": bool(parameter.kwargs.get("required", False)),
         "deploy_time": False,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import refusals_sensors
+from .describe import described_type
 from .refusals_airflow import refusals as refusals
 
 COMMAND = "metaflow.plugins.airflow.airflow_cli"
@@ -38,14 +39,15 @@ def answers(_request: dict[str, Any], recording: Any, _absent: type[Exception]) 
     maker: Any = importlib.import_module(MAKER)
     refusals_sensors.install()
 
-    def record(_self: Any, description: dict[str, Any]) -> str:
+    def record(self: Any, description: dict[str, Any]) -> str:
         code = Path(maker.airflow_utils.__file__).read_text(encoding="utf-8")
         template = Path(maker.AIRFLOW_DEPLOY_TEMPLATE_FILE).read_text(encoding="utf-8")
         try:
             plain = json.loads(json.dumps(description))
         except TypeError as error:
             raise maker.AirflowException(f"A decorator holds what a DAG file cannot: {error}.") from None
-        recording.call("airflow", "create", {"dag": plain, "code": code, "template": template})
+        types = {parameter.name: described_type(parameter) for _, parameter in self.flow._get_parameters()}
+        recording.call("airflow", "create", {"dag": plain, "types": types, "code": code, "template": template})
         return ""
 
     maker.Airflow._to_airflow_dag_file = record

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowinfra.compiler.airflow_params import param
 from flowinfra.components.airflow.file import dag_file
 from flowinfra.components.binding import filled
 from flowinfra.errors import BindError
-from flowinfra.model.compiled import AirflowCompiled, Json, canonical_json
-
-_TYPES: Mapping[type, str] = {int: "integer", float: "number", str: "string"}
-"""Type of a default → its type for Airflow, as Metaflow says it."""
+from flowinfra.model.compiled import AirflowCompiled, Json
 
 
 @dataclass(frozen=True)
@@ -49,18 +47,17 @@ def bind(
     dag = target["dag"]
     for entry in dag["metaflow_params"]:
         if entry["name"] in (parameters or {}):
-            entry.update(_default(compiled.name, entry["name"], (parameters or {})[entry["name"]]))
+            entry.pop("type", None)
+            entry.update(_default(compiled, entry["name"], (parameters or {})[entry["name"]]))
     if not scheduled:
         dag["dag_instantiation_params"]["schedule"] = None
     return AirflowBound(dag, dag_file(compiled, dag), target["deployment"])
 
 
-def _default(who: str, name: str, value: Json) -> dict[str, Json]:
-    """A parameter's default and type as Metaflow gives them to Airflow: a truth value as text, JSON as its text."""
+def _default(compiled: AirflowCompiled, name: str, value: Json) -> dict[str, Json]:
+    """A parameter's default and type for Airflow, which takes none without a value."""
     if value is None:
-        raise BindError(f"{who}: parameter {name!r} is evaluated to None; Airflow needs a default for every parameter")
-    if isinstance(value, bool):
-        value = str(value)
-    elif isinstance(value, (dict, list)):
-        value = canonical_json(value)
-    return {"default": value, "type": _TYPES[type(value)]}
+        raise BindError(
+            f"{compiled.name}: parameter {name!r} is evaluated to None; Airflow needs a default for every parameter"
+        )
+    return param(compiled.flow.parameters[name].type, value)

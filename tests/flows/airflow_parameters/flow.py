@@ -9,6 +9,7 @@ def evaluated(context):
 
 class ParametersFlow(FlowSpec):
     alpha = Parameter("alpha", default=0.01, help="The learning rate.")
+    rate = Parameter("rate", type=float, default=1)
     rounds = Parameter("rounds", default=3)
     note = Parameter("note", default="it's $HOME")
     quick = Parameter("quick", default=True)

@@ -76,19 +76,24 @@ def test_schedule_can_be_taken_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "default", "kind"),
+    ("declared", "value", "default", "kind"),
     [
-        ("words", "words", "string"),
-        (7, 7, "integer"),
-        (0.5, 0.5, "number"),
-        (True, "True", "string"),
-        ({"b": 1, "a": [2]}, '{"a":[2],"b":1}', "string"),
+        ("str", "words", "words", "string"),
+        ("str", 7, "7", "string"),
+        ("int", "7", 7, "integer"),
+        ("float", "0.5", 0.5, "number"),
+        ("bool", "True", True, ["boolean", "string"]),
+        ("str", {"b": 1, "a": [2]}, '{"a":[2],"b":1}', "string"),
+        ("JSON", {"b": 1, "a": [2]}, '{"a":[2],"b":1}', None),
     ],
 )
-def test_deploy_time_values_have_the_type_that_metaflow_gives_them(value: Any, default: Any, kind: str) -> None:
-    bound = bind(airflow("airflow_parameters"), IDENTITY, {"made-late": value})
+def test_deploy_time_values_have_the_declared_type(declared: str, value: Any, default: Any, kind: Any) -> None:
+    compiled = airflow("airflow_parameters")
+    parameter = compiled.flow.parameters["made-late"].model_copy(update={"type": declared})
+    flow = compiled.flow.model_copy(update={"parameters": {**compiled.flow.parameters, "made-late": parameter}})
+    bound = bind(compiled.model_copy(update={"flow": flow}), IDENTITY, {"made-late": value})
     [entry] = [entry for entry in bound.dag["metaflow_params"] if entry["name"] == "made-late"]
-    assert (entry["default"], entry["type"]) == (default, kind)
+    assert (entry["default"], entry.get("type")) == (default, kind)
 
 
 def test_none_is_no_default() -> None:
