@@ -550,8 +550,13 @@ def _reason(details: ErrorDetails, location: list[int | str], model: type[Config
     reason = details["msg"]
     for words, ours in _PYDANTIC:
         reason = reason.replace(words, ours)
+    if isinstance(details["input"], str) and name in _UNITS:
+        reason += f" of {_UNITS[name]}, without a unit"
     return f"found {found!r}, allowed: {reason}"
 
+
+_UNITS = {"cpu": "vCPUs", "disk": "MB", "memory": "MB", "shared_memory": "MiB", "tmpfs_size": "MiB"}
+"""Keys of a step for which Kubernetes takes a quantity with a unit, and Metaflow a number."""
 
 _PYDANTIC = (
     ("Input should be ", ""),

@@ -135,10 +135,24 @@ def test_metaflows_settings_are_looked_at(tmp_path: Path) -> None:
         assert f": step {step}: @kubernetes: node_selector.disk: found 'a b', allowed: " in line
 
 
+@pytest.mark.parametrize("target", ["argo", "airflow"])
+def test_names_of_secrets_in_settings_are_looked_at(target: str, tmp_path: Path) -> None:
+    [told] = refused(tmp_path, target, settings={"METAFLOW_KUBERNETES_SECRETS": "ok,Not_Ok"})
+    assert told.startswith("<flow>: settings.METAFLOW_KUBERNETES_SECRETS[1]: found 'Not_Ok', allowed: a Secret's name")
+
+
 def test_a_stack_may_replace_what_only_the_pod_has(tmp_path: Path) -> None:
     body = at_end("@kubernetes(annotations={'port': 8080, 'own': 'a'})")
     flow = compiled(tmp_path, body=body, steps={"end": {"annotations": {"port": "8080"}}})
     assert flow.flow.steps["end"].resources.extra == {"annotations": {"own": "a", "port": "8080"}}
+
+
+def test_a_stack_may_replace_tolerations_that_each_task_can_read(tmp_path: Path) -> None:
+    body = at_end("@kubernetes(tolerations=[{'key': 'a', 'operator': 'exists'}])")
+    given = [{"key": "a", "operator": "Exists"}]
+    assert (
+        templates(compiled(tmp_path, body=body, steps={"end": {"tolerations": given}}))["end"]["tolerations"] == given
+    )
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,11 @@ def test_no_value_is_the_default(attribute: str) -> None:
     assert list(problems(attribute, None)) == []
 
 
+@pytest.mark.parametrize("attribute", ["image", "image_pull_policy", "service_account", "secrets", "node_selector"])
+def test_an_empty_text_is_the_default_too(attribute: str) -> None:
+    assert list(problems(attribute, "")) == []
+
+
 def test_a_security_context_has_metaflows_names() -> None:
     given = {"runAsUser": 1, "run_as_group": 2, "seccompProfile": {"type": "Localhost", "localhost_profile": "a"}}
     assert normal(given) == {

@@ -50,7 +50,10 @@ def test_the_least_that_is_needed() -> None:
             "flowinfra:flows[0].target: found 'lambda', allowed: 'step-functions', 'argo' or 'airflow'",
         ),
         ({"with": "retry"}, "flowinfra:flows[0].with: found 'retry', allowed: list"),
-        ({"steps": {"train": {"memory": "4G"}}}, "flowinfra:flows[0].steps.train.memory: found '4G', allowed: integer"),
+        (
+            {"steps": {"train": {"memory": "4G"}}},
+            "flowinfra:flows[0].steps.train.memory: found '4G', allowed: integer of MB, without a unit",
+        ),
         (
             {"steps": {"train": {"memory": 0}}},
             "flowinfra:flows[0].steps.train.memory: found 0, allowed: greater than 0",

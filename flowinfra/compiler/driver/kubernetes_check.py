@@ -6,13 +6,14 @@ that Kubernetes or a task would refuse is noted and set aside, so that Metaflow 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import kubernetes_grammar as grammar
 from . import places
 from .internals import internals
-from .kubernetes_rules import problems
+from .kubernetes_rules import UNKNOWN_KEY, problems
 from .kubernetes_security import normal
 from .kubernetes_words import Problem, found, place, shown
 from .refusals_kubernetes import Part
@@ -24,6 +25,9 @@ SEAMS = tuple((DECORATOR[0], f"{DECORATOR[1]}.{method}") for method in ("init", 
 
 NEEDED = ("cpu", "disk", "memory", "qos")
 """Attributes of @kubernetes for which None does not mean a default."""
+
+SECRETS = ("METAFLOW_KUBERNETES_SECRETS", "METAFLOW_ARGO_WORKFLOWS_KUBERNETES_SECRETS")
+"""Settings of Metaflow with names of Secrets, a comma between them."""
 
 OF_RESOURCES = ("cpu", "disk", "gpu", "memory", "shared_memory")
 
@@ -84,7 +88,7 @@ class KubernetesCheck:
             for step in order
             for words in self._of_steps.get(step, ())
         ]
-        return [*self._of_stack, *of_steps]
+        return [*self._of_stack, *of_settings(), *of_steps]
 
     def look(self, step: str, decorators: Any) -> None:
         """Note the problems of a step; may be done again."""
@@ -106,9 +110,9 @@ class KubernetesCheck:
         """Note a value of the flow's code that a stack replaces, where each task meets it nevertheless."""
         if attribute in IN_TASKS and (decorator.statically_defined or decorator.inserted_by is not None):
             why = "; each task looks at the flow's own value, whatever the stack says"
-            self._note(
-                step, decorator, ((attribute + where, words + why) for where, words in problems(attribute, value))
-            )
+            # of tolerations, a task looks at the names of fields alone
+            met = [each for each in problems(attribute, value) if attribute != "tolerations" or UNKNOWN_KEY in each[1]]
+            self._note(step, decorator, ((attribute + where, words + why) for where, words in met))
 
     def fits(self, step: str, option: str, attribute: str, value: Any) -> bool:
         """Whether a stack's value may be put into the flow; what is wrong with it is noted."""
@@ -127,7 +131,8 @@ class KubernetesCheck:
         """Set aside the attributes that have problems: their values, and the problems by attribute."""
         attributes, aside, noted = decorator.attributes, {}, []
         if decorator.name == "kubernetes":
-            attributes["security_context"] = normal(attributes.get("security_context"))
+            if attributes.get("security_context"):
+                attributes["security_context"] = normal(attributes["security_context"])
             if self.target == "airflow" and isinstance(attributes.get("secrets"), str):
                 # as Metaflow does for Airflow alone
                 attributes["secrets"] = attributes["secrets"].split(",")
@@ -142,6 +147,14 @@ class KubernetesCheck:
                 noted += [(name + where, words) for where, words in wrong]
                 attributes[name] = type(decorator).defaults[name]
         return aside, noted
+
+
+def of_settings() -> Iterator[Part]:
+    """Problems of the names of Secrets that Metaflow gives to every step, beside the attributes of its decorator."""
+    for setting in SECRETS:
+        names = list(filter(None, os.environ.get(setting, "").split(",")))
+        for where, words in problems("secrets", names):
+            yield {"subject": f"settings.{setting}{where}", "words": words, **places.NOWHERE}
 
 
 def half_of_memory(attributes: Mapping[str, Any]) -> Iterator[Problem]:

@@ -20,11 +20,21 @@ from .kubernetes_words import Problem, found, meant, place, shown
 TOLERATION = ("effect", "key", "operator", "toleration_seconds", "value")
 """Fields of a toleration by the names that Metaflow takes; in the pod, the fourth is tolerationSeconds."""
 
+UNKNOWN_KEY = "has the key "
+"""What is said of a field that nobody knows begins so."""
+
 ANNOTATION_BYTES = 256 * 1024
 """`core.ValidateAnnotationsSize`: of all keys and values together."""
 
 OWN_VOLUMES = ("dhsm", "out", "tmpfs-ephemeral-volume")
 """Volumes that Metaflow makes itself; each claim becomes a volume of its own name."""
+
+
+UNSAID = (
+    *("compute_pool", "gpu_vendor", "image", "image_pull_policy", "image_pull_secrets", "namespace", "node_selector"),
+    *("persistent_volume_claims", "port", "secrets", "service_account", "shared_memory", "tmpfs_size", "tolerations"),
+)
+"""Attributes of which Metaflow takes an empty text for none."""
 
 
 def problems(attribute: str, value: Any) -> Iterator[Problem]:
@@ -34,7 +44,8 @@ def problems(attribute: str, value: Any) -> Iterator[Problem]:
         attribute: its name in @kubernetes; those of @resources have the same names.
         value: as the flow will be deployed with it.
     """
-    if value is not None and (rule := RULES.get(attribute)):
+    rule = RULES.get(attribute)
+    if rule is not None and value is not None and not (value == "" and attribute in UNSAID):
         yield from rule(value)
 
 
@@ -210,12 +221,12 @@ def _toleration(toleration: Mapping[Any, Any]) -> Iterator[Problem]:
         if name == "tolerationSeconds":
             yield (
                 "",
-                "has the key 'tolerationSeconds': did you mean 'toleration_seconds'? So Metaflow has it in code, and "
+                f"{UNKNOWN_KEY}'tolerationSeconds': did you mean 'toleration_seconds'? So Metaflow has it in code, and "
                 "refuses the other name in each task whose image has the package kubernetes; the pod's is "
                 "tolerationSeconds",
             )
         elif name not in TOLERATION:
-            yield "", f"has the key {shown(name)}{meant(name, TOLERATION)}, allowed: {', '.join(TOLERATION)}"
+            yield "", f"{UNKNOWN_KEY}{shown(name)}{meant(name, TOLERATION)}, allowed: {', '.join(TOLERATION)}"
     given = {name: item for name, item in toleration.items() if item not in (None, "")}
     seconds = given.pop("toleration_seconds", None)
     for name in TOLERATION:

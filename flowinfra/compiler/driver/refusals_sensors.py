@@ -94,7 +94,7 @@ def _sensor(decorator: Any, taken: dict[str, str]) -> Iterator[str]:
             yield from (f"{attribute}: {words}" for words in rule(value))
     if decorator.name == "airflow_s3_key_sensor":
         yield from _s3(attributes)
-    else:
+    elif decorator.name == "airflow_external_task_sensor":
         yield from _external(attributes)
 
 
