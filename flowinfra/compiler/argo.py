@@ -42,7 +42,7 @@ def read(recording: Recording) -> Reading:
         name=template["metadata"]["name"],
         workflow_template=template,
         cron_workflow=cron,
-        sensor=None if "sensors" not in sent else mends_argo.mend_sensor(sent["sensors"]["body"]),
+        sensor=None if "sensors" not in sent else mends_argo.mend_sensor(sent["sensors"]["body"], template),
     )
     return Reading(
         section=target.model_dump(mode="json"),

@@ -21,10 +21,12 @@ from flowinfra.model.compiled import Json, Shape
 
 TIMESTAMP = "metaflow/deployment_timestamp"
 STEP = "metaflow/step_name"
-"""Annotation of what runs a step."""
+"""Annotation of a template that runs a step."""
 
 _NAME_LENGTH = 128
 """Of a template's name, at most (validate.isValidWorkflowFieldName)."""
+_OF_PODS = ("serviceAccountName", "nodeSelector", "tolerations", "podSpecPatch")
+"""Keys of a template that say where its pod runs, as whom, and with which Secrets its images are pulled."""
 
 _QUOTED, _BARE = "'{{=asInt(inputs.parameters.workerCount)}}'", "{{=asInt(inputs.parameters.workerCount)}}"
 """Metaflow takes the quotes off this one text of a JobSet, so that it is a number."""
@@ -121,7 +123,6 @@ def mend_template(
     described = template["metadata"]["annotations"].get("metaflow/parameters", "{}")
     arguments = keep_in_arguments(unquoted_arguments(spec["arguments"]))
     own = [entry for entry in arguments["parameters"] if entry["name"] in json.loads(described)]
-    first = next(entry for entry in spec["templates"] if "container" in entry)
     templates = []
     for entry in spec["templates"]:
         mended = dict(entry)
@@ -132,8 +133,10 @@ def mend_template(
         if mended.get("tolerations"):
             mended["tolerations"] = [toleration_of_api(toleration) for toleration in mended["tolerations"]]
         if "http" in mended:
-            mended = without_agent(mended, shape, first)
+            mended = without_agent(mended, shape)
         templates.append(mended)
+    first = first_step({**spec, "templates": templates})
+    templates = [scheduled_as(entry, first) for entry in templates]
     give_ids_of_steps_left_out(templates)
     take_outputs_of_last_round(templates)
     left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
@@ -341,7 +344,7 @@ _NOTIFY = (
 )
 
 
-def without_agent(template: Mapping[str, Json], shape: Shape, first: Mapping[str, Json]) -> dict[str, Json]:
+def without_agent(template: Mapping[str, Json], shape: Shape) -> dict[str, Json]:
     """What Metaflow has Argo ask by HTTP, without Argo's agent.
 
     The agent is a pod under the namespace's default service account, with a token that has to lie in a Secret. Where
@@ -357,17 +360,14 @@ def without_agent(template: Mapping[str, Json], shape: Shape, first: Mapping[str
     used = [name for name, secret in SECRETS.items() if secret in text]
     if len(used) != 1:
         raise ValueError(f"it has Argo ask {http['url']}")
-    return _secret_by_reference(template, used[0], getattr(shape, used[0]), first)
+    return _secret_by_reference(template, used[0], getattr(shape, used[0]))
 
 
-def _secret_by_reference(
-    template: Mapping[str, Json], name: str, reference: str, first: Mapping[str, Json]
-) -> dict[str, Json]:
+def _secret_by_reference(template: Mapping[str, Json], name: str, reference: str) -> dict[str, Json]:
     """A notification's secret is read from a Secret when it is sent, and stands nowhere in the workflow.
 
     Metaflow has Argo send the request, with the webhook's address or the key in it as plain text. Argo takes a Secret
-    for a header at most, so the same request is sent by a container with image and service account of the `first`
-    step, as Metaflow's own hooks are.
+    for a header at most, so the same request is sent by a container, which is scheduled as Metaflow's own hooks are.
     """
     http = template["http"]
     secret, _, key = reference.partition("/")
@@ -381,12 +381,40 @@ def _secret_by_reference(
     ]
     container = {
         "name": "main",
-        "image": first["container"]["image"],
         "command": ["python", "-c", _NOTIFY],
         "env": env,
         "resources": {"requests": {"cpu": "200m", "memory": "100Mi"}},
     }
-    return {"name": template["name"], "serviceAccountName": first["serviceAccountName"], "container": container}
+    return {"name": template["name"], "container": container}
+
+
+def first_step(spec: Mapping[str, Any]) -> dict[str, Json]:
+    """The template of the step that a workflow begins with; templates are in the order of the steps' names."""
+    by_name = {template["name"]: template for template in spec["templates"]}
+    tasks = by_name[spec["entrypoint"]]["dag"]["tasks"]
+    begun = [by_name[task["template"]] for task in tasks if not task.get("depends") and not task.get("dependencies")]
+    first: dict[str, Json]
+    [first] = [template for template in begun if "daemon" not in template]
+    return first
+
+
+def scheduled_as(template: dict[str, Json], first: Mapping[str, Json]) -> dict[str, Json]:
+    """A template that runs no step, where the `first` step may run: its pods do not start elsewhere.
+
+    Metaflow gives what it adds to a run (exit hooks, the first error, the heartbeat) image and service account of the
+    first step. On tainted nodes, in a registry that wants a Secret, or in a namespace that refuses root, such a pod
+    never starts, and a run that has ended waits for it. What a template has of its own, such as the image of an
+    @exit_hook, stays; the pull policy goes with the image.
+    """
+    if STEP in template.get("metadata", {}).get("annotations", {}) or not template.keys() & {"container", "resource"}:
+        return template
+    scheduled = {**template, **{key: first[key] for key in _OF_PODS if first.get(key) and not template.get(key)}}
+    if "container" in template:
+        of_first, own = first["container"], template["container"]
+        pulled = own.get("image") in (None, of_first["image"])
+        keys = ("image", "imagePullPolicy", "securityContext") if pulled else ("securityContext",)
+        scheduled["container"] = {**{key: of_first[key] for key in keys if of_first.get(key)}, **own}
+    return scheduled
 
 
 def with_schedules(cron_workflow: Mapping[str, Json]) -> dict[str, Json]:
@@ -397,13 +425,20 @@ def with_schedules(cron_workflow: Mapping[str, Json]) -> dict[str, Json]:
     return {**cron_workflow, "spec": spec}
 
 
-def mend_sensor(sensor: Mapping[str, Json]) -> dict[str, Json]:
+def mend_sensor(sensor: Mapping[str, Json], workflow_template: Mapping[str, Json]) -> dict[str, Json]:
     """All mends of a Sensor.
 
     Conditions and parameters are in a fixed order, where Metaflow's is that of a set. Values are not quoted for a
-    shell, as Metaflow before 2.18 does: none takes them apart any more.
+    shell, as Metaflow before 2.18 does: none takes them apart any more. Its pod tolerates what the first step's pods
+    tolerate, and pulls its image with their Secrets. It stays when no flow runs, so it is bound to none of their nodes.
     """
     mended: dict[str, Json] = without_nulls(without_timestamp(sensor))
+    first = first_step(workflow_template["spec"])
+    allowed = {
+        "tolerations": first.get("tolerations"),
+        "imagePullSecrets": json.loads(first.get("podSpecPatch", "{}")).get("imagePullSecrets"),
+    }
+    mended["spec"]["template"].update({key: value for key, value in allowed.items() if value})
     for dependency in mended["spec"]["dependencies"]:
         dependency["filters"]["exprs"] = sorted(dependency["filters"]["exprs"], key=_text)
     for trigger in mended["spec"]["triggers"]:

@@ -113,7 +113,10 @@ def template(command: str) -> dict[str, Any]:
         "spec": {
             "arguments": {"parameters": [{"name": "x", "value": "3"}]},
             "entrypoint": "SmallFlow",
-            "templates": [{"name": "start", "container": container}],
+            "templates": [
+                {"name": "SmallFlow", "dag": {"tasks": [{"name": "start", "template": "start", "arguments": {}}]}},
+                {"name": "start", "container": container, "metadata": {"annotations": {mends_argo.STEP: "start"}}},
+            ],
         },
     }
 
@@ -318,7 +321,7 @@ def test_nothing_is_left_for_argos_agent() -> None:
 def test_a_request_that_is_no_notification_is_refused() -> None:
     hook = {"name": "hook", "http": {"method": "GET", "url": "https://example.com", "headers": []}}
     with pytest.raises(ValueError, match="it has Argo ask https://example"):
-        mends_argo.without_agent(hook, Shape(), {})
+        mends_argo.without_agent(hook, Shape())
 
 
 def test_no_secret_stands_in_the_flow() -> None:

@@ -158,7 +158,7 @@ def compare(request: CompileRequest, cluster: ApiServer) -> None:
 
     cron, sensor = theirs.pop("cronworkflows", None), theirs.pop("sensors", None)
     assert differences(ours["cron_workflow"], cron and mends_argo.with_schedules(mends_argo.without_nulls(cron))) == []
-    assert differences(ours["sensor"], sensor and mends_argo.mend_sensor(sensor)) == []
+    assert differences(ours["sensor"], sensor and mends_argo.mend_sensor(sensor, template)) == []
     assert theirs == {}
 
 
