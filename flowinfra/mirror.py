@@ -283,6 +283,8 @@ def _narrow(path: Path) -> Iterator[Path]:
     if path[0] == PLATFORM:
         yield path
         yield from _PLATFORM.get(path[1], (path[1:],)) if len(path) > 1 else ()
+        if path[2:3] in (("labels",), ("annotations",)):
+            yield path[2:]
         return
     yield path
     for pattern, following in _FOLLOWS.items():

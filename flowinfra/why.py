@@ -74,6 +74,8 @@ _STACK = (
     "table",
     "service_url",
     "log_retention_days",
+    "labels",
+    "annotations",
     "aws_tags",
     "job_policies",
     "reads",

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from flowinfra.compiler import mends_argo
 from flowinfra.compiler.failures import place_of
 from flowinfra.compiler.mends_argo import STEP
@@ -76,7 +74,7 @@ def step_containers(workflow_template: Mapping[str, Any]) -> Iterator[StepContai
         if "container" in template and step is not None:
             yield StepContainer(step, template["container"], Task(attempts, template["activeDeadlineSeconds"]))
         if "resource" in template:
-            job_set = yaml.safe_load(mends_argo.parseable(template["resource"]["manifest"]))
+            job_set = mends_argo.loaded_job_set(template["resource"]["manifest"])
             for job in job_set["spec"]["replicatedJobs"]:
                 pod = job["template"]["spec"]["template"]["spec"]
                 task = Task(attempts, pod["activeDeadlineSeconds"])

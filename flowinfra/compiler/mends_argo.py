@@ -302,7 +302,7 @@ def mend_job_set(
     The JobSet is text; texts stand in quotes, so that a value that is bound stays a text. A pod of Argo's makes it,
     which Metaflow leaves to the namespace's default service account: here it has that of the JobSet's own pods.
     """
-    job_set = without_nulls(without_timestamp(yaml.safe_load(parseable(template["resource"]["manifest"]))))
+    job_set = without_nulls(without_timestamp(loaded_job_set(template["resource"]["manifest"])))
     pods = [job["template"]["spec"]["template"]["spec"] for job in job_set["spec"]["replicatedJobs"]]
     job_set["metadata"] = keep_in_metadata(job_set["metadata"])
     for job in job_set["spec"]["replicatedJobs"]:
@@ -311,17 +311,22 @@ def mend_job_set(
         pod["spec"]["containers"] = [
             _mend_container(entry, parameters, python, given) for entry in pod["spec"]["containers"]
         ]
-    text = yaml.dump(job_set, Dumper=_Quoting, default_flow_style=False, width=float("inf"), allow_unicode=True)
     return {
         **template,
         "serviceAccountName": pods[0]["serviceAccountName"],
-        "resource": {**template["resource"], "manifest": text.replace(_QUOTED, _BARE)},
+        "resource": {**template["resource"], "manifest": dumped_job_set(job_set)},
     }
 
 
-def parseable(manifest: str) -> str:
-    """A JobSet as YAML: Argo's own braces are none."""
-    return manifest.replace(_BARE, _QUOTED)
+def loaded_job_set(manifest: str) -> Any:
+    """A JobSet from its text, which is YAML but for braces of Argo's."""
+    return yaml.safe_load(manifest.replace(_BARE, _QUOTED))
+
+
+def dumped_job_set(job_set: Json) -> str:
+    """A JobSet as text, in which Argo fills in its braces."""
+    text = yaml.dump(job_set, Dumper=_Quoting, default_flow_style=False, width=float("inf"), allow_unicode=True)
+    return str(text).replace(_QUOTED, _BARE)
 
 
 class _Quoting(yaml.SafeDumper):

@@ -16,8 +16,9 @@ from flowinfra.errors import ConfigError
 
 _TEXTS = ("queue",)
 _LISTS = {"job_policies": "arn:aws:iam::000000000000:policy/policy-that-is-being-created-{}"}
-_MAPPINGS = {"aws_tags": "value-that-is-being-created-{}"}
-"""Their values are never secrets: Pulumi's AWS provider copies tags into `tagsAll`, which no state encrypts."""
+_MAPPINGS = dict.fromkeys(("aws_tags", "labels", "annotations"), "value-that-is-being-created-{}")
+"""Their values are never secrets: whoever may look at a resource sees them, and Pulumi's AWS provider copies tags into
+`tagsAll`, which no state encrypts."""
 _RETENTION = "log_retention_days"
 
 
@@ -81,8 +82,8 @@ def _plain(value: Any, who: str) -> Any:
     async def known() -> Any:
         if await value.is_secret():
             raise pulumi.RunError(
-                f"{who} is a secret, and tags are shown to everybody: in AWS, and in the state as `tagsAll` in plain "
-                "text; give a value that is no secret, or leave the tag out"
+                f"{who} is a secret, and {who.split('.')[0].rpartition(' ')[2]} are shown to everybody who may look at "
+                "the resources, and stand in the state in plain text; give a value that is no secret, or leave it out"
             )
         return await value.future(with_unknowns=True)
 

@@ -21,7 +21,7 @@ class Settings(Generic[S]):
     plain: ClassVar[type[Any]]
     """`S`."""
     stand_ins: ClassVar[Mapping[str, Any]]
-    """Field that may be an Output → value to check limits with."""
+    """Field that may be an Output, or a mapping with some → value to check limits with, of the Output's."""
 
     def site(self) -> S:
         """The identity with a stand-in for every value that is not known yet, to check limits with."""
@@ -31,7 +31,7 @@ class Settings(Generic[S]):
     @property
     def pending(self) -> tuple[str, ...]:
         """Names of the values that are Outputs."""
-        return tuple(name for name, value in self._identity().items() if is_output(value))
+        return tuple(name for name, value in self._identity().items() if _is_late(value))
 
     def on_site(self, make: Callable[[S], T]) -> T | pulumi.Output[T]:
         """`make` of the identity: at once where all of it is known, so that a preview shows the result."""
@@ -53,11 +53,18 @@ class Settings(Generic[S]):
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self.plain)}
 
     def _stood_in(self, name: str, value: Any) -> Any:
-        if not is_output(value):
+        if not _is_late(value):
             return value
         if name not in self.stand_ins:
             raise ConfigError(f"platform.{name} must be known when the program runs; give it as text")
+        if isinstance(value, Mapping):
+            return {key: self.stand_ins[name] if is_output(item) else item for key, item in value.items()}
         return self.stand_ins[name]
+
+
+def _is_late(value: Any) -> bool:
+    """Whether a value, or one of a mapping's, may not be known yet."""
+    return is_output(value) or (isinstance(value, Mapping) and any(map(is_output, value.values())))
 
 
 def together(values: Sequence[pulumi.Input[str]]) -> pulumi.Input[tuple[str, ...]]:

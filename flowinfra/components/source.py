@@ -92,8 +92,13 @@ def deploy_time_values(request: CompileRequest, compiled: CompiledFlow) -> dict[
 
 
 def foreign_keys(label: str, config: FlowConfig, target: str) -> Iterator[ConfigError]:
-    """Keys of Step Functions that `target` has no use for; those that change what is compiled the compiler refuses."""
+    """Keys of another target that `target` has no use for; those that change what is compiled the compiler refuses."""
     if target == "step-functions":
+        for key in ("labels", "annotations"):
+            if getattr(config, key):
+                yield ConfigError(
+                    f"{label}: {key} are for the targets argo and airflow, this flow's is {target}; give aws_tags"
+                )
         return
     for key in ("queue", "job_policies", "log_retention_days", "reads"):
         if getattr(config, key):

@@ -6,15 +6,16 @@ An error names the file, the key's path, what was found, what is allowed, and fo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.compiled import Json
 from flowinfra.model.datastores import datastore_problems
+from flowinfra.model.metadata import KEY_WORDS, VALUE_WORDS, is_annotation_key, is_key, is_label_value
 from flowinfra.model.secrets import HIDDEN, REFERENCE, REFERENCE_WORDS, REFUSED, looks_secret, secrets_in, shown
 
 
@@ -31,6 +32,21 @@ _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$
 
 _KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
 """IAM knows keys by this ARN alone, not by an alias."""
+
+
+def _checked(fits: Callable[[str], bool], words: str) -> AfterValidator:
+    """Text that `fits`; else the error says what is allowed."""
+
+    def check(text: str) -> str:
+        if not fits(text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
+
+
+Labels = dict[Annotated[str, _checked(is_key, KEY_WORDS)], Annotated[str, _checked(is_label_value, VALUE_WORDS)]]
+Annotations = dict[Annotated[str, _checked(is_annotation_key, KEY_WORDS)], str]
 
 RetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -187,6 +203,11 @@ class FlowDefaults(Config):
     """Tags of the Batch jobs themselves."""
     aws_tags: dict[str, str] = {}
     """Tags of all resources."""
+    labels: Labels = {}
+    """Argo and Airflow only, as `annotations`: of the flow's Kubernetes objects, workflows and pods, and as tags
+    (`key:value`) of its DAG, beside those of the platform's `kubernetes` or `airflow`."""
+    annotations: Annotations = {}
+    """Of the flow's Kubernetes objects, workflows and pods."""
     job_policies: list[str] = []
     """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
     reads: list[str] | Literal["all"] = []
@@ -292,6 +313,10 @@ class KubernetesConfig(Config):
     """Argo Events; none: flows with @trigger are refused."""
     ui_url: str | None = Field(default=None, pattern=r"^https?://")
     """Argo's user interface, for links in the outputs."""
+    labels: Labels = {}
+    """Of the Kubernetes objects, workflows and pods of all flows; a flow's own `labels` win."""
+    annotations: Annotations = {}
+    """Of the same objects; a flow's own `annotations` win."""
 
 
 class DagsConfig(Config):
@@ -314,6 +339,10 @@ class AirflowConfig(Config):
     """Of the tasks' pods."""
     dags: DagsConfig
     """Where Airflow takes its DAG files from."""
+    labels: Labels = {}
+    """Of the pods and ConfigMaps of all flows, and as tags (`key:value`) of their DAGs; a flow's own `labels` win."""
+    annotations: Annotations = {}
+    """Of the pods and ConfigMaps of all flows; a flow's own `annotations` win."""
 
 
 class AzureConfig(Config):
@@ -529,8 +558,8 @@ def _messages(error: ValidationError, root: str, model: type[Config]) -> list[st
 
 
 def _branch(part: int | str) -> bool:
-    """Pydantic names the branch of a union in the location (`list[str]`)."""
-    return isinstance(part, str) and (part.startswith(("list[", "dict[")) or part in ("str", "bool"))
+    """Pydantic names the branch of a union in the location (`list[str]`), and says that a mapping's key is meant."""
+    return isinstance(part, str) and (part.startswith(("list[", "dict[")) or part in ("str", "bool", "[key]"))
 
 
 def _reason(details: ErrorDetails, location: list[int | str], model: type[Config]) -> str:
@@ -561,6 +590,7 @@ _UNITS = {"cpu": "vCPUs", "disk": "MB", "memory": "MB", "shared_memory": "MiB", 
 _PYDANTIC = (
     ("Input should be ", ""),
     ("a valid ", ""),
+    ("Value error, ", ""),
     ("dictionary", "mapping"),
     ("String should have ", ""),
     ("String should match pattern ", "text that matches "),

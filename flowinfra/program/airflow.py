@@ -45,6 +45,8 @@ class Airflow:
                 "platform": airflow_platform(self._stack, created),
                 "schedule": {"enabled": flow.config.schedule.enabled},
                 "aws_tags": flow.config.aws_tags,
+                "labels": flow.config.labels,
+                "annotations": flow.config.annotations,
                 "deploy_time": flow.deploy_time,
                 "file": flow.source.file.path,
                 "env": flow.source.file.env,
@@ -78,6 +80,8 @@ def airflow_platform(stack: StackConfig, created: PlatformSettings | None) -> Ai
         azure=azure_storage(platform),
         service_account=airflow.service_account,
         service_url=platform.service_url,
+        labels=airflow.labels,
+        annotations=airflow.annotations,
     )
 
 

@@ -49,6 +49,8 @@ class Argo:
                 "platform": kubernetes_platform(self._stack, created),
                 "schedule": {"enabled": flow.config.schedule.enabled},
                 "aws_tags": flow.config.aws_tags,
+                "labels": flow.config.labels,
+                "annotations": flow.config.annotations,
                 "deploy_time": flow.deploy_time,
                 "file": flow.source.file.path,
                 "env": flow.source.file.env,
@@ -86,5 +88,7 @@ def kubernetes_platform(stack: StackConfig, created: PlatformSettings | None) ->
         image_pull_secrets=tuple(kubernetes.image_pull_secrets),
         events=None if events is None else ArgoEvents(**events.model_dump()),
         service_url=platform.service_url,
+        labels=kubernetes.labels,
+        annotations=kubernetes.annotations,
         ui_url=kubernetes.ui_url,
     )

@@ -27,11 +27,17 @@ from flowinfra.project import StackFile, stack_file
 MADE = "[made with the stack]"
 """In place of a name that is not known before the stack is deployed."""
 
+_LABELS = ("labels", "annotations")
+_KEYED = ("schedule", "parameters", "configs", "env", "settings", "package", "batch_tags", "aws_tags", *_LABELS)
 _DEPTHS = {
     "steps": 3,
-    **dict.fromkeys(("schedule", "parameters", "configs", "env", "settings", "package", "batch_tags", "aws_tags"), 2),
+    **dict.fromkeys(_KEYED, 2),
 }
 """Key of a flow → how many keys down one thing is declared; for all others it is the key itself."""
+_RUNNERS = {"argo": "kubernetes", "airflow": "airflow"}
+"""Target → the platform's key with labels and annotations of its flows."""
+_PLATFORM_DEPTHS = {"create": 1, **dict.fromkeys(_RUNNERS.values(), 2)}
+"""The same for the platform's keys, where it is not the key itself."""
 _NAMES = ("flow", "name", "digest")
 """Keys that say which flow an entry is for."""
 _TOLD_BY_FLOWS = {
@@ -140,7 +146,7 @@ class _Declarations:
             Declared(f"{source.label}: {NAMESPACE}{'.'.join(path)}", path)
             for source, _ in self._chain[:1]
             for key, value in (source.values.get(PLATFORM) or {}).items()
-            for path in _paths((PLATFORM, key), value, 1 if key == "create" else 0)
+            for path in _paths((PLATFORM, key), value, _PLATFORM_DEPTHS.get(key, 0))
         ]
 
 
@@ -178,6 +184,8 @@ def _configured_flow(
             "job_policies": config.job_policies,
             "reads": ["*"] if config.reads == "all" else config.reads,
         }
+    if runner := getattr(platform, _RUNNERS.get(compiled.target, ""), None):
+        bound |= {key: {**getattr(runner, key), **getattr(config, key)} for key in _LABELS}
     inputs = describe_deployed(compiled, config.schedule.enabled, bound)
     return Flow(compiled.name, inputs, declared.of_flow(config))
 
@@ -188,6 +196,9 @@ def _platform(config: StackConfig, file: StackFile) -> dict[str, Json]:
     known = _given({key: value for key, value in platform.items() if key not in _TOLD_BY_FLOWS})
     if "create" in known:
         known["create"].pop("compute")
+    for runner in _RUNNERS.values():
+        for key in _LABELS:
+            known.get(runner, {}).pop(key, None)
     return known
 
 

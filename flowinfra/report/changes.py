@@ -112,6 +112,8 @@ _MEMBERS = {
 _MAPPINGS = {
     "configs": "config",
     "aws_tags": "AWS tag",
+    "labels": "label",
+    "annotations": "annotation",
     "project": "project",
     "decorators": "decorator",
     "environment": "environment",
@@ -125,7 +127,7 @@ _MAPPINGS = {
     "event_source": "event source",
     "incident_io_metadata": "incident.io field",
 }
-_TEXTS = {"environment", "AWS tag", "setting", "variable", "Batch tag"}
+_TEXTS = {"environment", "AWS tag", "label", "annotation", "setting", "variable", "Batch tag"}
 """Mappings whose values are always text."""
 _KINDS_BY_NEXT = ("start", "linear", "split")
 """Kinds of a step that follow from how many steps are next."""

@@ -118,13 +118,16 @@ def test_drift_is_seen_by_refresh_and_mended_by_up(cluster: Cluster, stack: Argo
 
 
 def test_the_clock_starts_a_flow(cluster: Cluster, stack: ArgoStack) -> None:
-    write(stack, flow_source("AFlow", header=DAILY), schedule={"cron": "@every 2s"})
+    labels = {"acme.com/team": "risk"}
+    write(stack, flow_source("AFlow", header=DAILY), schedule={"cron": "@every 2s"}, labels=labels)
     stack.project.up()
     label = {"workflows.argoproj.io/cron-workflow": "aflow"}
     started = cluster.wait_for(lambda: cluster.workflows(stack.namespace, **label), "a run of the schedule")
     write(stack, flow_source("AFlow", header=DAILY), schedule={"enabled": False})
     stack.project.up()
     assert started[0]["spec"]["workflowTemplateRef"] == {"name": "aflow"}
+    wanted = {**labels, "flowinfra/project": stack.project.name, "flowinfra/stack": "test", "flowinfra/flow": "aflow"}
+    assert wanted.items() <= started[0]["metadata"]["labels"].items()
     for workflow in cluster.workflows(stack.namespace):
         cluster.api.delete(f"{ARGO}/namespaces/{stack.namespace}/workflows/{workflow['metadata']['name']}")
 

@@ -139,6 +139,13 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     assert (outputs["dag_id"], outputs["file"]) == (name, f"s3://metaflow-local/{project.name}/{name}.py")
     project.pulumi("preview", "--expect-no-changes")
 
+    # a label is bound: it is in the DAG file and in the component's inputs, and no version of the flow is new
+    project.configure({**flow, "labels": {"team": "risk"}}, platform=in_s3)
+    assert "+ label team added: risk" in reported(project)
+    operations = {label: step["op"] for label, step in project.preview().items()}
+    assert operations == {name: "update", f"{name}-dag": "update"}
+    project.configure(flow, platform=in_s3)
+
     project.write("flow.py", AFTER.replace("NAME", name))
     project.configure({**flow, "max_workers": 7, "steps": {"train": {"memory": 8192}}}, platform=in_s3)
     change = project.pulumi("preview", "--diff")

@@ -46,7 +46,7 @@ def test_an_example_deploys(name: str, cloud: Cloud, tmp_path: Path) -> None:
         (
             "metaflow-local",
             "{'owner': pulumi.Output.secret('hunter2')}",
-            "aws_tags.owner is a secret, and tags are shown to everybody",
+            "aws_tags.owner is a secret, and aws_tags are shown to everybody",
         ),
     ],
 )

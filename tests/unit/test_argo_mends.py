@@ -243,7 +243,7 @@ def test_job_set_keeps_texts_as_texts_and_is_made_by_its_own_service_account() -
     assert (mended["serviceAccountName"], mended["resource"]["action"]) == ("runner", "create")
     job_set = mended["resource"]["manifest"]
     assert "'replicas': {{=asInt(inputs.parameters.workerCount)}}\n" in job_set
-    bound = yaml.safe_load(mends_argo.parseable(job_set).replace("flowinfra--owner", "0123"))
+    bound = mends_argo.loaded_job_set(job_set.replace("flowinfra--owner", "0123"))
     assert bound["metadata"]["annotations"] == {"owner": "0123", "time": {}}
     assert bound["spec"].keys() == {"replicatedJobs"}
     assert bound["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["containers"][0]["command"] == [

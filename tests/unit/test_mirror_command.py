@@ -162,6 +162,21 @@ def test_events_of_one_stack_alone(mirror: Run) -> None:
     assert found["declared"] == []
 
 
+def test_labels_of_a_platform_are_told_with_its_flows(mirror: Run) -> None:
+    def stack(stage: str, **more: Any) -> dict[str, Any]:
+        platform = {"bucket": "b", "kubernetes": {"namespace": "x", "labels": {"stage": stage, "team": "ml"}}}
+        return {"platform": platform, "defaults": {"target": "argo"}, **more}
+
+    prod = stack("prod", flows=[{"flow": PARAMETERS}])
+    staging = stack("staging", mirrors="prod", flows=[{"flow": PARAMETERS, "labels": {"own": "x"}}])
+    found = data(mirror("staging", "prod", "--json", prod=prod, staging=staging))
+    assert found["drift"] == []
+    assert sorted(found["declared"]) == [
+        ("label own added: x", own("flows[0].labels.own")),
+        ("label stage: prod → staging", own("platform.kubernetes.labels.stage")),
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "stacks", "message"),
     [

@@ -163,6 +163,11 @@ def test_where_an_airflow_takes_its_dags_is_what_the_stack_binds(parameters: Com
     assert [str(cause) for cause in input_causes(old, new)] == ["stack dags: s3://a/dags → s3://b/dags"]
 
 
+def test_a_label_is_what_the_stack_binds(parameters: CompiledFlow) -> None:
+    old, new = (describe(parameters, {**STACK, "labels": labels}) for labels in ({}, {"team": "ml"}))
+    assert [str(cause) for cause in input_causes(old, new)] == ['stack labels: added ({"team":"ml"})']
+
+
 def test_a_compiled_flow_that_a_stack_has_is_equal_to_it(parameters: CompiledFlow) -> None:
     assert input_causes(describe(parameters, STACK), describe(parameters, {})) == []
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowinfra.compiler.airflow_params import param
 from flowinfra.components.airflow.file import dag_file
+from flowinfra.components.airflow.labelled import labelled
 from flowinfra.components.binding import filled
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import AirflowCompiled, Json
@@ -30,6 +31,8 @@ def bind(
     identity: Mapping[str, str],
     parameters: Mapping[str, Json] | None = None,
     scheduled: bool = True,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
 ) -> AirflowBound:
     """Put `identity` (placeholder name without its mark → value) and deploy-time `parameters` into the flow.
 
@@ -38,6 +41,8 @@ def bind(
         identity: a value for each placeholder.
         parameters: values of the deploy-time parameters.
         scheduled: False takes the schedule away; the DAG can still be triggered.
+        labels: of the tasks' pods, and tags of the DAG.
+        annotations: of the tasks' pods.
 
     Raises:
         Problems: every value that is missing or breaks its grammar, and every stray placeholder.
@@ -51,6 +56,7 @@ def bind(
             entry.update(_default(compiled, entry["name"], (parameters or {})[entry["name"]]))
     if not scheduled:
         dag["dag_instantiation_params"]["schedule"] = None
+    dag = labelled(dag, labels or {}, annotations or {})
     return AirflowBound(dag, dag_file(compiled, dag), target["deployment"])
 
 

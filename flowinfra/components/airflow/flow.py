@@ -48,6 +48,10 @@ class AirflowFlowArgs(FlowArgs, total=False):
     """Airflow's pool for the flow's tasks."""
     paused: bool
     """A new DAG waits until it is unpaused in Airflow."""
+    labels: Mapping[str, pulumi.Input[str]]
+    """Of the tasks' pods and the flow's ConfigMap, and tags (`key:value`) of the DAG, beside the platform's."""
+    annotations: Mapping[str, pulumi.Input[str]]
+    """Of the tasks' pods and the flow's ConfigMap, beside the platform's."""
 
 
 class AirflowFlow(pulumi.ComponentResource):
@@ -128,6 +132,8 @@ def _bound(making: _Making) -> pulumi.Output[AirflowBound]:
             namespace=site.namespace,
             service_account=site.service_account,
             service_url=site.service_url,
+            labels=site.labels,
+            annotations=site.annotations,
         )
         if problems := check(current, known):
             raise pulumi.RunError(str(Problems(problems)))
@@ -156,7 +162,8 @@ def _delivered(
         )
         return made, pulumi.Output.concat("s3://", dags.bucket, "/", key)
     if isinstance(dags, DagConfigMaps):
-        body = plan.config_map(dags.namespace, "")
+        platform = making.platform
+        body = plan.config_map(dags.namespace, "", platform.labels, platform.annotations)
         data = text.apply(lambda file: plan.config_map(dags.namespace, file)["data"])
         made = kubernetes_object(
             name,
@@ -194,6 +201,8 @@ def _shown(prepared: Prepared[AirflowPlan, AirflowPlatform]) -> dict[str, Any]:
             "datastore": platform.on_site(lambda site: site.place.address),
             "dags": _place(platform),
             "service_url": platform.service_url,
+            "labels": dict(platform.labels),
+            "annotations": dict(platform.annotations),
             "aws_tags": dict(plan.aws_tags),
         },
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flowinfra.components.airflow.bound import AirflowBound, bind
+from flowinfra.components.airflow.labelled import taken
 from flowinfra.components.airflow.limits import flow_problems
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite
 from flowinfra.components.confidential import secret_problems
+from flowinfra.components.metadata import metadata_problems, with_metadata
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
 from flowinfra.errors import FlowInfraError
@@ -44,17 +48,25 @@ class AirflowPlan(Plan[AirflowCompiled]):
             "service-url": site.service_url,
         }
         identity = {name: value for name, value in values.items() if value is not None}
-        return bind(self.compiled, identity, self.parameters, self.schedule_enabled)
+        labels = {**site.labels, **self.names.labels}
+        return bind(self.compiled, identity, self.parameters, self.schedule_enabled, labels, site.annotations)
 
-    def config_map(self, namespace: str, file: str) -> dict[str, Json]:
-        """The ConfigMap that holds the DAG file."""
+    def config_map(
+        self,
+        namespace: str,
+        file: str,
+        labels: Mapping[str, Any] | None = None,
+        annotations: Mapping[str, Any] | None = None,
+    ) -> dict[str, Json]:
+        """The ConfigMap that holds the DAG file; values of its labels and annotations may be Outputs."""
+        marks = {**self.names.labels, "flowinfra/dag": "true"}
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {
                 "name": self.names.kubernetes("dag"),
                 "namespace": namespace,
-                "labels": {**self.names.labels, "flowinfra/dag": "true"},
+                **with_metadata(None, {**(labels or {}), **marks}, annotations or {}),
             },
             "data": {self.file_name: file, ".airflowignore": f"{IGNORE}\n"},
         }
@@ -62,8 +74,11 @@ class AirflowPlan(Plan[AirflowCompiled]):
 
 def check(plan: AirflowPlan, platform: AirflowPlatform) -> list[FlowInfraError]:
     """Everything that Airflow, Kubernetes or binding would refuse of this plan."""
+    site = platform.site()
+    if refused := list(metadata_problems(plan.name, site.labels, site.annotations, taken(plan.compiled))):
+        return [*refused]
     try:
-        bound = plan.bound(platform.site())
+        bound = plan.bound(site)
     except FlowInfraError as error:
         return list(error.errors)
     return [*flow_problems(plan.compiled, bound, platform), *secret_problems(plan.name, plan.parameters, None)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import pulumi
@@ -52,6 +53,8 @@ class AirflowSite:
     service_url: str | None = None
     datastore: str = "s3"
     azure: AzureStorage | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -69,6 +72,8 @@ class AirflowPlatform(Settings[AirflowSite]):
         "namespace": "namespace-that-is-being-created-00000000",
         "service_account": "service-account-that-is-being-created-00000000",
         "service_url": "https://service.that.is.being.created/prefix",
+        "labels": "value-that-is-being-created",
+        "annotations": "value-that-is-being-created",
     }
 
     bucket: pulumi.Input[str]
@@ -87,6 +92,10 @@ class AirflowPlatform(Settings[AirflowSite]):
     """Of the tasks' pods; it needs what docs/airflow.md says."""
     service_url: pulumi.Input[str] | None = None
     """Metaflow's metadata service, as pods reach it."""
+    labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Of the tasks' pods and the flows' ConfigMaps, and tags (`key:value`) of their DAGs; a flow's own win."""
+    annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Of the tasks' pods and the flows' ConfigMaps; a flow's own win."""
 
     @property
     def store(self) -> Store:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flowinfra.components.airflow.plan import AirflowPlan, check
 from flowinfra.components.airflow.platform import AirflowPlatform
+from flowinfra.components.metadata import known_later, of_flow
 from flowinfra.components.prepare import Preparation
 from flowinfra.errors import ConfigError, FlowInfraError
 from flowinfra.model.compiled import AirflowCompiled
@@ -21,4 +22,4 @@ def _problems(plan: AirflowPlan, platform: AirflowPlatform) -> list[FlowInfraErr
     return [*platform.store.problems(plan.name)] or check(plan, platform)
 
 
-AIRFLOW = Preparation("airflow", AirflowCompiled, AirflowPlan, _platform, _problems)
+AIRFLOW = Preparation("airflow", AirflowCompiled, AirflowPlan, _platform, _problems, of_flow, known_later)

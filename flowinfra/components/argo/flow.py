@@ -12,8 +12,9 @@ import pulumi
 from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
+from flowinfra.components.argo.labelled import Object
 from flowinfra.components.argo.outputs import metaflow_config, ui_page
-from flowinfra.components.argo.plan import PODS, ArgoPlan, Object, check, workflow_template
+from flowinfra.components.argo.plan import PODS, ArgoPlan, check, workflow_template
 from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
 from flowinfra.components.argo.prepare import ARGO
 from flowinfra.components.argo.taken import not_taken
@@ -56,6 +57,10 @@ class ArgoFlowArgs(FlowArgs, total=False):
     notify_incident_io: str
     incident_io_source: str
     incident_io_metadata: Mapping[str, str]
+    labels: Mapping[str, pulumi.Input[str]]
+    """Of the flow's Kubernetes objects, workflows and pods, beside the platform's."""
+    annotations: Mapping[str, pulumi.Input[str]]
+    """Of the same objects."""
 
 
 class ArgoFlow(pulumi.ComponentResource):
@@ -227,6 +232,8 @@ def _shown(prepared: Prepared[ArgoPlan, KubernetesPlatform]) -> dict[str, Any]:
             "datastore": platform.on_site(lambda site: site.place.address),
             "event_source": _events(platform) if plan.has_sensor else None,
             "service_url": platform.service_url,
+            "labels": dict(platform.labels),
+            "annotations": dict(platform.annotations),
             "aws_tags": dict(plan.aws_tags),
         },
     )

@@ -14,9 +14,9 @@ from flowinfra.compiler.mends_argo import STEP
 from flowinfra.components.argo.bound import ArgoBound
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import ArgoCompiled, Json, canonical_json
+from flowinfra.model.metadata import ANNOTATIONS_BYTES
 
 OBJECT_BYTES = 1_048_576
-ANNOTATIONS_BYTES = 262_144
 HOST_NAME = 64
 
 _JOB_SET = "{{inputs.parameters.jobset-name}}"

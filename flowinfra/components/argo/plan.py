@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 from flowinfra.components.argo import limits
 from flowinfra.components.argo.bound import ArgoBound, bind
+from flowinfra.components.argo.labelled import Object, labelled, taken
 from flowinfra.components.argo.platform import ArgoSite
 from flowinfra.components.argo.roles import Rule, pod_rules, sensor_rules
 from flowinfra.components.confidential import secret_problems
+from flowinfra.components.metadata import metadata_problems, with_metadata
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
 from flowinfra.errors import BindError, FlowInfraError, Problems
-from flowinfra.model.compiled import ArgoCompiled, Json
-
-Object = dict[str, Json]
-"""A Kubernetes object, `apiVersion` to `spec`."""
+from flowinfra.model.compiled import ArgoCompiled
 
 PODS, SENSOR = "pods", "sensor"
 """Whose service account."""
@@ -111,8 +110,8 @@ class ArgoPlan(Plan[ArgoCompiled]):
         metadata = {
             "name": self.account(who, site),
             "namespace": site.namespace,
-            "labels": self.names.labels,
-            "annotations": OWNED,
+            "labels": self._labels(site),
+            "annotations": {**site.annotations, **OWNED},
         }
         return {
             "account": {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
@@ -158,15 +157,19 @@ class ArgoPlan(Plan[ArgoCompiled]):
         return {name: value for name, value in values.items() if value is not None}
 
     def _owned(self, value: Object, site: ArgoSite) -> Object:
-        metadata = value["metadata"]
-        labels = {**(metadata.get("labels") or {}), **self.names.labels}
-        annotations = {**(metadata.get("annotations") or {}), **OWNED}
-        owned = {**metadata, "namespace": site.namespace, "labels": labels, "annotations": annotations}
-        return {**value, "metadata": owned}
+        labels = self._labels(site)
+        owned = with_metadata(value["metadata"], labels, {**site.annotations, **OWNED})
+        return {**labelled(value, labels, site.annotations), "metadata": {**owned, "namespace": site.namespace}}
+
+    def _labels(self, site: ArgoSite) -> dict[str, str]:
+        """Labels of all that the flow is in the cluster."""
+        return {**site.labels, **self.names.labels}
 
 
 def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
     """Everything that Kubernetes, Argo or binding would refuse of this plan."""
+    if refused := list(metadata_problems(plan.name, site.labels, site.annotations, taken(plan.compiled))):
+        return [*refused]
     try:
         bound = plan.bound(site)
         for who in plan.own_accounts(site):

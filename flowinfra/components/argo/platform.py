@@ -5,7 +5,8 @@ The cluster itself is the one that Pulumi's `kubernetes` provider speaks to (`ku
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import pulumi
@@ -50,6 +51,8 @@ class ArgoSite:
     events: ArgoEvents | None = None
     datastore: str = "s3"
     azure: AzureStorage | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -68,6 +71,8 @@ class KubernetesPlatform(Settings[ArgoSite]):
         "namespace": "namespace-00",
         "service_account": "service-account-that-is-being-created-00000000",
         "service_url": "https://service.that.is.being.created/prefix",
+        "labels": "value-that-is-being-created",
+        "annotations": "value-that-is-being-created",
     }
 
     bucket: pulumi.Input[str]
@@ -95,6 +100,10 @@ class KubernetesPlatform(Settings[ArgoSite]):
     """Metaflow's metadata service, as pods reach it."""
     ui_url: str | None = None
     """Argo's user interface, for a link in the outputs."""
+    labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Of the flows' Kubernetes objects, workflows and pods; a flow's own win."""
+    annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Of the same objects; a flow's own win."""
 
     @property
     def store(self) -> Store:

@@ -55,6 +55,8 @@ def told(changes: dict[str, Any], base: dict[str, Any] = TRAIN) -> list[str]:
         ({"distributed_map": True}, "distributed map: off → on"),
         ({"tags": ["nightly"]}, "tag nightly added"),
         ({"aws_tags": {"team": "ml"}}, "AWS tag team added: ml"),
+        ({"labels": {"acme.com/team": "ml"}}, "label acme.com/team added: ml"),
+        ({"annotations": {"note": "7"}}, "annotation note added: 7"),
         ({"configs": {"model": {"depth": 3}}}, 'config model added: {"depth": 3}'),
         ({"job_policies": ["arn:aws:iam::1:policy/x"]}, "managed policy arn:aws:iam::1:policy/x added"),
         ({"decorators": {"trigger": {"event": "x"}}}, 'decorator @trigger added: {"event": "x"}'),
