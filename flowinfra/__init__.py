@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         KubernetesPlatform,
         Platform,
         PlatformArgs,
+        PodRoles,
         StepFunctionsFlow,
         StepFunctionsFlowArgs,
     )
@@ -58,6 +59,7 @@ _HOMES = {
     "KubernetesPlatform": "flowinfra.components",
     "Platform": "flowinfra.components",
     "PlatformArgs": "flowinfra.components",
+    "PodRoles": "flowinfra.components",
     "Shape": "flowinfra.model.compiled",
     "StepFunctionsFlow": "flowinfra.components",
     "StepFunctionsFlowArgs": "flowinfra.components",
@@ -86,6 +88,7 @@ __all__ = [
     "KubernetesPlatform",
     "Platform",
     "PlatformArgs",
+    "PodRoles",
     "Shape",
     "StepFunctionsFlow",
     "StepFunctionsFlowArgs",

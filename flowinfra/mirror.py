@@ -112,6 +112,7 @@ _ENVIRONMENT: tuple[Path, ...] = (
             "kubernetes_namespace",
             "service_account",
             "pod_role",
+            "pod_roles",
             "image_pull_secrets",
             "event_source",
             "dags",
@@ -119,10 +120,10 @@ _ENVIRONMENT: tuple[Path, ...] = (
     ),
     *(
         (PLATFORM, "kubernetes", key)
-        for key in ("namespace", "service_account", "pod_role", "image_pull_secrets", "ui_url")
+        for key in ("namespace", "service_account", "pod_role", "pod_roles", "image_pull_secrets", "ui_url")
     ),
     *((PLATFORM, "kubernetes", "events", key) for key in ("source", "event", "bus", "service_account", "webhook_url")),
-    *((PLATFORM, "airflow", key) for key in ("namespace", "service_account", "dags")),
+    *((PLATFORM, "airflow", key) for key in ("namespace", "service_account", "pod_roles", "dags")),
     *((PLATFORM, "create", key) for key in ("subnets", "security_groups", "instance_profile")),
 )
 """Inputs that only say where a stack lives."""

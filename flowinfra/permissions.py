@@ -65,6 +65,17 @@ _ROLES = _Rights(
     ),
     delete=("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:ListInstanceProfilesForRole"),
 )
+# internal/service/eks/pod_identity_association.go; its tags come with it
+_PODS = _Rights(
+    read=("eks:DescribePodIdentityAssociation",),
+    write=(
+        "eks:CreatePodIdentityAssociation",
+        "eks:TagResource",
+        "eks:UntagResource",
+        "eks:UpdatePodIdentityAssociation",
+    ),
+    delete=("eks:DeletePodIdentityAssociation",),
+)
 # internal/service/events/rule.go, target.go
 _RULES = _Rights(
     read=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
@@ -178,6 +189,8 @@ class _Scope:
     queues: tuple[str, ...]
     on_aws: bool
     """Some flow runs on Step Functions."""
+    pods: tuple[str | None, ...]
+    """EKS clusters in which flows have a role for their pods; None for one by an OIDC provider."""
     log_history: bool
 
     @classmethod
@@ -197,6 +210,11 @@ class _Scope:
             rules=_patterns((schedule.name for schedule in schedules if schedule), config.name_prefix),
             queues=tuple(sorted({*queues, *steps, platform.queue or "metaflow-queue-*"})),
             on_aws=bool(flows),
+            pods=tuple(
+                place.pod_roles.cluster
+                for target, place in (("argo", platform.kubernetes), ("airflow", platform.airflow))
+                if place and place.pod_roles and any(flow.target == target for flow in compiled)
+            ),
             log_history=any(flow.step_functions.log_history for flow in flows),
         )
 
@@ -244,7 +262,6 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
         jobs = scope.arn("batch", f"job-definition/{scope.names.prefix}*")
         yield _allow("JobDefinitions", _JOBS.of(purpose), [jobs])
         yield _allow("FindJobDefinitions", ["batch:DescribeJobDefinitions"], ["*"])
-        yield _allow("Roles", _ROLES.of(purpose), scope.roles())
         if deploys:
             yield _allow("PassRoles", ["iam:PassRole"], scope.passed()) | {
                 "Condition": {
@@ -261,6 +278,16 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
             group = scope.arn("logs", f"log-group:/aws/vendedlogs/states/{scope.names.prefix}*")
             yield _allow("HistoryLogs", _LOGS.of(purpose), [group])
             yield _allow("FindLogs", ["logs:DescribeLogGroups"], ["*"])
+    if scope.on_aws or scope.pods:
+        yield _allow("Roles", _ROLES.of(purpose), scope.roles())
+    if clusters := sorted({name for name in scope.pods if name}):
+        places = [scope.arn("eks", f"{kind}/{name}{end}") for name in clusters for kind, end in _PLACES_OF_PODS]
+        yield _allow("PodIdentities", _PODS.of(purpose), places)
+        if deploys:
+            # https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
+            yield _allow("PassPodRoles", ["iam:PassRole"], scope.roles()) | {
+                "Condition": {"StringEquals": {"iam:PassedToService": ["pods.eks.amazonaws.com"]}}
+            }
     if platform.datastore == "s3":
         yield _allow("Objects", _OBJECTS.of(purpose), [scope.datastore()])
         yield _allow("FindObjects", ["s3:ListBucket"], [scope.bucket()])
@@ -302,6 +329,7 @@ def _created(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
             }
 
 
+_PLACES_OF_PODS = (("cluster", ""), ("podidentityassociation", "/*"))
 _COMPUTE_NAMES = (("compute-environment", "compute"), ("job-queue", "queue"))
 
 

@@ -1,9 +1,9 @@
 """What an engine that was killed in the middle of a deploy had made, and had no time to note in the stack's state.
 
 Pulumi keeps such creations as pending operations, and makes each of them again in the next `up`. A flow's parts take
-that, for their names are made up or writing them again is no harm, but one: a state machine has Metaflow's name for
-the flow, and AWS refuses a second one. Its ARN follows from its inputs, so where it is there and carries the stack's
-tags, it is put into the state, and a refresh completes it.
+that, for their names are made up or writing them again is no harm, but two: a state machine has Metaflow's name for
+the flow, and a service account has one Pod Identity association; AWS refuses a second one. Where one is there and
+carries the stack's tags, it is put into the state, and a refresh completes it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,24 @@ from flowinfra.project import found_folder, read_mapping, stack_file
 from flowinfra.pulumi_command import pulumi
 
 _OWN = (PROJECT_TAG, STACK_TAG, FLOW_TAG)
+_POD_IDENTITY = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 
 
 @dataclass(frozen=True)
 class Creation:
-    """The creation of a state machine that was under way."""
+    """A creation that was under way, of what AWS refuses to make twice."""
 
     urn: str
     arn: str
+    """Of the state machine, or of the cluster that has the association."""
     region: str
-    tags: Mapping[str, str]
-    """Tags that it is made with."""
+    inputs: Mapping[str, Any]
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Tags that it is made with."""
+        found: Mapping[str, str] = self.inputs.get("tags", {})
+        return found
 
     @property
     def name(self) -> str:
@@ -70,7 +77,8 @@ def recover(stack: str, folder: Path, access: Access | None = None) -> Recovered
         refuse_other_account(
             access.session(), {creation.arn.split(":")[4] for creation in found}, f"the stack {stack!r}"
         )
-    made = {each.urn: each.arn for each in found if access is not None and _is_ours(each, access)}
+    asked = {each.urn: _identifier(each, access) for each in found if access is not None}
+    made = {urn: identifier for urn, identifier in asked.items() if identifier is not None}
     under_way = [operation["resource"]["urn"] for operation in _creating(deployment)]
     if under_way:
         mended = {**state, "deployment": adopt(deployment, made)}
@@ -83,7 +91,7 @@ def recover(stack: str, folder: Path, access: Access | None = None) -> Recovered
 
 
 def creations(deployment: Mapping[str, Any]) -> Iterator[Creation]:
-    """State machines that were being made, in a stack's state."""
+    """What AWS makes only once and was being made, in a stack's state."""
     regions = {
         f"{item['urn']}::{item['id']}": item.get("inputs", {}).get("region", "")
         for item in deployment.get("resources", ())
@@ -91,12 +99,12 @@ def creations(deployment: Mapping[str, Any]) -> Iterator[Creation]:
     }
     for operation in _creating(deployment):
         resource = operation["resource"]
-        if found := _machine(resource["type"], resource.get("inputs", {})):
-            name, role_arn, tags = found
-            _, partition, _, _, account, _ = role_arn.split(":", 5)
-            region = resource["inputs"].get("region") or regions.get(resource.get("provider", ""), "")
-            arn = f"arn:{partition}:states:{region}:{account}:stateMachine:{name}"
-            yield Creation(resource["urn"], arn, region, tags)
+        inputs = resource.get("inputs", {})
+        if found := _place(resource["type"], inputs):
+            _, partition, _, _, account, _ = inputs["roleArn"].split(":", 5)
+            region = inputs.get("region") or regions.get(resource.get("provider", ""), "")
+            service, name = found
+            yield Creation(resource["urn"], f"arn:{partition}:{service}:{region}:{account}:{name}", region, inputs)
 
 
 def adopt(deployment: Mapping[str, Any], made: Mapping[str, str]) -> dict[str, Any]:
@@ -104,7 +112,7 @@ def adopt(deployment: Mapping[str, Any], made: Mapping[str, str]) -> dict[str, A
     creating = list(_creating(deployment))
     pending = [each for each in deployment.get("pending_operations", ()) if each not in creating]
     adopted = [
-        {**each["resource"], "id": made[each["resource"]["urn"]], "outputs": each["resource"].get("inputs", {})}
+        {**each["resource"], "id": made[each["resource"]["urn"]], "outputs": _outputs(each["resource"], made)}
         for each in creating
         if each["resource"]["urn"] in made
     ]
@@ -121,11 +129,17 @@ def _creating(deployment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield operation
 
 
-def _machine(kind: str, inputs: Mapping[str, Any]) -> tuple[str, str, dict[str, str]] | None:
-    """Name, role's ARN and tags of a state machine; None for anything else."""
+def _outputs(resource: Mapping[str, Any], made: Mapping[str, str]) -> dict[str, Any]:
+    """What a refresh needs to find it."""
+    inputs = resource.get("inputs", {})
+    return {**inputs, "associationId": made[resource["urn"]]} if resource["type"] == _POD_IDENTITY else inputs
+
+
+def _place(kind: str, inputs: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Service, and resource in an ARN, of what AWS makes only once; None for anything else."""
     if kind in STATE_MACHINES:
-        return inputs["name"], inputs["roleArn"], inputs.get("tags", {})
-    return None
+        return "states", f"stateMachine:{inputs['name']}"
+    return ("eks", f"cluster/{inputs['clusterName']}") if kind == _POD_IDENTITY else None
 
 
 def access_of(stack: str, folder: Path) -> Access:
@@ -140,16 +154,37 @@ def access_of(stack: str, folder: Path) -> Access:
         return Access()
 
 
-def _is_ours(creation: Creation, access: Access) -> bool:
-    """Whether it is there and carries the tags that this stack gives it: another one's is not taken over."""
+def _identifier(creation: Creation, access: Access) -> str | None:
+    """Its id, if it is there and carries the tags that this stack gives it: another one's is not taken over."""
+    session = access.session(creation.region or None)
     try:
-        client = access.session(creation.region or None).client("stepfunctions")
-        tags = client.list_tags_for_resource(resourceArn=creation.arn)["tags"]
+        made = _association(creation, session) if ":eks:" in creation.arn else _machine(creation, session)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("ResourceNotFound", "StateMachineDoesNotExist"):
-            return False
+        if error.response["Error"]["Code"] in ("ResourceNotFound", "ResourceNotFoundException", _NO_MACHINE):
+            return None
         raise ToolError(f"{creation.arn}: its tags cannot be read: {error}") from None
     except BotoCoreError as error:
         raise ToolError(f"{creation.arn}: its tags cannot be read: {error}") from None
-    found = {tag["key"]: tag["value"] for tag in tags}
-    return all(tag in found and found[tag] == creation.tags.get(tag) for tag in _OWN)
+    if made is None:
+        return None
+    identifier, tags = made
+    return identifier if all(tag in tags and tags[tag] == creation.tags.get(tag) for tag in _OWN) else None
+
+
+_NO_MACHINE = "StateMachineDoesNotExist"
+
+
+def _machine(creation: Creation, session: Any) -> tuple[str, dict[str, str]]:
+    tags = session.client("stepfunctions").list_tags_for_resource(resourceArn=creation.arn)["tags"]
+    return creation.arn, {tag["key"]: tag["value"] for tag in tags}
+
+
+def _association(creation: Creation, session: Any) -> tuple[str, dict[str, str]] | None:
+    client, wanted = session.client("eks"), {"clusterName": creation.inputs["clusterName"]}
+    place = {key: creation.inputs[key] for key in ("namespace", "serviceAccount")}
+    listed = client.list_pod_identity_associations(**wanted, **place)["associations"]
+    if not listed:
+        return None
+    identifier = listed[0]["associationId"]
+    found = client.describe_pod_identity_association(**wanted, associationId=identifier)["association"]
+    return identifier, found.get("tags", {})

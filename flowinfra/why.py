@@ -82,6 +82,7 @@ _STACK = (
     "kubernetes_namespace",
     "service_account",
     "pod_role",
+    "pod_roles",
     "image_pull_secrets",
     "permissions",
     "event_source",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
     from flowinfra.components.place import AzureStorage
     from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
+    from flowinfra.components.pod_roles import PodRoles
     from flowinfra.components.step_functions.flow import StepFunctionsFlow, StepFunctionsFlowArgs
     from flowinfra.components.step_functions.machine import AwsProvider
 
@@ -34,6 +35,7 @@ _HOMES = {
     "Platform": "platform",
     "PlatformArgs": "platform",
     "PlatformSettings": "platform",
+    "PodRoles": "pod_roles",
     "StepFunctionsFlow": "step_functions.flow",
     "StepFunctionsFlowArgs": "step_functions.flow",
 }
@@ -54,6 +56,7 @@ __all__ = [
     "Platform",
     "PlatformArgs",
     "PlatformSettings",
+    "PodRoles",
     "StepFunctionsFlow",
     "StepFunctionsFlowArgs",
 ]

@@ -13,6 +13,9 @@ from typing import Any
 
 import pulumi
 
+OWNED = {"pulumi.com/patchForce": "true"}
+"""Annotation of an object: what somebody else changed in it is set back, and not reported as a conflict."""
+
 
 def kubernetes_object(
     name: str, api_version: str, kind: str, body: Mapping[str, Any], opts: pulumi.ResourceOptions

@@ -66,7 +66,8 @@ def known_now(label: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], La
     for key, form in _MAPPINGS.items():
         if isinstance(result.get(key), Mapping):
             result[key] = {
-                name: stand_in(form, _plain(value, f"{label}: {key}.{name}")) for name, value in result[key].items()
+                name: stand_in(form, _plain(value, key, f"{label}: {key}.{name}"))
+                for name, value in result[key].items()
             }
     retention = result.pop(_RETENTION) if is_output(result.get(_RETENTION)) else None
     if retention is not None:
@@ -74,7 +75,7 @@ def known_now(label: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], La
     return result, Later(texts, retention)
 
 
-def _plain(value: Any, who: str) -> Any:
+def _plain(value: Any, key: str, who: str) -> Any:
     """A value; where it is an Output that turns out to be a secret, making resources of it fails."""
     if not isinstance(value, pulumi.Output):
         return value
@@ -82,8 +83,8 @@ def _plain(value: Any, who: str) -> Any:
     async def known() -> Any:
         if await value.is_secret():
             raise pulumi.RunError(
-                f"{who} is a secret, and {who.split('.')[0].rpartition(' ')[2]} are shown to everybody who may look at "
-                "the resources, and stand in the state in plain text; give a value that is no secret, or leave it out"
+                f"{who} is a secret, and {key} are shown to everybody who may look at the resources, and stand in the "
+                "state in plain text; give a value that is no secret, or leave it out"
             )
         return await value.future(with_unknowns=True)
 

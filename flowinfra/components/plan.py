@@ -48,6 +48,17 @@ class Plan(Generic[C]):
         """Tags of everything in AWS."""
         return self.names.tags(self.aws_tags)
 
+    @property
+    def unread(self) -> Iterator[str]:
+        """A warning of flows that the code names, and that a role of the flow's own may not read."""
+        missing = [flow for flow in self.compiled.flow.reads if flow not in self.reads]
+        if missing and EVERY not in self.reads:
+            yield (
+                f"{self.name}: the code names {', '.join(missing)}, and the flow's own role reads no other flow's "
+                f"artifacts: such a read would fail with 403 (AccessDenied). "
+                f"Give `reads: [{', '.join([*self.reads, *missing])}]`"
+            )
+
     def object_tags(self, kind: str) -> dict[str, str]:
         """Tags of a datastore object: its kind and the target too, which `gc` goes by."""
         return {**self.tags, KIND_TAG: kind, TARGET_TAG: self.compiled.target}

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from flowinfra.components import aws_identity
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.names import PROJECT_TAG, STACK_TAG
 from flowinfra.components.options import PlatformShape
@@ -136,7 +137,10 @@ class Platform(pulumi.ComponentResource):
             STACK_TAG: pulumi.get_stack(),
         }
         own, asking = of_component(self, name), pulumi.InvokeOptions(parent=self)
-        region, account = args.get("region") or _region(asking), args.get("account") or _account(asking)
+        region, account = (
+            args.get("region") or aws_identity.region(asking),
+            args.get("account") or aws_identity.account(asking),
+        )
         # physical names are the provider's to make up: a deploy that was killed can then run again
         bucket = aws.s3.Bucket(f"{name}-datastore", tags=tags, opts=own)
         aws.s3.BucketPublicAccessBlock(
@@ -246,8 +250,8 @@ class Platform(pulumi.ComponentResource):
             table=table,
             prefix=prefix,
             compute=compute,
-            region=region or _region(opts),
-            account=account or _account(opts),
+            region=region or aws_identity.region(opts),
+            account=account or aws_identity.account(opts),
             partition=partition,
             name_prefix=name_prefix,
             job_role=job_role,
@@ -261,23 +265,6 @@ class Platform(pulumi.ComponentResource):
             kms_keys=together(kms_keys),
             log_retention_days=log_retention_days,
         )
-
-
-def _region(opts: pulumi.InvokeOptions | None = None) -> str:
-    """Region of the provider that is used; the configuration is that of the default one, and need not be asked for."""
-    known = None if _explicit(opts) else pulumi.Config("aws").get("region")
-    return known or aws.get_region(opts=opts).region
-
-
-def _explicit(opts: pulumi.InvokeOptions | None) -> bool:
-    if opts is None:
-        return False
-    inherited = opts.parent.get_provider("aws:index/getRegion:getRegion") if opts.parent else None
-    return opts.provider is not None or inherited is not None
-
-
-def _account(opts: pulumi.InvokeOptions | None = None) -> str:
-    return aws.get_caller_identity(opts=opts).account_id
 
 
 def _compute_resources(

@@ -9,14 +9,28 @@ from flowinfra.model.compiled import CompiledFlow
 
 
 @dataclass(frozen=True)
-class Site:
-    """A platform's identity, every value known."""
+class AwsSite:
+    """An account of AWS, and the datastore of a flow in it, every value known."""
 
     partition: str
     region: str
     account: str
     bucket: str
     prefix: str
+
+    def arn(self, service: str, resource: str, region: str | None = None) -> str:
+        """ARN in this partition and account, and in this region unless another one is given."""
+        return f"arn:{self.partition}:{service}:{region or self.region}:{self.account}:{resource}"
+
+    def objects(self, path: str) -> str:
+        """ARN of the objects at `path` below the datastore's root."""
+        return f"arn:{self.partition}:s3:::{self.bucket}/{self.prefix}/{path}"
+
+
+@dataclass(frozen=True)
+class Site(AwsSite):
+    """A platform's identity, every value known."""
+
     queue: str
     """Name or ARN."""
     table: str | None = None
@@ -31,10 +45,6 @@ class Site:
     kms_keys: tuple[str, ...] = ()
     """ARNs of the customer's keys that bucket, table or secrets are encrypted with."""
 
-    def arn(self, service: str, resource: str, region: str | None = None) -> str:
-        """ARN in this partition and account, and in this region unless told otherwise."""
-        return f"arn:{self.partition}:{service}:{region or self.region}:{self.account}:{resource}"
-
     @property
     def role_to_be(self) -> str:
         """Stands for the ARN of a role that is not made yet; as long as one can be, to check limits with."""
@@ -43,10 +53,6 @@ class Site:
     def state_machine_arn(self, name: str) -> str:
         """ARN of a state machine."""
         return self.arn("states", f"stateMachine:{name}")
-
-    def objects(self, path: str) -> str:
-        """ARN of the objects at `path` below the datastore's root."""
-        return f"arn:{self.partition}:s3:::{self.bucket}/{self.prefix}/{path}"
 
     @property
     def datastore(self) -> str:

@@ -100,6 +100,6 @@ def foreign_keys(label: str, config: FlowConfig, target: str) -> Iterator[Config
                     f"{label}: {key} are for the targets argo and airflow, this flow's is {target}; give aws_tags"
                 )
         return
-    for key in ("queue", "job_policies", "log_retention_days", "reads"):
+    for key in ("queue", "log_retention_days"):
         if getattr(config, key):
             yield ConfigError(f"{label}: {key} is for the target step-functions, this flow's is {target}; leave it out")

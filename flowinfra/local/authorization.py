@@ -188,12 +188,23 @@ def _of_ssm(_operation: str, names: Mapping[str, Any]) -> Iterator[str]:
         yield _arn("ssm", f"parameter/{name.lstrip('/')}")
 
 
+def _of_eks(operation: str, names: Mapping[str, Any]) -> Iterator[str]:
+    cluster = names.get("name") or names.get("clusterName")
+    if arn := names.get("resourceArn"):
+        yield arn
+    elif association := names.get("associationId"):
+        yield _arn("eks", f"podidentityassociation/{cluster}/{association}")
+    elif cluster:
+        yield _arn("eks", f"cluster/{cluster}")
+
+
 _RESOURCES: Mapping[str, Callable[[str, Mapping[str, Any]], Iterator[str]]] = {
     "s3": _of_s3,
     "dynamodb": _of_dynamodb,
     "batch": _of_batch,
     "states": _of_states,
     "events": _of_events,
+    "eks": _of_eks,
     "iam": _of_iam,
     "logs": _of_logs,
     "secretsmanager": _of_secretsmanager,

@@ -36,6 +36,7 @@ _NAMES = frozenset(
         *("jobs", "jobId", "computeEnvironments", "stateMachineArn", "executionArn", "name", "resourceArn"),
         *("logGroupName", "logGroupNamePrefix", "PolicyArn", "InstanceProfileName", "ResourceArn"),
         *("computeEnvironment", "computeEnvironmentName", "jobQueueName", "PolicyDocument"),
+        *("clusterName", "associationId"),
     )
 )
 """Parameters that name resources; and a policy's text, which names them too and holds no secret."""

@@ -30,6 +30,9 @@ class Config(BaseModel):
 _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 """Names of Secrets and service accounts: Kubernetes' IsDNS1123Subdomain."""
 
+CLUSTER_NAME = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
+"""Of EKS (https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
+OIDC_PROVIDER = r"^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[^/]+(/.+)?$"
 _KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
 """IAM knows keys by this ARN alone, not by an alias."""
 
@@ -209,9 +212,11 @@ class FlowDefaults(Config):
     annotations: Annotations = {}
     """Of the flow's Kubernetes objects, workflows and pods."""
     job_policies: list[str] = []
-    """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
+    """ARNs of managed policies for the flow's tasks, beside what flowinfra grants them: where the flow has a role of
+    its own, on Step Functions or by `pod_roles`."""
     reads: list[str] | Literal["all"] = []
-    """Other flows whose artifacts, cards and data the flow's jobs may read; `all` for those of every flow."""
+    """Other flows whose artifacts, cards and data the flow's tasks may read; `all` for those of every flow. For a role
+    of the flow's own, as `job_policies`."""
     workflow_priority: int | None = None
     """Argo only, as all up to `incident_io_metadata`: Argo's priority of each run."""
     workflow_title: str | None = None
@@ -298,6 +303,15 @@ class EventsConfig(Config):
     """`service`: events are sent with the headers of the metadata service."""
 
 
+class PodRolesConfig(Config):
+    """An IAM role for the pods of each flow in an EKS cluster, with only what the flow needs: one of these."""
+
+    cluster: str | None = Field(default=None, pattern=CLUSTER_NAME)
+    """Name of the EKS cluster, which has the add-on EKS Pod Identity Agent."""
+    oidc_provider: str | None = Field(default=None, pattern=OIDC_PROVIDER)
+    """ARN of IAM's OIDC provider of the EKS cluster (IRSA)."""
+
+
 class KubernetesConfig(Config):
     """Where flows run on Kubernetes, in the cluster of `kubernetes:context`; nothing of it is created."""
 
@@ -307,6 +321,8 @@ class KubernetesConfig(Config):
     """Of all pods, in place of one per flow."""
     pod_role: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
     """ARN of the IAM role of the flows' own service accounts (EKS)."""
+    pod_roles: PodRolesConfig | None = None
+    """EKS: an IAM role for the pods of each flow, in place of `pod_role`."""
     image_pull_secrets: list[Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]] = []
     """Names of Secrets with which the flows' own service accounts pull images."""
     events: EventsConfig | None = None
@@ -337,6 +353,8 @@ class AirflowConfig(Config):
     """Of Kubernetes, for the tasks' pods."""
     service_account: str = Field(default="default", min_length=1)
     """Of the tasks' pods."""
+    pod_roles: PodRolesConfig | None = None
+    """EKS: a service account and an IAM role for the pods of each flow, in place of `service_account`."""
     dags: DagsConfig
     """Where Airflow takes its DAG files from."""
     labels: Labels = {}
@@ -392,7 +410,7 @@ class PlatformConfig(Config):
     permissions_boundary: str | None = None
     """ARN of a policy that bounds the roles made here."""
     job_policies: list[str] = []
-    """ARNs of managed policies for the jobs of every flow."""
+    """ARNs of managed policies for the tasks of every flow that has a role of its own."""
     service_url: str | None = None
     """Metaflow's metadata service."""
     service_auth_secret: str | None = Field(default=None, pattern=REFERENCE)
@@ -529,6 +547,11 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
         yield f"platform.datastore: found {platform.datastore!r}, but `create` makes a bucket of S3; give one of both"
     for problem in datastore_problems(platform.datastore, platform.azure is not None):
         yield f"platform.{problem}"
+    for runner, place in (("kubernetes", platform.kubernetes), ("airflow", platform.airflow)):
+        if place is not None and place.pod_roles is not None:
+            yield from (f"platform.{runner}.{text}" for text in _pod_role_problems(place))
+            if platform.datastore != "s3":
+                yield f"platform.{runner}.pod_roles: are roles of AWS, and the datastore is {platform.datastore!r}"
     if platform.airflow is not None:
         given = sorted(platform.airflow.dags.model_dump(exclude_none=True))
         if len(given) != 1:
@@ -537,6 +560,16 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
             )
     if platform.service_auth_secret and not platform.service_url:
         yield "platform.service_auth_secret: is given without `service_url`"
+
+
+def _pod_role_problems(place: KubernetesConfig | AirflowConfig) -> Iterator[str]:
+    roles = place.pod_roles
+    given = sorted(roles.model_dump(exclude_none=True)) if roles else []
+    if len(given) != 1:
+        yield f"pod_roles: found {', '.join(given) or 'nothing'}, allowed: one of cluster, oidc_provider"
+    for key in ("service_account", "pod_role"):
+        if key in place.model_fields_set:
+            yield f"{key}: is one for all flows, and pod_roles are one for each; give one of both"
 
 
 def merged(defaults: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:

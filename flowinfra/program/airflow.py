@@ -18,7 +18,7 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import DagsConfig, StackConfig
 from flowinfra.program.compiling import StackFlow
-from flowinfra.program.targets import Outputs, datastore_bucket
+from flowinfra.program.targets import Outputs, datastore_bucket, pod_roles
 
 
 class Airflow:
@@ -45,6 +45,8 @@ class Airflow:
                 "platform": airflow_platform(self._stack, created),
                 "schedule": {"enabled": flow.config.schedule.enabled},
                 "aws_tags": flow.config.aws_tags,
+                "job_policies": flow.config.job_policies,
+                "reads": flow.config.reads,
                 "labels": flow.config.labels,
                 "annotations": flow.config.annotations,
                 "deploy_time": flow.deploy_time,
@@ -79,6 +81,7 @@ def airflow_platform(stack: StackConfig, created: PlatformSettings | None) -> Ai
         datastore=platform.datastore,
         azure=azure_storage(platform),
         service_account=airflow.service_account,
+        pod_roles=pod_roles(platform, airflow.pod_roles),
         service_url=platform.service_url,
         labels=airflow.labels,
         annotations=airflow.annotations,

@@ -19,7 +19,7 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.stack import StackConfig
 from flowinfra.program.compiling import StackFlow
-from flowinfra.program.targets import Outputs, datastore_bucket
+from flowinfra.program.targets import Outputs, datastore_bucket, pod_roles
 
 
 class Argo:
@@ -49,6 +49,8 @@ class Argo:
                 "platform": kubernetes_platform(self._stack, created),
                 "schedule": {"enabled": flow.config.schedule.enabled},
                 "aws_tags": flow.config.aws_tags,
+                "job_policies": flow.config.job_policies,
+                "reads": flow.config.reads,
                 "labels": flow.config.labels,
                 "annotations": flow.config.annotations,
                 "deploy_time": flow.deploy_time,
@@ -85,6 +87,7 @@ def kubernetes_platform(stack: StackConfig, created: PlatformSettings | None) ->
         azure=azure_storage(platform),
         service_account=kubernetes.service_account,
         pod_role=kubernetes.pod_role,
+        pod_roles=pod_roles(platform, kubernetes.pod_roles),
         image_pull_secrets=tuple(kubernetes.image_pull_secrets),
         events=None if events is None else ArgoEvents(**events.model_dump()),
         service_url=platform.service_url,

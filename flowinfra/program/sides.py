@@ -181,10 +181,11 @@ def _configured_flow(
             "queue": config.queue or platform.queue or made,
             "table": platform.table or made,
             "log_retention_days": config.log_retention_days or platform.log_retention_days,
-            "job_policies": config.job_policies,
-            "reads": ["*"] if config.reads == "all" else config.reads,
         }
-    if runner := getattr(platform, _RUNNERS.get(compiled.target, ""), None):
+    runner = getattr(platform, _RUNNERS.get(compiled.target, ""), None)
+    if compiled.target == "step-functions" or (runner and runner.pod_roles):
+        bound |= {"job_policies": config.job_policies, "reads": ["*"] if config.reads == "all" else config.reads}
+    if runner is not None:
         bound |= {key: {**getattr(runner, key), **getattr(config, key)} for key in _LABELS}
     inputs = describe_deployed(compiled, config.schedule.enabled, bound)
     return Flow(compiled.name, inputs, declared.of_flow(config))

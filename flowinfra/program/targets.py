@@ -8,9 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 import pulumi
 
 from flowinfra.components.platform import PlatformSettings
+from flowinfra.components.pod_roles import PodRoles
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.stack import StackConfig
+from flowinfra.model.stack import PlatformConfig, PodRolesConfig, StackConfig
 from flowinfra.program.compiling import StackFlow
 
 Outputs = Mapping[str, Any]
@@ -38,6 +39,22 @@ class StackTarget(Protocol):
 def datastore_bucket(stack: StackConfig, created: PlatformSettings | None) -> pulumi.Input[str]:
     """The bucket that flows of every target use; a stand-in for one that is made after the checks."""
     return created.bucket if created else stack.platform.bucket or "bucket-being-created-00000000"
+
+
+def pod_roles(platform: PlatformConfig, config: PodRolesConfig | None) -> PodRoles | None:
+    """How flows get a role each, where the stack says so; the rest is what the platform says of all roles."""
+    if config is None:
+        return None
+    return PodRoles(
+        cluster=config.cluster,
+        oidc_provider=config.oidc_provider,
+        region=platform.region,
+        account=platform.account,
+        partition=platform.partition,
+        permissions_boundary=platform.permissions_boundary,
+        job_policies=tuple(platform.job_policies),
+        kms_keys=tuple(platform.kms_keys),
+    )
 
 
 @runtime_checkable

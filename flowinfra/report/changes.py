@@ -125,6 +125,7 @@ _MAPPINGS = {
     "triggers": "trigger",
     "permissions": "permissions of",
     "event_source": "event source",
+    "pod_roles": "pods' IAM roles by",
     "incident_io_metadata": "incident.io field",
 }
 _TEXTS = {"environment", "AWS tag", "label", "annotation", "setting", "variable", "Batch tag"}

@@ -41,6 +41,7 @@ _NOUNS = {
     ROLE_POLICY: "role policy",
     ATTACHMENT: "role's managed policy",
     MANAGED_POLICY: "managed policy",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": "pod identity",
     "aws:cloudwatch/eventRule:EventRule": "schedule rule",
     "aws:cloudwatch/eventTarget:EventTarget": "schedule target",
     "aws:cloudwatch/logGroup:LogGroup": "log group",

@@ -122,6 +122,18 @@ def _attachment(item: Live) -> Iterator[str]:
         yield f"{GONE}: the role lacks the policy {item.inputs['policyArn']}"
 
 
+def _pod_identity(item: Live) -> Iterator[str]:
+    place = {"clusterName": item.inputs["clusterName"], "associationId": item.identifier}
+    found = item.ask("eks", "describe_pod_identity_association", **place)
+    if found is None:
+        yield f"{GONE}: the flow's pods have no role"
+        return
+    association = found["association"]
+    if association["roleArn"] != item.inputs["roleArn"]:
+        yield f"gives pods the role {association['roleArn']}, deployed was {item.inputs['roleArn']}"
+    yield from tag_differences(item.tags, association.get("tags", {}))
+
+
 def _object(item: Live) -> Iterator[str]:
     place = {"Bucket": item.inputs["bucket"], "Key": item.inputs["key"]}
     found = item.ask("s3", "head_object", **place)
@@ -150,6 +162,7 @@ KINDS: Mapping[str, Callable[[Live], Iterator[str]]] = {
     "aws:cloudwatch/eventRule:EventRule": _rule,
     "aws:cloudwatch/eventTarget:EventTarget": _target,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": _pod_identity,
     "aws:iam/role:Role": _role,
     "aws:iam/rolePolicy:RolePolicy": _role_policy,
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": _attachment,

@@ -15,7 +15,7 @@ import pulumi
 import pulumi_kubernetes
 import pytest
 
-from flowinfra import AirflowFlow, AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra import AirflowFlow, AirflowPlatform, DagBucket, DagConfigMaps, DagFolder, PodRoles
 from flowinfra.cluster import Named
 from flowinfra.components.airflow import taken
 from flowinfra.components.airflow.plan import AirflowPlan
@@ -26,7 +26,7 @@ from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.taken import refuse
 from flowinfra.errors import ClusterError, ConfigError
-from tests.components.mocked import Program, outputs, run
+from tests.components.mocked import Program, outputs, role_arn, run
 from tests.unit.components.airflow import airflow
 
 S3 = DagBucket("acme-airflow")
@@ -370,3 +370,61 @@ def test_whose_it_is_is_told() -> None:
     words = r"s3://dags/a\.py is there already, and is that of the stack app/prod: .*`aws s3 rm s3://dags/a\.py`"
     with pytest.raises(ConfigError, match=words):
         refuse("s3://dags/a.py", {**own, "stack": "prod"}, own, keys, "aws s3 rm s3://dags/a.py", "other `dags`")
+
+
+ACCOUNT, KEYS = "123456789012", {"region": "us-east-1", "account": "123456789012"}
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/ABCDEF"
+
+
+@pytest.mark.parametrize("way", [{"cluster": "prod"}, {"oidc_provider": PROVIDER}], ids=["pod identity", "irsa"])
+def test_each_flow_has_a_service_account_and_a_role(way: dict[str, str]) -> None:
+    settings = {"pod_roles": PodRoles(**way, **KEYS), "labels": {"team": "risk"}}
+    program = deploy("linear", settings, reads=["Train"], job_policies=["arn:aws:iam::aws:policy/More"])
+    account, role = program.one("ServiceAccount")["metadata"], program.one("Role")
+    assert account["namespace"] == "jobs"
+    assert account["labels"] == {
+        "team": "risk",
+        "flowinfra/project": "app",
+        "flowinfra/stack": "dev",
+        "flowinfra/flow": "LinearFlow",
+    }
+    trust = json.dumps(json.loads(role["assumeRolePolicy"]))
+    assert account["name"] in trust
+    assert ("pods.eks.amazonaws.com" in trust) == ("cluster" in way)
+    named = account["annotations"].get("eks.amazonaws.com/role-arn")
+    assert named == (None if "cluster" in way else role_arn(f"{role['namePrefix']}1"))
+    assert len(program.of("PodIdentityAssociation")) == ("cluster" in way)
+    assert program.one("RolePolicyAttachment")["policyArn"].endswith("/More")
+    assert "metaflow/Train/*" in program.one("RolePolicy")["policy"]
+    dag = program.of("BucketObjectv2")["flow-dag"]["content"]
+    assert f'"service_account_name": "{account["name"]}"' in dag
+    shown = program.one("AirflowFlow")
+    assert shown["pod_roles"] == way
+    assert "service_account" not in shown
+
+
+def test_a_role_for_each_flow_and_one_for_all_are_refused_together() -> None:
+    settings = {"pod_roles": PodRoles(cluster="prod", **KEYS), "service_account": "runner"}
+    with pytest.raises(pulumi.RunError, match="both pod_roles, a role for each flow, and service_account"):
+        deploy("linear", settings)
+    with pytest.raises(pulumi.RunError, match="reads is for a role of the flow's own"):
+        deploy("linear", reads=["Train"])
+
+
+def test_a_service_account_of_somebody_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = AirflowPlan(airflow("linear"), Names("app", "dev", "LinearFlow"), file=FlowFile("flow.py"))
+    inputs = {"metadata": {"namespace": "jobs", "name": plan.names.kubernetes()}}
+    found: list[Named | None] = [None]
+
+    class Cluster:
+        def of_that_name(self, *_: str) -> Named | None:
+            return found[0]
+
+    monkeypatch.setattr(taken, "named_cluster", Cluster)
+    taken.look_for_account(plan, inputs)
+    found[0] = Named("x", plan.names.labels, {})
+    taken.look_for_account(plan, inputs)
+    found[0] = Named("x", {**plan.names.labels, "flowinfra/stack": "prod"}, {})
+    with pytest.raises(ConfigError, match=r"ServiceAccount jobs/flow-.* that of the stack app/prod"):
+        taken.look_for_account(plan, inputs)
+    taken.look_for_account(plan, {"metadata": {"name": None}})

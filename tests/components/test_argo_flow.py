@@ -11,16 +11,18 @@ from typing import Any
 import pulumi
 import pytest
 
-from flowinfra import ArgoEvents, ArgoFlow, KubernetesPlatform
+from flowinfra import ArgoEvents, ArgoFlow, KubernetesPlatform, PodRoles
 from flowinfra.cluster import Named
 from flowinfra.components.argo import cluster as argo_cluster
 from flowinfra.components.argo import taken
 from flowinfra.errors import ClusterError, ConfigError
 from flowinfra.model.compiled import MARK
-from tests.components.mocked import Program, outputs, run
+from tests.components.mocked import Program, outputs, role_arn, run
 from tests.unit.components.argo import FLOWS, argo, argo_plan
 
 ROLE = "arn:aws:iam::123456789012:role/tasks"
+POLICY = "arn:aws:iam::123456789012:policy/more"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 
 
 class FakeCluster:
@@ -260,7 +262,7 @@ def test_a_platform_of_another_target() -> None:
         run(lambda: ArgoFlow("flow", {"flow": argo("linear"), "platform": None}) and None)  # type: ignore[typeddict-item]
 
 
-@pytest.mark.parametrize("key", [{"queue": "jobs"}, {"job_policies": ["arn:x"]}, {"log_retention_days": 30}])
+@pytest.mark.parametrize("key", [{"queue": "jobs"}, {"log_retention_days": 30}])
 def test_a_key_of_another_target(key: dict[str, Any]) -> None:
     assert f"flow: {next(iter(key))} is for the target step-functions, this flow's is argo" in refused("linear", **key)
 
@@ -473,3 +475,143 @@ def test_a_cluster_that_cannot_be_reached(cluster: Callable[..., None]) -> None:
     assert kinds(deploy("linear", preview=True))["WorkflowTemplate"] == 1
     assert "cannot be reached" in refused("linear")
     assert kinds(deploy("linear", {"check_cluster": False}))["WorkflowTemplate"] == 1
+
+
+PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/ABCDEF"
+ISSUER = PROVIDER.partition("oidc-provider/")[2]
+"""Of an EKS cluster's service accounts."""
+
+
+def of_policy(program: Program, name: str = "flow-pods-role-policy") -> dict[str, Any]:
+    """Sid → statement of a role's policy."""
+    policy = json.loads(program.of("RolePolicy")[name]["policy"])
+    return {statement["Sid"]: statement for statement in policy["Statement"]}
+
+
+def roles(**more: Any) -> PodRoles:
+    return PodRoles(**{"region": "us-east-1", "account": "123456789012", **more})
+
+
+def test_pod_identity_gives_each_flow_a_role() -> None:
+    given = {"pod_roles": roles(cluster="prod"), "image_pull_secrets": ("registry",)}
+    program = deploy("linear", given, aws_tags={"team": "ml"}, reads=["Train"], job_policies=[POLICY])
+    assert kinds(program) == {
+        "ArgoFlow": 1,
+        "WorkflowTemplate": 1,
+        "ServiceAccount": 1,
+        "Role": 2,  # of IAM, and of Kubernetes
+        "RolePolicy": 1,
+        "RolePolicyAttachment": 1,
+        "PodIdentityAssociation": 1,
+        "RoleBinding": 1,
+        "BucketObjectv2": 1,
+        "Stash": 1,
+    }
+    role = program.of("Role")["flow-pods-role"]
+    account = program.one("ServiceAccount")["metadata"]
+    assert role["namePrefix"] == "app-dev-linearflow-pods-"
+    assert json.loads(role["assumeRolePolicy"])["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Condition": {
+                "StringEquals": {
+                    "aws:RequestTag/eks-cluster-name": "prod",
+                    "aws:RequestTag/kubernetes-namespace": "flows",
+                    "aws:RequestTag/kubernetes-service-account": account["name"],
+                }
+            },
+        }
+    ]
+    association = program.one("PodIdentityAssociation")
+    assert {key: association[key] for key in ("clusterName", "namespace", "serviceAccount", "roleArn")} == {
+        "clusterName": "prod",
+        "namespace": "flows",
+        "serviceAccount": account["name"],
+        "roleArn": role_arn("app-dev-linearflow-pods-1"),
+    }
+    assert association["tags"]["team"] == role["tags"]["team"] == "ml"
+    assert "eks.amazonaws.com/role-arn" not in account["annotations"]
+    assert program.one("RolePolicyAttachment")["policyArn"] == POLICY
+    policy = of_policy(program)
+    assert policy["Datastore"]["Resource"] == [
+        f"arn:aws:s3:::bkt/metaflow/{part}LinearFlow/*" for part in ("", "data/", "mf.cards/")
+    ]
+    assert policy["ReadFlows"]["Resource"][0] == "arn:aws:s3:::bkt/metaflow/Train/*"
+    shown = program.one("ArgoFlow")
+    assert shown["pod_roles"] == {"cluster": "prod"}
+    assert (shown["reads"], shown["job_policies"]) == (["Train"], [POLICY])
+    template = program.one("WorkflowTemplate")["spec"]["templates"]
+    names = {entry["serviceAccountName"] for entry in template if "container" in entry}
+    assert names == {account["name"]}
+
+
+def test_irsa_gives_each_flow_a_role() -> None:
+    program = deploy("secrets", {"pod_roles": roles(oidc_provider=PROVIDER, kms_keys=(KEY,))})
+    account = program.one("ServiceAccount")["metadata"]
+    role = program.of("Role")["flow-pods-role"]
+    assert account["annotations"]["eks.amazonaws.com/role-arn"] == role_arn("app-dev-secretsflow-pods-1")
+    assert json.loads(role["assumeRolePolicy"])["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": PROVIDER},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {
+                    f"{ISSUER}:aud": "sts.amazonaws.com",
+                    f"{ISSUER}:sub": f"system:serviceaccount:flows:{account['name']}",
+                }
+            },
+        }
+    ]
+    assert not program.of("PodIdentityAssociation")
+    policy = of_policy(program)
+    assert policy["UseKeys"]["Resource"] == [KEY]
+    assert all(arn.startswith("arn:aws:secretsmanager:") for arn in policy["Secrets"]["Resource"])
+
+
+def test_roles_of_a_cluster_that_the_program_makes() -> None:
+    made = {
+        "pod_roles": roles(oidc_provider=pulumi.Output.from_input(PROVIDER)),
+        "namespace": pulumi.Output.from_input("made"),
+        "check_cluster": False,
+    }
+    program = run(lambda: flow("linear", made, job_policies=[pulumi.Output.from_input(POLICY)]) and None)
+    trust = json.loads(program.of("Role")["flow-pods-role"]["assumeRolePolicy"])["Statement"][0]
+    assert trust["Condition"]["StringEquals"][f"{ISSUER}:sub"].startswith("system:serviceaccount:made:flow-")
+    assert program.one("RolePolicyAttachment")["policyArn"] == POLICY
+
+
+def test_region_and_account_of_a_role_are_asked_for() -> None:
+    program = deploy("secrets", {"pod_roles": PodRoles(cluster="prod")})
+    assert {call.rpartition(":")[2] for call in program.calls} >= {"getRegion", "getCallerIdentity"}
+    assert all(":123456789012:" in arn for arn in of_policy(program)["Secrets"]["Resource"] if arn.endswith("??????"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "args", "words"),
+    [
+        ({"pod_roles": roles()}, {}, "pod_roles: found nothing, allowed: one of cluster, oidc_provider"),
+        (
+            {"pod_roles": roles(cluster="a", oidc_provider=PROVIDER)},
+            {},
+            "found cluster, oidc_provider, allowed: one of",
+        ),
+        ({"pod_roles": roles(cluster="a b")}, {}, "pod_roles.cluster is 'a b', allowed: the name of an EKS cluster"),
+        ({"pod_roles": roles(oidc_provider=ROLE)}, {}, "allowed: the ARN of an OIDC provider"),
+        (
+            {"pod_roles": roles(cluster="a"), "service_account": "runner"},
+            {},
+            "both pod_roles, a role for each flow, and",
+        ),
+        ({"pod_roles": roles(cluster="a"), "pod_role": ROLE}, {}, "and pod_role, one for all of them"),
+        ({}, {"reads": ["Train"]}, "reads is for a role of the flow's own: give the platform `pod_roles`"),
+        ({}, {"job_policies": [POLICY]}, "job_policies is for a role of the flow's own"),
+        ({"pod_roles": roles(cluster="a")}, {"reads": ["x" * 4000]}, "the policy of the role for pods has"),
+    ],
+)
+def test_what_does_not_go_with_roles_is_refused(settings: dict[str, Any], args: dict[str, Any], words: str) -> None:
+    with pytest.raises(pulumi.RunError) as caught:
+        deploy("linear", settings, **args)
+    assert words in str(caught.value)

@@ -179,6 +179,14 @@ def everything(name: str, version: str) -> Callable[[], None]:
             compute_environment_orders=[{"order": 1, "compute_environment": compute.arn}],
             tags=tags,
         )
+        aws.eks.PodIdentityAssociation(
+            "pods",
+            cluster_name="prod",
+            namespace="flows",
+            service_account=f"{name}-pods",
+            role_arn=role.arn,
+            tags=tags,
+        )
         aws.secretsmanager.Secret("secret", name=name, description=version, recovery_window_in_days=0, tags=tags)
         pulumi.export("job", job.arn)
         pulumi.export("revision", job.revision)
@@ -193,6 +201,10 @@ def everything(name: str, version: str) -> Callable[[], None]:
 def test_life_of_every_type(stack: MakeStack, cloud: Cloud) -> None:
     it = stack()
     name = it.name
+    eks = cloud.client("eks")
+    if "prod" not in eks.list_clusters()["clusters"]:
+        vpc: dict[str, list[str]] = {"subnetIds": []}
+        eks.create_cluster(name="prod", roleArn="arn:aws:iam::123456789012:role/eks", resourcesVpcConfig=vpc)
 
     created = it.up(everything(name, "1"))
     assert set(created.values()) == {"create"}
@@ -224,6 +236,7 @@ def test_life_of_every_type(stack: MakeStack, cloud: Cloud) -> None:
         ]
         == []
     )
+    assert eks.list_pod_identity_associations(clusterName="prod", namespace="flows")["associations"] == []
     assert name not in {item["Name"] for item in cloud.client("s3").list_buckets()["Buckets"]}
 
 

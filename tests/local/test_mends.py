@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
-from flowinfra.local import calls, platform
+from flowinfra.local import calls, platform, run
 from flowinfra.local.mends import (
     MENDS,
     asked_by_providers,
@@ -25,6 +25,7 @@ from flowinfra.local.mends import (
     json_paths,
     map_results,
     nested_errors,
+    pod_identities,
     query_languages,
     redeploys,
     service_roles,
@@ -65,6 +66,38 @@ def test_published_versions_are_listed(aws: Aws) -> None:
     assert [version["stateMachineVersionArn"] for version in listed] == made[::-1]
     with asked_by_providers.MEND.withdrawn(), pytest.raises(ClientError):
         aws.states.list_state_machine_versions(stateMachineArn=arn)
+
+
+# pod_identities
+
+
+def test_a_service_account_has_a_role(aws: Aws) -> None:
+    eks = run.client(aws.instance, "eks")
+    cluster, role = unique("cluster"), platform.role_arn(platform.STATES_ROLE)
+    eks.create_cluster(name=cluster, roleArn=role, resourcesVpcConfig={"subnetIds": []})
+    place = {"clusterName": cluster, "namespace": "flows", "serviceAccount": "runner"}
+    made = eks.create_pod_identity_association(**place, roleArn=role, tags={"a": "b"})["association"]
+    assert made["associationArn"].endswith(f":podidentityassociation/{cluster}/{made['associationId']}")
+    one = {"clusterName": cluster, "associationId": made["associationId"]}
+    with pytest.raises(ClientError, match=r"ResourceInUseException.*Association already exists: a-"):
+        eks.create_pod_identity_association(**place, roleArn=role)
+    with pytest.raises(ClientError, match=r"InvalidParameterException.*Role provided in the request does not exist"):
+        eks.update_pod_identity_association(**one, roleArn=platform.role_arn("nobody"))
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        eks.create_pod_identity_association(**{**place, "clusterName": "nothing"}, roleArn=role)
+    other = platform.role_arn(platform.JOB_ROLE)
+    assert eks.update_pod_identity_association(**one, roleArn=other)["association"]["roleArn"] == other
+    eks.tag_resource(resourceArn=made["associationArn"], tags={"c": "d"})
+    eks.untag_resource(resourceArn=made["associationArn"], tagKeys=["a"])
+    found = eks.describe_pod_identity_association(**one)["association"]
+    assert (found["tags"], found["roleArn"]) == ({"c": "d"}, other)
+    assert len(eks.list_pod_identity_associations(clusterName=cluster, serviceAccount="runner")["associations"]) == 1
+    assert eks.list_pod_identity_associations(clusterName=cluster, namespace="others")["associations"] == []
+    with pod_identities.MEND.withdrawn(), pytest.raises(ClientError):
+        eks.describe_pod_identity_association(**one)
+    eks.delete_pod_identity_association(**one)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        eks.describe_pod_identity_association(**one)
 
 
 # execution_names

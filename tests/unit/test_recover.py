@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowinfra import recover
+from flowinfra.account import Access
 from flowinfra.recover import adopt, creations
 
 PREFIX = "urn:pulumi:prod::shop::"
@@ -37,6 +39,44 @@ def test_a_state_machines_arn_follows_from_its_inputs() -> None:
         "dotted": f"{ARN}fraud.prod.Flow",
     }
     assert all(each.tags == TAGS and each.region == "cn-north-1" for each in found.values())
+
+
+def test_a_pod_identity_is_found_by_its_service_account() -> None:
+    inputs = {"clusterName": "prod", "namespace": "flows", "serviceAccount": "a", "roleArn": ROLE, "tags": TAGS}
+    pods = operation("aws:eks/podIdentityAssociation:PodIdentityAssociation", "pods", inputs)
+    [found] = creations(state(OBJECT_CREATION, pods))
+    assert (found.arn, found.tags) == ("arn:aws-cn:eks:cn-north-1:123456789012:cluster/prod", TAGS)
+    mended = adopt(state(pods), {found.urn: "a-1"})["resources"][-1]
+    # the provider reads it by this output
+    assert (mended["id"], mended["outputs"]) == ("a-1", {**inputs, "associationId": "a-1"})
+
+    made = [{"associationId": "a-1"}]
+    tags = [TAGS]
+
+    class Client:
+        def list_pod_identity_associations(self, **asked: str) -> dict[str, Any]:
+            assert asked == {"clusterName": "prod", "namespace": "flows", "serviceAccount": "a"}
+            return {"associations": made}
+
+        def describe_pod_identity_association(self, **asked: str) -> dict[str, Any]:
+            assert asked == {"clusterName": "prod", "associationId": "a-1"}
+            return {"association": {"tags": tags[0]}}
+
+    class Session:
+        def client(self, service: str) -> Client:
+            assert service == "eks"
+            return Client()
+
+    class Opened(Access):
+        def session(self, region: str | None = None) -> Any:
+            assert region == "cn-north-1"
+            return Session()
+
+    assert recover._identifier(found, Opened()) == "a-1"
+    tags[0] = {**TAGS, "flowinfra:stack": "dev"}
+    assert recover._identifier(found, Opened()) is None
+    made.clear()
+    assert recover._identifier(found, Opened()) is None
 
 
 def test_what_is_there_enters_the_state_and_the_rest_is_made_again() -> None:

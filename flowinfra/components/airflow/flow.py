@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pulumi
 import pulumi_aws as aws
@@ -20,7 +20,7 @@ from flowinfra.components.airflow.outputs import metaflow_config, trigger_comman
 from flowinfra.components.airflow.plan import AirflowPlan, check, dag
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite, DagBucket, DagConfigMaps
 from flowinfra.components.airflow.prepare import AIRFLOW
-from flowinfra.components.airflow.taken import dag_not_taken, record_not_taken
+from flowinfra.components.airflow.taken import account_not_taken, dag_not_taken, record_not_taken
 from flowinfra.components.airflow.unused import unused
 from flowinfra.components.arguments import FlowArgs
 from flowinfra.components.deployed_parameters import deployed_parameters
@@ -31,6 +31,8 @@ from flowinfra.components.local_file import LocalFile, lacks_launcher
 from flowinfra.components.making import Making, after, begun
 from flowinfra.components.names import DAG_FILE, OWNER_RECORD
 from flowinfra.components.plan import same_name
+from flowinfra.components.pod_identity import pod_role
+from flowinfra.components.pod_roles import ROLE_ARN, role_warnings
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.running import claim
 from flowinfra.components.version import Version, deployed_version
@@ -48,6 +50,10 @@ class AirflowFlowArgs(FlowArgs, total=False):
     """Airflow's pool for the flow's tasks."""
     paused: bool
     """A new DAG waits until it is unpaused in Airflow."""
+    job_policies: Sequence[pulumi.Input[str]]
+    """ARNs of managed policies for the flow's pods, where the platform has `pod_roles`."""
+    reads: Sequence[str] | Literal["all"]
+    """Other flows whose artifacts, cards and data the flow's pods may read, where the platform has `pod_roles`."""
     labels: Mapping[str, pulumi.Input[str]]
     """Of the tasks' pods and the flow's ConfigMap, and tags (`key:value`) of the DAG, beside the platform's."""
     annotations: Mapping[str, pulumi.Input[str]]
@@ -84,14 +90,15 @@ class AirflowFlow(pulumi.ComponentResource):
         plan, platform = prepared.plan, prepared.platform
         claim(dag(plan.name), name, partial(same_name, dag(plan.name)))
         super().__init__("flowinfra:airflow:AirflowFlow", name, _shown(prepared), opts)
-        for words in unused(plan.compiled):
+        for words in (*unused(plan.compiled), *role_warnings(plan, platform)):
             pulumi.log.warn(words, self)
         making = _Making(name, plan, platform, of_component(self, name))
 
         objects = datastore.files(name, plan.compiled, platform.store, plan.object_tags, making.child)
         bound = _bound(making)
         record = _record(making, bound.apply(lambda found: found.deployment))
-        deployed, file = _delivered(making, bound.apply(lambda found: found.file), [*objects, record])
+        needs = [*objects, record, *_account(making)]
+        deployed, file = _delivered(making, bound.apply(lambda found: found.file), needs)
 
         def there(make: Callable[[AirflowSite], T]) -> pulumi.Output[T]:
             return after(deployed, platform.on_site(make))
@@ -101,7 +108,12 @@ class AirflowFlow(pulumi.ComponentResource):
         self.namespace = there(lambda _: outputs.namespace(plan.token))
         self.authorize = there(lambda _: outputs.authorize_command(plan.compiled, plan.file, plan.token))
         self.trigger = there(lambda _: trigger_command(plan.compiled))
-        self.metaflow_config = there(lambda site: {**plan.compiled.shape.settings, **metaflow_config(site)})
+        self.metaflow_config = there(
+            lambda site: {
+                **plan.compiled.shape.settings,
+                **metaflow_config(replace(site, service_account=plan.account(site))),
+            }
+        )
         self.version = deployed_version(name, plan.compiled, by, [deployed, record], making.child)
         self.register_outputs(
             {
@@ -141,6 +153,28 @@ def _bound(making: _Making) -> pulumi.Output[AirflowBound]:
 
     parameters = deployed_parameters(making.name, plan.compiled, plan.parameters, making.child)
     return pulumi.Output.all(site=platform.on_site(lambda site: site), parameters=parameters).apply(bound)
+
+
+def _account(making: _Making) -> list[pulumi.Resource]:
+    """The service account of the flow's own, and its role, where the platform has such roles."""
+    plan, platform = making.plan, making.platform
+    if platform.pod_roles is None:
+        return []
+    arn, granted = pod_role(making, platform.pod_roles, plan.account(platform.site()))
+    found: Any = pulumi.Output.from_input(platform.on_site(plan.account_object))
+    metadata = found["metadata"]
+    if platform.pod_roles.oidc_provider is not None:
+        metadata = pulumi.Output.all(metadata, arn).apply(
+            lambda both: {**both[0], "annotations": {**both[0]["annotations"], ROLE_ARN: both[1]}}
+        )
+    account = kubernetes_object(
+        f"{making.name}-pods-account",
+        "v1",
+        "ServiceAccount",
+        {"metadata": metadata},
+        making.options(hooks=account_not_taken(making)),
+    )
+    return [*granted, account]
 
 
 def _delivered(
@@ -197,7 +231,10 @@ def _shown(prepared: Prepared[AirflowPlan, AirflowPlatform]) -> dict[str, Any]:
         plan.schedule_enabled,
         {
             "kubernetes_namespace": platform.namespace,
-            "service_account": platform.service_account,
+            "service_account": None if platform.own_account else platform.service_account,
+            "pod_roles": platform.pod_roles and platform.pod_roles.shown,
+            "job_policies": list(platform.pod_roles.job_policies) if platform.pod_roles else [],
+            "reads": list(plan.reads),
             "datastore": platform.on_site(lambda site: site.place.address),
             "dags": _place(platform),
             "service_url": platform.service_url,

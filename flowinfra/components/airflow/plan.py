@@ -11,6 +11,7 @@ from flowinfra.components.airflow.labelled import taken
 from flowinfra.components.airflow.limits import flow_problems
 from flowinfra.components.airflow.platform import AirflowPlatform, AirflowSite
 from flowinfra.components.confidential import secret_problems
+from flowinfra.components.kubernetes_object import OWNED
 from flowinfra.components.metadata import metadata_problems, with_metadata
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
@@ -42,7 +43,7 @@ class AirflowPlan(Plan[AirflowCompiled]):
         values = {
             **site.place.identity,
             "kubernetes-namespace": site.namespace,
-            "service-account": site.service_account,
+            "service-account": self.account(site),
             "owner": OWNER,
             "token": self.token,
             "service-url": site.service_url,
@@ -50,6 +51,16 @@ class AirflowPlan(Plan[AirflowCompiled]):
         identity = {name: value for name, value in values.items() if value is not None}
         labels = {**site.labels, **self.names.labels}
         return bind(self.compiled, identity, self.parameters, self.schedule_enabled, labels, site.annotations)
+
+    def account(self, site: AirflowSite) -> str:
+        """Name of the service account of the tasks' pods."""
+        return self.names.kubernetes() if site.own_account else site.service_account
+
+    def account_object(self, site: AirflowSite) -> dict[str, Json]:
+        """The flow's own service account. Tasks ask nothing of Kubernetes, so it has no role there."""
+        metadata = with_metadata(None, {**site.labels, **self.names.labels}, {**site.annotations, **OWNED})
+        metadata = {"name": self.account(site), "namespace": site.namespace, **metadata}
+        return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
 
     def config_map(
         self,

@@ -10,6 +10,7 @@ import pulumi
 
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.place import AzureStorage, Place
+from flowinfra.components.pod_roles import PodRoles
 from flowinfra.components.settings import Settings
 from flowinfra.components.store import Store
 
@@ -53,6 +54,8 @@ class AirflowSite:
     service_url: str | None = None
     datastore: str = "s3"
     azure: AzureStorage | None = None
+    own_account: bool = False
+    """Each flow has a service account of its own, in place of `service_account`."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -90,12 +93,22 @@ class AirflowPlatform(Settings[AirflowSite]):
     """The storage account, where the datastore is `azure`."""
     service_account: pulumi.Input[str] = "default"
     """Of the tasks' pods; it needs what docs/airflow.md says."""
+    pod_roles: PodRoles | None = None
+    """A service account and a role for each flow's pods, in place of `service_account` (EKS)."""
+    check_cluster: bool = True
+    """Ask the cluster whether somebody else has a service account of that name; False where the program speaks to the
+    cluster through a provider of its own."""
     service_url: pulumi.Input[str] | None = None
     """Metaflow's metadata service, as pods reach it."""
     labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Of the tasks' pods and the flows' ConfigMaps, and tags (`key:value`) of their DAGs; a flow's own win."""
     annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Of the tasks' pods and the flows' ConfigMaps; a flow's own win."""
+
+    @property
+    def own_account(self) -> bool:
+        """Whether each flow has a service account of its own."""
+        return self.pod_roles is not None
 
     @property
     def store(self) -> Store:

@@ -6,10 +6,14 @@ from typing import Any
 
 from flowinfra.components.airflow.plan import AirflowPlan, check
 from flowinfra.components.airflow.platform import AirflowPlatform
+from flowinfra.components.later import Later
 from flowinfra.components.metadata import known_later, of_flow
+from flowinfra.components.pod_identity import roles_later, with_roles
+from flowinfra.components.pod_roles import role_problems
 from flowinfra.components.prepare import Preparation
 from flowinfra.errors import ConfigError, FlowInfraError
 from flowinfra.model.compiled import AirflowCompiled
+from flowinfra.model.stack import FlowConfig
 
 
 def _platform(label: str, given: Any) -> AirflowPlatform:
@@ -19,7 +23,18 @@ def _platform(label: str, given: Any) -> AirflowPlatform:
 
 
 def _problems(plan: AirflowPlan, platform: AirflowPlatform) -> list[FlowInfraError]:
-    return [*platform.store.problems(plan.name)] or check(plan, platform)
+    given = platform.service_account
+    for_all = {"service_account": None if given == "default" else given}
+    roles = role_problems(plan, platform, platform.site(), for_all)
+    return [*platform.store.problems(plan.name), *roles] or check(plan, platform)
 
 
-AIRFLOW = Preparation("airflow", AirflowCompiled, AirflowPlan, _platform, _problems, of_flow, known_later)
+def _adapted(label: str, config: FlowConfig, platform: AirflowPlatform) -> AirflowPlatform:
+    return with_roles(label, config, of_flow(label, config, platform))
+
+
+def _late(platform: AirflowPlatform, later: Later) -> AirflowPlatform:
+    return roles_later(known_later(platform, later), later)
+
+
+AIRFLOW = Preparation("airflow", AirflowCompiled, AirflowPlan, _platform, _problems, _adapted, _late)

@@ -53,6 +53,36 @@ def record_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
     return before_create(f"{making.name}{OWNER_RECORD}", look) if making.platform.datastore == "s3" else None
 
 
+def account_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
+    """The hook for a service account; None where the cluster is not to be asked, and for Pulumi's mocks."""
+
+    async def look(inputs: Mapping[str, Any]) -> None:
+        await in_thread(look_for_account, making.plan, inputs)
+
+    return before_create(f"{making.name}-pods-account", look) if making.platform.check_cluster else None
+
+
+def look_for_account(plan: AirflowPlan, inputs: Mapping[str, Any]) -> None:
+    """Raise ConfigError where the cluster has a service account of that name without this stack's labels.
+
+    A cluster that cannot be asked is a ClusterError of `up`, and a warning of a preview.
+    """
+    namespace, name = inputs["metadata"].get("namespace"), inputs["metadata"].get("name")
+    if not isinstance(namespace, str) or not isinstance(name, str):
+        return  # it is being made; `up` looks again
+    try:
+        there = named_cluster().of_that_name("v1", "ServiceAccount", namespace, name)
+    except ClusterError as error:
+        if not pulumi.runtime.is_dry_run():
+            raise
+        warn_once(f"{error}. Whether there is a service account of somebody else's is not checked by this preview")
+        return
+    if there is not None:
+        remove = f"kubectl delete serviceaccount -n {namespace} {name}"
+        own = plan.names.labels
+        refuse(f"ServiceAccount {namespace}/{name}", there.labels, own, LABELS, remove, "another `namespace`")
+
+
 async def look_in_bucket(making: _Making, inputs: Mapping[str, Any], words: str, other: str) -> None:
     """Raise ConfigError where S3 has an object in a resource's place without this stack's tags or content.
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pulumi
 from typing_extensions import Required
@@ -25,14 +25,14 @@ from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.kubernetes_object import kubernetes_object
 from flowinfra.components.making import Making, after, begun
 from flowinfra.components.plan import same_name
+from flowinfra.components.pod_identity import pod_role
+from flowinfra.components.pod_roles import ROLE_ARN, role_warnings
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.running import claim
 from flowinfra.components.version import Version, deployed_version
 from flowinfra.errors import Problems
 
 T = TypeVar("T")
-
-_EKS_ROLE = "eks.amazonaws.com/role-arn"
 
 
 class ArgoFlowArgs(FlowArgs, total=False):
@@ -57,6 +57,10 @@ class ArgoFlowArgs(FlowArgs, total=False):
     notify_incident_io: str
     incident_io_source: str
     incident_io_metadata: Mapping[str, str]
+    job_policies: Sequence[pulumi.Input[str]]
+    """ARNs of managed policies for the flow's pods, where the platform has `pod_roles`."""
+    reads: Sequence[str] | Literal["all"]
+    """Other flows whose artifacts, cards and data the flow's pods may read, where the platform has `pod_roles`."""
     labels: Mapping[str, pulumi.Input[str]]
     """Of the flow's Kubernetes objects, workflows and pods, beside the platform's."""
     annotations: Mapping[str, pulumi.Input[str]]
@@ -102,8 +106,12 @@ class ArgoFlow(pulumi.ComponentResource):
         if idle := plan.idle_timezone:
             pulumi.log.warn(idle, self)
 
+        for warning in role_warnings(plan, making.platform):
+            pulumi.log.warn(warning, self)
+
         hooks = not_taken(making)
-        granted = [part for who in plan.own_accounts(site) for part in _account(making, who, hooks)]
+        making, granted = _with_role(making)
+        granted += [part for who in plan.own_accounts(site) for part in _account(making, who, hooks)]
         objects = datastore.files(name, plan.compiled, making.platform.store, plan.object_tags, making.child)
         deployed = _workflow(making, [*granted, *objects], hooks)
 
@@ -146,6 +154,17 @@ def _place(platform: KubernetesPlatform) -> str:
 _Making = Making[ArgoPlan, KubernetesPlatform]
 
 
+def _with_role(making: _Making) -> tuple[_Making, list[pulumi.Resource]]:
+    """A platform whose service account of pods has the role of the flow's own, where the platform has such roles."""
+    platform, plan = making.platform, making.plan
+    if platform.pod_roles is None:
+        return making, []
+    arn, granted = pod_role(making, platform.pod_roles, plan.account(PODS, platform.site()))
+    if platform.pod_roles.oidc_provider is None:
+        return making, granted
+    return replace(making, platform=replace(platform, pod_role=arn)), granted
+
+
 def _account(making: _Making, who: str, hooks: pulumi.ResourceHookBinding | None) -> list[pulumi.Resource]:
     """A service account of the flow's own, and what it may do."""
     plan = making.plan
@@ -170,7 +189,7 @@ def _extras(platform: KubernetesPlatform, account: Any) -> dict[str, Any]:
     if platform.pod_role is not None:
         annotated = pulumi.Output.all(account["metadata"], platform.pod_role)
         extras["metadata"] = annotated.apply(
-            lambda found: {**found[0], "annotations": {**found[0]["annotations"], _EKS_ROLE: found[1]}}
+            lambda found: {**found[0], "annotations": {**found[0]["annotations"], ROLE_ARN: found[1]}}
         )
     if platform.image_pull_secrets:
         extras["imagePullSecrets"] = [{"name": name} for name in platform.image_pull_secrets]
@@ -227,6 +246,9 @@ def _shown(prepared: Prepared[ArgoPlan, KubernetesPlatform]) -> dict[str, Any]:
             "kubernetes_namespace": platform.namespace,
             "service_account": platform.service_account,
             "pod_role": platform.pod_role,
+            "pod_roles": platform.pod_roles and platform.pod_roles.shown,
+            "job_policies": list(platform.pod_roles.job_policies) if platform.pod_roles else [],
+            "reads": list(plan.reads),
             "image_pull_secrets": list(platform.image_pull_secrets),
             "permissions": _permissions(plan, site),
             "datastore": platform.on_site(lambda site: site.place.address),

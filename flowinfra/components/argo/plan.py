@@ -10,6 +10,7 @@ from flowinfra.components.argo.labelled import Object, labelled, taken
 from flowinfra.components.argo.platform import ArgoSite
 from flowinfra.components.argo.roles import Rule, pod_rules, sensor_rules
 from flowinfra.components.confidential import secret_problems
+from flowinfra.components.kubernetes_object import OWNED
 from flowinfra.components.metadata import metadata_problems, with_metadata
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
@@ -18,9 +19,6 @@ from flowinfra.model.compiled import ArgoCompiled
 
 PODS, SENSOR = "pods", "sensor"
 """Whose service account."""
-
-OWNED = {"pulumi.com/patchForce": "true"}
-"""Annotation of every object: what somebody else changed in it is set back, and not reported as a conflict."""
 
 WORKFLOW_TEMPLATE, CRON_WORKFLOW, EVENT_SENSOR = "workflow-template", "cron-workflow", "sensor"
 

@@ -13,6 +13,7 @@ import pulumi
 
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.place import AzureStorage, Place
+from flowinfra.components.pod_roles import PodRoles
 from flowinfra.components.settings import Settings
 from flowinfra.components.store import Store
 
@@ -89,6 +90,8 @@ class KubernetesPlatform(Settings[ArgoSite]):
     """Of all pods, in place of one per flow."""
     pod_role: pulumi.Input[str] | None = None
     """ARN of the IAM role of the flows' own service accounts (EKS: `eks.amazonaws.com/role-arn`)."""
+    pod_roles: PodRoles | None = None
+    """A role for each flow's pods, in place of one for all (EKS)."""
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets in the namespace with which the flows' own service accounts pull images."""
     events: ArgoEvents | None = None

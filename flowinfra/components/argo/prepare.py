@@ -7,10 +7,14 @@ from typing import Any
 from flowinfra.components.argo.cluster import asked
 from flowinfra.components.argo.plan import ArgoPlan, check
 from flowinfra.components.argo.platform import KubernetesPlatform
+from flowinfra.components.later import Later
 from flowinfra.components.metadata import known_later, of_flow
+from flowinfra.components.pod_identity import roles_later, with_roles
+from flowinfra.components.pod_roles import role_problems
 from flowinfra.components.prepare import Preparation
 from flowinfra.errors import ConfigError, FlowInfraError
 from flowinfra.model.compiled import ArgoCompiled
+from flowinfra.model.stack import FlowConfig
 
 
 def _platform(label: str, given: Any) -> KubernetesPlatform:
@@ -20,7 +24,19 @@ def _platform(label: str, given: Any) -> KubernetesPlatform:
 
 
 def _problems(plan: ArgoPlan, platform: KubernetesPlatform) -> list[FlowInfraError]:
-    return [*platform.store.problems(plan.name)] or [*check(plan, platform.site()), *asked(plan, platform)]
+    site, for_all = platform.site(), {"service_account": platform.service_account, "pod_role": platform.pod_role}
+    return [*platform.store.problems(plan.name), *role_problems(plan, platform, site, for_all)] or [
+        *check(plan, site),
+        *asked(plan, platform),
+    ]
 
 
-ARGO = Preparation("argo", ArgoCompiled, ArgoPlan, _platform, _problems, of_flow, known_later)
+def _adapted(label: str, config: FlowConfig, platform: KubernetesPlatform) -> KubernetesPlatform:
+    return with_roles(label, config, of_flow(label, config, platform))
+
+
+def _late(platform: KubernetesPlatform, later: Later) -> KubernetesPlatform:
+    return roles_later(known_later(platform, later), later)
+
+
+ARGO = Preparation("argo", ArgoCompiled, ArgoPlan, _platform, _problems, _adapted, _late)

@@ -22,7 +22,9 @@ from flowinfra.components.making import Making, after, begun
 from flowinfra.components.plan import same_name
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Prepared
+from flowinfra.components.roles import own_role
 from flowinfra.components.running import claim
+from flowinfra.components.settling import settled
 from flowinfra.components.site import Site
 from flowinfra.components.step_functions import limits
 from flowinfra.components.step_functions.machine import StateMachine
@@ -38,7 +40,6 @@ from flowinfra.components.step_functions.plan import (
     warnings,
 )
 from flowinfra.components.step_functions.prepare import STEP_FUNCTIONS
-from flowinfra.components.step_functions.settling import noted, settled
 from flowinfra.components.store import Store
 from flowinfra.components.version import Version, deployed_version
 from flowinfra.errors import FlowInfraError, Problems
@@ -183,49 +184,22 @@ def _roles(making: _Making) -> tuple[dict[str, pulumi.Input[str]], list[pulumi.R
     roles = {kind: arn for kind, arn in given.items() if arn is not None}
     granted: list[pulumi.Resource] = []
     for kind in making.plan.role_kinds(settings.site()):
-        role = _role(making, kind)
+        role, made = _role(making, kind)
         roles[kind] = role.arn
-        granted += [role, *_policies(making, kind, role)]
+        granted += made
     return roles, granted
 
 
-def _role(making: _Making, kind: str) -> aws.iam.Role:
-    plan = making.plan
-    return aws.iam.Role(
-        f"{making.name}-{kind}-role",
-        name_prefix=plan.names.role_prefix(kind),
-        description=f"Metaflow flow {plan.name}: {kind}",
-        assume_role_policy=making.platform.on_site(lambda site: canonical_json(plan.trust(kind, site))),
-        permissions_boundary=making.platform.permissions_boundary,
-        tags=plan.tags,
-        opts=_noted(making),
+def _role(making: _Making, kind: str) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
+    plan, settings = making.plan, making.platform
+    return own_role(
+        making,
+        kind,
+        settings.on_site(lambda site: canonical_json(plan.trust(kind, site))),
+        settings.on_site(lambda site: canonical_json(plan.policy(kind, site))),
+        settings.permissions_boundary,
+        settings.job_policies if kind == JOBS else (),
     )
-
-
-def _noted(making: _Making) -> pulumi.ResourceOptions:
-    """Options of a child that IAM needs time for."""
-    return pulumi.ResourceOptions.merge(making.child, noted())
-
-
-def _policies(making: _Making, kind: str, role: aws.iam.Role) -> list[pulumi.Resource]:
-    plan, name = making.plan, f"{making.name}-{kind}-role"
-    inline = aws.iam.RolePolicy(
-        f"{name}-policy",
-        name="flow",
-        role=role.name,
-        policy=making.platform.on_site(lambda site: canonical_json(plan.policy(kind, site))),
-        opts=_noted(making),
-    )
-    attached = [
-        aws.iam.RolePolicyAttachment(
-            f"{name}-{arn.rsplit('/', 1)[-1] if isinstance(arn, str) else f'policy-{index}'}",
-            role=role.name,
-            policy_arn=arn,
-            opts=_noted(making),
-        )
-        for index, arn in enumerate(making.platform.job_policies if kind == JOBS else ())
-    ]
-    return [inline, *attached]
 
 
 def _commands(making: _Making) -> list[pulumi.Resource]:

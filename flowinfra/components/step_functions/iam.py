@@ -6,16 +6,12 @@ permissions from a run that still needs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from flowinfra.components.iam import Policy, allow, document, tasks_policy, use_keys
 from flowinfra.components.names import Names
-from flowinfra.components.plan import EVERY
 from flowinfra.components.site import Site
-from flowinfra.model.compiled import AWS_SECRETS, MARK, Json, Secret, StepFunctionsCompiled
-
-Policy = dict[str, Any]
-"""A policy document."""
+from flowinfra.model.compiled import MARK, Json, StepFunctionsCompiled
 
 BATCH_LOGS = "/aws/batch/job"
 """The log group that Batch writes to where a job names no other."""
@@ -25,7 +21,7 @@ MAP_OUTPUT = "sfn_distributed_map_output"
 
 def trust_policy(service: str, account: str) -> Policy:
     """Lets `service` (`states.amazonaws.com`) assume a role, on behalf of this account only."""
-    return _document(
+    return document(
         {
             "Effect": "Allow",
             "Principal": {"Service": service},
@@ -38,7 +34,7 @@ def trust_policy(service: str, account: str) -> Policy:
 def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> Policy:
     """What Step Functions does for the flow: its Batch jobs, and what foreach, distributed map and logging need."""
     statements = [
-        _allow(
+        allow(
             "SubmitJobs",
             ["batch:SubmitJob"],
             # a job's own ARN too: IAM asks for all three
@@ -48,24 +44,24 @@ def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> 
                 *_queues(compiled, site),
             ],
         ),
-        _allow("StopJobs", ["batch:TerminateJob"], [site.arn("batch", "job/*")]),
+        allow("StopJobs", ["batch:TerminateJob"], [site.arn("batch", "job/*")]),
         # DescribeJobs knows no resources.
-        _allow("FollowJobs", ["batch:DescribeJobs"], ["*"]),
-        _allow(
+        allow("FollowJobs", ["batch:DescribeJobs"], ["*"]),
+        allow(
             "HearOfJobs",
             ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
             [site.arn("events", "rule/StepFunctionsGetEventsForBatchJobsRule")],
         ),
     ]
     if _tags_jobs(compiled.step_functions.definition):
-        statements.append(_allow("TagJobs", ["batch:TagResource"], [site.arn("batch", "job/*")]))
+        statements.append(allow("TagJobs", ["batch:TagResource"], [site.arn("batch", "job/*")]))
     if _uses_table(compiled) and site.table:
-        statements.append(_allow("ReadForeach", ["dynamodb:GetItem"], [_table(site)]))
+        statements.append(allow("ReadForeach", ["dynamodb:GetItem"], [_table(site)]))
     if compiled.shape.distributed_map:
         machine = compiled.name
         statements += [
-            _allow("StartMapRuns", ["states:StartExecution"], [_machine(compiled, site)]),
-            _allow(
+            allow("StartMapRuns", ["states:StartExecution"], [_machine(compiled, site)]),
+            allow(
                 "FollowMapRuns",
                 ["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"],
                 [
@@ -73,7 +69,7 @@ def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> 
                     site.arn("states", f"execution:{machine}/*:*"),
                 ],
             ),
-            _allow(
+            allow(
                 "MapResults",
                 [
                     "s3:GetObject",
@@ -85,11 +81,11 @@ def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> 
             ),
         ]
     if site.kms_keys and (compiled.shape.distributed_map or _uses_table(compiled)):
-        statements.append(_use_keys(site))
+        statements.append(use_keys(site.kms_keys))
     if compiled.step_functions.log_history:
         # Log delivery knows no resources: AWS documents `*` for it.
         statements.append(
-            _allow(
+            allow(
                 "DeliverLogs",
                 [
                     "logs:CreateLogDelivery",
@@ -104,7 +100,7 @@ def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> 
                 ["*"],
             )
         )
-    return _document(*statements)
+    return document(*statements)
 
 
 def jobs_policy(compiled: StepFunctionsCompiled, site: Site, reads: Sequence[str] = ()) -> Policy:
@@ -112,44 +108,19 @@ def jobs_policy(compiled: StepFunctionsCompiled, site: Site, reads: Sequence[str
 
     `reads`: other flows whose part of the datastore they read, `EVERY` for all.
     """
-    flow = compiled.flow.name
-    statements = [
-        _allow(
-            "Datastore",
-            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-            _parts(site, flow),
-        ),
-        # Without ListBucket a missing key is 403 instead of the 404 that Metaflow acts on, and a condition on
-        # s3:prefix never holds for HeadObject: names of keys are readable, other flows' contents are not.
-        _allow("FindObjects", ["s3:ListBucket"], [f"arn:{site.partition}:s3:::{site.bucket}"]),
-    ]
-    if EVERY in reads:
-        statements.append(_allow("ReadFlows", ["s3:GetObject"], [site.objects("*")]))
-    elif reads:
-        others = sorted({part for other in reads for part in _parts(site, other)})
-        statements.append(_allow("ReadFlows", ["s3:GetObject"], others))
-    if any(entry.kind == "environment" for entry in compiled.objects.values()):
-        statements.append(_allow("Environments", ["s3:GetObject"], [site.objects("conda/*")]))
-    if _uses_table(compiled) and site.table:
-        statements.append(
-            _allow(
-                "Foreach",
-                ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
-                [_table(site)],
-            )
+    foreach = [
+        allow(
+            "Foreach",
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            [_table(site)],
         )
-    if secrets := secret_arns(compiled, site):
-        statements.append(_allow("Secrets", ["secretsmanager:GetSecretValue"], secrets))
-    if roles := secret_roles(compiled):
-        statements.append(_allow("SecretsOfOthers", ["sts:AssumeRole"], roles))
-    if site.kms_keys:
-        statements.append(_use_keys(site))
-    return _document(*statements)
+    ]
+    return tasks_policy(compiled, site, reads, site.kms_keys, foreach if _uses_table(compiled) and site.table else ())
 
 
 def events_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
     """What the schedule does: start this flow."""
-    return _document(_allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)]))
+    return document(allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)]))
 
 
 def execution_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
@@ -157,8 +128,8 @@ def execution_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
     logs = _log_groups(compiled, site)
     statements = [
         # GetAuthorizationToken knows no resources.
-        _allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
-        _allow(
+        allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
+        allow(
             "PullImages",
             ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
             # An image may come from another account's or region's registry.
@@ -167,49 +138,14 @@ def execution_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
     ]
     if logs:
         written = [f"{group}:*" for group in logs]
-        statements.append(_allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], written))
+        statements.append(allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], written))
     if made := [f"{group}:*" for group, make in logs.items() if make]:
-        statements.append(_allow("MakeLogGroups", ["logs:CreateLogGroup"], made))
+        statements.append(allow("MakeLogGroups", ["logs:CreateLogGroup"], made))
     if site.service_auth_secret:
-        statements.append(_allow("ServiceKey", ["secretsmanager:GetSecretValue"], [site.service_auth_secret]))
+        statements.append(allow("ServiceKey", ["secretsmanager:GetSecretValue"], [site.service_auth_secret]))
         if site.kms_keys:
-            statements.append(_allow("UseKeys", ["kms:Decrypt"], site.kms_keys))
-    return _document(*statements)
-
-
-def secret_arns(compiled: StepFunctionsCompiled, site: Site) -> list[str]:
-    """ARNs of the Secrets Manager secrets that the flow's tasks read under their own role."""
-    setting = compiled.shape.settings.get("METAFLOW_AWS_SECRETS_MANAGER_DEFAULT_REGION")
-    found = set()
-    for secret in _aws_secrets(compiled):
-        if secret.role is not None:
-            continue
-        if secret.id.startswith("arn:"):
-            # The six characters that Secrets Manager appends may be left out of an ARN.
-            found |= {secret.id, f"{secret.id}-??????"}
-        else:
-            found.add(site.arn("secretsmanager", f"secret:{secret.id}-??????", secret.region or setting))
-    return sorted(found)
-
-
-def secret_roles(compiled: StepFunctionsCompiled) -> list[str]:
-    """ARNs of the roles that the flow's tasks take on to read secrets."""
-    return sorted({secret.role for secret in _aws_secrets(compiled) if secret.role is not None})
-
-
-def _aws_secrets(compiled: StepFunctionsCompiled) -> Iterator[Secret]:
-    for step in compiled.flow.steps.values():
-        yield from (secret for secret in step.secrets if secret.backend == AWS_SECRETS)
-
-
-def _parts(site: Site, flow: str) -> list[str]:
-    """A flow's parts of the datastore: artifacts, data of `metaflow.S3`, cards."""
-    return [site.objects(f"{root}{flow}/*") for root in ("", "data/", "mf.cards/")]
-
-
-def _use_keys(site: Site) -> Policy:
-    """S3 and DynamoDB encrypt and decrypt with a customer's key on behalf of the caller, who needs the right to it."""
-    return _allow("UseKeys", ["kms:Decrypt", "kms:GenerateDataKey"], site.kms_keys)
+            statements.append(allow("UseKeys", ["kms:Decrypt"], site.kms_keys))
+    return document(*statements)
 
 
 def _log_groups(compiled: StepFunctionsCompiled, site: Site) -> dict[str, bool]:
@@ -227,19 +163,6 @@ def _log_groups(compiled: StepFunctionsCompiled, site: Site) -> dict[str, bool]:
 
 def _machine(compiled: StepFunctionsCompiled, site: Site) -> str:
     return site.state_machine_arn(compiled.name)
-
-
-def _allow(sid: str, actions: Iterable[str], resources: Iterable[str]) -> Policy:
-    return {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Action": sorted(actions),
-        "Resource": sorted(resources),
-    }
-
-
-def _document(*statements: Policy) -> Policy:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def _queues(compiled: StepFunctionsCompiled, site: Site) -> list[str]:

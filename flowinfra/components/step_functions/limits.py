@@ -21,7 +21,6 @@ RULE_NAME = 64
 CONTAINER_OVERRIDES_CHARACTERS = 8_192
 JOB_DEFINITION_BYTES = 24 * 1024
 SUBMIT_JOB_BYTES = 30 * 1024
-INLINE_POLICY_CHARACTERS = 10_240
 TAGS = 50
 OBJECT_TAGS = 10
 TAG_KEY, TAG_VALUE = 128, 256
@@ -57,17 +56,6 @@ def flow_problems(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[Bin
                 f"{who}: step {step!r}: its job definition has {size:,} bytes, "
                 f"allowed are {JOB_DEFINITION_BYTES:,}; shorten what @batch adds (volumes, log options)"
             )
-
-
-def policy_problems(who: str, kind: str, policy: Mapping[str, Any]) -> Iterator[BindError]:
-    """What IAM would refuse of a role's inline policy; `kind`: what the role is for."""
-    size = len("".join(canonical_json(policy).split()))
-    if size > INLINE_POLICY_CHARACTERS:
-        yield BindError(
-            f"{who}: the policy of the role for {kind} has {size:,} characters, "
-            f"allowed are {INLINE_POLICY_CHARACTERS:,}; name fewer secrets or queues in the flow, "
-            "or give the platform a role of your own"
-        )
 
 
 def tag_problems(who: str, tags: Mapping[str, str], objects: bool) -> Iterator[BindError]:

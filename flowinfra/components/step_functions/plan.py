@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from flowinfra.components.binding import JOB_DEFINITION
 from flowinfra.components.confidential import secret_problems
+from flowinfra.components.iam import Policy, policy_problems, policy_warnings
 from flowinfra.components.names import DATASTORE_TAG, KIND_TAG
-from flowinfra.components.plan import EVERY, Plan
+from flowinfra.components.plan import Plan
 from flowinfra.components.site import Site, identity
 from flowinfra.components.step_functions import iam, limits, quotas, requests
 from flowinfra.components.step_functions.bound import Bound, bind
@@ -58,11 +59,11 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         """Fargate pulls images with it, and a job definition's secrets are read with it."""
         return self.compiled.shape.compute == "FARGATE" or site.service_auth_secret is not None
 
-    def trust(self, kind: str, site: Site) -> iam.Policy:
+    def trust(self, kind: str, site: Site) -> Policy:
         """Who may take on a role of the flow's own."""
         return iam.trust_policy(_SERVICES[kind], site.account)
 
-    def policy(self, kind: str, site: Site) -> iam.Policy:
+    def policy(self, kind: str, site: Site) -> Policy:
         """What a role of the flow's own may do."""
         policies = {
             STATES: lambda: iam.states_policy(self.compiled, site, self.names),
@@ -71,19 +72,6 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
             EXECUTION: lambda: iam.execution_policy(self.compiled, site),
         }
         return policies[kind]()
-
-    def unread(self, site: Site) -> str | None:
-        """What to tell of flows that the code names and the flow's own role may not read; None where there is none."""
-        if site.job_role is not None or EVERY in self.reads:
-            return None
-        missing = [flow for flow in self.compiled.flow.reads if flow not in self.reads]
-        if not missing:
-            return None
-        return (
-            f"{self.name}: the code names {', '.join(missing)}, and the flow's own role reads no other flow's "
-            f"artifacts: such a read would fail with 403 (AccessDenied). "
-            f"Give `reads: [{', '.join([*self.reads, *missing])}]`"
-        )
 
     def bound(self, site: Site, revisions: Mapping[str, int] | None = None) -> Bound:
         """The flow with the stack's identity; a step without a revision gets the stand-in.
@@ -143,10 +131,9 @@ def check(plan: FlowPlan, site: Site, default_tags: Mapping[str, str] | None = N
 
 def warnings(plan: FlowPlan, site: Site, job_policies: Sequence[object]) -> Iterator[str]:
     """What a plan that is right may run into."""
-    if unread := plan.unread(site):
-        yield unread
     if site.job_role is None:
-        yield from quotas.policy_warnings(plan.name, job_policies)
+        yield from plan.unread
+        yield from policy_warnings(plan.name, "jobs", job_policies)
     yield from quotas.job_warnings(plan.compiled, plan.bound(site))
 
 
@@ -166,4 +153,4 @@ def _unknown_job_keys(who: str, jobs: Mapping[str, Mapping[str, Json]]) -> Itera
 
 def _role_problems(plan: FlowPlan, site: Site) -> Iterator[BindError]:
     for kind in plan.role_kinds(site):
-        yield from limits.policy_problems(plan.name, kind, plan.policy(kind, site))
+        yield from policy_problems(plan.name, kind, plan.policy(kind, site))

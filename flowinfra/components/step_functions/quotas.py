@@ -5,36 +5,21 @@ What AWS refuses for certain is in `limits.py`. Here the account's own number is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
+from flowinfra.components.iam import near
 from flowinfra.components.step_functions.bound import Bound
 from flowinfra.components.step_functions.limits import CONTAINER_OVERRIDES_CHARACTERS, submissions
 from flowinfra.model.compiled import Json, StepFunctionsCompiled, canonical_json
 
 ROLES = 1_000
 """Roles per account (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
-MANAGED_POLICIES = 10
-"""Managed policies per role (the same page)."""
 RULES = 300
 """Rules per event bus (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html)."""
 NEAR_CONTAINER_OVERRIDES = 7_600
 """Of 8,192 characters: what a state passes on is as long as it is at run time."""
 _RESOLVED = 36
 """Characters of an id of Batch or Step Functions, in place of the path to it."""
-
-
-def near(number: int, quota: int) -> bool:
-    """Whether a number is at 90 % of a quota."""
-    return number * 10 >= quota * 9
-
-
-def policy_warnings(who: str, policies: Sequence[object]) -> Iterator[str]:
-    """Of the flow's own role for jobs: `job_policies` of flow and platform, which are attached to it."""
-    if near(len(policies), MANAGED_POLICIES):
-        yield (
-            f"{who}: the role for jobs has {len(policies)} managed policies (job_policies of flow and platform), and "
-            f"AWS attaches {MANAGED_POLICIES} to a role unless the account's quota was raised; put several into one"
-        )
 
 
 def job_warnings(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[str]:

@@ -22,6 +22,7 @@ RESOURCES: dict[str, str] = {
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "logs:LogResourcePolicy",
     "aws:dynamodb/table:Table": "dynamodb:Table",
     "aws:ec2/securityGroup:SecurityGroup": "ec2:SecurityGroup",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": "eks:PodIdentityAssociation",
     "aws:iam/instanceProfile:InstanceProfile": "iam:InstanceProfile",
     "aws:iam/role:Role": "iam:Role",
     "aws:iam/rolePolicy:RolePolicy": "iam:RolePolicy",

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from flowinfra.components.iam import Policy, secret_arns
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
 from flowinfra.components.step_functions import iam
+from flowinfra.components.step_functions.plan import warnings as warnings_of
 from flowinfra.model.compiled import Secret, StepFunctionsCompiled
 from tests.unit.components.compiled import SITE, compiled, plan, site
 
@@ -28,7 +30,7 @@ def names(flow: StepFunctionsCompiled) -> Names:
     return Names("app", "dev", flow.name)
 
 
-def statements(policy: iam.Policy) -> dict[str, dict[str, Any]]:
+def statements(policy: Policy) -> dict[str, dict[str, Any]]:
     return {statement["Sid"]: statement for statement in policy["Statement"]}
 
 
@@ -41,7 +43,7 @@ def jobs(name: str, **changes: Any) -> dict[str, dict[str, Any]]:
     return statements(iam.jobs_policy(compiled(name), site(**changes)))
 
 
-def policies(name: str, where: Site) -> list[iam.Policy]:
+def policies(name: str, where: Site) -> list[Policy]:
     flow = compiled(name)
     return [
         iam.states_policy(flow, where, names(flow)),
@@ -205,7 +207,7 @@ def test_secrets_by_arn_and_of_other_clouds() -> None:
         Secret(backend="gcp-secret-manager", id="x"),
         Secret(backend="inline", id="y"),
     )
-    assert iam.secret_arns(flow, SITE) == [
+    assert secret_arns(flow, SITE) == [
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-??????",
         SECRET,
         f"{SECRET}-??????",
@@ -215,8 +217,8 @@ def test_secrets_by_arn_and_of_other_clouds() -> None:
 def test_the_region_of_a_secret_is_its_own_or_the_settings_or_the_stacks() -> None:
     secrets = Secret(backend="aws-secrets-manager", id="a"), Secret(backend="aws-secrets-manager", id="b", region="r")
     flow = with_secrets(*secrets, METAFLOW_AWS_SECRETS_MANAGER_DEFAULT_REGION="s")
-    assert [arn.split(":")[3] for arn in iam.secret_arns(flow, SITE)] == ["r", "s"]
-    assert [arn.split(":")[3] for arn in iam.secret_arns(with_secrets(*secrets), SITE)] == ["r", "us-east-1"]
+    assert [arn.split(":")[3] for arn in secret_arns(flow, SITE)] == ["r", "s"]
+    assert [arn.split(":")[3] for arn in secret_arns(with_secrets(*secrets), SITE)] == ["r", "us-east-1"]
 
 
 def test_roles_are_for_this_account_only() -> None:
@@ -300,10 +302,16 @@ def test_containers_write_to_the_log_groups_that_their_steps_name() -> None:
 def test_a_flow_that_is_named_and_not_read_is_told() -> None:
     flow = compiled("linear")
     named = flow.model_copy(update={"flow": flow.flow.model_copy(update={"reads": ("Train", "Fit")})})
-    told = replace(plan("linear"), compiled=named, reads=("Fit",)).unread(SITE)
-    assert told is not None
+    (told,) = replace(plan("linear"), compiled=named, reads=("Fit",)).unread
     assert "the code names Train," in told
     assert "`reads: [Fit, Train]`" in told
-    assert replace(plan("linear"), compiled=named, reads=("*",)).unread(SITE) is None
-    assert replace(plan("linear"), compiled=named).unread(site(job_role="arn:x")) is None
-    assert plan("linear").unread(SITE) is None
+    assert list(replace(plan("linear"), compiled=named, reads=("*",)).unread) == []
+    assert (
+        list(
+            warnings_of(
+                replace(plan("linear"), compiled=named), site(job_role="arn:aws:iam::123456789012:role/own"), ()
+            )
+        )
+        == []
+    )
+    assert list(plan("linear").unread) == []
