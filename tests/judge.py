@@ -81,20 +81,20 @@ def cron_problems(version: str, schedules: Iterable[str | tuple[str, str]]) -> l
 
 def filled(version: str, template: Object, name: str) -> dict[str, Any]:
     """A template of a WorkflowTemplate with what Argo puts in."""
-    [found] = _asked(judges.WORKFLOWS[version], [[template, name]], "filled")
-    return found
+    found: list[dict[str, Any]] = _asked(judges.WORKFLOWS[version], [[template, name]], "filled")
+    return found[0]
 
 
 def environment(variables: Sequence[Object]) -> dict[str, str]:
     """What the process of a container finds in its environment."""
-    [found] = _asked(judges.KUBERNETES_JUDGE, [variables], "environment")
-    return found
+    found: list[dict[str, str]] = _asked(judges.KUBERNETES_JUDGE, [variables], "environment")
+    return found[0]
 
 
 def _asked(judge: Release, lines: Sequence[Any], *options: str) -> list[Any]:
     """The answers of a judge, one for each line."""
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    command = [judges.program(judge), *options]
+    command = [str(judges.program(judge)), *options]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -17,7 +17,7 @@ from tests.unit.sources import STEPS, write_flow
 def takes(schema: dict[str, Any], value: Any) -> bool:
     """As Param.resolve does."""
     kept = {name: of for name, of in schema.items() if name not in ("name", "default", "description")}
-    return jsonschema.Draft202012Validator(kept).is_valid(value)
+    return bool(jsonschema.Draft202012Validator(kept).is_valid(value))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.mends_argo import parseable
+from flowinfra.compiler.mends_argo import loaded_job_set
 from flowinfra.errors import CompileError, FlowInfraError
 from flowinfra.model.compiled import CompiledFlow, Shape
 from tests.unit.sources import STEPS, write_flow
@@ -195,7 +194,7 @@ def test_a_tolerations_seconds_arrive_from_code(tmp_path: Path) -> None:
 
 def pods(flow: CompiledFlow, step: str) -> Iterator[dict[str, Any]]:
     """The pods of a step with @parallel."""
-    job_set = yaml.safe_load(parseable(templates(flow)[step]["resource"]["manifest"]))
+    job_set = loaded_job_set(templates(flow)[step]["resource"]["manifest"])
     for job in job_set["spec"]["replicatedJobs"]:
         yield job["template"]["spec"]["template"]["spec"]
 

@@ -62,7 +62,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     *(("cpu", value, "", "without a unit") for value in (0, -1, True, "inf", "nan", "1_0", " 1", "lots", [1], "2 ")),
     ("memory", "4Gi", "", "a number of MB (1,000,000 bytes), above 0, without a unit. For 4Gi write 4295"),
     ("memory", "512M", "", "For 512M write 512"),
-    *(("memory", value, "", "without a unit") for value in ("1e3", 1e-7, "", {}, float("inf"), 10**16, False)),
+    *(("memory", value, "", "without a unit") for value in ("1e3", 1e-7, "", {}, float("inf"), 10**16, False)),  # type: ignore[var-annotated]
     ("disk", "10Gi", "", "For 10Gi write 10738"),
     ("shared_memory", "1Gi", "", "a whole number of MiB. For 1Gi write 1024"),
     *(("shared_memory", value, "", "a whole number of MiB") for value in (-1, 1.5, "64", True)),

@@ -70,7 +70,8 @@ def refusals(flow: Any, steps: list[str]) -> Iterator[Part]:
         # the last one above a class is the first that Python calls
         lines = where[::-1] if len(where) == len(sensors) else where[:1] * len(sensors)
         for decorator, line in zip(sensors, lines or [places.NOWHERE] * len(sensors)):  # noqa: B905  (Python 3.9)
-            for words in list(_sensor(decorator, taken)) or getattr(decorator, "flowinfra_refused", ()):
+            refused: list[str] = getattr(decorator, "flowinfra_refused", [])
+            for words in list(_sensor(decorator, taken)) or refused:
                 yield {"subject": f"@{name} of {flow.name}", "words": words, **line}
 
 
