@@ -119,6 +119,11 @@ def _references(spec: Object, steps: Mapping[str, Any]) -> Iterator[Fault]:
     roots = {spec["entrypoint"], spec.get("onExit"), *(hook["template"] for hook in spec.get("hooks", {}).values())}
     for name in sorted(roots - {None} - templates.keys()):
         yield Fault(None, _wrongly(f"the workflow starts with {name!r}, which is not there"))
+    graphs = [template["dag"] for template in spec["templates"] if "dag" in template]
+    run = Counter(task["template"] for graph in graphs for task in graph["tasks"])
+    for name, step in by_name.items():
+        if run[name] != 1:
+            yield Fault(step, _wrongly(f"{run[name] or 'no'} parts of it run the step, which one is to run"))
     for name, template in templates.items():
         own = {entry["name"] for entry in template.get("inputs", {}).get("parameters", ())}
         calls = [*_called(template)]
@@ -160,7 +165,7 @@ def _parameters(template: Object, side: str) -> dict[str, Object]:
 
 def _wrongly(words: str) -> str:
     return (
-        f"this Metaflow makes a workflow of the graph here that Argo refuses: {words}; lay the steps out otherwise (a "
+        f"this Metaflow makes a workflow of the graph here that Argo does not run: {words}; lay the steps out otherwise (a "
         "switch in a foreach, or a foreach in a switch, with a step before and after it), or use a newer Metaflow"
     )
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.compiler import CompileRequest, compile_flow, compile_flows
 from flowinfra.compiler.rules_argo import faults
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import CompiledFlow, Shape
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
-from tests.unit.sources import write_flow
+from tests.unit.sources import request, write_flow
 
 HOOKS = "def ended(run): pass\ndef Ended(run): pass\ndef größer(run): pass\ndef _late_(run): pass\n"
 
@@ -100,10 +101,11 @@ TAKEN: dict[str, tuple[dict[str, str], dict[str, object]]] = {
 
 def test_names_that_fit(tmp_path: Path) -> None:
     versions = prepared()
-    flows = {
-        name: bound_objects(compiled(tmp_path / name.replace(" ", "-"), parts, **shape))
+    requests = [
+        replace(request(write_flow(tmp_path / name.replace(" ", "-"), **parts), **shape), target="argo")
         for name, (parts, shape) in TAKEN.items()
-    }
+    ]
+    flows = dict(zip(TAKEN, map(bound_objects, compile_flows(requests, warn=lambda _: None)), strict=True))
     for version in versions:
         assert problems(version, flows) == {}
 
@@ -187,7 +189,7 @@ def task(name: str, paths: str | None = "x", **more: Any) -> dict[str, Any]:
     return {"name": name, "template": name, "arguments": {"parameters": parameters}, **more}
 
 
-START = task("start")
+START, END = task("start"), task("end")
 
 
 @pytest.mark.parametrize(
@@ -210,10 +212,12 @@ START = task("start")
             "'SmallFlow' takes 'y', which it does not get",
         ),
         (workflow(START, task("end", "inputs.parameters['y']")), None),
-        (workflow(START, task("other")), "'other' runs 'other', which is not there"),
-        (workflow(START, START), "its name is the one of a part of the workflow that Metaflow adds (start)"),
-        (workflow(START, entrypoint="Other"), "the workflow starts with 'Other', which is not there"),
-        (workflow(START, onExit="Other"), "the workflow starts with 'Other', which is not there"),
+        (workflow(START, END, task("other")), "'other' runs 'other', which is not there"),
+        (workflow(START, START, END), "its name is the one of a part of the workflow that Metaflow adds (start)"),
+        (workflow(START), "no parts of it run the step, which one is to run"),
+        (workflow(START, END, {**END, "name": "again"}), "2 parts of it run the step, which one is to run"),
+        (workflow(START, END, entrypoint="Other"), "the workflow starts with 'Other', which is not there"),
+        (workflow(START, END, onExit="Other"), "the workflow starts with 'Other', which is not there"),
     ],
 )
 def test_what_speaks_of_something_else_is_looked_up(template: dict[str, Any], words: str | None) -> None:
@@ -225,7 +229,7 @@ def test_what_speaks_of_something_else_is_looked_up(template: dict[str, Any], wo
     ("length", "scheduled", "fits"), [(57, False, True), (58, False, False), (52, True, True), (53, True, False)]
 )
 def test_a_run_has_a_name_that_fits_a_label(length: int, scheduled: bool, fits: bool) -> None:
-    template = workflow(START)
+    template = workflow(START, END)
     template["metadata"]["name"] = "a" * length
     found = [fault.words for fault in faults(template, {} if scheduled else None, {"start": None, "end": None})]
     assert bool(found) is not fits
