@@ -165,8 +165,9 @@ def _parameters(template: Object, side: str) -> dict[str, Object]:
 
 def _wrongly(words: str) -> str:
     return (
-        f"this Metaflow makes a workflow of the graph here that Argo does not run: {words}; lay the steps out otherwise (a "
-        "switch in a foreach, or a foreach in a switch, with a step before and after it), or use a newer Metaflow"
+        f"this Metaflow makes a workflow of the graph here that Argo does not run: {words}; lay the steps out in "
+        "another way (a switch in a foreach, or a foreach in a switch, with a step before and after it), or use a "
+        "newer Metaflow"
     )
 
 
