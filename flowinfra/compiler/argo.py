@@ -8,7 +8,7 @@ from typing import Any
 
 from flowinfra.compiler import mends_argo
 from flowinfra.compiler.failures import place_of
-from flowinfra.compiler.mends_argo import STEP
+from flowinfra.compiler.names_argo import STEP
 from flowinfra.compiler.recording import Reading, Recording, Task
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.compiler.rules_argo import faults

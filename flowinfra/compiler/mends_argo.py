@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import yaml
 
 from flowinfra.compiler.mends import plain_version
+from flowinfra.compiler.names_argo import STEP, name_claims, name_parts
 from flowinfra.compiler.request_argo import SECRETS
 from flowinfra.compiler.texts_argo import keep_in_arguments, keep_in_container, keep_in_metadata
 from flowinfra.model.compiled import Json, Shape
 
 TIMESTAMP = "metaflow/deployment_timestamp"
-STEP = "metaflow/step_name"
-"""Annotation of a template that runs a step."""
-
-_NAME_LENGTH = 128
-"""Of a template's name, at most (validate.isValidWorkflowFieldName)."""
 _OF_PODS = ("serviceAccountName", "nodeSelector", "tolerations", "podSpecPatch")
 """Keys of a template that say where its pod runs, as whom, and with which Secrets its images are pulled."""
 
@@ -128,6 +123,7 @@ def mend_template(
         mended = dict(entry)
         if "container" in mended:
             mended["container"] = _mend_container(mended["container"], own, python, given)
+            name_claims(mended.get("volumes", ()), [mended["container"]])
         if "resource" in mended:
             mended = mend_job_set(mended, own, python, given)
         if mended.get("tolerations"):
@@ -144,41 +140,8 @@ def mend_template(
         raise ValueError("it writes a notification's secret in another way")
     kept = {key: keep_in_metadata(spec[key]) for key in ("podMetadata", "workflowMetadata") if key in spec}
     mended_spec = {**spec, **kept, "arguments": arguments, "templates": templates}
-    give_valid_names(mended_spec)
+    name_parts(mended_spec)
     return {**template, "spec": mended_spec}
-
-
-def give_valid_names(spec: dict[str, Json]) -> None:
-    """The templates that Metaflow names after the flow's class and the functions of @exit_hook get names that fit.
-
-    Argo takes letters, digits and dashes, each name once; a pod is named after its template, in small letters.
-    """
-    spec["templates"] = templates = [
-        template for index, template in enumerate(spec["templates"]) if template not in spec["templates"][:index]
-    ]
-    taken = Counter(template["name"] for template in templates)
-
-    def renamed(name: str, pod: bool) -> str:
-        plain = re.sub(r"[^A-Za-z0-9-]+", "-", name).lstrip("-")[:_NAME_LENGTH]
-        plain = (plain.lower() if pod else plain) or "flow"
-        found, number = plain, 1
-        while taken[found] - (found == name):
-            number += 1
-            found = f"{plain[: _NAME_LENGTH - 4]}-{number}"
-        taken[name] -= 1
-        taken[found] += 1
-        return found
-
-    graph = spec["entrypoint"]
-    for template in templates:
-        if template["name"] == graph and "dag" in template:
-            template["name"] = spec["entrypoint"] = renamed(graph, pod=False)
-    for hook in spec.get("hooks", {}).values():
-        for template in templates:
-            is_step = STEP in template.get("metadata", {}).get("annotations", {})
-            if template["name"] == hook["template"] and "container" in template and not is_step:
-                template["name"] = hook["template"] = renamed(template["name"], pod=True)
-                break
 
 
 def give_ids_of_steps_left_out(templates: list[dict[str, Json]]) -> None:
@@ -311,6 +274,7 @@ def mend_job_set(
         pod["spec"]["containers"] = [
             _mend_container(entry, parameters, python, given) for entry in pod["spec"]["containers"]
         ]
+        name_claims(pod["spec"].get("volumes", ()), pod["spec"]["containers"])
     return {
         **template,
         "serviceAccountName": pods[0]["serviceAccountName"],

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from flowinfra.compiler import compile_flow, mends_argo, request_argo
+from flowinfra.compiler.names_argo import name_claims
 from flowinfra.model.compiled import ArgoCompiled, Shape
 from tests.receiver import Received, Receiver, receive
 from tests.unit.constructs import Construct
@@ -115,7 +116,7 @@ def template(command: str) -> dict[str, Any]:
             "entrypoint": "SmallFlow",
             "templates": [
                 {"name": "SmallFlow", "dag": {"tasks": [{"name": "start", "template": "start", "arguments": {}}]}},
-                {"name": "start", "container": container, "metadata": {"annotations": {mends_argo.STEP: "start"}}},
+                {"name": "start", "container": container, "metadata": {"annotations": {names_argo.STEP: "start"}}},
             ],
         },
     }
@@ -327,3 +328,17 @@ def test_a_request_that_is_no_notification_is_refused() -> None:
 def test_no_secret_stands_in_the_flow() -> None:
     text = compile_flow(NOTIFYING.request("argo")).to_json()
     assert not [secret for secret in request_argo.SECRETS.values() if secret in text]
+
+
+def test_a_claim_is_mounted_where_it_is_to_be_whatever_its_name() -> None:
+    claims = {"models": "/m", "a.b": "/ab", "out": "/o", "dhsm": "/d"}
+    own = {"out": "/metaflow", "dhsm": "/dev/shm"}
+    volumes: list[dict[str, Any]] = [{"name": name, "emptyDir": {}} for name in own]
+    volumes += [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+    mounts = [{"name": name, "mountPath": path} for name, path in [*own.items(), *claims.items()]]
+    name_claims(volumes, [{"volumeMounts": mounts}])
+    by_name = {volume["name"]: volume for volume in volumes}
+    assert len(by_name) == len(volumes)
+    found = {mount["mountPath"]: by_name[mount["name"]].get("persistentVolumeClaim") for mount in mounts}
+    assert found == {**dict.fromkeys(own.values()), **{path: {"claimName": name} for name, path in claims.items()}}
+    assert by_name["models"]["persistentVolumeClaim"] == {"claimName": "models"}

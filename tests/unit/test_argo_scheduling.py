@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.mends_argo import STEP, first_step
+from flowinfra.compiler.mends_argo import first_step
+from flowinfra.compiler.names_argo import STEP
 from flowinfra.model.compiled import ArgoCompiled, Shape
 from tests.unit.constructs import TESTS
 from tests.unit.sources import source, write_flow

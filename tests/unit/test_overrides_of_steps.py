@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.mends_argo import STEP
+from flowinfra.compiler.names_argo import STEP
 from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import Shape

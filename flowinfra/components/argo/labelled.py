@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowinfra.compiler.mends_argo import STEP, dumped_job_set, loaded_job_set
+from flowinfra.compiler.mends_argo import dumped_job_set, loaded_job_set
+from flowinfra.compiler.names_argo import STEP
 from flowinfra.components.metadata import Metadata, Taken, with_metadata
 from flowinfra.model.compiled import ArgoCompiled, Json
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from flowinfra.compiler.mends_argo import STEP
+from flowinfra.compiler.names_argo import STEP
 from flowinfra.components.argo.bound import ArgoBound
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import ArgoCompiled, Json, canonical_json
