@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from flowinfra.compiler import compile_flow, mends_argo, request_argo
-from flowinfra.compiler.names_argo import name_claims
+from flowinfra.compiler.names_argo import STEP, name_claims
 from flowinfra.model.compiled import ArgoCompiled, Shape
 from tests.receiver import Received, Receiver, receive
 from tests.unit.constructs import Construct
@@ -116,7 +116,7 @@ def template(command: str) -> dict[str, Any]:
             "entrypoint": "SmallFlow",
             "templates": [
                 {"name": "SmallFlow", "dag": {"tasks": [{"name": "start", "template": "start", "arguments": {}}]}},
-                {"name": "start", "container": container, "metadata": {"annotations": {names_argo.STEP: "start"}}},
+                {"name": "start", "container": container, "metadata": {"annotations": {STEP: "start"}}},
             ],
         },
     }

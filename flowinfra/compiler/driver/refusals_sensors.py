@@ -56,7 +56,7 @@ def install() -> None:
         try:
             original(decorator, *args, **kwargs)
         except exception as refused:
-            decorator.flowinfra_refused = (str(refused.message),)
+            decorator.flowinfra_refused = [str(refused.message)]
 
     made.flow_init = flow_init
 
@@ -70,8 +70,8 @@ def refusals(flow: Any, steps: list[str]) -> Iterator[Part]:
         # the last one above a class is the first that Python calls
         lines = where[::-1] if len(where) == len(sensors) else where[:1] * len(sensors)
         for decorator, line in zip(sensors, lines or [places.NOWHERE] * len(sensors)):  # noqa: B905  (Python 3.9)
-            refused: list[str] = getattr(decorator, "flowinfra_refused", [])
-            for words in list(_sensor(decorator, taken)) or refused:
+            said: list[str] = list(_sensor(decorator, taken)) or getattr(decorator, "flowinfra_refused", [])
+            for words in said:
                 yield {"subject": f"@{name} of {flow.name}", "words": words, **line}
 
 
