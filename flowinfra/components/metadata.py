@@ -20,8 +20,8 @@ from flowinfra.model.metadata import (
 )
 from flowinfra.model.stack import FlowConfig
 
-RESERVED = ("metaflow/", "flowinfra/", "workflows.argoproj.io/")
-"""Keys that begin so are set by Metaflow, by flowinfra and by Argo, some of them only for some flows."""
+RESERVED = ("metaflow/", "flowinfra/", "workflows.argoproj.io/", "jobset.sigs.k8s.io/", "batch.kubernetes.io/")
+"""Keys that begin so are set by Metaflow, by flowinfra, and by what runs the pods, some of them only for some flows."""
 ALLOWED = ("workflows.argoproj.io/controller-instanceid",)
 """By this label Argo knows which of several controllers a workflow is for (its `docs/scaling.md`): it is the user's."""
 

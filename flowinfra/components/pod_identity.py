@@ -56,8 +56,8 @@ def roles_later(platform: S, later: Later) -> S:
 
 def pod_role(
     making: Making[Any, Any], roles: PodRoles, service_account: str
-) -> tuple[pulumi.Output[str], list[pulumi.Resource]]:
-    """Make the role of a flow's pods; its ARN, and what whoever starts pods waits for.
+) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
+    """Make the role of a flow's pods; its ARN once it counts, and what whoever starts pods waits for.
 
     Args:
         making: whose it is.
@@ -75,17 +75,18 @@ def pod_role(
         lambda found: canonical_json(pods_policy(plan, roles, found[0], found[1]))
     )
     role, made = own_role(making, PODS, trust, policy, roles.permissions_boundary, roles.job_policies)
+    written: pulumi.Input[str] = role.arn
+    arn = settled(written, made)
     if roles.cluster is not None:
-        arn: pulumi.Input[str] = role.arn
         made.append(
             aws.eks.PodIdentityAssociation(
                 f"{making.name}-pod-identity",
                 cluster_name=roles.cluster,
                 namespace=site.apply(lambda site: site.namespace),
                 service_account=service_account,
-                role_arn=settled(arn, made),
+                role_arn=arn,
                 tags=plan.tags,
                 opts=making.options(depends_on=made),
             )
         )
-    return role.arn, made
+    return arn, made

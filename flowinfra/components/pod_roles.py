@@ -24,6 +24,8 @@ from flowinfra.model.stack import CLUSTER_NAME, OIDC_PROVIDER
 
 PODS = "pods"
 """What the role is for."""
+_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+"""Stands for a key that is being made."""
 ROLE_ARN = "eks.amazonaws.com/role-arn"
 """Annotation of a service account: the role of its pods (IRSA)."""
 
@@ -114,7 +116,8 @@ def role_problems(
             f"{who}: pod_roles are roles of AWS for the datastore in S3, and the datastore is {platform.datastore!r}; "
             "leave them out, and give the flows a `service_account`"
         )
-    yield from policy_problems(who, PODS, pods_policy(plan, roles, site, [str(key) for key in roles.kms_keys]))
+    keys = [key if isinstance(key, str) else _KEY for key in roles.kms_keys]
+    yield from policy_problems(who, PODS, pods_policy(plan, roles, site, keys))
 
 
 def role_warnings(plan: Plan[Any], platform: PodPlatform) -> Iterator[str]:

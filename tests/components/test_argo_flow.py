@@ -573,7 +573,7 @@ def test_irsa_gives_each_flow_a_role() -> None:
 
 def test_roles_of_a_cluster_that_the_program_makes() -> None:
     made = {
-        "pod_roles": roles(oidc_provider=pulumi.Output.from_input(PROVIDER)),
+        "pod_roles": roles(oidc_provider=pulumi.Output.from_input(PROVIDER), kms_keys=[pulumi.Output.from_input(KEY)]),
         "namespace": pulumi.Output.from_input("made"),
         "check_cluster": False,
     }
@@ -581,6 +581,7 @@ def test_roles_of_a_cluster_that_the_program_makes() -> None:
     trust = json.loads(program.of("Role")["flow-pods-role"]["assumeRolePolicy"])["Statement"][0]
     assert trust["Condition"]["StringEquals"][f"{ISSUER}:sub"].startswith("system:serviceaccount:made:flow-")
     assert program.one("RolePolicyAttachment")["policyArn"] == POLICY
+    assert of_policy(program)["UseKeys"]["Resource"] == [KEY]
 
 
 def test_region_and_account_of_a_role_are_asked_for() -> None:

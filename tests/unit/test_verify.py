@@ -12,8 +12,10 @@ from flowinfra import account
 from flowinfra.account import Access
 from flowinfra.errors import StateError, ToolError
 from flowinfra.verify import stack
+from flowinfra.verify.aws import Calls
 from flowinfra.verify.compare import not_in, same_policy, tag_differences
 from flowinfra.verify.definition import definition_differences
+from flowinfra.verify.resources import KINDS, Live
 
 JOB = "arn:aws:batch:us-east-1:123456789012:job-definition/dev-train:"
 
@@ -52,6 +54,32 @@ def test_tags_are_exact_but_for_those_of_aws() -> None:
         "the tag b is '3', deployed was '2'",
         "has the tag c, which was not deployed",
     ]
+
+
+def test_a_pod_identity_is_compared_with_what_was_deployed() -> None:
+    inputs = {"clusterName": "prod", "roleArn": "arn:aws:iam::1:role/a", "tags": {"team": "ml"}}
+    found: list[dict[str, Any] | None] = [{"association": {"roleArn": "arn:aws:iam::1:role/a", "tags": {"team": "ml"}}}]
+
+    class Asked(Calls):
+        def __init__(self) -> None: ...
+
+        def ask(self, region: str, service: str, call: str, **arguments: Any) -> dict[str, Any] | None:
+            assert (service, call) == ("eks", "describe_pod_identity_association")
+            assert arguments == {"clusterName": "prod", "associationId": "a-1"}
+            return found[0]
+
+    def differs() -> list[str]:
+        compared = KINDS["aws:eks/podIdentityAssociation:PodIdentityAssociation"]
+        return list(compared(Live(Asked(), "us-east-1", "a-1", inputs, {})))
+
+    assert differs() == []
+    found[0] = {"association": {"roleArn": "arn:aws:iam::1:role/b"}}
+    assert differs() == [
+        "gives pods the role arn:aws:iam::1:role/b, deployed was arn:aws:iam::1:role/a",
+        "the tag team is missing",
+    ]
+    found[0] = None
+    assert differs() == ["is not there: the flow's pods have no role"]
 
 
 def test_policies_are_compared_by_what_they_say() -> None:

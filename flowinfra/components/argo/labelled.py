@@ -51,11 +51,20 @@ def _with_resource(trigger: Mapping[str, Any], put: Any) -> dict[str, Any]:
     return {**trigger, "template": {**template, "k8s": {**k8s, "source": source}}}
 
 
+_OF_SENSORS = ("controller", "sensor-name", "owner-name")
+"""Labels that Argo Events gives a Sensor's pod, over any that are there (its `pkg/reconciler/sensor/resource.go`)."""
+_OF_JOBS = ("controller-uid", "job-name")
+"""Labels that Kubernetes gives a Job's pods, and a Job may not set (its `pkg/registry/batch/job/strategy.go`)."""
+
+
 def taken(compiled: ArgoCompiled) -> Taken:
     """Keys that Metaflow sets on the flow's objects and pods; those of a step's own @kubernetes are not among them."""
     found = list(_metadata(compiled))
+    argo = compiled.argo
+    jobs = any("resource" in template for template in argo.workflow_template["spec"]["templates"])
+    others = (*(_OF_SENSORS if argo.sensor else ()), *(_OF_JOBS if jobs else ()))
     return Taken(
-        {key for entry in found for key in entry.get("labels") or ()},
+        {*others, *(key for entry in found for key in entry.get("labels") or ())},
         {key for entry in found for key in entry.get("annotations") or ()},
         ("{{",),
         "Argo",

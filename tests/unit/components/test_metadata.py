@@ -150,6 +150,7 @@ def test_pods_and_tags_on_airflow_have_them() -> None:
         ({"team": 7}, {}, "labels.team is 7, allowed: text"),
         ({"metaflow/x": "y"}, {}, "which Metaflow, "),
         ({"flowinfra/stack": "prod"}, {}, "which Metaflow, "),
+        ({"batch.kubernetes.io/job-name": "x"}, {}, "which Metaflow, "),
         ({"app.kubernetes.io/part-of": "x"}, {}, "which Metaflow, "),
         ({"workflows.argoproj.io/workflow": "x"}, {}, "which Metaflow, "),
         ({}, {"a b": "x"}, "annotations has the key 'a b'"),
@@ -175,7 +176,10 @@ def test_what_one_target_alone_sets_is_refused_there() -> None:
         airflow_plan(), airflow_platform(labels={"run_id": "x", "app": "x"}, annotations={"a": "{% x"})
     )
     assert len(found) == 3
-    assert len(check(argo_plan("parallel"), argo_site(labels={"task_id_entropy": "x"}))) == 1
+    labels = {"task_id_entropy": "x", "job-name": "x", "sensor-name": "x"}
+    assert len(check(argo_plan("parallel"), argo_site(labels=labels))) == 2
+    assert len(check(argo_plan("trigger"), argo_site(labels=labels))) == 1
+    assert check(argo_plan("linear"), argo_site(labels=labels)) == []
 
 
 def test_the_label_that_names_a_controller_is_the_users() -> None:

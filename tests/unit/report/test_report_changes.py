@@ -57,6 +57,7 @@ def told(changes: dict[str, Any], base: dict[str, Any] = TRAIN) -> list[str]:
         ({"aws_tags": {"team": "ml"}}, "AWS tag team added: ml"),
         ({"labels": {"acme.com/team": "ml"}}, "label acme.com/team added: ml"),
         ({"annotations": {"note": "7"}}, "annotation note added: 7"),
+        ({"pod_roles": {"cluster": "prod"}}, "pods' IAM roles by cluster added: prod"),
         ({"configs": {"model": {"depth": 3}}}, 'config model added: {"depth": 3}'),
         ({"job_policies": ["arn:aws:iam::1:policy/x"]}, "managed policy arn:aws:iam::1:policy/x added"),
         ({"decorators": {"trigger": {"event": "x"}}}, 'decorator @trigger added: {"event": "x"}'),
