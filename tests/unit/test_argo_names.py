@@ -72,7 +72,7 @@ LOOP = """
         pass
 """
 
-TAKEN: dict[str, tuple[dict[str, str], dict[str, object]]] = {
+TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "underscore": ({"name": "Daily_Report"}, {}),
     "underscore at the end": ({"name": "Daily_"}, {}),
     "underscore in front": ({"name": "_Daily", "decorators": "@schedule(daily=True)"}, {}),
