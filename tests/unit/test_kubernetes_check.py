@@ -229,13 +229,6 @@ def test_values_of_variables_are_text(target: str, tmp_path: Path) -> None:
     assert flow.flow.steps["end"].environment == {name: found[name] for name in ("F", "L", "N", "S", "T")}
 
 
-def test_an_image_may_be_a_template_of_argos_alone(tmp_path: Path) -> None:
-    body = at_end("@kubernetes(image='python:{{workflow.parameters.tag}}')")
-    assert templates(compiled(tmp_path, body=body))["end"]["container"]["image"] == "python:{{workflow.parameters.tag}}"
-    [told] = refused(tmp_path, "airflow", body=body)
-    assert "step end: @kubernetes: image: found 'python:{{workflow.parameters.tag}}', allowed: an image's name" in told
-
-
 def test_airflow_takes_names_of_secrets_with_commas(tmp_path: Path) -> None:
     body = at_end("@kubernetes(secrets='database,api')")
     flow = compiled(tmp_path, "airflow", body=body)

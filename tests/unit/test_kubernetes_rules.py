@@ -44,7 +44,7 @@ TAKEN: dict[str, list[Any]] = {
         [{"key": "spot", "operator": "Equal", "value": None, "effect": None, "toleration_seconds": None}],
     ],
     "extended_resources": [{}, {"example.com/dongle": 1, "hugepages-2Mi": "128Mi"}, {"example.com/dongle": "2k"}],
-    "persistent_volume_claims": [{}, {"data": "/mnt/data", "more-data": "relative"}],
+    "persistent_volume_claims": [{}, {"data": "/mnt/data", "more-data": "relative"}, {"models.v2": "/models"}],
     "security_context": [
         {},
         {"run_as_user": 1000, "run_as_group": 0, "run_as_non_root": True, "privileged": None},
@@ -130,8 +130,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ),
     ("extended_resources", {"hugepages-2Mi": "many"}, "['hugepages-2Mi']", "a quantity"),
     ("extended_resources", {"example.com/my_dongle": 1}, "['example.com/my_dongle']", "does not keep the '_'"),
-    ("persistent_volume_claims", {"a.b": "/mnt"}, "['a.b']", "at most 63 small letters"),
-    ("persistent_volume_claims", {"out": "/mnt"}, ".out", "not dhsm, out, tmpfs-ephemeral-volume"),
+    ("persistent_volume_claims", {"A_b": "/mnt"}, ".A_b", "a claim's name: at most 253 small letters"),
     ("persistent_volume_claims", {"data": ""}, ".data", "a path in the container"),
     ("persistent_volume_claims", {"data": "/a:/b"}, ".data", "without ':'"),
     ("persistent_volume_claims", ["data"], "", "a mapping"),

@@ -138,8 +138,6 @@ class KubernetesCheck:
                 attributes["secrets"] = attributes["secrets"].split(",")
         for name in names or list(attributes):
             value = attributes.get(name)
-            if name == "image" and self.target == "argo" and "{{" in str(value):
-                continue  # a template of Argo's, which is filled in before Kubernetes sees it
             needed = decorator.name == "kubernetes" and value is None and name in NEEDED
             wrong = [("", found(value, "a value"))] if needed else list(problems(name, value))
             if not wrong and name == "memory":

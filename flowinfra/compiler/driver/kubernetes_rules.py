@@ -26,10 +26,6 @@ UNKNOWN_KEY = "has the key "
 ANNOTATION_BYTES = 256 * 1024
 """`core.ValidateAnnotationsSize`: of all keys and values together."""
 
-OWN_VOLUMES = ("dhsm", "out", "tmpfs-ephemeral-volume")
-"""Volumes that Metaflow makes itself; each claim becomes a volume of its own name."""
-
-
 UNSAID = (
     *("compute_pool", "gpu_vendor", "image", "image_pull_policy", "image_pull_secrets", "namespace", "node_selector"),
     *("persistent_volume_claims", "port", "secrets", "service_account", "shared_memory", "tmpfs_size", "tolerations"),
@@ -273,11 +269,7 @@ def _extended_resources(value: Any) -> Iterator[Problem]:
 
 
 def _claims(value: Any) -> Iterator[Problem]:
-    yield from _mapping(_key(_is_claim, f"{grammar.DNS_LABEL_WORDS}; not {', '.join(OWN_VOLUMES)}"), _path_words)(value)
-
-
-def _is_claim(name: str) -> bool:
-    return grammar.dns_label(name) and name not in OWN_VOLUMES
+    yield from _mapping(_key(grammar.dns_subdomain, f"a claim's name: {grammar.SUBDOMAIN_WORDS}"), _path_words)(value)
 
 
 def _path_words(_key: str, path: Any) -> Iterator[str]:
