@@ -126,8 +126,6 @@ def mend_template(
             name_claims(mended.get("volumes", ()), [mended["container"]])
         if "resource" in mended:
             mended = mend_job_set(mended, own, python, given)
-        if mended.get("tolerations"):
-            mended["tolerations"] = [toleration_of_api(toleration) for toleration in mended["tolerations"]]
         if "http" in mended:
             mended = without_agent(mended, shape)
         templates.append(mended)
@@ -135,6 +133,7 @@ def mend_template(
     templates = [scheduled_as(entry, first) for entry in templates]
     give_ids_of_steps_left_out(templates)
     take_outputs_of_last_round(templates)
+    name_tolerations(templates)
     left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
     if left:
         raise ValueError("it writes a notification's secret in another way")
@@ -224,18 +223,21 @@ def without_nulls(value: Json, names: bool = False) -> Json:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
+def name_tolerations(templates: list[dict[str, Json]]) -> None:
+    """Tolerations get the names of the API: Metaflow takes those of Python, and writes them into the template."""
+    renamed = {"toleration_seconds": "tolerationSeconds"}
+    for template in templates:
+        for toleration in template.get("tolerations", ()):
+            for name in renamed.keys() & toleration.keys():
+                toleration[renamed[name]] = toleration.pop(name)
+
+
 def camel_cased(container: Mapping[str, Json]) -> dict[str, Json]:
     """A container by the names of the API: Metaflow writes the heartbeat daemon's with those of Python."""
     found = dict(container)
     if "env_from" in found:
         found["envFrom"] = [{"secretRef": entry["secret_ref"]} for entry in found.pop("env_from")]
     return found
-
-
-def toleration_of_api(toleration: Mapping[str, Json]) -> dict[str, Json]:
-    """A toleration by the names of the API: Metaflow takes those of Python, and writes them into the template."""
-    renamed = {"toleration_seconds": "tolerationSeconds"}
-    return {renamed.get(name, name): value for name, value in toleration.items()}
 
 
 def _mend_container(
