@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 from flowinfra.compiler.request import REQUESTS, CompileRequest
@@ -31,13 +32,20 @@ def flow_warnings(request: CompileRequest, described: Mapping[str, Any]) -> Iter
 
 
 def _names(parameters: Iterable[str]) -> Iterator[str]:
-    """A task gets each parameter as a variable of its shell."""
-    for name in parameters:
+    """A task gets each parameter as a variable of its shell, and Metaflow looks it up with _ for - (FlowSpec)."""
+    names = sorted(parameters)
+    for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             yield (
                 f"Parameter {name!r}: its name has a character other than A-Z, a-z, 0-9, _ and -: tasks get a "
                 "parameter as a variable of their shell, which cannot have such a name, so its value would not reach "
                 "them; rename it"
+            )
+    for one, other in combinations(names, 2):
+        if one.replace("-", "_").lower() == other.replace("-", "_").lower():
+            yield (
+                f"Parameters {one!r} and {other!r}: their names differ by - and _ alone, which are the same in the "
+                "variables by which tasks get parameters, so both would have the value of one; rename one of them"
             )
 
 

@@ -21,6 +21,7 @@ BRACE = "FLOWINFRA_BRACE"
 
 _OWN = re.compile(r"\{\{(retries|workflow\.(name|namespace|failures)|(inputs|workflow)\.parameters\.[\w-]+)\}\}")
 """What Metaflow writes into variables of tasks for Argo to fill in."""
+_AROUND = re.compile(r"(?<!\$)((?:\$\$)*)\$\((?=[^)]*\{\{)")
 _WITH = re.compile(r"--with[ =]'[^']*'")
 """A decorator in a task's command, which Metaflow writes in quotes of the shell."""
 _TOLD = ("workflows.argoproj.io/title", "workflows.argoproj.io/description")
@@ -65,13 +66,18 @@ def keep_in_container(container: Mapping[str, Any], given: Container[str]) -> di
     braces are two words of the shell, one behind the other.
     """
     env = [
-        {**entry, "value": entry["value"].replace(OPENING, f"{{$({BRACE})")} if _is_text(entry, given) else entry
+        {**entry, "value": _in_variable(entry["value"])} if _is_text(entry, given) else entry
         for entry in container.get("env", ())
     ]
     if env != container.get("env", []):
         env = [{"name": BRACE, "value": "{"}, *env]
     command = [_WITH.sub(lambda found: found[0].replace(OPENING, "{''{"), word) for word in container["command"]]
     return {**container, "command": command, **({"env": env} if env else {})}
+
+
+def _in_variable(text: str) -> str:
+    """A variable's value without `{{`; a `$(` around one, which names no variable, stays a text (`$$`)."""
+    return _AROUND.sub(r"\1$$(", text).replace(OPENING, f"{{$({BRACE})")
 
 
 def _is_text(entry: Mapping[str, Json], given: Container[str]) -> bool:

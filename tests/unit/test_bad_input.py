@@ -89,6 +89,11 @@ FLOWS_TO_REFUSE = [
         )
         for name in ("pä", "a.b", "a b")
     ),
+    Bad(
+        "parameters whose names are one",
+        r"<flow>: Parameters 'a-b' and 'a_b': their names differ by - and _ alone, .*; rename one of them",
+        source(body=f"    p = Parameter('a-b', default='x')\n    q = Parameter('a_b', default='y')\n{STEPS}"),
+    ),
     Bad("error at import", r"<flow>:3: ZeroDivisionError: division by zero", source(head="\n1 / 0")),
     Bad("exit at import", r"<flow>: it starts no flow; .*", source(head="import sys; sys.exit(3)")),
     Bad(

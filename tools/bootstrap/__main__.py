@@ -1,4 +1,4 @@
-"""`python -m tools.bootstrap`: prepare all; with the word `cluster` also Kubernetes for the tests.
+"""`python -m tools.bootstrap`: prepare all; with the word `cluster` also Kubernetes for the tests, and their judges.
 
 The exit code tells whether it worked.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from tools.bootstrap.cluster import prepare_cluster
 from tools.bootstrap.environment import prepare_venv
 from tools.bootstrap.files import locked
+from tools.bootstrap.judges import prepare_judges_for_tests
 from tools.bootstrap.output import SetupError
 from tools.bootstrap.pulumi import prepare_pulumi
 
@@ -23,6 +24,7 @@ def main() -> int:
             prepare_pulumi()
         if sys.argv[1:] == ["cluster"]:
             prepare_cluster()
+            prepare_judges_for_tests()
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
