@@ -103,7 +103,7 @@ def role_problems(
         ("oidc_provider", OIDC_PROVIDER, "the ARN of an OIDC provider: arn:aws:iam::ACCOUNT:oidc-provider/HOST/id/ID"),
     ):
         value = roles.shown.get(key)
-        if value is not None and not is_output(value) and not re.search(pattern, str(value)):
+        if value is not None and not is_output(value) and not re.fullmatch(pattern, str(value)):
             yield ConfigError(f"{who}: pod_roles.{key} is {value!r}, allowed: {words}")
     for key, value in given.items():
         if value is not None:

@@ -600,6 +600,7 @@ def test_region_and_account_of_a_role_are_asked_for() -> None:
             "found cluster, oidc_provider, allowed: one of",
         ),
         ({"pod_roles": roles(cluster="a b")}, {}, "pod_roles.cluster is 'a b', allowed: the name of an EKS cluster"),
+        ({"pod_roles": roles(cluster="a\n")}, {}, "pod_roles.cluster is 'a\\n', allowed: the name"),
         ({"pod_roles": roles(oidc_provider=ROLE)}, {}, "allowed: the ARN of an OIDC provider"),
         (
             {"pod_roles": roles(cluster="a"), "service_account": "runner"},
