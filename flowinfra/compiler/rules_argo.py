@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowinfra.compiler.texts_argo import OPENING
 from flowinfra.model.compiled import Json
 
 Object = Mapping[str, Any]
@@ -34,6 +35,10 @@ _INPUT = re.compile(r"\{\{inputs\.parameters\.([\w-]+)\}\}|\{\{=[^{}]*?inputs\.p
 _BEFORE = re.compile(r"([\w-]+)\.(?:Succeeded|Failed|Skipped|Errored|Omitted|Daemoned|AnySucceeded|AllFailed)\b")
 """A task in another one's `depends`."""
 
+_TAG = re.compile(r"\{\{((?:(?!\}\}).)*)(?:\}\})?", re.DOTALL)
+_KNOWN = re.compile(r"=.*|retries|item|(item|steps|inputs|outputs|pod|workflow|tasks|node)\..*", re.DOTALL)
+"""What Metaflow has Argo put in: an expression, or one of Argo's variables (GlobalVarValidWorkflowVariablePrefix)."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -46,24 +51,26 @@ class Fault:
 
 def faults(template: Object, cron_workflow: Object | None, steps: Mapping[str, Any]) -> Iterator[Fault]:
     """What is wrong with the objects of a flow, with the names of its steps."""
-    yield from _object_name(template["metadata"]["name"], cron_workflow is not None)
+    in_project = "metaflow/project_name" in template["metadata"].get("annotations", {})
+    remedy = "rename the flow's class" if in_project else "give another `name`"
+    yield from _object_name(template["metadata"]["name"], cron_workflow is not None, remedy)
     found = list(_names(template["spec"], steps))
     yield from found or _references(template["spec"], steps)
 
 
-def _object_name(name: str, scheduled: bool) -> Iterator[Fault]:
+def _object_name(name: str, scheduled: bool, remedy: str) -> Iterator[Fault]:
     limit = _LABEL - (_TIME if scheduled else _DRAWN)
     if not _SUBDOMAIN.fullmatch(name):
         yield Fault(
             None,
             f"the workflow's name would be {name!r}; Kubernetes takes small letters, digits, - and ., with a letter "
-            "or digit at each end and beside each dot; give another `name`",
+            f"or digit at each end and beside each dot; {remedy}",
         )
     if len(name) > limit:
         yield Fault(
             None,
             f"the workflow's name {name!r} has {len(name)} characters; allowed are {limit}, for Argo puts the number "
-            "of a run behind it; give a shorter `name`",
+            f"of a run behind it; {remedy}",
         )
 
 
@@ -127,6 +134,13 @@ def _references(spec: Object, steps: Mapping[str, Any]) -> Iterator[Fault]:
     for name, template in templates.items():
         own = {entry["name"] for entry in template.get("inputs", {}).get("parameters", ())}
         calls = [*_called(template)]
+        for tag in sorted({tag for tag in _TAG.findall(_text(template)) if not _KNOWN.fullmatch(tag)}):
+            found = OPENING + tag[:40]
+            yield Fault(
+                _step_of(name, by_name),
+                f"a text {found!r} of the flow comes into the workflow, but Argo puts something else in where {{{{ "
+                "stands; write it without two braces that follow each other",
+            )
         inside = _text({key: value for key, value in template.items() if key != "inputs"})
         for used in sorted({one or two for one, two in _INPUT.findall(inside)} - own):
             yield Fault(_step_of(name, by_name), _wrongly(f"{name!r} takes {used!r}, which it does not get"))
@@ -172,4 +186,4 @@ def _wrongly(words: str) -> str:
 
 
 def _text(value: Json) -> str:
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)

@@ -9,7 +9,7 @@ import pulumi
 
 from flowinfra.components.argo.flow import ArgoFlow
 from flowinfra.components.argo.outputs import metaflow_config
-from flowinfra.components.argo.plan import workflow_template
+from flowinfra.components.argo.plan import sensor, workflow_template
 from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
 from flowinfra.components.argo.prepare import ARGO
 from flowinfra.components.place import azure_storage
@@ -17,6 +17,7 @@ from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
+from flowinfra.model.compiled import ArgoCompiled
 from flowinfra.model.stack import StackConfig
 from flowinfra.program.compiling import StackFlow
 from flowinfra.program.targets import Outputs, datastore_bucket, pod_roles
@@ -29,11 +30,16 @@ class Argo:
         self._stack, self._deployment = stack, deployment
 
     def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
-        """Flows that would be one WorkflowTemplate."""
+        """Flows that would be one WorkflowTemplate, or have one Sensor."""
         namespace = str(kubernetes_platform(self._stack, None).namespace)
-        return same_name_problems(
-            {label: workflow_template(namespace, flow.compiled.name) for label, flow in flows.items()}
-        )
+        templates = {label: workflow_template(namespace, flow.compiled.name) for label, flow in flows.items()}
+        found = list(same_name_problems(templates))
+        sensors = {
+            label: sensor(namespace, flow.compiled.argo.sensor["metadata"]["name"])
+            for label, flow in flows.items()
+            if isinstance(flow.compiled, ArgoCompiled) and flow.compiled.argo.sensor is not None
+        }
+        return found or same_name_problems(sensors)
 
     def check(self, label: str, flow: StackFlow) -> None:
         """Raise all that binding, Kubernetes or Argo would refuse, and what the cluster lacks."""

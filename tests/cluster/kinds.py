@@ -24,6 +24,7 @@ KINDS: tuple[Mapping[str, Any], ...] = (
     # no reader of their events, which the test would wait for
     {"flow": str(FLOWS / "switch" / "switch_flow.py"), "emit_events": False},
     {"flow": str(FLOWS / "gang" / "gang_flow.py"), "emit_events": False},
+    {"flow": str(FLOWS / "braces" / "braces_flow.py"), "emit_events": False},
     {
         "flow": str(FLOWS / "tick" / "tick_flow.py"),
         "emit_events": False,
@@ -79,6 +80,15 @@ def the_clock_starts_a_flow(stack: ArgoStack) -> None:
     started = stack.cluster.wait_for(lambda: stack.cluster.workflows(stack.namespace, **label), "a run of the schedule")
     stack.cluster.api.patch(path, {"spec": {"suspend": True}})
     stack.cluster.ended(stack.namespace, started[0]["metadata"]["name"])
+
+
+def texts_arrive_as_they_are(stack: ArgoStack, folder: Path) -> None:
+    """Texts with Argo's own braces, in a flow whose name and whose hook's name have others than Argo takes."""
+    given = "{{workflow.uid}} {{"
+    run = stack.cluster.submit(stack.namespace, "bracesflow", given=json.dumps(given))
+    stack.cluster.ended(stack.namespace, run)
+    found = results(stack, "Braces_Flow", f"argo-{run}", "same parameters", folder, "bracesflow")
+    assert found == [True, ["{{workflow.nothing}} {{=1+1}}", given]]
 
 
 def branches_of_a_switch_meet(stack: ArgoStack, folder: Path) -> None:

@@ -160,6 +160,10 @@ def test_the_clock_starts_a_flow(stack: ArgoStack) -> None:
     kinds.the_clock_starts_a_flow(stack)
 
 
+def test_texts_arrive_as_they_are(stack: ArgoStack, tmp_path: Path) -> None:
+    kinds.texts_arrive_as_they_are(stack, tmp_path)
+
+
 def test_branches_of_a_switch_meet(stack: ArgoStack, tmp_path: Path) -> None:
     kinds.branches_of_a_switch_meet(stack, tmp_path)
 

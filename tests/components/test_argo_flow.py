@@ -13,10 +13,11 @@ import pytest
 
 from flowinfra import ArgoEvents, ArgoFlow, KubernetesPlatform, PodRoles
 from flowinfra.cluster import Named
+from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.argo import cluster as argo_cluster
 from flowinfra.components.argo import taken
 from flowinfra.errors import ClusterError, ConfigError
-from flowinfra.model.compiled import MARK
+from flowinfra.model.compiled import MARK, Shape
 from tests.components.mocked import Program, outputs, role_arn, run
 from tests.unit.components.argo import FLOWS, argo, argo_plan
 
@@ -278,6 +279,19 @@ def test_two_flows_of_one_name() -> None:
         ArgoFlow("two", {"flow": argo("linear"), "platform": platform()})
 
     with pytest.raises(pulumi.RunError, match="one and two are both the WorkflowTemplate 'linearflow' in namespace"):
+        run(twice)
+
+
+def test_two_flows_with_one_sensor() -> None:
+    """Metaflow writes - in a Sensor's name for a dot of the flow's."""
+
+    def twice() -> None:
+        for name in ("trigger.flow", "trigger-flow"):
+            shape = Shape(events=True, name=name)
+            flow = compile_flow(CompileRequest(FLOWS / "trigger" / "flow.py", "argo", shape, folder="flow"))
+            ArgoFlow(name, {"flow": flow, "platform": platform()})
+
+    with pytest.raises(pulumi.RunError, match=r"trigger\.flow and trigger-flow are both the Sensor 'trigger-flow' in"):
         run(twice)
 
 

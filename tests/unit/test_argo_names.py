@@ -156,8 +156,13 @@ def test_every_hook_runs_its_own_template(tmp_path: Path) -> None:
         ({"body": line("x" * 129)}, {}, ["<flow>:11: step xxx", "has 129 characters, allowed are 128"]),
         ({"name": "Größe"}, {}, ["<flow>: the workflow's name would be 'größe'", "give another `name`"]),
         ({}, {"name": "a.-b"}, ["<flow>: the workflow's name would be 'a.-b'"]),
+        (
+            {"name": "Größe", "decorators": "@project(name='fraud')"},
+            {"production": True},
+            ["<flow>: the workflow's name would be 'fraud.prod.größe'", "rename the flow's class"],
+        ),
     ],
-    ids=["join", "foreach", "loop", "capture", "heartbeat", "long", "class", "name"],
+    ids=["join", "foreach", "loop", "capture", "heartbeat", "long", "class", "name", "project"],
 )
 def test_names_that_do_not_fit(
     parts: dict[str, str], shape: dict[str, object], words: list[str], tmp_path: Path

@@ -234,3 +234,12 @@ def test_an_exit_hooks_options_cannot_hold_it(tmp_path: Path) -> None:
     decorator = "@exit_hook(on_success=[ended], options={'image': '{{x}}'})"
     with pytest.raises(FlowInfraError, match=re.escape("flow SmallFlow: @exit_hook: options['image']: found '{{x}}'")):
         compiled(tmp_path, {"head": "def ended(run): pass", "decorators": decorator})
+
+
+@pytest.mark.parametrize("name", ["{{x}}", "{{", "{{{{}}"])
+def test_a_files_name_cannot_hold_it(name: str, tmp_path: Path) -> None:
+    flow = write_flow(tmp_path).rename(tmp_path / f"{name}.py")
+    with pytest.raises(
+        FlowInfraError, match=r"step start: a text '\{\{.*' of the flow comes into the workflow, but Argo"
+    ):
+        compile_flow(CompileRequest(flow, "argo", Shape(), folder="flow"), warn=lambda _: None)

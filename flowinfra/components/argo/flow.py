@@ -14,7 +14,7 @@ from typing_extensions import Required
 from flowinfra.components import datastore, outputs
 from flowinfra.components.argo.labelled import Object
 from flowinfra.components.argo.outputs import metaflow_config, ui_page
-from flowinfra.components.argo.plan import PODS, ArgoPlan, check, workflow_template
+from flowinfra.components.argo.plan import PODS, ArgoPlan, check, sensor, workflow_template
 from flowinfra.components.argo.platform import ArgoSite, KubernetesPlatform
 from flowinfra.components.argo.prepare import ARGO
 from flowinfra.components.argo.taken import not_taken
@@ -101,6 +101,8 @@ class ArgoFlow(pulumi.ComponentResource):
         plan, site = prepared.plan, prepared.platform.site()
         twice = partial(same_name, workflow_template(site.namespace, plan.name))
         claim(f"workflow template {_place(prepared.platform)}/{plan.name}", name, twice)
+        if (own := plan.sensor_name) is not None:
+            claim(f"sensor {_place(prepared.platform)}/{own}", name, partial(same_name, sensor(site.namespace, own)))
         super().__init__("flowinfra:argo:ArgoFlow", name, _shown(prepared), opts)
         making = _Making(name, plan, prepared.platform, of_component(self, name))
         if idle := plan.idle_timezone:

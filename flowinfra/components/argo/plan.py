@@ -33,6 +33,12 @@ class ArgoPlan(Plan[ArgoCompiled]):
         return self.compiled.argo.sensor is not None
 
     @property
+    def sensor_name(self) -> str | None:
+        """Name of the Sensor, in which Metaflow writes - for a dot of the flow's; None where events start no run."""
+        sensor = self.compiled.argo.sensor
+        return None if sensor is None else str(sensor["metadata"]["name"])
+
+    @property
     def idle_timezone(self) -> str | None:
         """What to tell of a stack's timezone of a flow without a schedule; None where there is none."""
         shape = self.compiled.shape
@@ -182,3 +188,8 @@ def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
 def workflow_template(namespace: str, name: str) -> str:
     """What a flow is in the cluster, in words."""
     return f"WorkflowTemplate {name!r} in namespace {namespace!r}"
+
+
+def sensor(namespace: str, name: str) -> str:
+    """What starts a flow on events in the cluster, in words."""
+    return f"Sensor {name!r} in namespace {namespace!r}"
