@@ -7,13 +7,13 @@ from metaflow import FlowSpec, Parameter, current, environment, exit_hook, step
 TEXTS = ["{{workflow.name}}", "{{x}}", "{{=1+1}}", "{{workflow.nothing}}", "${{ a }} {{{{", "{{"]
 
 
-def Ended(run):
+def Ended(run):  # noqa: N802
     """A hook with a capital, in whose pod Argo has to find its name."""
     print("ended", run)
 
 
 @exit_hook(on_success=[Ended])
-class Braces_Flow(FlowSpec):
+class Braces_Flow(FlowSpec):  # noqa: N801
     """Reads {{workflow.nothing}}, and {{= unfinished."""
 
     text = Parameter("text", default="{{workflow.nothing}} {{=1+1}}", help="of {{inputs.parameters.nothing}}")
