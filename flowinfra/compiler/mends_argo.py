@@ -129,17 +129,18 @@ def mend_template(
         if "http" in mended:
             mended = without_agent(mended, shape)
         templates.append(mended)
-    first = first_step({**spec, "templates": templates})
-    templates = [scheduled_as(entry, first) for entry in templates]
-    give_ids_of_steps_left_out(templates)
-    take_outputs_of_last_round(templates)
-    name_tolerations(templates)
-    left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
-    if left:
-        raise ValueError("it writes a notification's secret in another way")
     kept = {key: keep_in_metadata(spec[key]) for key in ("podMetadata", "workflowMetadata") if key in spec}
     mended_spec = {**spec, **kept, "arguments": arguments, "templates": templates}
     name_parts(mended_spec)
+    first = first_step(mended_spec)
+    templates = [scheduled_as(entry, first) for entry in mended_spec["templates"]]
+    give_ids_of_steps_left_out(templates)
+    take_outputs_of_last_round(templates)
+    name_tolerations(templates)
+    mended_spec["templates"] = templates
+    left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
+    if left:
+        raise ValueError("it writes a notification's secret in another way")
     return {**template, "spec": mended_spec}
 
 

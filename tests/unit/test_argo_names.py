@@ -72,6 +72,28 @@ LOOP = """
         pass
 """
 
+SWITCH = """
+    @step
+    def start(self):
+        self.next({"a": self.one, "b": self.two}, condition="which")
+
+    @step
+    def one(self):
+        self.next(self.meet)
+
+    @step
+    def two(self):
+        self.next({"again": self.two, "done": self.meet}, condition="which")
+
+    @step
+    def meet(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
 TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "underscore": ({"name": "Daily_Report"}, {}),
     "underscore at the end": ({"name": "Daily_"}, {}),
@@ -82,6 +104,9 @@ TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "class and step": ({"name": "train", "body": line("train")}, {}),
     "class and start": ({"name": "start"}, {}),
     "class and foreach": ({"name": "start", "body": foreach("Items_")}, {}),
+    "class and step where branches meet": ({"name": "meet", "body": SWITCH}, {}),
+    "class of its own": ({"name": "Other", "body": SWITCH}, {}),
+    "class and step that repeats itself": ({"name": "two", "body": SWITCH}, {}),
     "steps": ({"body": line("load_", "a__b", "x" * 128)}, {}),
     "hooks": (
         {"head": HOOKS, "decorators": "@exit_hook(on_success=[ended, Ended, größer, _late_], on_error=[ended])"},
@@ -108,6 +133,14 @@ def test_names_that_fit(tmp_path: Path) -> None:
     flows = dict(zip(TAKEN, map(bound_objects, compile_flows(requests, warn=lambda _: None)), strict=True))
     for version in versions:
         assert problems(version, flows) == {}
+    by_name = {flow[0]["metadata"]["name"]: flow[0]["spec"] for flow in flows.values()}
+    outputs = {
+        name: {entry["name"]: entry.get("outputs") for entry in by_name[name]["templates"] if "dag" not in entry}
+        for name in ("meet", "two", "other")
+    }
+    assert outputs["meet"] == outputs["two"] == outputs["other"]
+    assert by_name["meet"]["entrypoint"] == "meet-2"
+    assert by_name["two"]["entrypoint"] == "two-2"
 
 
 def test_every_hook_runs_its_own_template(tmp_path: Path) -> None:
