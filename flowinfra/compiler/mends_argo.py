@@ -13,15 +13,14 @@ from typing import Any
 
 import yaml
 
+from flowinfra.compiler.added_argo import first_step, reaching_datastore, scheduled_as, without_agent
 from flowinfra.compiler.mends import plain_version
-from flowinfra.compiler.names_argo import STEP, name_claims, name_parts
+from flowinfra.compiler.names_argo import name_claims, name_parts
 from flowinfra.compiler.request_argo import SECRETS
 from flowinfra.compiler.texts_argo import keep_in_arguments, keep_in_container, keep_in_metadata
 from flowinfra.model.compiled import Json, Shape
 
 TIMESTAMP = "metaflow/deployment_timestamp"
-_OF_PODS = ("serviceAccountName", "nodeSelector", "tolerations", "podSpecPatch")
-"""Keys of a template that say where its pod runs, as whom, and with which Secrets its images are pulled."""
 
 _QUOTED, _BARE = "'{{=asInt(inputs.parameters.workerCount)}}'", "{{=asInt(inputs.parameters.workerCount)}}"
 """Metaflow takes the quotes off this one text of a JobSet, so that it is a number."""
@@ -133,7 +132,7 @@ def mend_template(
     mended_spec = {**spec, **kept, "arguments": arguments, "templates": templates}
     name_parts(mended_spec)
     first = first_step(mended_spec)
-    templates = [scheduled_as(entry, first) for entry in mended_spec["templates"]]
+    templates = [reaching_datastore(scheduled_as(entry, first), first) for entry in mended_spec["templates"]]
     give_ids_of_steps_left_out(templates)
     take_outputs_of_last_round(templates)
     name_tolerations(templates)
@@ -304,89 +303,6 @@ class _Quoting(yaml.SafeDumper):
 
 
 _Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'"))
-
-
-# No single quote may stand in it, nor {{.
-_NOTIFY = (
-    "import json,os,urllib.request as r;"
-    "e=os.environ;s=e['FLOWINFRA_SECRET'].strip();m=e['FLOWINFRA_MARK'];"
-    "h={k:v.replace(m,s) for k,v in json.loads(e['FLOWINFRA_HEADERS']).items()};"
-    "b=e['FLOWINFRA_BODY'].replace(m,json.dumps(s)[1:-1]).encode();"
-    "r.urlopen(r.Request(e['FLOWINFRA_URL'].replace(m,s),b,h),timeout=60).read()"
-)
-
-
-def without_agent(template: Mapping[str, Json], shape: Shape) -> dict[str, Json]:
-    """What Metaflow has Argo ask by HTTP, without Argo's agent.
-
-    The agent is a pod under the namespace's default service account, with a token that has to lie in a Secret. Where
-    nobody has made that, it does not start, and a run that has ended waits for it.
-
-    Raises ValueError for a request that is neither a notification nor what Metaflow calls `exit-hook-hack`.
-    """
-    http = template["http"]
-    if "successCondition" in http:
-        # the hack: Argo is to have an exit handler, whatever it does; this one ends at once, and asks nobody
-        return {"name": template["name"], "suspend": {"duration": "0"}}
-    text = json.dumps(http)
-    used = [name for name, secret in SECRETS.items() if secret in text]
-    if len(used) != 1:
-        raise ValueError(f"it has Argo ask {http['url']}")
-    return _secret_by_reference(template, used[0], getattr(shape, used[0]))
-
-
-def _secret_by_reference(template: Mapping[str, Json], name: str, reference: str) -> dict[str, Json]:
-    """A notification's secret is read from a Secret when it is sent, and stands nowhere in the workflow.
-
-    Metaflow has Argo send the request, with the webhook's address or the key in it as plain text. Argo takes a Secret
-    for a header at most, so the same request is sent by a container, which is scheduled as Metaflow's own hooks are.
-    """
-    http = template["http"]
-    secret, _, key = reference.partition("/")
-    headers = {entry["name"]: entry["value"] for entry in http["headers"]} or {"Content-Type": "application/json"}
-    env = [
-        {"name": "FLOWINFRA_MARK", "value": "<secret>"},
-        {"name": "FLOWINFRA_URL", "value": http["url"].replace(SECRETS[name], "<secret>")},
-        {"name": "FLOWINFRA_HEADERS", "value": json.dumps(headers).replace(SECRETS[name], "<secret>")},
-        {"name": "FLOWINFRA_BODY", "value": http["body"].replace(SECRETS[name], "<secret>")},
-        {"name": "FLOWINFRA_SECRET", "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}},
-    ]
-    container = {
-        "name": "main",
-        "command": ["python", "-c", _NOTIFY],
-        "env": env,
-        "resources": {"requests": {"cpu": "200m", "memory": "100Mi"}},
-    }
-    return {"name": template["name"], "container": container}
-
-
-def first_step(spec: Mapping[str, Any]) -> dict[str, Json]:
-    """The template of the step that a workflow begins with; templates are in the order of the steps' names."""
-    by_name = {template["name"]: template for template in spec["templates"]}
-    tasks = by_name[spec["entrypoint"]]["dag"]["tasks"]
-    begun = [by_name[task["template"]] for task in tasks if not task.get("depends") and not task.get("dependencies")]
-    first: dict[str, Json]
-    [first] = [template for template in begun if "daemon" not in template]
-    return first
-
-
-def scheduled_as(template: dict[str, Json], first: Mapping[str, Json]) -> dict[str, Json]:
-    """A template that runs no step, where the `first` step may run: its pods do not start elsewhere.
-
-    Metaflow gives what it adds to a run (exit hooks, the first error, the heartbeat) image and service account of the
-    first step. On tainted nodes, in a registry that wants a Secret, or in a namespace that refuses root, such a pod
-    never starts, and a run that has ended waits for it. What a template has of its own, such as the image of an
-    @exit_hook, stays; the pull policy goes with the image.
-    """
-    if STEP in template.get("metadata", {}).get("annotations", {}) or not template.keys() & {"container", "resource"}:
-        return template
-    scheduled = {**template, **{key: first[key] for key in _OF_PODS if first.get(key) and not template.get(key)}}
-    if "container" in template:
-        of_first, own = first["container"], template["container"]
-        pulled = own.get("image") in (None, of_first["image"])
-        keys = ("image", "imagePullPolicy", "securityContext") if pulled else ("securityContext",)
-        scheduled["container"] = {**{key: of_first[key] for key in keys if of_first.get(key)}, **own}
-    return scheduled
 
 
 def with_schedules(cron_workflow: Mapping[str, Json]) -> dict[str, Json]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flowinfra.compiler import compile_flow, mends_argo, request_argo
+from flowinfra.compiler import added_argo, compile_flow, mends_argo, request_argo
 from flowinfra.compiler.names_argo import STEP, name_claims
 from flowinfra.model.compiled import ArgoCompiled, Shape
 from tests.receiver import Received, Receiver, receive
@@ -322,7 +322,7 @@ def test_nothing_is_left_for_argos_agent() -> None:
 def test_a_request_that_is_no_notification_is_refused() -> None:
     hook = {"name": "hook", "http": {"method": "GET", "url": "https://example.com", "headers": []}}
     with pytest.raises(ValueError, match="it has Argo ask https://example"):
-        mends_argo.without_agent(hook, Shape())
+        added_argo.without_agent(hook, Shape())
 
 
 def test_no_secret_stands_in_the_flow() -> None:

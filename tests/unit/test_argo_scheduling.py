@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.mends_argo import first_step
+from flowinfra.compiler.added_argo import first_step
 from flowinfra.compiler.names_argo import STEP
 from flowinfra.model.compiled import ArgoCompiled, Shape
 from tests.unit.constructs import TESTS
@@ -170,3 +171,33 @@ def test_whatever_is_compiled_is_scheduled_as_its_first_step(file: Path) -> None
             found = scheduling(template)
             differing = {key for key in placed.keys() | found.keys() if placed.get(key) != found.get(key)}
             assert differing <= (own if file.parent.name == "exit_hook" else set()), template["name"]
+
+
+@pytest.mark.parametrize(
+    ("datastore", "variables"),
+    [
+        ("azure", {"METAFLOW_AZURE_STORAGE_BLOB_SERVICE_ENDPOINT", "METAFLOW_DATASTORE_SYSROOT_AZURE"}),
+        ("gs", {"METAFLOW_DATASTORE_SYSROOT_GS"}),
+        ("s3", {"METAFLOW_DATASTORE_SYSROOT_S3"}),
+    ],
+)
+def test_whatever_downloads_the_code_package_finds_the_datastore(
+    datastore: str, variables: set[str], tmp_path: Path
+) -> None:
+    spec = compiled(tmp_path, PLAIN, **NOTIFY, datastore=datastore).argo.workflow_template["spec"]
+    given = {entry["name"]: entry["value"] for entry in first_step(spec)["container"]["env"] if "value" in entry}
+    downloading = [
+        template["container"]
+        for template in beside_steps(spec)
+        if any("job.tar" in word for word in template.get("container", {}).get("command", ()))
+    ]
+    assert len(downloading) == 4
+    for container in downloading:
+        env = [(entry["name"], entry["value"]) for entry in container["env"]]
+        assert len(dict(env)) == len(env)
+        assert {name: dict(env).get(name) for name in variables} == {name: given[name] for name in variables}
+        [command] = [word for word in container["command"] if "job.tar" in word]
+        # what the shell takes from its environment on the way to the package
+        assert set(re.findall(r"\$\{(METAFLOW_AZURE\w+)%/\}", command)) <= variables
+    others = [template for template in beside_steps(spec) if template["name"].startswith("notify-")]
+    assert not [template for template in others if variables & {e["name"] for e in template["container"]["env"]}]
