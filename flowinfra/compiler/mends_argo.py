@@ -136,6 +136,7 @@ def mend_template(
     give_ids_of_steps_left_out(templates)
     take_outputs_of_last_round(templates)
     name_tolerations(templates)
+    name_job_sets(templates)
     mended_spec["templates"] = templates
     left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
     if left:
@@ -184,6 +185,30 @@ def take_outputs_of_last_round(templates: list[dict[str, Json]]) -> None:
             again, first, output = found["again"], found["first"], found["output"]
             chosen = f"({again}?.status == 'Succeeded' ? {again} : {first})"
             entry["valueFrom"] = {**entry["valueFrom"], "expression": f"{chosen}.outputs.parameters['{output}']"}
+
+
+def name_job_sets(templates: list[dict[str, Json]]) -> None:
+    """A step with @parallel has a JobSet of another name for each attempt, where there are several.
+
+    Metaflow before 2.19 goes by whether the step has @retry, `times=0` included, and refers to `{{retries}}`, which Argo
+    knows of a template with a `retryStrategy` alone: it refuses the workflow. Newer versions go by the number of
+    attempts, as is done here for all.
+    """
+    by_name = {template["name"]: template for template in templates}
+    for task in (task for template in templates if "dag" in template for task in template["dag"]["tasks"]):
+        template = by_name[task["template"]]
+        if "resource" not in template:
+            continue
+        retried = "retryStrategy" in template
+        count = [{"name": "retryCount", "value": "{{retries}}"}] if retried else []
+        name = "js-{{inputs.parameters.task-id-entropy}}" + ("{{retries}}" if retried else "")
+        for holder, entries in (
+            (task["arguments"], [*count, {"name": "jobset-name", "value": name}]),
+            (template["inputs"], [{"name": entry["name"]} for entry in count]),
+        ):
+            replaced = {"retryCount", *(entry["name"] for entry in entries)}
+            kept = [entry for entry in holder["parameters"] if entry["name"] not in replaced]
+            holder["parameters"] = [*kept, *entries]
 
 
 def _last_word(template: Mapping[str, Json]) -> str:

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ from flowinfra.compiler.argo import step_containers
 from flowinfra.compiler.step_functions import submitting_states
 from flowinfra.errors import CompileError, FlowInfraError
 from flowinfra.model.compiled import ArgoCompiled
+from tests.judge import prepared, problems
+from tests.unit.argo_bound import bound_objects
 from tests.unit.components.compiled import for_step_functions
 from tests.unit.constructs import CONSTRUCTS
 from tests.unit.golden import golden_path, refusal_path, render, render_refusal
 from tests.unit.interpreters import ROOT
+from tests.unit.sources import request, write_flow
 
 # one worker: a virtual environment is made once
 pytestmark = pytest.mark.xdist_group("metaflow-versions")
@@ -213,3 +217,63 @@ def shape_of(workflow: dict[str, Any]) -> dict[str, Any]:
 def parameters_are_quoted(definition: dict[str, Any]) -> bool:
     [start] = [state for state in submitting_states(definition) if state is definition["States"]["start"]]
     return any(map(mends.quotes_parameters, start["Parameters"]["ContainerOverrides"]["Command"]))
+
+
+OLDER = ["2.17", "2.18"]
+GRAPHS = ("split", "split_in_foreach", "foreach_in_split", "nested_foreach")
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("minor", OLDER)
+def test_switches_of_an_older_minor_are_refused_on_argo(minor: str) -> None:
+    for name in ("switch", "switch_recursive"):
+        [construct] = [one for one in CONSTRUCTS if one.name == name]
+        with pytest.raises(FlowInfraError) as raised:
+            compile_flow(construct.request("argo", python=python_with(VERSIONS[minor])))
+        found = rf"found Metaflow {re.escape(VERSIONS[minor])}, .*2\.19\.39"
+        assert re.search(rf"flow\.py:\d+: step \w+: is a switch to \w+, \w+; {found}", str(raised.value)), raised.value
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("minor", OLDER)
+def test_graphs_without_a_switch_wait_for_the_same_in_an_older_minor(minor: str) -> None:
+    for construct in (one for one in CONSTRUCTS if one.name in GRAPHS):
+        compiled = json.loads(render(compile_flow(construct.request("argo", python=python_with(VERSIONS[minor])))))
+        golden = json.loads(golden_path(construct.name, "argo").read_text(encoding="utf-8"))
+        assert tasks_of(compiled) == tasks_of(golden), construct.name
+
+
+def tasks_of(compiled: dict[str, Any]) -> dict[str, Any]:
+    """The tasks of each graph of a workflow: what they wait for, and what they are given."""
+    templates = compiled["argo"]["workflow_template"]["spec"]["templates"]
+    return {entry["name"]: entry["dag"]["tasks"] for entry in templates if "dag" in entry}
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("minor", VERSIONS)
+@pytest.mark.parametrize("decorators", ["@retry(times=0)", "@retry(times=2)", ""])
+def test_job_sets_of_a_supported_minor(minor: str, decorators: str, tmp_path: Path) -> None:
+    text = (ROOT / "tests" / "flows" / "parallel" / "flow.py").read_text(encoding="utf-8")
+    text = text.replace("    @retry(times=1)\n", f"    {decorators}\n").replace(
+        "import FlowSpec", "import catch, FlowSpec"
+    )
+    flow = write_flow(tmp_path, text)
+    compiled = compile_flow(
+        replace(request(flow, python=python_with(VERSIONS[minor])), target="argo"), warn=lambda _: None
+    )
+    objects = bound_objects(compiled)
+    for version in prepared():
+        assert problems(version, {"flow": objects}) == {}
+    templates = {entry["name"]: entry for entry in objects[0]["spec"]["templates"]}
+    [made] = [entry for entry in templates.values() if "resource" in entry]
+    [task] = [
+        task
+        for entry in templates.values()
+        for task in entry.get("dag", {}).get("tasks", ())
+        if task["template"] == made["name"]
+    ]
+    given = {entry["name"]: entry.get("value") for entry in task["arguments"]["parameters"]}
+    retried = decorators not in ("", "@retry(times=0)")
+    assert ("retryStrategy" in made, given.get("retryCount")) == (retried, "{{retries}}" if retried else None)
+    assert given["jobset-name"] == "js-{{inputs.parameters.task-id-entropy}}" + ("{{retries}}" if retried else "")
+    assert given.keys() == {entry["name"] for entry in made["inputs"]["parameters"]}

@@ -5,17 +5,25 @@ Metaflow refuses the same, one thing at a time, in words about decorators and na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from . import places
+from .internals import internals
 from .recording import MARK
 from .refusals_kubernetes import Part, other_compute
 
 _PLATFORMS_NAMESPACE = MARK + "kubernetes-namespace"
 """What a decorator that names no namespace has got from Metaflow's settings by now."""
 _RESET = '{"reset_at": {"cron": "0 8 * * *", "timezone": "Europe/Berlin"}}'
+SWITCHES = (2, 19, 39)
+"""The first Metaflow whose switches run on Argo.
 
+Those before make a `when` that Argo cannot read (Netflix/metaflow#2713), hand a step the results of one branch alone
+(#3230), start a join though a branch has failed (#3002), or name the wrong tasks in a foreach (#2699). This release
+brought the last repair, of a switch within a branch of another one (#3334).
+"""
 
 _TEMPLATE = "{{"
 """What Argo puts something else in for, wherever it stands in a workflow (util/template/template.go)."""
@@ -42,7 +50,7 @@ def refusals(flow: Any, graph: Any) -> Iterator[Part]:
     yield from _option_refusals(flow)
     for name in graph.sorted_nodes:
         node = graph[name]
-        for words in _decorator_refusals(node):
+        for words in (*_switch_refusals(node), *_decorator_refusals(node)):
             yield {"subject": f"step {name}", "words": words, **places.of_step(node)}
 
 
@@ -55,6 +63,16 @@ def event_refusals(flow: Any, triggers: list[dict[str, Any]]) -> Iterator[Part]:
             words = "is set by an event (@trigger), for which Metaflow wants its name in lower case: write it so"
             place = places.of_attribute(type(flow), attribute)
             yield {"subject": f"parameter {parameter.name}", "words": words, **place}
+
+
+def _switch_refusals(node: Any) -> Iterator[str]:
+    found = internals("metaflow").__version__
+    if node.type == "split-switch" and tuple(map(int, re.findall(r"\d+", found)[:3])) < SWITCHES:
+        needed = ".".join(map(str, SWITCHES))
+        yield (
+            f"is a switch to {', '.join(dict.fromkeys(node.out_funcs))}; found Metaflow {found}, with which it fails on "
+            f"Argo or loses results, needed: {needed} or newer; upgrade Metaflow, or decide within a step"
+        )
 
 
 def _option_refusals(flow: Any) -> Iterator[Part]:
