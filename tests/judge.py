@@ -24,6 +24,7 @@ from tools.bootstrap.output import SetupError
 Object = Mapping[str, Any]
 
 _TAG = re.compile(r"\{\{.*?\}\}")
+_JSON_TAG = re.compile(r"\{\{=toJson\(.*?\)\}\}")
 _POD_FIELDS = (
     "affinity",
     "automountServiceAccountToken",
@@ -124,7 +125,7 @@ def _made(template: Object) -> Iterator[Object]:
             # Argo puts the workflow's name before it and a number behind it (workflow/util/pod_name.go)
             yield _pod(f"run-{entry['name']}-1", entry.get("metadata", {}), _pod_spec(template["spec"], entry))
         if "resource" in entry:
-            job_set = yaml.safe_load(_TAG.sub("0", entry["resource"]["manifest"]))
+            job_set = yaml.safe_load(_TAG.sub("0", _JSON_TAG.sub('"0"', entry["resource"]["manifest"])))
             job_set["metadata"]["namespace"] = "flows"  # Argo's kubectl is given one
             yield job_set
             for job in job_set["spec"]["replicatedJobs"]:

@@ -17,13 +17,19 @@ from flowinfra.compiler.added_argo import first_step, reaching_datastore, schedu
 from flowinfra.compiler.mends import plain_version
 from flowinfra.compiler.names_argo import name_claims, name_parts
 from flowinfra.compiler.request_argo import SECRETS
-from flowinfra.compiler.texts_argo import keep_in_arguments, keep_in_container, keep_in_metadata
+from flowinfra.compiler.texts_argo import keep_in_arguments, keep_in_container, keep_in_metadata, payload
 from flowinfra.model.compiled import Json, Shape
 
 TIMESTAMP = "metaflow/deployment_timestamp"
 
 _QUOTED, _BARE = "'{{=asInt(inputs.parameters.workerCount)}}'", "{{=asInt(inputs.parameters.workerCount)}}"
 """Metaflow takes the quotes off this one text of a JobSet, so that it is a number."""
+_QUOTED_PAYLOAD = re.compile(
+    re.escape("'{{=" + payload("NAME").replace("'", "''") + "}}'").replace("NAME", r"([\w-]+)")
+)
+_BARE_PAYLOAD = re.compile(re.escape("{{=toJson(" + payload("NAME") + ")}}").replace("NAME", r"([\w-]+)"))
+"""An event's payload in a variable of a JobSet: any text at all, which Argo is to write as a JSON text, so that it is
+one of YAML too."""
 
 _SET_PARAMETERS = re.compile(
     r"python -m metaflow\.plugins\.argo\.set_parameters (?P<file>[a-z]{10}) .*? && \. `pwd`/(?P=file)"
@@ -190,8 +196,8 @@ def take_outputs_of_last_round(templates: list[dict[str, Json]]) -> None:
 def name_job_sets(templates: list[dict[str, Json]]) -> None:
     """A step with @parallel has a JobSet of another name for each attempt, where there are several.
 
-    Metaflow before 2.19 goes by whether the step has @retry, `times=0` included, and refers to `{{retries}}`, which Argo
-    knows of a template with a `retryStrategy` alone: it refuses the workflow. Newer versions go by the number of
+    Metaflow before 2.19 goes by whether the step has @retry, `times=0` included, and refers to `{{retries}}`, which
+    Argo knows of a template with a `retryStrategy` alone: it refuses the workflow. Newer versions go by the number of
     attempts, as is done here for all.
     """
     by_name = {template["name"]: template for template in templates}
@@ -289,8 +295,9 @@ def mend_job_set(
 ) -> dict[str, Json]:
     """All mends of a template that makes a JobSet.
 
-    The JobSet is text; texts stand in quotes, so that a value that is bound stays a text. A pod of Argo's makes it,
-    which Metaflow leaves to the namespace's default service account: here it has that of the JobSet's own pods.
+    The JobSet is text; texts stand in quotes, so that a value that is bound stays a text, and an event's payload is
+    written as JSON, whatever it holds. A pod of Argo's makes it, which Metaflow leaves to the namespace's default
+    service account: here it has that of the JobSet's own pods.
     """
     job_set = without_nulls(without_timestamp(loaded_job_set(template["resource"]["manifest"])))
     pods = [job["template"]["spec"]["template"]["spec"] for job in job_set["spec"]["replicatedJobs"]]
@@ -311,13 +318,20 @@ def mend_job_set(
 
 def loaded_job_set(manifest: str) -> Any:
     """A JobSet from its text, which is YAML but for braces of Argo's."""
-    return yaml.safe_load(manifest.replace(_BARE, _QUOTED))
+    text = _BARE_PAYLOAD.sub(lambda found: _quoted("{{=" + payload(found[1]) + "}}"), manifest)
+    return yaml.safe_load(text.replace(_BARE, _QUOTED))
 
 
 def dumped_job_set(job_set: Json) -> str:
     """A JobSet as text, in which Argo fills in its braces."""
     text = yaml.dump(job_set, Dumper=_Quoting, default_flow_style=False, width=float("inf"), allow_unicode=True)
-    return str(text).replace(_QUOTED, _BARE)
+    text = _QUOTED_PAYLOAD.sub(lambda found: "{{=toJson(" + payload(found[1]) + ")}}", str(text))
+    return text.replace(_QUOTED, _BARE)
+
+
+def _quoted(text: str) -> str:
+    """A text of YAML in single quotes."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 class _Quoting(yaml.SafeDumper):

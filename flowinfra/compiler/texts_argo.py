@@ -21,7 +21,11 @@ BRACE = "FLOWINFRA_BRACE"
 
 _OWN = re.compile(r"\{\{(retries|workflow\.(name|namespace|failures)|(inputs|workflow)\.parameters\.[\w-]+)\}\}")
 """What Metaflow writes into variables of tasks for Argo to fill in."""
-_AROUND = re.compile(r"(?<!\$)((?:\$\$)*)\$\((?=[^)]*\{\{)")
+_PAYLOAD = re.compile(r"\{\{workflow\.parameters\.([\w-]+)\}\}")
+"""All that a variable holds which tells a task of an event: the payload that started the run."""
+_SIGN = re.compile(r"\$(?=[$(])")
+"""What Kubernetes changes in variables and commands: `$(NAME)`, and `$$` (k8s.io/kubernetes/third_party/forked/golang/
+expansion)."""
 _WITH = re.compile(r"--with[ =]'[^']*'")
 """A decorator in a task's command, which Metaflow writes in quotes of the shell."""
 _TOLD = ("workflows.argoproj.io/title", "workflows.argoproj.io/description")
@@ -31,6 +35,16 @@ _TOLD = ("workflows.argoproj.io/title", "workflows.argoproj.io/description")
 def in_json(text: str) -> str:
     r"""A text that is JSON, with `{\u007b` for `{{`, which can only stand inside one of its strings."""
     return text.replace(OPENING, r"{\u007b")
+
+
+def kept_from_kubernetes(text: str) -> str:
+    """A text of which Kubernetes makes the one that is given; it takes `$$` for `$`, and `$(NAME)` for a variable."""
+    return _SIGN.sub("$$", text)
+
+
+def payload(parameter: str) -> str:
+    """The expression with which Argo writes an event's payload into a variable, kept from Kubernetes as well."""
+    return f"replace(workflow.parameters['{parameter}'], '$', '$$')"
 
 
 def keep_in_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,19 +79,23 @@ def keep_in_container(container: Mapping[str, Any], given: Container[str]) -> di
     Kubernetes puts variables into later ones (`$(NAME)`), after Argo is done: one holds the brace. In a command the two
     braces are two words of the shell, one behind the other.
     """
-    env = [
-        {**entry, "value": _in_variable(entry["value"])} if _is_text(entry, given) else entry
-        for entry in container.get("env", ())
-    ]
-    if env != container.get("env", []):
+    env = [_kept_variable(entry, given) for entry in container.get("env", ())]
+    if any(f"$({BRACE})" in str(entry.get("value")) for entry in env):
         env = [{"name": BRACE, "value": "{"}, *env]
-    command = [_WITH.sub(lambda found: found[0].replace(OPENING, "{''{"), word) for word in container["command"]]
+    command = [
+        _WITH.sub(lambda found: kept_from_kubernetes(found[0]).replace(OPENING, "{''{"), word)
+        for word in container["command"]
+    ]
     return {**container, "command": command, **({"env": env} if env else {})}
 
 
-def _in_variable(text: str) -> str:
-    """A variable's value without `{{`; a `$(` around one, which names no variable, stays a text (`$$`)."""
-    return _AROUND.sub(r"\1$$(", text).replace(OPENING, f"{{$({BRACE})")
+def _kept_variable(entry: Mapping[str, Any], given: Container[str]) -> dict[str, Any]:
+    if not isinstance(entry.get("value"), str):
+        return dict(entry)
+    if entry["name"] not in given and (found := _PAYLOAD.fullmatch(entry["value"])):
+        return {**entry, "value": f"{{{{={payload(found[1])}}}}}"}
+    value = kept_from_kubernetes(entry["value"])
+    return {**entry, "value": value.replace(OPENING, f"{{$({BRACE})") if _is_text(entry, given) else value}
 
 
 def _is_text(entry: Mapping[str, Json], given: Container[str]) -> bool:

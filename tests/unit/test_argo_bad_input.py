@@ -105,3 +105,42 @@ def test_one_line_names_what_is_refused_and_where(parts: dict[str, str], words: 
     told = str(raised.value).replace(str(flow), "<flow>")
     assert told.startswith(words)
     assert "\n" not in told
+
+
+REQUIRED = (
+    "    alpha = Parameter('alpha', required=True)\n    beta = Parameter('beta', type=int, required=True)\n" + STEPS
+)
+BOTH = "@trigger(events=[{'name': 'a', 'parameters': {'alpha': 'x'}}, {'name': 'b', 'parameters': {'beta': 'y'}}])"
+
+
+@pytest.mark.parametrize(
+    ("decorator", "shape", "missing"),
+    [
+        ("@trigger_on_finish(flow='Other')", {}, {"alpha", "beta"}),
+        ("@trigger_on_finish(flows=['Other', 'Another'])", {}, {"alpha", "beta"}),
+        ("@trigger_on_finish(flow='Other')", {"parameters": {"alpha": "a"}}, {"beta"}),
+        ("@trigger_on_finish(flow='Other')", {"parameters": {"alpha": "a", "beta": 0}}, set()),
+        ("@trigger(event={'name': 'a', 'parameters': {'beta': 'x'}})", {}, {"alpha"}),
+        ("@trigger(events=['a', 'b'])", {}, {"alpha", "beta"}),
+        ("@trigger(event='a')", {}, set()),  # Metaflow takes all of the event's payload
+        (BOTH, {}, set()),
+        ("", {}, set()),  # somebody starts it, with values
+    ],
+)
+def test_required_parameters_that_no_event_sets(
+    decorator: str, shape: dict[str, object], missing: set[str], tmp_path: Path
+) -> None:
+    flow = write_flow(tmp_path, body=REQUIRED, decorators=decorator)
+    request = CompileRequest(flow, "argo", Shape.model_validate({"events": True, **shape}), folder="flow")
+    if not missing:
+        assert compile_flow(request).flow.parameters.keys() == {"alpha", "beta"}
+        return
+    with pytest.raises(FlowInfraError) as raised:
+        compile_flow(request)
+    said = str(raised.value)
+    lines = {"alpha": 6, "beta": 7}
+    words = {
+        f"{flow}:{lines[name]}: parameter {name}: is required and has no default, and no event" for name in missing
+    }
+    assert {word for word in words if word not in said} == set(), said
+    assert said.count("is required and has no default") == len(missing)

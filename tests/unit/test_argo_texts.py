@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ TEXTS = (
     "$({{x}}) $(TEXT) $( {{x}} $({{x}}",
     '{% for x in xs %}{{ x["a"] }}{% endfor %}',
     "a\n{{x}}\tß \\{{",
+    "US$$ 5",
+    "$",
+    "$$",
+    "$$$$(",
+    "$(HOME) $(METAFLOW_USER) ${HOME} $x",
+    "$({{x}})$$",
 )
 VARIABLES = {f"TEXT_{index}": text for index, text in enumerate(TEXTS)}
 PARAMETERS = "".join(f"    p{index} = Parameter('p{index}', default={text!r})\n" for index, text in enumerate(TEXTS))
@@ -56,7 +63,9 @@ def deployed(folder: Path, parts: dict[str, str], **shape: object) -> list[dict[
     return objects
 
 
-def variables(version: str, template: dict[str, Any], name: str = "start") -> dict[str, str]:
+def variables(
+    version: str, template: dict[str, Any], name: str = "start", same: Iterable[str] = ("TEXT_0",)
+) -> dict[str, str]:
     """The environment of a step's process."""
     found = filled(version, template, name)
     if "container" in found:
@@ -67,7 +76,7 @@ def variables(version: str, template: dict[str, Any], name: str = "start") -> di
         for job in job_set["spec"]["replicatedJobs"]
         for container in job["template"]["spec"]["template"]["spec"]["containers"]
     ]
-    assert all(other["TEXT_0"] == first["TEXT_0"] for other in others)
+    assert all(other[key] == first[key] for other in others for key in same)
     return first
 
 
@@ -127,7 +136,9 @@ def test_variables_of_a_decorator_of_the_command_line(tmp_path: Path) -> None:
     for version in prepared():
         found = variables(version, template)
         assert {name: found[name] for name in texts} == texts
-        command = filled(version, template, "start")["container"]["command"][-1]
+        container = filled(version, template, "start")["container"]
+        # Kubernetes puts variables into commands, too
+        command = environment([*container["env"], {"name": "COMMAND", "value": container["command"][-1]}])["COMMAND"]
         words = re.findall(r"--with[ =]('(?:[^']|'')*'(?=[ ;)]))", command)
         read = {
             subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, text=True).stdout for word in words
@@ -243,3 +254,51 @@ def test_a_files_name_cannot_hold_it(name: str, tmp_path: Path) -> None:
         FlowInfraError, match=r"step start: a text '\{\{.*' of the flow comes into the workflow, but Argo"
     ):
         compile_flow(CompileRequest(flow, "argo", Shape(), folder="flow"), warn=lambda _: None)
+
+
+PAYLOADS = (
+    "null",
+    '{"note": "it\'s \\"quoted\\"", "price": "US$$ 5 $(METAFLOW_USER)"}',
+    "it's\nfree: [text] # & * ! | > %",
+    "{'a': 1}",
+    "grün 漢字 🙂 <b>&</b> \\n \t",
+    "",
+    " 1e5",
+    "yes",
+)
+GANG = """
+    alpha = Parameter('alpha', default='x')
+
+    @step
+    def start(self):
+        self.next(self.train, num_parallel=2)
+
+    @parallel
+    @step
+    def train(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+def test_payloads_of_events_reach_every_step(tmp_path: Path) -> None:
+    decorator = "@trigger(events=['ready', {'name': 'late.one', 'parameters': {'alpha': 'beta'}}])"
+    template, *_ = deployed(tmp_path, {"body": GANG, "decorators": decorator}, events=True)
+    arguments = template["spec"]["arguments"]["parameters"]
+    events = [entry for entry in arguments if entry["name"] != "alpha"]
+    assert len(events) == 2
+    for version in prepared():
+        for text in PAYLOADS:
+            for entry in events:
+                entry["value"] = text
+            for step in ("start", "train"):
+                found = variables(version, template, step, {"METAFLOW_STEP_NAME"})
+                told = {name: value for name, value in found.items() if name.startswith("METAFLOW_ARGO_EVENT_PAYLOAD_")}
+                assert list(told.values()) == [text, text], (version, step)

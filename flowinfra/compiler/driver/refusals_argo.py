@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from . import places
+from . import places, refusals_hooks
 from .internals import internals
 from .recording import MARK
 from .refusals_kubernetes import Part, other_compute
@@ -48,6 +48,7 @@ def template_refusals(flow: Any, graph: Any) -> Iterator[Part]:
 def refusals(flow: Any, graph: Any) -> Iterator[Part]:
     """What must change before the flow can run on Argo."""
     yield from _option_refusals(flow)
+    yield from refusals_hooks.refusals(flow)
     for name in graph.sorted_nodes:
         node = graph[name]
         for words in (*_switch_refusals(node), *_decorator_refusals(node)):
@@ -55,14 +56,25 @@ def refusals(flow: Any, graph: Any) -> Iterator[Part]:
 
 
 def event_refusals(flow: Any, triggers: list[dict[str, Any]]) -> Iterator[Part]:
-    """What of the flow's events would have no effect."""
+    """What of the flow's events would have no effect, or start runs that fail; a run starts when all have come."""
     wanted = {name for trigger in triggers for name in trigger.get("parameters") or ()}
     for attribute, parameter in flow._get_parameters():
         # Metaflow looks for the name in lower case, and does not find it
         if parameter.name.lower() in wanted - {parameter.name}:
             words = "is set by an event (@trigger), for which Metaflow wants its name in lower case: write it so"
-            place = places.of_attribute(type(flow), attribute)
-            yield {"subject": f"parameter {parameter.name}", "words": words, **place}
+        elif triggers and parameter.name not in wanted and _needs_value(parameter):
+            words = (
+                "is required and has no default, and no event of the flow sets it: a run that events start would end "
+                "with `Missing option`; give it a default, or name it in `parameters` of @trigger"
+            )
+        else:
+            continue
+        yield {"subject": f"parameter {parameter.name}", "words": words, **places.of_attribute(type(flow), attribute)}
+
+
+def _needs_value(parameter: Any) -> bool:
+    given = parameter.kwargs
+    return not parameter.IS_CONFIG_PARAMETER and bool(given.get("required")) and given.get("default") is None
 
 
 def _switch_refusals(node: Any) -> Iterator[str]:
@@ -70,8 +82,8 @@ def _switch_refusals(node: Any) -> Iterator[str]:
     if node.type == "split-switch" and tuple(map(int, re.findall(r"\d+", found)[:3])) < SWITCHES:
         needed = ".".join(map(str, SWITCHES))
         yield (
-            f"is a switch to {', '.join(dict.fromkeys(node.out_funcs))}; found Metaflow {found}, with which it fails on "
-            f"Argo or loses results, needed: {needed} or newer; upgrade Metaflow, or decide within a step"
+            f"is a switch to {', '.join(dict.fromkeys(node.out_funcs))}; found Metaflow {found}, with which it fails "
+            f"on Argo or loses results, needed: {needed} or newer; upgrade Metaflow, or decide within a step"
         )
 
 
