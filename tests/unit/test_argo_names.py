@@ -94,6 +94,28 @@ SWITCH = """
         pass
 """
 
+CLAIMS = "@kubernetes(persistent_volume_claims={'my.pvc-1': '/a', 'out': '/b', 'dhsm': '/c'}, shared_memory=64)"
+GANG = f"""
+    {CLAIMS}
+    @step
+    def start(self):
+        self.next(self.train, num_parallel=2)
+
+    {CLAIMS}
+    @parallel
+    @step
+    def train(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
 TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "underscore": ({"name": "Daily_Report"}, {}),
     "underscore at the end": ({"name": "Daily_"}, {}),
@@ -117,6 +139,7 @@ TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"head": HOOKS, "decorators": "@exit_hook(on_success=[ended])", "body": line("success_ended")},
         {},
     ),
+    "claims": ({"body": GANG}, {}),
     "notification and step": (
         {"body": line("notify_slack_on_error")},
         {"notify_on_error": True, "notify_slack": "alerts/slack"},

@@ -44,7 +44,11 @@ TAKEN: dict[str, list[Any]] = {
         [{"key": "spot", "operator": "Equal", "value": None, "effect": None, "toleration_seconds": None}],
     ],
     "extended_resources": [{}, {"example.com/dongle": 1, "hugepages-2Mi": "128Mi"}, {"example.com/dongle": "2k"}],
-    "persistent_volume_claims": [{}, {"data": "/mnt/data", "more-data": "relative"}, {"models.v2": "/models"}],
+    "persistent_volume_claims": [
+        {},
+        {"data": "/mnt/data", "more.data": "relative", "out": "/b", "dhsm": "/c"},
+        {"models.v2": "/models"},
+    ],
     "security_context": [
         {},
         {"run_as_user": 1000, "run_as_group": 0, "run_as_non_root": True, "privileged": None},
@@ -131,6 +135,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("extended_resources", {"hugepages-2Mi": "many"}, "['hugepages-2Mi']", "a quantity"),
     ("extended_resources", {"example.com/my_dongle": 1}, "['example.com/my_dongle']", "does not keep the '_'"),
     ("persistent_volume_claims", {"A_b": "/mnt"}, ".A_b", "a claim's name: at most 253 small letters"),
+    ("persistent_volume_claims", {"a..b": "/mnt"}, "['a..b']", "at most 253 small letters"),
     ("persistent_volume_claims", {"data": ""}, ".data", "a path in the container"),
     ("persistent_volume_claims", {"data": "/a:/b"}, ".data", "without ':'"),
     ("persistent_volume_claims", ["data"], "", "a mapping"),
@@ -231,6 +236,8 @@ def test_variables() -> None:
         ({"persistent_volume_claims": {"a": "/dev/shm"}, "shared_memory": 64}, "persistent_volume_claims.a"),
         ({"tmpfs_size": 64, "tmpfs_path": "/x", "persistent_volume_claims": {"a": "/x"}}, "persistent_volume_claims.a"),
         ({"use_tmpfs": True, "tmpfs_path": "/dev/shm", "shared_memory": 64}, "tmpfs_path"),
+        ({"persistent_volume_claims": {"a": "/x", "b": "/x/"}}, "persistent_volume_claims.b"),
+        ({"use_tmpfs": True, "tmpfs_path": "/mnt//out"}, "tmpfs_path"),
     ],
 )
 def test_two_volumes_at_one_path(attributes: dict[str, Any], where: str) -> None:

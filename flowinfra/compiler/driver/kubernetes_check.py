@@ -7,6 +7,7 @@ that Kubernetes or a task would refuse is noted and set aside, so that Metaflow 
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -187,19 +188,18 @@ def as_text(value: Any) -> Any:
 
 def mounts(attributes: Mapping[str, Any], target: str) -> Iterator[Problem]:
     """Two volumes at one path (`core.ValidateVolumeMounts`)."""
-    claims = attributes.get("persistent_volume_claims") or {}
     taken: dict[str, str] = {"/mnt/out": "Metaflow's own volume"} if target == "argo" else {}
     if attributes.get("shared_memory"):
         taken["/dev/shm"] = "shared_memory"  # noqa: S108  (in the task)
+    wanted = [
+        (f"persistent_volume_claims{place(claim)}", path, f"the claim {claim}")
+        for claim, path in (attributes.get("persistent_volume_claims") or {}).items()
+    ]
     if attributes.get("use_tmpfs") or attributes.get("tmpfs_size"):
-        path = attributes.get("tmpfs_path")
-        if path in taken:
-            yield "tmpfs_path", f"found {shown(path)}, where {taken[path]} is: give another path"
-        taken[str(path)] = "tmpfs_path"
-    for claim, path in claims.items():
-        if path in taken:
-            yield (
-                f"persistent_volume_claims{place(claim)}",
-                f"found {shown(path)}, where {taken[path]} is: give another path",
-            )
-        taken[path] = f"the claim {claim}"
+        wanted.insert(0, ("tmpfs_path", attributes.get("tmpfs_path"), "tmpfs_path"))
+    for where, path, words in wanted:
+        # Kubernetes compares the texts alone: of two that mean one folder, a task would find one volume
+        folder = posixpath.normpath(str(path))
+        if folder in taken:
+            yield where, f"found {shown(path)}, where {taken[folder]} is: give another path"
+        taken[folder] = words
