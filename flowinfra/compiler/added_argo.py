@@ -83,7 +83,12 @@ def _secret_by_reference(template: Mapping[str, Json], name: str, reference: str
 def first_step(spec: Mapping[str, Any]) -> dict[str, Json]:
     """The template of the step that a workflow begins with; templates are in the order of the steps' names."""
     by_name = {template["name"]: template for template in spec["templates"]}
-    tasks = by_name[spec["entrypoint"]]["dag"]["tasks"]
+    # a class may be called like a step
+    [tasks] = [
+        template["dag"]["tasks"]
+        for template in spec["templates"]
+        if template["name"] == spec["entrypoint"] and "dag" in template
+    ]
     begun = [by_name[task["template"]] for task in tasks if not task.get("depends") and not task.get("dependencies")]
     first: dict[str, Json]
     [first] = [template for template in begun if "daemon" not in template]
