@@ -1,11 +1,12 @@
 """Limits of Airflow, Linux and Kubernetes, checked on the bound DAG before anything is sent: pure functions.
 
-Sources: Airflow keeps ids in columns of 250 characters and tags in 100; Linux takes no argument of a program over
-128 KiB (MAX_ARG_STRLEN); Kubernetes refuses a ConfigMap over 1 MiB.
+Sources: Airflow keeps ids in columns of 250 characters and tags in 100; Kubernetes refuses a ConfigMap over 1 MiB;
+those of Linux are cited in `linux_limits`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -13,12 +14,15 @@ from pathlib import PurePosixPath
 from flowinfra.compiler.request_airflow import ID_CHARACTERS
 from flowinfra.components.airflow.bound import AirflowBound
 from flowinfra.components.airflow.platform import AirflowPlatform, DagConfigMaps, DagFolder
+from flowinfra.components.linux_limits import start_problems
 from flowinfra.errors import BindError, ConfigError, FlowInfraError
 from flowinfra.model.compiled import AirflowCompiled
 
 TAG_CHARACTERS = 100
-ARGUMENT_BYTES = 131_071
 CONFIG_MAP_BYTES = 1_048_576
+
+PARAMETERS = "{{ params | json_dump }}"
+"""What Metaflow has Airflow write into the variable METAFLOW_PARAMETERS (`AIRFLOW_MACROS.PARAMETERS`)."""
 
 _ID = re.compile(r"[\w.-]+")
 
@@ -40,12 +44,10 @@ def flow_problems(
         if len(tag) > TAG_CHARACTERS:
             yield BindError(f"{who}: tag {tag!r} has {len(tag)} characters, Airflow takes {TAG_CHARACTERS}")
     for step in compiled.flow.steps:
-        for word in bound.dag["states"][step]["operator_args"]["cmds"]:
-            if (size := len(word.encode())) > ARGUMENT_BYTES:
-                yield BindError(
-                    f"{who}: step {step!r}: its command has {size:,} bytes, allowed are {ARGUMENT_BYTES:,}; give the "
-                    "step fewer decorators"
-                )
+        given = bound.dag["states"][step]["operator_args"]
+        variables = [(entry["name"], _value(bound, entry.get("value", ""))) for entry in given["env_vars"]]
+        for words in start_problems(given["cmds"], variables):
+            yield BindError(f"{who}: step {step!r}: {words}")
     size = len(bound.file.encode())
     if isinstance(platform.dags, DagConfigMaps) and size > CONFIG_MAP_BYTES:
         yield BindError(
@@ -57,3 +59,10 @@ def flow_problems(
             f"platform.dags: found the folder {platform.dags.path!r}, allowed: an absolute path, the same wherever "
             "the stack is deployed from"
         )
+
+
+def _value(bound: AirflowBound, value: str) -> str:
+    """A variable's value in a run with all defaults; Airflow makes JSON of the parameters (`json_dump` of Metaflow)."""
+    if value != PARAMETERS:
+        return value
+    return json.dumps({entry["name"]: entry["default"] for entry in bound.dag["metaflow_params"]})

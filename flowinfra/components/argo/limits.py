@@ -2,16 +2,20 @@
 
 Sources: Argo refuses a Workflow over 1 MiB (MAX_WORKFLOW_SIZE), and a Workflow holds the whole spec of its template;
 etcd refuses a request over 1.5 MiB; Kubernetes refuses annotations of more than 256 KiB on one object; kubelet starts
-no pod whose host name, where that is to be the full one (`setHostnameAsFQDN`), has more than 64 characters.
+no pod whose host name, where that is to be the full one (`setHostnameAsFQDN`), has more than 64 characters. Those of
+Linux are cited in `linux_limits`.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 
+from flowinfra.compiler.argo import step_containers
 from flowinfra.compiler.names_argo import STEP
 from flowinfra.components.argo.bound import ArgoBound
+from flowinfra.components.linux_limits import start_problems
 from flowinfra.errors import BindError
 from flowinfra.model.compiled import ArgoCompiled, Json, canonical_json
 from flowinfra.model.metadata import ANNOTATIONS_BYTES
@@ -22,6 +26,8 @@ HOST_NAME = 64
 _JOB_SET = "{{inputs.parameters.jobset-name}}"
 _CONTROL = re.compile(rf"'({re.escape(_JOB_SET)}-control-0-0\.[^']+)'")
 """The host name of the first pod of a JobSet: the longest one of up to a hundred."""
+_PARAMETER = re.compile(r"\{\{=toBase64\(workflow\.parameters\['([^']+)'\]\)\}\}")
+"""A parameter in the command of the first step (`mends_argo.export_parameters`)."""
 _DRAWN = 6
 """Characters that Metaflow draws for a JobSet's name when a run comes to the step."""
 
@@ -52,7 +58,28 @@ def flow_problems(compiled: ArgoCompiled, bound: ArgoBound) -> Iterator[BindErro
                 f"{who}: the {kind} has {_size(value):,} bytes, allowed are {OBJECT_BYTES:,}; give large defaults of "
                 "parameters as IncludeFile"
             )
+    yield from _start_problems(who, bound.workflow_template)
     yield from _host_name_problems(who, bound.workflow_template)
+
+
+def _start_problems(who: str, workflow_template: Mapping[str, Json]) -> Iterator[BindError]:
+    """Steps that would not start in a run with all defaults, which their command holds as base64."""
+    arguments = workflow_template["spec"]["arguments"]["parameters"]
+    encoded = {
+        entry["name"]: base64.b64encode(entry["value"].encode()).decode() for entry in arguments if "value" in entry
+    }
+    large = ""
+    if encoded:
+        name = max(encoded, key=lambda name: len(encoded[name]))
+        large = f", or parameters smaller defaults (the largest, {name!r}, has {len(encoded[name]):,} bytes in it)"
+    found = []
+    for entry in step_containers(workflow_template):
+        words = [_PARAMETER.sub(lambda tag: encoded.get(tag[1], tag[0]), word) for word in entry.container["command"]]
+        variables = ((each["name"], each["value"]) for each in entry.container["env"] if "value" in each)
+        given = large if words != entry.container["command"] else ""
+        found += [f"{who}: step {entry.step!r}: {problem}" for problem in start_problems(words, variables, given)]
+    # the machines of a step with @parallel have the same
+    yield from map(BindError, dict.fromkeys(found))
 
 
 def _host_name_problems(who: str, workflow_template: Mapping[str, Json]) -> Iterator[BindError]:

@@ -56,6 +56,24 @@ def test_command_of_a_step() -> None:
     assert "allowed are 131,071" in problem
 
 
+def test_variable_of_a_step() -> None:
+    bound = bind(airflow("linear"), IDENTITY)
+    bound.dag["states"]["add"]["operator_args"]["env_vars"].append({"name": "BIG", "value": "é" * 65_534})
+    [problem] = problems(bound=bound)
+    assert "step 'add': its variable BIG has 131,072 bytes, allowed are 131,071" in problem
+    bound.dag["states"]["add"]["operator_args"]["env_vars"][-1]["value"] = "x" * 131_067
+    assert problems(bound=bound) == []
+
+
+def test_defaults_of_parameters() -> None:
+    """Airflow hands all of them over in one variable, as JSON without letters beyond ASCII."""
+    compiled = airflow("airflow_parameters")
+    bound = bind(compiled, IDENTITY, {"made-late": "é" * 21_900})
+    [problem] = map(str, flow_problems(compiled, bound, S3))
+    assert "step 'start': its variable METAFLOW_PARAMETERS has 13" in problem
+    assert list(flow_problems(compiled, bind(compiled, IDENTITY, {"made-late": "é" * 20_000}), S3)) == []
+
+
 def test_size_of_a_config_map() -> None:
     bound = replace(bind(airflow("linear"), IDENTITY), file="x" * 1_048_577)
     assert problems(bound=bound) == []

@@ -155,6 +155,31 @@ def test_annotations_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None
     assert "give large defaults as IncludeFile" in str(problem)
 
 
+@pytest.mark.parametrize(("letter", "most"), [("x", 92_000), ("é", 46_000)])
+def test_defaults_that_are_too_large_for_a_command(letter: str, most: int) -> None:
+    """The first step's command has them as base64, which makes four bytes of three."""
+
+    def found(length: int) -> list[str]:
+        plan = argo_plan("argo_deploy_time", parameters={"settings": letter * length})
+        return [str(problem) for problem in check(plan, SITE)]
+
+    assert found(most) == []
+    (problem,) = found(most + 5_000)
+    assert "deploytimeflow: step 'start': its command has 13" in problem
+    assert "allowed are 131,071" in problem
+    assert "or parameters smaller defaults (the largest, 'settings', has 1" in problem
+
+
+def test_a_variable_that_is_too_large() -> None:
+    plan = replace(argo_plan("linear"), compiled=argo("linear").model_copy(deep=True))
+    (step,) = [found for found in plan.compiled.argo.workflow_template["spec"]["templates"] if found["name"] == "end"]
+    step["container"]["env"].append({"name": "BIG", "value": "x" * 131_067})
+    assert check(plan, SITE) == []
+    step["container"]["env"][-1]["value"] += "x"
+    (problem,) = check(plan, SITE)
+    assert "linearflow: step 'end': its variable BIG has 131,072 bytes, allowed are 131,071" in str(problem)
+
+
 def test_a_namespace_too_long_for_the_host_names_of_a_parallel_step() -> None:
     # its step may be retried once, which adds a digit to each of two names
     assert check(argo_plan("parallel"), argo_site(namespace="n" * 12)) == []
