@@ -29,7 +29,7 @@ def read(recording: Recording) -> Reading:
     template = mends_argo.mend_template(sent["workflowtemplates"]["body"], shape, recording.python, _given(recording))
     containers = list(step_containers(template))
     exported = any(mends_argo.exports_parameters(word) for entry in containers for word in entry.container["command"])
-    if not exported and "metaflow/parameters" in template["metadata"]["annotations"]:
+    if not exported and mends_argo.PARAMETERS in template["metadata"]["annotations"]:
         raise ValueError("its start step takes parameters in another way")
     cron = _cron_workflow(sent.get("cronworkflows"))
     schedule = None if cron is None else _schedule(cron)

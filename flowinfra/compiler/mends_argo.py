@@ -21,6 +21,10 @@ from flowinfra.compiler.texts_argo import keep_in_arguments, keep_in_container, 
 from flowinfra.model.compiled import Json, Shape
 
 TIMESTAMP = "metaflow/deployment_timestamp"
+PARAMETERS = "metaflow/parameters"
+"""Annotation that describes the parameters of a flow."""
+_IN_LITERAL = {"\\": r"\\", "'": r"\'", "\r": r"\r", "\0": r"\x00"}
+_NO_LITERAL = r"[\\'\r\0]"
 
 _QUOTED, _BARE = "'{{=asInt(inputs.parameters.workerCount)}}'", "{{=asInt(inputs.parameters.workerCount)}}"
 """Metaflow takes the quotes off this one text of a JobSet, so that it is a number."""
@@ -120,7 +124,7 @@ def mend_template(
     template = without_nulls(without_timestamp(workflow_template))
     spec = template["spec"]
     # Metaflow takes events, which it sets itself, for no parameters of the flow
-    described = template["metadata"]["annotations"].get("metaflow/parameters", "{}")
+    described = template["metadata"]["annotations"].get(PARAMETERS, "{}")
     arguments = keep_in_arguments(unquoted_arguments(spec["arguments"]))
     own = [entry for entry in arguments["parameters"] if entry["name"] in json.loads(described)]
     templates = []
@@ -147,7 +151,25 @@ def mend_template(
     left = [secret for secret in SECRETS.values() if secret in json.dumps(templates)]
     if left:
         raise ValueError("it writes a notification's secret in another way")
-    return {**template, "spec": mended_spec}
+    annotations = {**template["metadata"]["annotations"]}
+    if PARAMETERS in annotations:
+        annotations[PARAMETERS] = with_literal_descriptions(annotations[PARAMETERS])
+    return {**template, "metadata": {**template["metadata"], "annotations": annotations}, "spec": mended_spec}
+
+
+def with_literal_descriptions(described: str) -> str:
+    """The annotation in which Metaflow describes a flow's parameters, so that its `DeployedFlow` can read it.
+
+    That writes a flow's file with each description between three single quotes (`generate_fake_flow_file_contents`), as
+    it is: there a quote, a backslash or a NUL is written as Python has it in a literal.
+    """
+    parameters = json.loads(described)
+    if not any(re.search(_NO_LITERAL, entry.get("description") or "") for entry in parameters.values()):
+        return described
+    for entry in parameters.values():
+        if entry["description"] is not None:
+            entry["description"] = re.sub(_NO_LITERAL, lambda found: _IN_LITERAL[found[0]], entry["description"])
+    return json.dumps(parameters)
 
 
 def give_ids_of_steps_left_out(templates: list[dict[str, Json]]) -> None:

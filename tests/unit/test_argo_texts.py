@@ -5,6 +5,7 @@ Argo's own code fills the templates in here, and Kubernetes' own makes the varia
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import re
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from metaflow.runner.deployer import generate_fake_flow_file_contents
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import FlowInfraError
@@ -179,6 +181,39 @@ def test_words_about_a_flow(tmp_path: Path) -> None:
     assert told["workflows.argoproj.io/description"] == words
     for version in prepared():
         assert filled(version, template, "start")["metadata"]["annotations"]["metaflow/run_id"] == "argo-run"
+
+
+DESCRIPTIONS = (
+    "either 'a' or 'b'",
+    "'quoted'",
+    "\"\"\"three\"\"\" and '''three'''",
+    "C:\\dir\\new \\N{x} \\",
+    "of {{workflow.nothing}} it's",
+    "two\nlines\r\nß",
+    "a\0b",
+    "",
+)
+
+
+def test_descriptions_of_parameters_reach_metaflows_deployed_flow(tmp_path: Path) -> None:
+    texts = "".join(f"    p{n} = Parameter('p{n}', default='', help={text!r})\n" for n, text in enumerate(DESCRIPTIONS))
+    more = """
+    q = Parameter('q', type=JSONType, help="it's")
+    r = IncludeFile('r', help="it's")
+    s = Parameter('s')
+"""
+    [template] = deployed(tmp_path, {"body": texts + more + STEPS})
+    described = json.loads(template["metadata"]["annotations"]["metaflow/parameters"])
+    written = ast.parse(generate_fake_flow_file_contents("SmallFlow", described))
+    found = {
+        call.args[0].value: keyword.value.value
+        for call in ast.walk(written)
+        if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant)
+        for keyword in call.keywords
+        if keyword.arg == "help" and isinstance(keyword.value, ast.Constant)
+    }
+    given = {f"p{n}": text for n, text in enumerate(DESCRIPTIONS)}
+    assert found == {**given, "q": "it's", "r": "it's", "s": "None"}  # Metaflow's word for no description
 
 
 def test_configs(tmp_path: Path) -> None:
