@@ -28,7 +28,7 @@ def read(recording: Recording) -> Reading:
     template = _TEMPLATE.fullmatch(made["template"].strip())
     if template is None:
         raise ValueError("its DAG files are put together in another way")
-    dag = mend_dag(made["dag"], made["types"], recording.request.shape.metadata, recording.python)
+    dag = mend_dag(made["dag"], made["types"], made["retries"], recording.request.shape.metadata, recording.python)
     arguments = dag["dag_instantiation_params"]
     schedule = arguments["schedule"]
     record = _deployment(recording, arguments["dag_id"])

@@ -102,12 +102,15 @@ def mend_code(code: str) -> str:
     return code
 
 
-def mend_dag(dag: Mapping[str, Json], types: Mapping[str, str], metadata: str, python: str) -> dict[str, Json]:
+def mend_dag(
+    dag: Mapping[str, Json], types: Mapping[str, str], retries: Mapping[str, int], metadata: str, python: str
+) -> dict[str, Json]:
     """The description of the DAG, the same for everyone and at any time, for today's Airflow.
 
     Args:
         dag: as Metaflow makes it.
         types: parameter → the type that the flow declares for it.
+        retries: step → all attempts after the first, those of @catch included.
         metadata: the flow's metadata provider.
         python: minor of the interpreter that compiled.
 
@@ -115,7 +118,7 @@ def mend_dag(dag: Mapping[str, Json], types: Mapping[str, str], metadata: str, p
         ValueError: the start step takes its parameters in another way than is known.
     """
     arguments = {name: value for name, value in dag["dag_instantiation_params"].items() if name != "schedule_interval"}
-    states = {name: _mend_state(state, metadata, python) for name, state in dag["states"].items()}
+    states = {name: _mend_state(state, retries.get(name, 0), metadata, python) for name, state in dag["states"].items()}
     commands = [word for state in states.values() for word in state["operator_args"].get("cmds", ())]
     if not any(map(quotes_parameters, commands)):
         raise ValueError("its start step takes parameters in another way")
@@ -134,7 +137,7 @@ def mend_dag(dag: Mapping[str, Json], types: Mapping[str, str], metadata: str, p
     }
 
 
-def _mend_state(state: Mapping[str, Any], metadata: str, python: str) -> dict[str, Any]:
+def _mend_state(state: Mapping[str, Any], retries: int, metadata: str, python: str) -> dict[str, Any]:
     if state["operator_type"] != "kubernetes":
         return dict(state)
     arguments = state["operator_args"]
@@ -142,8 +145,10 @@ def _mend_state(state: Mapping[str, Any], metadata: str, python: str) -> dict[st
         **arguments,
         "cmds": [literal_options(_EXPORT.sub(lambda _: QUOTED_EXPORT, word)) for word in arguments["cmds"]],
         "env_vars": [_mend_variable(entry, metadata, python) for entry in arguments["env_vars"]],
+        # the step's command says from which attempt on @catch goes on in the step's place
+        "retries": retries,
     }
-    if mended["retries"]:
+    if arguments["retries"]:
         # Metaflow leaves out a pause of no minutes, and the DAG's default would count
         mended.setdefault("retry_delay", {"seconds": 0.0})
     return {**state, "operator_args": mended}

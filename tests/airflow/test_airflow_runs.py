@@ -27,6 +27,7 @@ from flowinfra.components.airflow.bound import bind
 from flowinfra.model.compiled import AirflowCompiled, Shape
 from tests.airflow.installations import HERE, python_with, unsupported
 from tests.unit.components.airflow import IDENTITY
+from tests.unit.sources import write_flow
 
 # one worker: an installation is made once
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -115,10 +116,12 @@ def installed(version: str, folder: Path, aws: Mapping[str, str]) -> dict[str, s
     return airflow
 
 
-def run(version: str, folder: Path, aws: Mapping[str, str], conf: Mapping[str, Any]) -> dict[str, str]:
+def run(
+    version: str, folder: Path, aws: Mapping[str, str], conf: Mapping[str, Any], name: str = "ShapesFlow"
+) -> dict[str, str]:
     """State and ids of a run of the DAG."""
     airflow, out = installed(version, folder, aws), folder / "ran.json"
-    dag = str(folder / "dags" / "ShapesFlow.py")
+    dag = str(folder / "dags" / f"{name}.py")
     command([python_with(version), str(HERE / "run_dag.py"), dag, json.dumps(conf), str(out)], airflow, folder)
     found: dict[str, str] = json.loads(out.read_text())
     return found
@@ -164,6 +167,37 @@ def test_a_run_to_its_end(version: str, count: int, aws: dict[str, str], tmp_pat
     )
     assert f"ShapesFlow/{run_id} cloned!" in resumed
     assert "Done!" in resumed
+
+
+KILLED = """
+    @catch(var="failure")
+    @retry(times=1, minutes_between_retries=0)
+    @step
+    def start(self):
+        import os
+        os.kill(os.getpid(), 9)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print("after", self.failure)
+"""
+
+
+@pytest.mark.versions
+@pytest.mark.parametrize("version", ["2.10", "3"])
+def test_a_run_goes_on_after_a_caught_step_whose_pods_were_killed(
+    version: str, aws: dict[str, str], tmp_path: Path
+) -> None:
+    if reason := unsupported(version):
+        pytest.skip(reason)
+    deployed(tmp_path / "dags", write_flow(tmp_path / "flow", body=KILLED))
+    ran = run(version, tmp_path, aws, {}, "SmallFlow")
+    log = (tmp_path / "tasks.log").read_text()
+    assert ran["state"].endswith("success"), log[-3000:]
+    tries = [line for line in log.splitlines() if line.startswith("== ")]
+    assert tries == ["== start -1 1", "== start -1 2", "== start -1 3", "== end -1 1"]
+    assert "after" in log.rpartition("== end")[2]
 
 
 @pytest.mark.versions

@@ -18,6 +18,7 @@ from flowinfra.compiler.mends_airflow import CODE_MENDS, START_DATE, mend_code, 
 from tests.unit.constructs import CONSTRUCTS
 
 TYPES = {"alpha": "float"}
+RETRIES = {"start": 0}
 CODE = Path(airflow_utils.__file__).read_text(encoding="utf-8")
 EXPORT = "python -m metaflow.plugins.airflow.plumbing.set_parameters abcdefghij && . `pwd`/abcdefghij"
 
@@ -54,7 +55,7 @@ def recorded() -> dict[str, Any]:
 
 
 def test_dag_is_the_same_at_any_time_and_anywhere() -> None:
-    mended = mend_dag(recorded(), TYPES, "local", "3.11")
+    mended = mend_dag(recorded(), TYPES, RETRIES, "local", "3.11")
     assert mended["file_path"] is None
     assert mended["metaflow_params"] == [{"name": "alpha", "default": 1, "type": "number"}]
     assert mended["dag_instantiation_params"] == {
@@ -86,20 +87,41 @@ def test_retries_without_a_pause_are_not_given_the_default_pause(
 ) -> None:
     dag = recorded()
     dag["states"]["start"]["operator_args"].update(arguments)
-    assert mend_dag(dag, TYPES, "local", "3.11")["states"]["start"]["operator_args"].get("retry_delay") == delay
+    mended = mend_dag(dag, TYPES, {"start": arguments["retries"]}, "local", "3.11")
+    assert mended["states"]["start"]["operator_args"].get("retry_delay") == delay
+
+
+def test_a_caught_step_has_the_attempts_in_which_catch_goes_on() -> None:
+    """An attempt that is killed catches nothing; the one after the step's own does nothing but go on."""
+    [catch] = [one for one in CONSTRUCTS if one.name == "catch"]
+    flow = compile_flow(catch.request("airflow"))
+    argo = compile_flow(catch.request("argo"))
+    states = flow.model_dump(mode="json")["airflow"]["dag"]["states"]
+    found = {
+        name: (state["operator_args"]["retries"], flow.flow.steps[name].attempts) for name, state in states.items()
+    }
+    assert found == {"start": (3, 4), "work": (5, 6), "end": (0, 1)}
+    assert {name: step.attempts for name, step in flow.flow.steps.items()} == {
+        name: step.attempts for name, step in argo.flow.steps.items()
+    }
+    commands = {name: state["operator_args"]["cmds"][-1] for name, state in states.items()}
+    assert "--max-user-code-retries 0 " in commands["start"]
+    assert "--max-user-code-retries 2 " in commands["work"]
+    # without @retry, as long as Airflow waits where nothing is said
+    assert "retry_delay" not in states["start"]["operator_args"]
 
 
 def test_what_is_recorded_is_left_as_it_was() -> None:
     dag = recorded()
     before = copy.deepcopy(dag)
-    mend_dag(dag, TYPES, "local", "3.11")
+    mend_dag(dag, TYPES, RETRIES, "local", "3.11")
     assert dag == before
 
 
 def test_parameters_that_arrive_in_another_way_are_refused() -> None:
     dag = json.loads(json.dumps(recorded()).replace("set_parameters", "export_parameters"))
     with pytest.raises(ValueError, match="takes parameters in another way"):
-        mend_dag(dag, TYPES, "local", "3.11")
+        mend_dag(dag, TYPES, RETRIES, "local", "3.11")
 
 
 def test_quoted_parameters_are_nothing_to_airflows_templates() -> None:

@@ -47,7 +47,9 @@ def answers(_request: dict[str, Any], recording: Any, _absent: type[Exception]) 
         except TypeError as error:
             raise maker.AirflowException(f"A decorator holds what a DAG file cannot: {error}.") from None
         types = {parameter.name: described_type(parameter) for _, parameter in self.flow._get_parameters()}
-        recording.call("airflow", "create", {"dag": plain, "types": types, "code": code, "template": template})
+        retries = {node.name: self._get_retries(node)[1] for node in self.graph}
+        made = {"dag": plain, "types": types, "retries": retries, "code": code, "template": template}
+        recording.call("airflow", "create", made)
         return ""
 
     maker.Airflow._to_airflow_dag_file = record
