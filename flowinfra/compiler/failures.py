@@ -209,11 +209,6 @@ _DETAILED = {
         f"configs.{detail['name']}: the flow reads this Config with its own parser ({detail['parser']}), which takes "
         f"text, and found {shown(detail['value'], detail['name'])!r}: give the path of a file that it reads"
     ),
-    "quote": lambda detail: (
-        f"steps.{detail['step']}.{detail['attribute']}: found a text with ', which the step's command cannot hold: it "
-        f"names a @{detail['decorator']} that the flow's file does not have. Write @{detail['decorator']} above the "
-        "step, or leave the ' out"
-    ),
     "no-project": lambda detail: f"{detail['name']} is given, but the flow has no @project",
     "mutators-project": lambda detail: _mutators_project(detail),
     "timeout": lambda detail: (

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.errors import CompileError
 from flowinfra.model.compiled import CompiledFlow, Shape
 from tests.unit.sources import STEPS, write_flow
 
@@ -57,17 +56,6 @@ def test_what_the_flow_says_counts_more_than_with(tmp_path: Path) -> None:
     body = STEPS.replace("@step", "@kubernetes(memory=512)\n    @step")
     flow = compiled(tmp_path, "argo", body, decospecs=["kubernetes:memory=9000"], steps={"end": {"image": "mine:1"}})
     assert flow.flow.steps["end"].resources.memory == 512
-
-
-def test_a_text_that_no_command_holds_is_told(tmp_path: Path) -> None:
-    steps = {"end": {"annotations": {"note": "it's"}}}
-    with pytest.raises(
-        CompileError, match=r"flow\.py: steps\.end\.annotations: found a text with ', which .* cannot hold"
-    ):
-        compiled(tmp_path / "without", "argo", steps=steps)
-    body = STEPS.replace("@step", "@kubernetes(annotations={'own': 'a'})\n    @step")
-    extra = compiled(tmp_path / "with", "argo", body, steps=steps).flow.steps["end"].resources.extra
-    assert extra == {"annotations": {"own": "a", "note": "it's"}}
 
 
 @pytest.mark.parametrize(

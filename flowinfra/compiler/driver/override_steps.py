@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -129,7 +128,3 @@ class StepOverrides:
         decorator.__init__(told, decorator.statically_defined, decorator.inserted_by)
         if initialise:
             decorator.external_init()
-        in_command = not decorator.statically_defined and decorator.inserted_by is None
-        for attribute, value in attributes.items():
-            if in_command and "'" in json.dumps(value):
-                yield {"kind": "quote", "step": step.name, "decorator": decorator.name, "attribute": attribute}

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import places, secret_sources, stand_in_boto3, stand_in_unused
+from . import decorator_words, places, secret_sources, stand_in_boto3, stand_in_unused
 from .checks import refuse_configs, refuse_personal_branch, refuse_second_flow
 from .describe import describe_flow, describe_trigger
 from .failure import failure
@@ -41,6 +41,7 @@ class Seams:
         ("metaflow.package", "DEFAULT_SUFFIXES_LIST"),
         ("metaflow.parameters", "DeployTimeField"),
         *SEAMS_OF_OVERRIDES,
+        *decorator_words.SEAMS,
     )
 
     @staticmethod
@@ -140,6 +141,7 @@ class Session:
 
         flow_spec.__init__ = start
         Overrides(request, target.COMPUTE, self.kubernetes).install()
+        decorator_words.install()
 
         def look(flow: Any, graph: Any, *_more: Any) -> None:
             found = [*secret_sources.refusals(graph), *session.refusals(graph), *target.refusals(flow, graph)]
