@@ -45,7 +45,7 @@ def read(recording: Recording) -> Reading:
         package_keys=frozenset(_package_key(recording, task) for task in tasks.values()),
         compute="kubernetes",
         tasks={
-            name: Task(attempts=task["retries"] + 1, timeout=int(task["execution_timeout"]["seconds"]))
+            name: Task(attempts=task["retries"] + 1, timeout=task["active_deadline_seconds"])
             for name, task in tasks.items()
         },
         schedule=None if schedule is None else Schedule(cron=schedule),

@@ -23,6 +23,7 @@ _EXPORT = re.compile(
 )
 
 _PARAMETERS = "{{ params | json_dump }}"
+_KEPT_PARAMETERS = "{{ params | json_dump | replace('$', '$$') }}"
 _TEMPLATES = (
     "METAFLOW_AIRFLOW_DAG_RUN_ID",
     "METAFLOW_AIRFLOW_JOB_ID",
@@ -141,8 +142,13 @@ def _mend_state(state: Mapping[str, Any], retries: int, metadata: str, python: s
     if state["operator_type"] != "kubernetes":
         return dict(state)
     arguments = state["operator_args"]
+    limit, startup = int(arguments["execution_timeout"]["seconds"]), int(arguments["startup_timeout_seconds"])
     mended = {
         **arguments,
+        # Airflow counts from when it asks for the pod, Kubernetes from when the pod has a node
+        "execution_timeout": {"seconds": limit + startup},
+        "startup_timeout_seconds": startup,
+        "active_deadline_seconds": limit,
         "cmds": [literal_options(_EXPORT.sub(lambda _: QUOTED_EXPORT, word)) for word in arguments["cmds"]],
         "env_vars": [_mend_variable(entry, metadata, python) for entry in arguments["env_vars"]],
         # the step's command says from which attempt on @catch goes on in the step's place
@@ -162,9 +168,17 @@ def _mend_variable(entry: Mapping[str, str], metadata: str, python: str) -> dict
         value = metadata
     elif value == "{{ ti.job_id }}" and name in _TEMPLATES:
         value = "{{ ti.job_id | default('') }}"
-    if name not in _TEMPLATES and value != _PARAMETERS:
-        value = literal(value)
+    if name not in _TEMPLATES:
+        value = _KEPT_PARAMETERS if value == _PARAMETERS else literal(_for_kubernetes(value))
     return {"name": name, "value": value}
+
+
+def _for_kubernetes(value: str) -> str:
+    """A variable's value that Kubernetes makes `value` of.
+
+    It writes `$` for `$$`, and a variable's value for `$(NAME)`: k8s.io/kubernetes/third_party/forked/golang/expansion.
+    """
+    return value.replace("$", "$$") if "$$" in value or "$(" in value else value
 
 
 def _mend_parameter(entry: Mapping[str, Json], types: Mapping[str, str]) -> dict[str, Json]:

@@ -52,6 +52,7 @@ def task(one):
         "retries": one.retries,
         "pool": one.pool,
         "timeout": one.execution_timeout.total_seconds(),
+        "deadline": own.get("active_deadline_seconds"),
         "retry_delay": one.retry_delay.total_seconds(),
         "requests": resources and resources.requests,
         "limits": resources and resources.limits,

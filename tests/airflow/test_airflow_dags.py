@@ -174,7 +174,10 @@ def assert_options(dags: dict[str, Any]) -> None:
     retries = {name: (task["retries"], task["retry_delay"]) for name, task in dags["retry"]["tasks"].items()}
     assert retries == {"start": (3, 120), "work": (1, 0), "end": (0, 200)}
     limits = {name: task["timeout"] for name, task in dags["timeout"]["tasks"].items()}
-    assert limits == {"start": 3723, "work": 90, "end": 432_000}
+    # the hour that a pod may wait for its node is not the step's
+    assert limits == {"start": 3600 + 3723, "work": 3600 + 90, "end": 3600 + 432_000}
+    deadlines = {name: task["deadline"] for name, task in dags["timeout"]["tasks"].items()}
+    assert deadlines == {"start": 3723, "work": 90, "end": 432_000}
     work = dags["placed"]["tasks"]["work"]
     assert work["over"] == "start"
     assert (work["image"], work["node_selector"], work["service_account"], work["namespace"], work["in_cluster"]) == (

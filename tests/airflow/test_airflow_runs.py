@@ -34,7 +34,7 @@ pytestmark = pytest.mark.xdist_group("airflow")
 
 BUCKET, ROOT = IDENTITY["bucket"], f"s3://{IDENTITY['bucket']}/{IDENTITY['prefix']}"
 FLOW = HERE.parent / "cluster" / "flows" / "shapes" / "shapes_flow.py"
-WORD = "a $(id) `id` \"q\" 'q' {{ ds }} grün"
+WORD = "a $(id) `id` \"q\" 'q' {{ ds }} $$ $(HOME) grün"
 PATIENCE = 600.0
 """Seconds for a scheduler to run two steps, and to end."""
 ASK = """

@@ -18,6 +18,7 @@ import pytest
 from flowinfra import AirflowFlow, AirflowPlatform, DagBucket, DagConfigMaps, DagFolder, PodRoles
 from flowinfra.cluster import Named
 from flowinfra.components.airflow import taken
+from flowinfra.components.airflow.needs import needs
 from flowinfra.components.airflow.plan import AirflowPlan
 from flowinfra.components.airflow.taken import look_in_folder
 from flowinfra.components.local_file import LAUNCHER, LocalFileProvider, lacks_launcher
@@ -362,6 +363,20 @@ def test_a_bucket_that_is_not_there_is_a_warning(monkeypatch: pytest.MonkeyPatch
         to_its_end(taken.look_in_bucket(making, inputs, "{}", "other `dags`"))
     told = [f"there is no bucket none-{preview} yet; `up` needs it: make it, or name the one that is there"]
     assert warned == (told if preview else [])
+
+
+@pytest.mark.parametrize(
+    ("folder", "shape", "words"),
+    [
+        ("linear", {}, []),
+        ("linear", {"worker_pool": "ml"}, ["in the pool 'ml'"]),
+        ("foreach", {"worker_pool": "ml"}, ["in the pool 'ml'", "at most 1,024"]),
+    ],
+)
+def test_what_a_dag_needs_of_airflow(folder: str, shape: dict[str, Any], words: list[str]) -> None:
+    said = list(needs(airflow(folder, **shape)))
+    assert len(said) == len(words)
+    assert all(part in one for part, one in zip(words, said, strict=True))
 
 
 def test_whose_it_is_is_told() -> None:

@@ -84,11 +84,15 @@ class Project:
         assert (process.returncode != 0) == fails, printed
         return printed
 
-    def up(self) -> None:
-        """Deploy."""
+    def make(self) -> None:
+        """Make the stack, where that was not done."""
         if not (self.folder / ".made").exists():
             self.pulumi("stack", "init", "--stack", "test")
             (self.folder / ".made").touch()
+
+    def up(self) -> None:
+        """Deploy."""
+        self.make()
         self.pulumi("up", "--yes", "--skip-preview")
 
     def preview(self) -> dict[str, dict[str, Any]]:

@@ -129,6 +129,8 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     flow = {"flow": "flow.py", "target": "airflow", "worker_pool": "ml"}
     in_s3 = platform({"s3": f"s3://metaflow-local/{project.name}"})
     project.configure(flow, platform=in_s3)
+    project.make()
+    assert "its tasks run in the pool 'ml'" in project.pulumi("preview")
     project.up()
     [file] = dags(project).values()
     assert f'"dag_id": "{name}"' in file
@@ -137,7 +139,7 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     assert json.loads(owner["Body"].read())["owner"] == "flowinfra"
     outputs = json.loads(project.pulumi("stack", "output", "--json"))["flows"][name]
     assert (outputs["dag_id"], outputs["file"]) == (name, f"s3://metaflow-local/{project.name}/{name}.py")
-    project.pulumi("preview", "--expect-no-changes")
+    assert "the pool 'ml'" not in project.pulumi("preview", "--expect-no-changes")
 
     # a label is bound: it is in the DAG file and in the component's inputs, and no version of the flow is new
     project.configure({**flow, "labels": {"team": "risk"}}, platform=in_s3)

@@ -48,6 +48,8 @@ def recorded() -> dict[str, Any]:
                         },
                     ],
                     "retries": 0,
+                    "execution_timeout": {"seconds": 300},
+                    "startup_timeout_seconds": 3600,
                 },
             },
         },
@@ -89,6 +91,13 @@ def test_retries_without_a_pause_are_not_given_the_default_pause(
     dag["states"]["start"]["operator_args"].update(arguments)
     mended = mend_dag(dag, TYPES, {"start": arguments["retries"]}, "local", "3.11")
     assert mended["states"]["start"]["operator_args"].get("retry_delay") == delay
+
+
+def test_a_step_has_its_time_from_when_its_pod_has_a_node() -> None:
+    start = mend_dag(recorded(), TYPES, RETRIES, "local", "3.11")["states"]["start"]["operator_args"]
+    assert start["active_deadline_seconds"] == 300
+    assert start["execution_timeout"] == {"seconds": 3900}
+    assert start["startup_timeout_seconds"] == 3600
 
 
 def test_a_caught_step_has_the_attempts_in_which_catch_goes_on() -> None:

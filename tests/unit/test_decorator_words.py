@@ -33,6 +33,7 @@ TEXTS = (
     "ä € 😀 {{ x }} {{{",
     "two\nlines\n",
     " spaces ",
+    "US$$ 5 $(HOME) $$(HOME)",
     "!event #comment; exit 1 & *",
     "",
 )
@@ -50,7 +51,7 @@ def compiled(folder: Path, target: str, python: str = sys.executable, **shape: A
 
 
 def commands(flow: dict[str, Any], target: str) -> list[str]:
-    """What the shell of the tasks is given."""
+    """What the shell of the tasks is given; in pods, Kubernetes reads `$$` and `$(NAME)` before."""
     if target == "step-functions":
         states = flow["step_functions"]["definition"]["States"].values()
         return [state["Parameters"]["ContainerOverrides"]["Command"][-1] for state in states if "Parameters" in state]
@@ -67,6 +68,8 @@ def decorators(command: str) -> dict[str, dict[str, Any]]:
     printed = subprocess.run(
         ["bash", "-c", f"printf '%s\\0' {options}"], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split("\0")[:-1]
+    assert "$$" not in options
+    assert "$(" not in options
     specs = [spec.partition(":") for option, spec in zip(printed[::2], printed[1::2], strict=True)]
     return {name: Decorator.extract_args_kwargs_from_decorator_spec(given)[1] for name, _, given in specs}
 

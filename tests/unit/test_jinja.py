@@ -13,6 +13,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.compiler.jinja import literal, literal_options
 from flowinfra.model.compiled import CompiledFlow, Shape
+from tests import judge
 from tests.unit.sources import STEPS, write_flow
 
 # as airflow.models.dag.DAG.get_template_env makes it
@@ -109,3 +110,25 @@ def test_metaflows_own_macros_stay_templates(tmp_path: Path) -> None:
 def test_a_macro_that_is_not_known_is_refused() -> None:
     with pytest.raises(ValueError, match="templates that are not known"):
         literal_options("python flow.py step start --run-id {{ dag_run.run_id }}")
+
+
+DOLLARS = ("US$$ 5", "$$$", "$(HOME) $(V1) $(", "$HOME ${HOME} $5", "{{ $$ }}", "$$(id)")
+"""Texts that Kubernetes makes something else of, or nearly."""
+
+
+def test_variables_and_parameters_arrive_through_kubernetes(tmp_path: Path) -> None:
+    judge.prepared()
+    variables = {f"V{index}": text for index, text in enumerate(DOLLARS)}
+    parameters = "".join(f"    p{index} = Parameter('p{index}', default='')\n" for index in range(len(DOLLARS)))
+    body = parameters + STEPS.replace("@step", f"@environment(vars={variables!r})\n    @step", 1)
+    entries = operator(compiled(tmp_path, "airflow", body), "start")["env_vars"]
+    environment = SandboxedEnvironment(extensions=["jinja2.ext.do"], cache_size=0)
+    environment.filters["json_dump"] = json.dumps
+    of_flow = [entry for entry in entries if entry["name"] in {*variables, "METAFLOW_PARAMETERS"}]
+    given = [
+        {"name": entry["name"], "value": environment.from_string(entry["value"]).render(params=variables)}
+        for entry in of_flow
+    ]
+    found = judge.environment(given)
+    assert json.loads(found.pop("METAFLOW_PARAMETERS")) == variables
+    assert found == variables

@@ -20,8 +20,11 @@ SEAMS = (
     ("metaflow.util", "dict_to_cli_options"),
 )
 
-_ESCAPES = {'\\"': r"\u0022", r"\\": r"\u005c", "'": r"\u0027", "=": r"\u003d"}
-_ESCAPED = re.compile(r"\\[\"\\]|['=]")
+_READ_BY_OTHERS = ("'", "$$", "$(")
+"""What stands between two ' is in the shell's other quotes, where $ and ` have a meaning; in a container's command
+Kubernetes writes `$` for `$$`, and a variable's value for `$(NAME)`."""
+_ESCAPES = {'\\"': r"\u0022", r"\\": r"\u005c", "'": r"\u0027", "=": r"\u003d", "$": r"\u0024"}
+_ESCAPED = re.compile(r"\\[\"\\]|['=$]")
 
 
 def install() -> None:
@@ -38,8 +41,8 @@ def install() -> None:
 
 def _arrives(decorator: Any, spec: str) -> bool:
     """Whether a task makes the same decorator of these words."""
-    if "'" in spec:
-        return False  # what stands between two is in the shell's other quotes, where $ and ` have a meaning
+    if any(part in spec for part in _READ_BY_OTHERS):
+        return False
     options = " ".join(internals("metaflow.util").dict_to_cli_options({"with": [spec]}))
     try:
         # as Batch._command and Kubernetes._command do, and bash after them

@@ -14,6 +14,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.invoke import invoke_async
 
+from flowinfra.components.airflow.needs import needs
 from flowinfra.components.airflow.plan import AirflowPlan
 from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.components.asking import named_cluster, warn_once
@@ -40,6 +41,9 @@ def dag_not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
             await in_thread(look_in_cluster, making.plan, dags)
         else:
             look_in_folder(making.plan, dags)
+        if pulumi.runtime.is_dry_run():
+            for words in needs(making.plan.compiled):
+                pulumi.log.info(words)
 
     return before_create(f"{making.name}{DAG_FILE}", look)
 

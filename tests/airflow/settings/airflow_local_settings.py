@@ -1,21 +1,32 @@
 """Settings of an Airflow of the tests: a process in place of each pod.
 
 What stands in is `KubernetesPodOperator.execute` alone: it starts the pod's command with the pod's variables, both as
-Airflow rendered them, and gives back what the sidecar would have read. Everything else is Airflow's and Metaflow's.
+Airflow rendered them, the latter expanded as Kubernetes does, and gives back what the sidecar would have read.
+Everything else is Airflow's and Metaflow's.
 """
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
+
+
+def expanded(value, known):
+    """A variable's value as Kubernetes makes it (third_party/forked/golang/expansion)."""
+    return re.sub(
+        r"\$(?:\$|\(([^)]*)\))", lambda found: "$" if found[1] is None else known.get(found[1], found[0]), value
+    )
 
 
 def execute(self, context):
     from airflow.exceptions import AirflowException
 
     with tempfile.TemporaryDirectory() as folder:
-        variables = {entry["name"]: entry["value"] for entry in self.env_vars}
+        variables = {}
+        for entry in self.env_vars:
+            variables[entry["name"]] = expanded(entry["value"], variables)
         variables |= {entry.name: "stand-in" for entry in self.pod_runtime_info_envs}
         done = subprocess.run(
             self.cmds,
