@@ -62,7 +62,8 @@ def _loaded(name: str) -> Any:
     module, dot, function = name.rpartition(".")
     if dot and module != pathlib.Path(sys.argv[0]).stem:
         return getattr(importlib.import_module(module), function)
-    started, others = set(), set()
+    started: set[str] = set()
+    others: set[str] = set()
     for statement in places.tree(sys.argv[0]).body:
         is_start = isinstance(statement, ast.If) and "__name__" in {
             node.id for node in ast.walk(statement.test) if isinstance(node, ast.Name)
