@@ -29,6 +29,16 @@ def flow_warnings(request: CompileRequest, described: Mapping[str, Any]) -> Iter
         yield from _pauses(described)
     if request.target == "argo":
         yield from _other_days(described)
+        yield from _hooks(request, described)
+
+
+def _hooks(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+    """Functions that look at a run which their pod does not find (`exit_hook_script` of Metaflow)."""
+    if request.shape.metadata == "local" and any(each["name"] == "exit_hook" for each in described["decorators"]):
+        yield (
+            f"@exit_hook of {described['name']}: a function that takes `run` is given None, for without a metadata "
+            "service a hook's pod finds no run: give the platform a service_url, or let the functions do without `run`"
+        )
 
 
 def _names(parameters: Iterable[str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import FlowInfraError
+from flowinfra.model.compiled import Shape
 from tests.unit.sources import STEPS, write_flow
 
 HEAD = """
@@ -20,6 +21,9 @@ from helpers import send as post, tell
 
 def done(run):
     print("ran done")
+
+def shown(run):
+    print(run)
 
 def bare():
     print("ran bare")
@@ -165,3 +169,15 @@ def test_hooks_that_would_not_run(tmp_path: Path) -> None:
         in said
     )
     assert said.count("@exit_hook of") == len(BAD) + 1
+
+
+@pytest.mark.parametrize(("metadata", "warned"), [("local", True), ("service", False)])
+def test_functions_that_are_given_no_run(metadata: str, warned: bool, tmp_path: Path) -> None:
+    flow = lay_out(tmp_path, "@exit_hook(on_success=[done])")
+    warnings: list[str] = []
+    shape = Shape.model_validate({"metadata": metadata})
+    compile_flow(CompileRequest(flow, "argo", shape, folder="flow"), warn=warnings.append)
+    words = "@exit_hook of SmallFlow: a function that takes `run` is given None"
+    assert any(words in text for text in warnings) == warned, warnings
+    # and so it is
+    assert not warned or "None" in script(flow, "shown").stdout.splitlines()
