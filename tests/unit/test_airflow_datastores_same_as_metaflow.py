@@ -62,7 +62,7 @@ def create(flow: Path, home: Path, datastore: str) -> dict[str, Any]:
 def test_same_as_metaflow(datastore: str, tmp_path: Path) -> None:
     request = Construct("linear", shape={"datastore": datastore}).request("airflow")
     compiled = compile_flow(request)
-    theirs = mend_dag(create(request.flow, tmp_path, datastore), {}, "local", PYTHON)
+    theirs = mend_dag(create(request.flow, tmp_path, datastore), {}, {}, "local", PYTHON)
     variables = {entry["name"]: entry["value"] for entry in theirs["states"]["start"]["operator_args"]["env_vars"]}
     renamed = rename_digests(json.dumps(theirs), {variables["METAFLOW_CODE_SHA"]: compiled.package.object})
     ours = filled(compiled, {**IDENTITY, "token": variables["METAFLOW_PRODUCTION_TOKEN"]})["airflow"]["dag"]

@@ -70,8 +70,9 @@ def decorators(command: str) -> dict[str, dict[str, Any]]:
     ).stdout.split("\0")[:-1]
     assert "$$" not in options
     assert "$(" not in options
+    parse: Any = Decorator.extract_args_kwargs_from_decorator_spec
     specs = [spec.partition(":") for option, spec in zip(printed[::2], printed[1::2], strict=True)]
-    return {name: Decorator.extract_args_kwargs_from_decorator_spec(given)[1] for name, _, given in specs}
+    return {name: parse(given)[1] for name, _, given in specs}
 
 
 @pytest.mark.parametrize("target", TARGETS)
