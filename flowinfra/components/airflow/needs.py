@@ -13,8 +13,8 @@ def needs(compiled: AirflowCompiled) -> Iterator[str]:
     if pool := dag["dag_instantiation_params"]["default_args"].get("pool"):
         # a task in a pool that is missing is never queued: airflow.jobs.scheduler_job_runner
         yield (
-            f"{compiled.name}: its tasks run in the pool {pool!r}. Airflow does not make a pool, and a task in one that "
-            f'is missing waits for ever: `airflow pools set {pool} 16 "tasks of Metaflow"`, or in Admin, Pools'
+            f"{compiled.name}: its tasks run in the pool {pool!r}. Airflow makes no pool, and a task in one that is "
+            f'missing waits for ever: `airflow pools set {pool} 16 "tasks of Metaflow"`, or in Admin, Pools'
         )
     if dag["metadata"]["contains_foreach"]:
         # `core.max_map_length`: airflow.models.taskinstance (2), airflow.api_fastapi.execution_api (3)
