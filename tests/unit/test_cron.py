@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timezone
 
 import pytest
@@ -9,7 +10,8 @@ from aws_croniter import AwsCroniter
 from croniter import croniter
 
 from flowinfra.compiler.request import REQUESTS
-from flowinfra.model.cron import CronError, fires
+from flowinfra.model.cron import CronError, fires, robfig
+from tests.judge import cron_problems, prepared
 
 
 @pytest.mark.parametrize(
@@ -150,3 +152,75 @@ def test_as_airflows_parser_counts(expression: str) -> None:
 def test_cron_of_a_schedule(target: str, cron: str, said: str | None) -> None:
     problem = REQUESTS[target].cron_problem(cron)
     assert problem is None if said is None else problem and problem.startswith(repr(cron)[:-1]) and said in problem
+
+
+PARTS = (
+    *(
+        "*",
+        "?",
+        "0",
+        "1",
+        "5",
+        "12",
+        "23",
+        "31",
+        "59",
+        "60",
+        "7",
+        "6",
+        "MON",
+        "sun",
+        "jan",
+        "DEC",
+        "L",
+        "15W",
+        "-1",
+        "+3",
+    ),
+    *(
+        "03",
+        "*/2",
+        "*/1",
+        "?/3",
+        "1-5",
+        "5-1",
+        "*-3",
+        "mon-fri",
+        "FRI-MON",
+        "1-5/2",
+        "2/7",
+        "*/0",
+        "1-",
+        "-",
+        "/",
+        "1//2",
+    ),
+    *("1-2-3", "", "a", "2#1", "99999999999999999999", "1.5", "*/*"),
+)
+NAMES = (
+    *("@daily", "@hourly", "@midnight", "@yearly", "@annually", "@monthly", "@weekly", "@reboot", "@DAILY", "@every"),
+    *("@every 1h", "@every 1h30m", "@every 500ms", "@every 1.5h", "@every 1", "@every 0", "@every -1h", "@every +5m"),
+    *("@every 1d", "@every .5h", "@every 5.h", "@every .h", "@every 1h 30m", "@every  1h", "@every "),
+)
+
+
+def test_argo_itself_takes_the_same() -> None:
+    draw = random.Random(20)
+
+    def field() -> str:
+        usual = draw.random() < 0.8
+        return ",".join(draw.choice(PARTS[:6] if usual else PARTS) for _ in range(draw.choice([1, 1, 1, 2])))
+
+    crons = [*NAMES, *(" ".join(field() for _ in range(draw.choice([5, 5, 5, 5, 4, 6]))) for _ in range(4000))]
+    for version in prepared():
+        refused = {cron for cron, said in zip(crons, cron_problems(version, crons), strict=True) if said}
+        assert {cron for cron in crons if _refused(cron)} == refused
+        assert 500 < len(refused) < len(crons) - 500
+
+
+def _refused(cron: str) -> bool:
+    try:
+        robfig.parse(cron)
+    except CronError:
+        return True
+    return False
