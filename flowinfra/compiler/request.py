@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowinfra.compiler.driver import kubernetes_grammar as grammar
 from flowinfra.compiler.request_airflow import AIRFLOW
 from flowinfra.compiler.request_argo import ARGO
 from flowinfra.compiler.request_step_functions import STEP_FUNCTIONS
@@ -189,8 +190,21 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
                 )
     if request.shape.branch and not _SHELL_WORD.fullmatch(request.shape.branch):
         yield problem(f"branch: {request.shape.branch!r} holds characters other than letters, digits, _ . and -")
+    for key, image in _images(request):
+        if not (isinstance(image, str) and grammar.image(image)):
+            yield problem(f"{key}: found {image!r}, allowed: {grammar.IMAGE_WORDS}")
     if MARK in request.shape.model_dump_json():
         yield problem(f"an option holds {MARK!r}, which marks values that a stack binds; choose another text")
+
+
+def _images(request: CompileRequest) -> Iterator[tuple[str, Json]]:
+    """Key and image of each that the request names. What steps on Kubernetes have is looked at with their pods."""
+    if request.shape.default_image is not None:
+        yield "image", request.shape.default_image
+    if request.target == "step-functions":
+        for step, changes in request.shape.steps.items():
+            if changes.get("image") is not None:
+                yield f"steps.{step}.image", changes["image"]
 
 
 def _target_problems(request: CompileRequest) -> Iterator[str]:

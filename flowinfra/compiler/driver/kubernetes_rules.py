@@ -316,7 +316,7 @@ RULES: Mapping[str, Callable[[Any], Iterator[Problem]]] = {
     "qos": _qos,
     "port": _whole(0, 65535, "a port: a whole number from 1 to 65535"),
     "hostname_resolution_timeout": _whole(0, _MOST, "a whole number of seconds"),
-    "image": _text(grammar.image, "an image's name, such as registry.example.com/team/image:1.2"),
+    "image": _text(grammar.image, grammar.IMAGE_WORDS),
     "image_pull_policy": _one_of("Always", "IfNotPresent", "Never"),
     "image_pull_secrets": _names(several=True),
     "secrets": _names(several=False),

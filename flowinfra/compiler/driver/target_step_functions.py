@@ -6,8 +6,13 @@ eight names.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from . import kubernetes_grammar as grammar
+from . import places
+from .kubernetes_words import found
+from .refusals_kubernetes import Part
 
 COMMAND = "metaflow.plugins.aws.step_functions.step_functions_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -28,9 +33,14 @@ SEAMS = ()
 """Modules and names of Metaflow's in which this target stands, beside those of every target."""
 
 
-def refusals(_flow: Any, _graph: Any) -> tuple[()]:
-    """Nothing of a flow is refused here: limits are known when the state machine is."""
-    return ()
+def refusals(_flow: Any, graph: Any) -> Iterator[Part]:
+    """Images that no node could pull; limits are known when the state machine is."""
+    for name in graph.sorted_nodes:
+        for decorator in graph[name].decorators:
+            image = decorator.attributes.get("image") if decorator.name == COMPUTE else None
+            if image is not None and not (isinstance(image, str) and grammar.image(image)):
+                words = f"@{COMPUTE}: image: {found(image, grammar.IMAGE_WORDS)}"
+                yield {"subject": f"step {name}", "words": words, **places.of_step(graph[name])}
 
 
 def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:
