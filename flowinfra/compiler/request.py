@@ -66,6 +66,7 @@ STEP_OVERRIDES = ("cpu", "environment", "gpu", "image", "memory", "retries", "ti
 
 _PYTHON = re.compile(r"3\.[0-9]{1,2}")
 
+_FILE = re.compile(r"[\w.+,=@][\w.+,=@-]*")
 # tags and namespace stand unquoted in the shell words of each step's command
 _SHELL_WORD = re.compile(r"[\w.,:@%+=/-]+")
 
@@ -158,6 +159,11 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
         yield problem("is an R flow; flowinfra compiles Python flows only")
     elif request.flow.suffix != ".py":
         yield problem("is not a .py file")
+    elif not _FILE.fullmatch(request.flow.name):
+        yield problem(
+            f"its tasks start `python {request.flow.name}`, of which a shell makes something else; allowed in the "
+            "file's own name are letters, digits and _ . + , = @ -, of which - is not the first: rename it"
+        )
     for name, path in request.config_files.items():
         if not path.is_file():
             yield problem(f"Config {name!r}: file {path} does not exist")
