@@ -20,6 +20,7 @@ from flowinfra.compiler.target import refused_cron
 def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
     """What has to change before the flow can run on the target."""
     yield from _names(described["parameters"])
+    yield from _helps(described["parameters"])
     yield from _times(request, described)
 
 
@@ -27,6 +28,8 @@ def flow_warnings(request: CompileRequest, described: Mapping[str, Any]) -> Iter
     """What the flow says and the target does not do, or does otherwise."""
     if request.target == "step-functions":
         yield from _pauses(described)
+    else:
+        yield from _parts_of_minutes(request.target, described)
     if request.target == "argo":
         yield from _other_days(described)
         yield from _hooks(request, described)
@@ -59,6 +62,13 @@ def _names(parameters: Iterable[str]) -> Iterator[str]:
             )
 
 
+def _helps(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What is said of a parameter, which Metaflow does not look at."""
+    for name, parameter in parameters.items():
+        if not isinstance(parameter["help"], (str, type(None))):
+            yield f"Parameter {name!r}: help: found {parameter['help']!r}, allowed: text"
+
+
 def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the flow's @schedule, and with `reset_at` of its triggers."""
     mine = REQUESTS[request.target]
@@ -77,17 +87,31 @@ def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[st
 
 def _pauses(described: Mapping[str, Any]) -> Iterator[str]:
     """Pauses between the attempts of a step."""
+    for step, minutes in _minutes(described):
+        if minutes > 0:
+            yield (
+                f"step {step}: @retry(minutes_between_retries={minutes:g}) has no effect on Step Functions: "
+                "AWS Batch starts the next attempt at once (Netflix/metaflow#678). Write 0 if no pause is needed; "
+                "Argo and Airflow wait"
+            )
+
+
+def _parts_of_minutes(target: str, described: Mapping[str, Any]) -> Iterator[str]:
+    """Pauses of which Metaflow takes the whole minutes alone, by Python's `int`."""
+    for step, minutes in _minutes(described):
+        if minutes != int(minutes):
+            yield (
+                f"step {step}: @retry(minutes_between_retries={minutes:g}) is a pause of {int(minutes)} minutes on "
+                f"{target.capitalize()}, for Metaflow leaves the part of a minute out. Write a whole number"
+            )
+
+
+def _minutes(described: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Steps whose @retry says how long to wait, with the minutes."""
     for step in described["steps"]:
         for retry in step["decorators"]:
-            if retry["name"] != "retry" or "minutes_between_retries" not in retry["own"]:
-                continue
-            minutes = retry["attributes"]["minutes_between_retries"]
-            if float(minutes) > 0:
-                yield (
-                    f"step {step['name']}: @retry(minutes_between_retries={minutes}) has no effect on Step Functions: "
-                    "AWS Batch starts the next attempt at once (Netflix/metaflow#678). Write 0 if no pause is needed; "
-                    "Argo and Airflow wait"
-                )
+            if retry["name"] == "retry" and "minutes_between_retries" in retry["own"]:
+                yield step["name"], float(retry["attributes"]["minutes_between_retries"])
 
 
 def _other_days(described: Mapping[str, Any]) -> Iterator[str]:

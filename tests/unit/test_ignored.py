@@ -42,3 +42,12 @@ def test_the_pause_between_retries(tmp_path: Path, target: str) -> None:
             "<flow>: step start: @retry(minutes_between_retries=5)",
         ]
         assert sorted(found) == (expected if target == "step-functions" else [])
+
+
+@pytest.mark.parametrize("target", ["argo", "airflow"])
+def test_a_part_of_a_minute_is_left_out(tmp_path: Path, target: str) -> None:
+    body = BODY.replace("=5)", "=0.5)").replace("=0)", "=2.0)")
+    told: list[str] = []
+    compile_flow(CompileRequest(write_flow(tmp_path, body=body), target), told.append)
+    [words] = told
+    assert "step start: @retry(minutes_between_retries=0.5) is a pause of 0 minutes on " in words

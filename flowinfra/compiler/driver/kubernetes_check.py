@@ -16,7 +16,7 @@ from . import places
 from .internals import internals
 from .kubernetes_rules import UNKNOWN_KEY, problems
 from .kubernetes_security import normal
-from .kubernetes_words import Problem, found, place, shown
+from .kubernetes_words import NO_MAPPING, Problem, found, place, shown
 from .refusals_kubernetes import Part
 
 DECORATOR = ("metaflow.plugins.kubernetes.kubernetes_decorator", "KubernetesDecorator")
@@ -170,7 +170,7 @@ def half_of_memory(attributes: Mapping[str, Any]) -> Iterator[Problem]:
 def variables(value: Any) -> Iterator[Problem]:
     """Problems of a task's variables; values are not shown, for they may be secret."""
     if not isinstance(value, Mapping):
-        yield "", f"found {type(value).__name__}, allowed: a mapping of names to texts"
+        yield "", NO_MAPPING.format(type(value).__name__)
         return
     for name, text in value.items():
         if not isinstance(name, str) or not grammar.variable(name):

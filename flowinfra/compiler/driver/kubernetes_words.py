@@ -11,6 +11,10 @@ Problem = tuple[str, str]
 """Where in an attribute (`[0].key`, `['a b']`; empty for all of it), and what was found and is allowed."""
 
 
+NO_MAPPING = "found {}, allowed: a mapping of names to texts"
+"""What is said of variables that are none, with the type of what they are: the value may be secret."""
+
+
 def shown(value: Any) -> str:
     """A value in a message, cut where it is long."""
     text = repr(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import places
@@ -56,7 +56,7 @@ def _variables(node: Any) -> dict[str, Any]:
     """What `@environment` gives the step's task."""
     found: dict[str, Any] = {}
     for decorator in node.decorators:
-        if decorator.name == "environment":
+        if decorator.name == "environment" and isinstance(decorator.attributes["vars"], Mapping):
             found.update(decorator.attributes["vars"])
     return found
 

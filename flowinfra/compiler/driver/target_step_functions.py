@@ -6,12 +6,12 @@ eight names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from . import kubernetes_grammar as grammar
 from . import places
-from .kubernetes_words import found
+from .kubernetes_words import NO_MAPPING, found
 from .refusals_kubernetes import Part
 
 COMMAND = "metaflow.plugins.aws.step_functions.step_functions_cli"
@@ -34,13 +34,21 @@ SEAMS = ()
 
 
 def refusals(_flow: Any, graph: Any) -> Iterator[Part]:
-    """Images that no node could pull; limits are known when the state machine is."""
+    """What no job could be given; limits are known when the state machine is."""
     for name in graph.sorted_nodes:
         for decorator in graph[name].decorators:
-            image = decorator.attributes.get("image") if decorator.name == COMPUTE else None
-            if image is not None and not (isinstance(image, str) and grammar.image(image)):
-                words = f"@{COMPUTE}: image: {found(image, grammar.IMAGE_WORDS)}"
-                yield {"subject": f"step {name}", "words": words, **places.of_step(graph[name])}
+            for words in _wrong(decorator):
+                yield {"subject": f"step {name}", "words": f"@{decorator.name}: {words}", **places.of_step(graph[name])}
+
+
+def _wrong(decorator: Any) -> Iterator[str]:
+    if decorator.name == COMPUTE:
+        image = decorator.attributes["image"]
+        if image is not None and not (isinstance(image, str) and grammar.image(image)):
+            yield f"image: {found(image, grammar.IMAGE_WORDS)}"
+    elif decorator.name == "environment" and not isinstance(decorator.attributes["vars"], Mapping):
+        # a text may be secret
+        yield f"vars: {NO_MAPPING.format(type(decorator.attributes['vars']).__name__)}"
 
 
 def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:

@@ -1,0 +1,36 @@
+"""Values of a flow that Metaflow does not look at, and that nothing could be made of: refused on every target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.compiler.request import TARGETS
+from flowinfra.errors import FlowInfraError
+from flowinfra.model.compiled import Shape
+from tests.unit.sources import STEPS, write_flow
+
+
+def told(folder: Path, target: str, body: str = STEPS, **shape: object) -> list[str]:
+    flow = write_flow(folder, body=body)
+    with pytest.raises(FlowInfraError) as raised:
+        compile_flow(CompileRequest(flow, target, Shape.model_validate(shape)))
+    return [str(each).removeprefix(str(flow)) for each in raised.value.errors]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_help_of_a_parameter_is_text(target: str, tmp_path: Path) -> None:
+    body = "    alpha = Parameter('alpha', default='1', help=5)\n" + STEPS
+    assert told(tmp_path, target, body) == [": Parameter 'alpha': help: found 5, allowed: text"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("given", "kind"), [("a secret", "str"), ("[1]", "list"), ("5", "int")])
+def test_variables_are_a_mapping(given: str, kind: str, target: str, tmp_path: Path) -> None:
+    words = f"@environment: vars: found {kind}, allowed: a mapping of names to texts"
+    assert told(tmp_path, target, decospecs=[f"environment:vars={given}"]) == [
+        f":8: step start: {words}",
+        f":12: step end: {words}",
+    ]
