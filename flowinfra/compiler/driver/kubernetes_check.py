@@ -6,7 +6,6 @@ that Kubernetes or a task would refuse is noted and set aside, so that Metaflow 
 
 from __future__ import annotations
 
-import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from . import places
 from .internals import internals
 from .kubernetes_rules import UNKNOWN_KEY, problems
 from .kubernetes_security import normal
+from .kubernetes_settings import of_settings
 from .kubernetes_words import NO_MAPPING, Problem, found, place, shown
 from .refusals_kubernetes import Part
 
@@ -26,9 +26,6 @@ SEAMS = tuple((DECORATOR[0], f"{DECORATOR[1]}.{method}") for method in ("init", 
 
 NEEDED = ("cpu", "disk", "memory", "qos")
 """Attributes of @kubernetes for which None does not mean a default."""
-
-SECRETS = ("METAFLOW_KUBERNETES_SECRETS", "METAFLOW_ARGO_WORKFLOWS_KUBERNETES_SECRETS")
-"""Settings of Metaflow with names of Secrets, a comma between them."""
 
 OF_RESOURCES = ("cpu", "disk", "gpu", "memory", "shared_memory")
 
@@ -47,11 +44,13 @@ class KubernetesCheck:
         self.target = target
         self.graph: Any = None
         self._of_stack: list[Part] = []
+        self._of_settings: list[Part] = []
         self._of_steps: dict[str, dict[str, None]] = {}
 
     def install(self) -> None:
         """Stand in Metaflow where it initialises @kubernetes, and where that meets its step."""
         module, name = DECORATOR
+        self._of_settings = list(of_settings(self.target, internals(module)))
         made = getattr(internals(module), name)
         init, step_init = made.init, made.step_init
 
@@ -89,7 +88,7 @@ class KubernetesCheck:
             for step in order
             for words in self._of_steps.get(step, ())
         ]
-        return [*self._of_stack, *of_settings(), *of_steps]
+        return [*self._of_stack, *self._of_settings, *of_steps]
 
     def look(self, step: str, decorators: Any) -> None:
         """Note the problems of a step; may be done again."""
@@ -148,14 +147,6 @@ class KubernetesCheck:
                 noted += [(name + where, words) for where, words in wrong]
                 attributes[name] = type(decorator).defaults[name]
         return aside, noted
-
-
-def of_settings() -> Iterator[Part]:
-    """Problems of the names of Secrets that Metaflow gives to every step, beside the attributes of its decorator."""
-    for setting in SECRETS:
-        names = list(filter(None, os.environ.get(setting, "").split(",")))
-        for where, words in problems("secrets", names):
-            yield {"subject": f"settings.{setting}{where}", "words": words, **places.NOWHERE}
 
 
 def half_of_memory(attributes: Mapping[str, Any]) -> Iterator[Problem]:
