@@ -11,6 +11,7 @@ from typing import Any
 
 from flowinfra.compiler.names_argo import STEP
 from flowinfra.compiler.request_argo import SECRETS
+from flowinfra.compiler.texts_argo import kept_from_kubernetes
 from flowinfra.model.compiled import Json, Shape
 from flowinfra.model.datastores import BLOB_ENDPOINT
 
@@ -66,9 +67,14 @@ def _secret_by_reference(template: Mapping[str, Json], name: str, reference: str
     headers = {entry["name"]: entry["value"] for entry in http["headers"]} or {"Content-Type": "application/json"}
     env = [
         {"name": "FLOWINFRA_MARK", "value": "<secret>"},
-        {"name": "FLOWINFRA_URL", "value": http["url"].replace(SECRETS[name], "<secret>")},
-        {"name": "FLOWINFRA_HEADERS", "value": json.dumps(headers).replace(SECRETS[name], "<secret>")},
-        {"name": "FLOWINFRA_BODY", "value": http["body"].replace(SECRETS[name], "<secret>")},
+        *(
+            {"name": variable, "value": kept_from_kubernetes(value.replace(SECRETS[name], "<secret>"))}
+            for variable, value in (
+                ("FLOWINFRA_URL", http["url"]),
+                ("FLOWINFRA_HEADERS", json.dumps(headers)),
+                ("FLOWINFRA_BODY", http["body"]),
+            )
+        ),
         {"name": "FLOWINFRA_SECRET", "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}},
     ]
     container = {

@@ -171,6 +171,14 @@ def test_hooks_that_would_not_run(tmp_path: Path) -> None:
     assert said.count("@exit_hook of") == len(BAD) + 1
 
 
+def test_a_hook_that_is_given_twice_with_other_options(tmp_path: Path) -> None:
+    again = "@exit_hook(on_error=[done], options={'image': 'b:1'})\n@exit_hook(on_error=['done'], on_success=[done])"
+    with pytest.raises(
+        FlowInfraError, match="@exit_hook of SmallFlow: on_error: found 'done' twice, with other options"
+    ):
+        compiled(lay_out(tmp_path, again))
+
+
 @pytest.mark.parametrize(("metadata", "warned"), [("local", True), ("service", False)])
 def test_functions_that_are_given_no_run(metadata: str, warned: bool, tmp_path: Path) -> None:
     flow = lay_out(tmp_path, "@exit_hook(on_success=[done])")

@@ -337,3 +337,16 @@ def test_payloads_of_events_reach_every_step(tmp_path: Path) -> None:
                 found = variables(version, template, step, {"METAFLOW_STEP_NAME"})
                 told = {name: value for name, value in found.items() if name.startswith("METAFLOW_ARGO_EVENT_PAYLOAD_")}
                 assert list(told.values()) == [text, text], (version, step)
+
+
+def test_notifications_keep_their_words(tmp_path: Path) -> None:
+    shape = {
+        "notify_on_error": True,
+        "notify_incident_io": "a/b",
+        "incident_io_source": "1",
+        "incident_io_metadata": {"price": "US$$ 5 $(FLOWINFRA_MARK)"},
+    }
+    [template] = deployed(tmp_path, {}, **shape)
+    for version in prepared():
+        found = variables(version, template, "notify-incident-io-on-error")
+        assert json.loads(found["FLOWINFRA_BODY"])["metadata"]["price"] == "US$$ 5 $(FLOWINFRA_MARK)"

@@ -20,6 +20,7 @@ from .refusals_kubernetes import Part
 _MISSING, _LATER = object(), object()
 """In place of what is not there, or not yet: a flow is started before its file is read to the end."""
 _WRITE = "write a function with `def` at the left margin of the flow's file, and give it by its own name"
+_ONCE = "Metaflow runs a function once: give it in one decorator"
 
 
 def refusals(flow: Any) -> Iterator[Part]:
@@ -28,10 +29,20 @@ def refusals(flow: Any) -> Iterator[Part]:
     where = places.of_flow_decorators(type(flow), "exit_hook")
     # the last one above a class is the first that Python calls
     lines = where[::-1] if len(where) == len(decorators) else where[:1] * len(decorators)
+    seen: dict[tuple[str, str], Any] = {}
     for decorator, line in zip(decorators, lines or [places.NOWHERE] * len(decorators)):  # noqa: B905  (Python 3.9)
         for option in ("on_success", "on_error"):
-            for words in _problems(decorator.attributes[option]):
+            hooks, options = decorator.attributes[option], decorator.attributes["options"]
+            repeated = [name for name in map(_name, hooks) if seen.setdefault((option, name), options) != options]
+            for words in (
+                *_problems(hooks),
+                *(f"found {name!r} twice, with other options; {_ONCE}" for name in repeated),
+            ):
                 yield {"subject": f"@exit_hook of {flow.name}", "words": f"{option}: {words}", **line}
+
+
+def _name(hook: Any) -> str:
+    return hook if isinstance(hook, str) else hook.__name__
 
 
 def _problems(hooks: Any) -> Iterator[str]:
@@ -40,7 +51,7 @@ def _problems(hooks: Any) -> Iterator[str]:
         return
     for hook in hooks:
         by_name = isinstance(hook, str)
-        name = hook if by_name else hook.__name__
+        name = _name(hook)
         given = repr(hook) if by_name else "a lambda" if name == "<lambda>" else f"the function {hook.__qualname__}"
         try:
             loaded = _loaded(name)
