@@ -41,7 +41,7 @@ def test_an_image_of_the_code_is_refused_with_step_and_line(image: str, target: 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_image_of_a_stack_is_refused_with_its_key(target: str, tmp_path: Path) -> None:
-    wrong = {"steps": {"start": {"image": "a b"}}}
+    wrong: dict[str, Any] = {"steps": {"start": {"image": "a b"}}}
     assert told(tmp_path, target, **wrong)[0].startswith(": steps.start.image: found 'a b', allowed: an image's name")
     [words] = told(tmp_path, target, image="Python:3.11")
     assert words.startswith(": image: found 'Python:3.11', allowed: an image's name")
