@@ -7,6 +7,7 @@ in its process, in `driver/refusals_<target>.py`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
@@ -21,6 +22,7 @@ def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iter
     """What has to change before the flow can run on the target."""
     yield from _names(described["parameters"])
     yield from _helps(described["parameters"])
+    yield from _no_pauses(described)
     yield from _times(request, described)
 
 
@@ -106,12 +108,35 @@ def _parts_of_minutes(target: str, described: Mapping[str, Any]) -> Iterator[str
             )
 
 
+def _no_pauses(described: Mapping[str, Any]) -> Iterator[str]:
+    """Pauses that are no time at all, which Metaflow does not look at."""
+    for step, given in _said_pauses(described):
+        if _number(given) is None:
+            found = f"found {given!r}, allowed: a number of minutes, not below 0"
+            yield f"step {step}: @retry: minutes_between_retries: {found}"
+
+
 def _minutes(described: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Steps whose @retry says how long to wait, with the minutes."""
+    for step, given in _said_pauses(described):
+        if (minutes := _number(given)) is not None:
+            yield step, minutes
+
+
+def _said_pauses(described: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for step in described["steps"]:
         for retry in step["decorators"]:
             if retry["name"] == "retry" and "minutes_between_retries" in retry["own"]:
-                yield step["name"], float(retry["attributes"]["minutes_between_retries"])
+                yield step["name"], retry["attributes"]["minutes_between_retries"]
+
+
+def _number(given: Any) -> float | None:
+    """A finite number, not below 0, or its text."""
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        return None
+    return number if 0 <= number < math.inf else None
 
 
 def _other_days(described: Mapping[str, Any]) -> Iterator[str]:

@@ -34,3 +34,19 @@ def test_variables_are_a_mapping(given: str, kind: str, target: str, tmp_path: P
         f":8: step start: {words}",
         f":12: step end: {words}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ("'soon'", "step-functions"),
+        ("float('inf')", "step-functions"),
+        *(("-1", target) for target in TARGETS),
+        *(("-0.5", target) for target in TARGETS),
+    ],
+)
+def test_a_pause_is_a_time(given: str, target: str, tmp_path: Path) -> None:
+    body = STEPS.replace("@step", f"@retry(minutes_between_retries={given})\n    @step", 1)
+    [words] = told(tmp_path, target, body)
+    assert words.startswith(": step start: @retry: minutes_between_retries: found ")
+    assert words.endswith(", allowed: a number of minutes, not below 0")
