@@ -23,7 +23,7 @@ _EXPORT = re.compile(
 )
 
 _PARAMETERS = "{{ params | json_dump }}"
-_KEPT_PARAMETERS = "{{ params | json_dump | replace('$', '$$') }}"
+KEPT_PARAMETERS = "{{ params | json_dump | replace('$', '$$') }}"
 _TEMPLATES = (
     "METAFLOW_AIRFLOW_DAG_RUN_ID",
     "METAFLOW_AIRFLOW_JOB_ID",
@@ -169,7 +169,7 @@ def _mend_variable(entry: Mapping[str, str], metadata: str, python: str) -> dict
     elif value == "{{ ti.job_id }}" and name in _TEMPLATES:
         value = "{{ ti.job_id | default('') }}"
     if name not in _TEMPLATES:
-        value = _KEPT_PARAMETERS if value == _PARAMETERS else literal(_for_kubernetes(value))
+        value = KEPT_PARAMETERS if value == _PARAMETERS else literal(_for_kubernetes(value))
     return {"name": name, "value": value}
 
 

@@ -26,6 +26,7 @@ _PAYLOAD = re.compile(r"\{\{workflow\.parameters\.([\w-]+)\}\}")
 _SIGN = re.compile(r"\$(?=[$(])")
 """What Kubernetes changes in variables and commands: `$(NAME)`, and `$$` (k8s.io/kubernetes/third_party/forked/golang/
 expansion)."""
+_PAIR = re.compile(r"\{(?=\{)")
 _WITH = re.compile(r"--with[ =]'[^']*'")
 """A decorator in a task's command, which Metaflow writes in quotes of the shell."""
 _TOLD = ("workflows.argoproj.io/title", "workflows.argoproj.io/description")
@@ -83,8 +84,7 @@ def keep_in_container(container: Mapping[str, Any], given: Container[str]) -> di
     if any(f"$({BRACE})" in str(entry.get("value")) for entry in env):
         env = [{"name": BRACE, "value": "{"}, *env]
     command = [
-        _WITH.sub(lambda found: kept_from_kubernetes(found[0]).replace(OPENING, "{''{"), word)
-        for word in container["command"]
+        _WITH.sub(lambda found: _PAIR.sub("{''", kept_from_kubernetes(found[0])), word) for word in container["command"]
     ]
     return {**container, "command": command, **({"env": env} if env else {})}
 

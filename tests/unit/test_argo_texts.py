@@ -145,7 +145,7 @@ def test_variables_of_a_decorator_of_the_command_line(tmp_path: Path) -> None:
         read = {
             subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, text=True).stdout for word in words
         }
-        assert spec in read
+        assert any(json.loads(word.partition("=")[2]) == texts for word in read if word.startswith("environment:"))
 
 
 def values(version: str, template: dict[str, Any]) -> dict[str, Any]:
@@ -236,23 +236,16 @@ KUBERNETES = {
 
 
 @pytest.mark.parametrize("by_stack", [False, True])
-def test_what_kubernetes_is_told_cannot_hold_it(by_stack: bool, tmp_path: Path) -> None:
-    given = ", ".join(f"{key}={value!r}" for key, value in KUBERNETES.items())
-    parts = {} if by_stack else {"body": at_start(f"@kubernetes({given})")}
+@pytest.mark.parametrize("key", KUBERNETES)
+def test_what_kubernetes_is_told_cannot_hold_it(key: str, by_stack: bool, tmp_path: Path) -> None:
+    value = KUBERNETES[key]
+    parts = {} if by_stack else {"body": at_start(f"@kubernetes({key}={value!r})")}
     with pytest.raises(FlowInfraError) as raised:
-        compiled(tmp_path, parts, **({"steps": {"start": KUBERNETES}} if by_stack else {}))
-    said = [str(error).partition("step start: @kubernetes: ")[2] for error in raised.value.errors]
-    assert sorted(words.partition(", but ")[0] for words in said) == [
-        "annotations: found '{{b}}'",
-        "annotations['note']: found '{{a}}'",
-        "image: found 'example.com/{{c}}'",
-        "node_selector['pool']: found '{{d}}'",
-        "persistent_volume_claims['claim']: found '/{{i}}'",
-        "secrets: found '{{f}}'",
-        "service_account: found '{{g}}'",
-        "tmpfs_path: found '/{{j}}'",
-        "tolerations['key']: found '{{h}}'",
-    ]
+        compiled(tmp_path, parts, **({"steps": {"start": {key: value}}} if by_stack else {}))
+    said = str(raised.value)
+    assert "step start: @kubernetes: " in said or (by_stack and "steps.start." in said)
+    assert key in said
+    assert "{{" in said
 
 
 @pytest.mark.parametrize(
@@ -285,9 +278,7 @@ def test_an_exit_hooks_options_cannot_hold_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["{{x}}", "{{", "{{{{}}"])
 def test_a_files_name_cannot_hold_it(name: str, tmp_path: Path) -> None:
     flow = write_flow(tmp_path).rename(tmp_path / f"{name}.py")
-    with pytest.raises(
-        FlowInfraError, match=r"step start: a text '\{\{.*' of the flow comes into the workflow, but Argo"
-    ):
+    with pytest.raises(FlowInfraError, match=r"its tasks start `python .*`, of which a shell makes something else"):
         compile_flow(CompileRequest(flow, "argo", Shape(), folder="flow"), warn=lambda _: None)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from flowinfra.compiler.mends_airflow import KEPT_PARAMETERS
 from flowinfra.compiler.request_airflow import ID_CHARACTERS
 from flowinfra.components.airflow.bound import AirflowBound
 from flowinfra.components.airflow.platform import AirflowPlatform, DagConfigMaps, DagFolder
@@ -20,9 +21,6 @@ from flowinfra.model.compiled import AirflowCompiled
 
 TAG_CHARACTERS = 100
 CONFIG_MAP_BYTES = 1_048_576
-
-PARAMETERS = "{{ params | json_dump }}"
-"""What Metaflow has Airflow write into the variable METAFLOW_PARAMETERS (`AIRFLOW_MACROS.PARAMETERS`)."""
 
 _ID = re.compile(r"[\w.-]+")
 
@@ -63,6 +61,6 @@ def flow_problems(
 
 def _value(bound: AirflowBound, value: str) -> str:
     """A variable's value in a run with all defaults; Airflow makes JSON of the parameters (`json_dump` of Metaflow)."""
-    if value != PARAMETERS:
+    if value != KEPT_PARAMETERS:
         return value
     return json.dumps({entry["name"]: entry["default"] for entry in bound.dag["metaflow_params"]})
