@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from flowinfra.compiler.mends import kept_from_kubernetes
 from flowinfra.compiler.names_argo import STEP
 from flowinfra.compiler.request_argo import SECRETS
-from flowinfra.compiler.texts_argo import kept_from_kubernetes
 from flowinfra.model.compiled import Json, Shape
 from flowinfra.model.datastores import BLOB_ENDPOINT
 

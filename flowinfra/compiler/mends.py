@@ -16,6 +16,9 @@ _EXPORT = re.compile(
 )
 _LEFT = re.compile(r"set_batch_environment (?!parent_tasks parent_tasks\.sh )")
 _PARENTS = re.compile(r"set_batch_environment parent_tasks (?P<file>[a-z]{10}) && \. `pwd`/(?P=file)")
+_SIGN = re.compile(r"\$(?=[$(])")
+"""What Kubernetes changes in variables and commands: `$(NAME)`, and `$$` (k8s.io/kubernetes/third_party/forked/golang/
+expansion)."""
 
 # One line of Python for the task's shell: no single quote, backslash or $ may stand in it.
 QUOTED_EXPORT = (
@@ -29,6 +32,11 @@ QUOTED_EXPORT = (
     "' && . `pwd`/parameters.sh"
 )
 """Exports the parameters of a run, by shell quoting."""
+
+
+def kept_from_kubernetes(text: str) -> str:
+    """A text of which Kubernetes makes the one that is given; it takes `$$` for `$`, and `$(NAME)` for a variable."""
+    return _SIGN.sub("$$", text)
 
 
 def quote_parameters(command: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from flowinfra.compiler.airflow_params import param
 from flowinfra.compiler.jinja import literal, literal_options
-from flowinfra.compiler.mends import QUOTED_EXPORT, plain_version, quotes_parameters
+from flowinfra.compiler.mends import QUOTED_EXPORT, kept_from_kubernetes, plain_version, quotes_parameters
 from flowinfra.model.compiled import Json
 
 START_DATE = "2020-01-01T00:00:00"
@@ -169,16 +169,8 @@ def _mend_variable(entry: Mapping[str, str], metadata: str, python: str) -> dict
     elif value == "{{ ti.job_id }}" and name in _TEMPLATES:
         value = "{{ ti.job_id | default('') }}"
     if name not in _TEMPLATES:
-        value = KEPT_PARAMETERS if value == _PARAMETERS else literal(_for_kubernetes(value))
+        value = KEPT_PARAMETERS if value == _PARAMETERS else literal(kept_from_kubernetes(value))
     return {"name": name, "value": value}
-
-
-def _for_kubernetes(value: str) -> str:
-    """A variable's value that Kubernetes makes `value` of.
-
-    It writes `$` for `$$`, and a variable's value for `$(NAME)`: k8s.io/kubernetes/third_party/forked/golang/expansion.
-    """
-    return value.replace("$", "$$") if "$$" in value or "$(" in value else value
 
 
 def _mend_parameter(entry: Mapping[str, Json], types: Mapping[str, str]) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from flowinfra.compiler.driver.kubernetes_grammar import dns_label
 from flowinfra.model.compiled import Json
 
 STEP = "metaflow/step_name"
@@ -17,8 +18,6 @@ STEP = "metaflow/step_name"
 
 _NAME_LENGTH = 128
 """Of a template's name, at most (isValidWorkflowFieldName of workflow/validate)."""
-_VOLUME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-"""Name of a volume: IsDNS1123Label of k8s.io/apimachinery. That of a claim may have dots and be longer."""
 
 
 def name_parts(spec: dict[str, Json]) -> None:
@@ -64,7 +63,7 @@ def name_claims(volumes: Iterable[dict[str, Any]], containers: Sequence[dict[str
     claims = [volume for volume in volumes if "persistentVolumeClaim" in volume]
     for number, volume in enumerate(claims, 1):
         name = volume["name"]
-        if _VOLUME.fullmatch(name) and taken[name] == 1:
+        if dns_label(name) and taken[name] == 1:
             continue
         volume["name"] = f"flowinfra-claim-{number}"
         for container in containers:

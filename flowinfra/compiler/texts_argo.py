@@ -13,6 +13,7 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
+from flowinfra.compiler.mends import kept_from_kubernetes
 from flowinfra.model.compiled import Json
 
 OPENING = "{{"
@@ -23,9 +24,6 @@ _OWN = re.compile(r"\{\{(retries|workflow\.(name|namespace|failures)|(inputs|wor
 """What Metaflow writes into variables of tasks for Argo to fill in."""
 _PAYLOAD = re.compile(r"\{\{workflow\.parameters\.([\w-]+)\}\}")
 """All that a variable holds which tells a task of an event: the payload that started the run."""
-_SIGN = re.compile(r"\$(?=[$(])")
-"""What Kubernetes changes in variables and commands: `$(NAME)`, and `$$` (k8s.io/kubernetes/third_party/forked/golang/
-expansion)."""
 _PAIR = re.compile(r"\{(?=\{)")
 _WITH = re.compile(r"--with[ =]'[^']*'")
 """A decorator in a task's command, which Metaflow writes in quotes of the shell."""
@@ -36,11 +34,6 @@ _TOLD = ("workflows.argoproj.io/title", "workflows.argoproj.io/description")
 def in_json(text: str) -> str:
     r"""A text that is JSON, with `{\u007b` for `{{`, which can only stand inside one of its strings."""
     return text.replace(OPENING, r"{\u007b")
-
-
-def kept_from_kubernetes(text: str) -> str:
-    """A text of which Kubernetes makes the one that is given; it takes `$$` for `$`, and `$(NAME)` for a variable."""
-    return _SIGN.sub("$$", text)
 
 
 def payload(parameter: str) -> str:
