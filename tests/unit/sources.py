@@ -18,6 +18,30 @@ STEPS = """
 """
 
 
+def gang(start: str = "", train: str = "") -> str:
+    """The steps of a flow whose step `train` runs on two machines; with decorators of `start` and `train`."""
+    return f"""
+    {start}
+    @step
+    def start(self):
+        self.next(self.train, num_parallel=2)
+
+    {train}
+    @parallel
+    @step
+    def train(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
 def source(body: str = STEPS, head: str = "", decorators: str = "", name: str = "SmallFlow") -> str:
     """The text of a flow's module."""
     return (

@@ -14,7 +14,7 @@ from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import CompiledFlow, Shape
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
-from tests.unit.sources import request, write_flow
+from tests.unit.sources import gang, request, write_flow
 
 HOOKS = "def ended(run): pass\ndef Ended(run): pass\ndef größer(run): pass\ndef _late_(run): pass\n"
 
@@ -95,26 +95,7 @@ SWITCH = """
 """
 
 CLAIMS = "@kubernetes(persistent_volume_claims={'my.pvc-1': '/a', 'out': '/b', 'dhsm': '/c'}, shared_memory=64)"
-GANG = f"""
-    {CLAIMS}
-    @step
-    def start(self):
-        self.next(self.train, num_parallel=2)
-
-    {CLAIMS}
-    @parallel
-    @step
-    def train(self):
-        self.next(self.join)
-
-    @step
-    def join(self, inputs):
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-"""
+GANG = gang(CLAIMS, CLAIMS)
 
 TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "underscore": ({"name": "Daily_Report"}, {}),

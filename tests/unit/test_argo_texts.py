@@ -23,7 +23,7 @@ from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import CompiledFlow, Shape
 from tests.judge import environment, filled, prepared, problems
 from tests.unit.argo_bound import bound_objects
-from tests.unit.sources import STEPS, write_flow
+from tests.unit.sources import STEPS, gang, write_flow
 
 TEXTS = (
     "{{x}}",
@@ -104,25 +104,7 @@ def test_variables_that_a_stack_gives(tmp_path: Path) -> None:
 
 
 def test_variables_of_a_job_set(tmp_path: Path) -> None:
-    body = f"""
-    @step
-    def start(self):
-        self.next(self.train, num_parallel=2)
-
-    @environment(vars={VARIABLES!r})
-    @parallel
-    @step
-    def train(self):
-        self.next(self.join)
-
-    @step
-    def join(self, inputs):
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-"""
+    body = gang(train=f"@environment(vars={VARIABLES!r})")
     title = "A {{title}}"
     [template] = deployed(tmp_path, {"body": body}, workflow_title=title)
     for version in prepared():
@@ -292,26 +274,7 @@ PAYLOADS = (
     " 1e5",
     "yes",
 )
-GANG = """
-    alpha = Parameter('alpha', default='x')
-
-    @step
-    def start(self):
-        self.next(self.train, num_parallel=2)
-
-    @parallel
-    @step
-    def train(self):
-        self.next(self.join)
-
-    @step
-    def join(self, inputs):
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-"""
+GANG = "    alpha = Parameter('alpha', default='x')\n" + gang()
 
 
 def test_payloads_of_events_reach_every_step(tmp_path: Path) -> None:
