@@ -79,6 +79,8 @@ def assemble(
         packages: objects of the flow's locked environments; their bytes are in the cache.
         keep_bytes: takes an object's sha256 and content as soon as they are known.
     """
+    if problems := [CompileError(f"{request.label}: {each}") for each in flow_problems(request, answer["flow"])]:
+        raise together(problems)
     python = request.shape.python or answer["python"]
     recorded = [
         RecordedObject(entry["key"], (folder / entry["file"]).read_bytes(), entry["metadata"])
@@ -120,8 +122,6 @@ def assemble(
     for entry in recorded:
         if entry.key in reading.commands:
             keep(entry, rename_digests(reading.commands[entry.key], renamed).encode(), "command")
-    if problems := [CompileError(f"{request.label}: {each}") for each in flow_problems(request, answer["flow"])]:
-        raise together(problems)
     flow = _flow(request, answer, reading, _rename(answer["flow"], renamed), _rename(answer["included"], renamed))
     flow = flow.model_copy(update={"reads": named_flows(package.content, flow.file, flow.name)})
     compiled = compiled_flow(
