@@ -24,9 +24,9 @@ from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.site import Site
-from flowinfra.components.step_functions.plan import FlowPlan
 from flowinfra.local import identity, platform
 from flowinfra.model.compiled import StepFunctionsCompiled
+from flowinfra.targets.step_functions.plan import FlowPlan
 
 Say = Callable[[str], AbstractContextManager[object]]
 """Shows what is being measured while it is."""

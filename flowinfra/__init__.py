@@ -19,50 +19,40 @@ if TYPE_CHECKING:
         read_bundle,
         write_bundle,
     )
-    from flowinfra.components import (
-        AirflowFlow,
-        AirflowFlowArgs,
-        AirflowPlatform,
-        ArgoEvents,
-        ArgoFlow,
-        ArgoFlowArgs,
-        AwsProvider,
-        AzureStorage,
-        DagBucket,
-        DagConfigMaps,
-        DagFolder,
-        KubernetesPlatform,
-        Platform,
-        PlatformArgs,
-        PodRoles,
-        StepFunctionsFlow,
-        StepFunctionsFlowArgs,
-    )
+    from flowinfra.components.location import AzureStorage
+    from flowinfra.components.platform import Platform, PlatformArgs
+    from flowinfra.components.pod_roles import PodRoles
     from flowinfra.errors import FlowInfraError
     from flowinfra.model.compiled import CompiledFlow, Shape
+    from flowinfra.targets.airflow.component import AirflowFlow, AirflowFlowArgs
+    from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+    from flowinfra.targets.argo.component import ArgoFlow, ArgoFlowArgs
+    from flowinfra.targets.argo.platform import ArgoEvents, KubernetesPlatform
+    from flowinfra.targets.step_functions.component import StepFunctionsFlow, StepFunctionsFlowArgs
+    from flowinfra.targets.step_functions.machine import AwsProvider
 
 _HOMES = {
-    "AirflowFlow": "flowinfra.components",
-    "AirflowFlowArgs": "flowinfra.components",
-    "AirflowPlatform": "flowinfra.components",
-    "ArgoEvents": "flowinfra.components",
-    "ArgoFlow": "flowinfra.components",
-    "ArgoFlowArgs": "flowinfra.components",
-    "AwsProvider": "flowinfra.components",
-    "AzureStorage": "flowinfra.components",
+    "AirflowFlow": "flowinfra.targets.airflow.component",
+    "AirflowFlowArgs": "flowinfra.targets.airflow.component",
+    "AirflowPlatform": "flowinfra.targets.airflow.platform",
+    "ArgoEvents": "flowinfra.targets.argo.platform",
+    "ArgoFlow": "flowinfra.targets.argo.component",
+    "ArgoFlowArgs": "flowinfra.targets.argo.component",
+    "AwsProvider": "flowinfra.targets.step_functions.machine",
+    "AzureStorage": "flowinfra.components.location",
     "CompileRequest": "flowinfra.compiler",
     "CompiledFlow": "flowinfra.model.compiled",
-    "DagBucket": "flowinfra.components",
-    "DagConfigMaps": "flowinfra.components",
-    "DagFolder": "flowinfra.components",
+    "DagBucket": "flowinfra.targets.airflow.platform",
+    "DagConfigMaps": "flowinfra.targets.airflow.platform",
+    "DagFolder": "flowinfra.targets.airflow.platform",
     "FlowInfraError": "flowinfra.errors",
-    "KubernetesPlatform": "flowinfra.components",
-    "Platform": "flowinfra.components",
-    "PlatformArgs": "flowinfra.components",
-    "PodRoles": "flowinfra.components",
+    "KubernetesPlatform": "flowinfra.targets.argo.platform",
+    "Platform": "flowinfra.components.platform",
+    "PlatformArgs": "flowinfra.components.platform",
+    "PodRoles": "flowinfra.components.pod_roles",
     "Shape": "flowinfra.model.compiled",
-    "StepFunctionsFlow": "flowinfra.components",
-    "StepFunctionsFlowArgs": "flowinfra.components",
+    "StepFunctionsFlow": "flowinfra.targets.step_functions.component",
+    "StepFunctionsFlowArgs": "flowinfra.targets.step_functions.component",
     "compile_flow": "flowinfra.compiler",
     "compile_flows": "flowinfra.compiler",
     "evaluate_parameters": "flowinfra.compiler",

@@ -8,8 +8,8 @@ import click
 
 from flowinfra.cli import completion
 from flowinfra.cli.failure import warn
-from flowinfra.program.bundles import bundle_stacks
-from flowinfra.project import project_folder
+from flowinfra.engine.project import project_folder
+from flowinfra.operate.bundles import bundle_stacks
 
 
 @click.command("bundle", epilog="Docs: docs/bundles.md")

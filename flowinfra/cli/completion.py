@@ -41,8 +41,8 @@ def _begun(names: Any, incomplete: str) -> list[CompletionItem]:
 
 
 def _stacks() -> list[str]:
-    from flowinfra.program.configuration import known_stacks
-    from flowinfra.project import project_folder, stack_file
+    from flowinfra.engine.project import project_folder, stack_file
+    from flowinfra.stack.loading import known_stacks
 
     with contextlib.suppress(Exception):
         return known_stacks(stack_file(project_folder(Path.cwd()), "any"))
@@ -50,8 +50,8 @@ def _stacks() -> list[str]:
 
 
 def _previews() -> Iterator[str]:
-    from flowinfra.program.configuration import stored
-    from flowinfra.project import project_folder, stack_file
+    from flowinfra.engine.project import project_folder, stack_file
+    from flowinfra.stack.loading import stored
 
     for stack in _stacks():
         with contextlib.suppress(Exception):

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from flowinfra.account import NOTHING_SAID, Access, accounts_of, refuse_foreign_buckets, refuse_other_account
 from flowinfra.cli import completion
+from flowinfra.clouds.aws import NOTHING_SAID, Access, accounts_of, refuse_foreign_buckets, refuse_other_account
+from flowinfra.engine.command import pulumi
+from flowinfra.engine.project import found_folder, project_name, read_mapping, stack_file
 from flowinfra.errors import ConfigError, ToolError
-from flowinfra.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
 from flowinfra.model.datastores import DATASTORES
-from flowinfra.project import found_folder, project_name, read_mapping, stack_file
-from flowinfra.pulumi_command import pulumi
+from flowinfra.operate.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
 
 LEFT = 3
 """Exit code: there is something to remove, and it was not removed."""

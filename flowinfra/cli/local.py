@@ -15,7 +15,7 @@ from flowinfra.local import control, logs, pulumi_stack, run, watch
 from flowinfra.local.environment import environment
 from flowinfra.local.progress import Progress
 from flowinfra.local.state import Instance, State, default_state
-from flowinfra.pull import pull
+from flowinfra.operate.pull import pull
 
 _LOG_LINES = 20
 

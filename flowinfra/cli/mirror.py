@@ -12,11 +12,11 @@ import click
 
 from flowinfra.cli import completion
 from flowinfra.cli.failure import fail
-from flowinfra.deployed import export_state, read_state
+from flowinfra.compare.mirror import Comparison, Finding
+from flowinfra.compare.mirror_pair import mirrored
+from flowinfra.engine.project import project_folder
+from flowinfra.engine.state import export_state, read_state
 from flowinfra.errors import FlowInfraError, SystemRefusal
-from flowinfra.mirror import Comparison, Finding
-from flowinfra.program.sides import mirrored
-from flowinfra.project import project_folder
 from flowinfra.report.words import count, names, phrase, plain
 
 DRIFT, ERROR = 1, 2

@@ -9,8 +9,8 @@ from typing import cast
 import click
 
 from flowinfra.cli import completion
-from flowinfra.permissions import MANAGED_POLICY_CHARACTERS, PURPOSES, Purpose, permissions, size
-from flowinfra.project import project_folder
+from flowinfra.engine.project import project_folder
+from flowinfra.operate.permissions import MANAGED_POLICY_CHARACTERS, PURPOSES, Purpose, permissions, size
 
 
 @click.command("permissions", epilog="Docs: docs/permissions.md")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from flowinfra.cli import completion
-from flowinfra.preview_stacks import Preview, down, up
+from flowinfra.operate.preview_stacks import Preview, down, up
 
 
 @click.group("preview-stack", epilog="Docs: docs/preview-stacks.md")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from flowinfra.pull import pull
+from flowinfra.operate.pull import pull
 
 
 @click.command("pull")

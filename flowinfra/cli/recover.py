@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from flowinfra.cli import completion
-from flowinfra.recover import recover
+from flowinfra.operate.recover import recover
 
 
 @click.command("recover")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from flowinfra.engine.preview import Preview, parse_preview, read_preview
 from flowinfra.errors import PreviewError
 from flowinfra.report import html, markdown, text
 from flowinfra.report.assemble import Report, assemble
-from flowinfra.report.preview import Preview, parse_preview, read_preview
 from flowinfra.report.risk import Count
 from flowinfra.report.sources import Folder, Place, Revision, Sources
 
@@ -88,7 +88,7 @@ def command(
 
 def _asking() -> Count:
     # boto3 takes longer to import than most reports to make
-    from flowinfra.report.running import running
+    from flowinfra.report.executions import running
 
     return running
 

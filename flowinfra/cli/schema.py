@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from flowinfra.model.schema import schema_text
+from flowinfra.stack.schema import schema_text
 
 
 @click.command("schema", short_help="JSON schema of a stack's file, for editors")

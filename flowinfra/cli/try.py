@@ -15,10 +15,10 @@ from flowinfra.cli.request import flow_options, request, task_options
 from flowinfra.compiler import CompileRequest
 from flowinfra.components.options import compile_request
 from flowinfra.components.source import deploy_time_values
+from flowinfra.engine.project import project_folder
 from flowinfra.errors import ConfigError
-from flowinfra.model.stack import FlowConfig
-from flowinfra.project import project_folder
-from flowinfra.trial import Trial, try_flow
+from flowinfra.operate.trial import Trial, try_flow
+from flowinfra.stack.configuration import FlowConfig
 
 
 @click.command(
@@ -110,8 +110,8 @@ def _refuse_with_stack() -> None:
 
 
 def _of_stack(flow: Path, stack: str, name: str | None) -> CompileRequest:
-    from flowinfra.program.compiling import platform_shape
-    from flowinfra.program.configuration import stored_stack
+    from flowinfra.stack.compiling import platform_shape
+    from flowinfra.stack.loading import stored_stack
 
     root = project_folder(Path.cwd())
     config = stored_stack(root, stack.rsplit("/", 1)[-1])

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flowinfra.cli import completion
-from flowinfra.recover import access_of
-from flowinfra.verify.stack import Verified, verify
+from flowinfra.operate.recover import access_of
+from flowinfra.operate.verify.stack import Verified, verify
 
 DIFFERENT = 3
 """Exit code: something is not live as it was deployed."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from flowinfra.cli import completion
-from flowinfra.report import clean
-from flowinfra.versions import explain, read_version
+from flowinfra.compare.versions import explain, read_version
+from flowinfra.model import clean
 
 
 @click.command("why", short_help="which input made two versions of a flow differ", epilog="Docs: docs/mirror.md")

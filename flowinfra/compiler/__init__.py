@@ -9,6 +9,7 @@ compile.py    all of it together
 """
 
 from flowinfra.compiler.bundle import read_bundle, read_compiled, write_bundle
+from flowinfra.compiler.cache import blob_path
 from flowinfra.compiler.compile import (
     Warn,
     compile_each,
@@ -18,7 +19,6 @@ from flowinfra.compiler.compile import (
     unreviewed_files,
 )
 from flowinfra.compiler.request import CompileRequest
-from flowinfra.compiler.store import blob_path
 
 __all__ = [
     "CompileRequest",

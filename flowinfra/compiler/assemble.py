@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import airflow, argo, step_functions
 from flowinfra.compiler.flow_checks import flow_problems
 from flowinfra.compiler.other_flows import named_flows
 from flowinfra.compiler.package import Offered, Package, pack
@@ -43,6 +42,9 @@ from flowinfra.model.compiled import (
 )
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.model.sites import marked
+from flowinfra.targets.airflow import reading as airflow
+from flowinfra.targets.argo import reading as argo
+from flowinfra.targets.step_functions import reading as step_functions
 
 _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
 _PLACEHOLDER = re.compile(rf"{MARK}(job-definition-\w+|parameter-[\w-]+|{_IDENTITIES})")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from flowinfra.compiler import store
+from flowinfra.compiler import cache
 from flowinfra.errors import BundleError
 from flowinfra.model.compiled import SCHEMA_VERSION, CompiledFlow, DatastoreObject, compiled_flow
 
@@ -33,7 +33,7 @@ def write_bundle(compiled: CompiledFlow, path: Path) -> None:
     members = {FLOW: text, "digest": hashlib.sha256(text).hexdigest().encode()}
     for entry in _with_blobs(compiled):
         try:
-            members[f"blobs/{entry.sha256}"] = store.blob_path(entry.sha256).read_bytes()
+            members[f"blobs/{entry.sha256}"] = cache.blob_path(entry.sha256).read_bytes()
         except OSError:
             raise BundleError(
                 f"{compiled.flow.name}: object {entry.key} is not in the compile cache; compile it again here"
@@ -45,7 +45,7 @@ def write_bundle(compiled: CompiledFlow, path: Path) -> None:
             info.external_attr = 0o644 << 16
             archive.writestr(info, members[name])
     try:
-        store.write_atomically(path, out.getvalue())
+        cache.write_atomically(path, out.getvalue())
     except OSError as error:
         raise BundleError(f"{path}: cannot be written ({error.strerror})") from None
 
@@ -83,7 +83,7 @@ def read_bundle(path: Path) -> CompiledFlow:
             raise BundleError(f"{path}: object {entry.key} does not have the digest that it is named by")
         verified[entry.sha256] = stored
     for sha256, stored in verified.items():
-        store.put_blob(sha256, stored)
+        cache.put_blob(sha256, stored)
     return compiled
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import process, store
+from flowinfra.compiler import cache, process
 from flowinfra.compiler.confidential import refuse_secrets
 from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.image_packages import Packages
@@ -56,13 +56,13 @@ def compile_flow(request: CompileRequest, warn: Warn = _warn) -> CompiledFlow:
         Problems: several things are wrong with the request itself.
     """
     with named_from(request.root):
-        return _compile(request, store.Reads(), warn).compiled
+        return _compile(request, cache.Reads(), warn).compiled
 
 
 def compile_with_needs(request: CompileRequest, warn: Warn) -> tuple[CompiledFlow, Needs, list[Packages]]:
     """As `compile_flow`, with what the tasks need beside the code package, and what the places where they run have."""
     with named_from(request.root):
-        made = _compile(request, store.Reads(), warn)
+        made = _compile(request, cache.Reads(), warn)
         found = places(request, made.compiled, made.needed, made.lock)
         return made.compiled, made.needed, [place.packages for place in found.values()]
 
@@ -99,7 +99,7 @@ def compile_each(
     """As `compile_flows` does, with the error of a flow in its place: who has more to say of the others can go on."""
     build()
     # digests of shared modules are taken once for all flows
-    reads = store.Reads()
+    reads = cache.Reads()
 
     told: dict[int, list[str]] = {id(request): [] for request in requests}
 
@@ -165,7 +165,7 @@ class _Made:
     cached: bool
 
 
-def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> _Made:
+def _compile(request: CompileRequest, reads: cache.Reads, warn: Warn) -> _Made:
     """The compiled flow, from the cache or not; what its tasks import is judged in either case."""
     check(request)
     lock = lock_for(request)
@@ -181,12 +181,12 @@ def _compile(request: CompileRequest, reads: store.Reads, warn: Warn) -> _Made:
 
 
 def _recorded(
-    request: CompileRequest, lock: Lock | None, reads: store.Reads
+    request: CompileRequest, lock: Lock | None, reads: cache.Reads
 ) -> tuple[CompiledFlow, dict[str, Any], bool]:
     """The compiled flow, notes (`imports`, `variables`, `ignored`), and whether it came from the cache."""
     git = provenance(request.file.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
-    key = store.entry_key(
+    key = cache.entry_key(
         {
             "flow": str(request.file),
             "folders": [str(request.base), str(request.working_folder)],
@@ -199,7 +199,7 @@ def _recorded(
             "lock": lock.to_json() if lock else None,
         }
     )
-    found = store.find(key, reads, request.env)
+    found = cache.find(key, reads, request.env)
     if found is not None:
         result, notes = found
         return compiled_flow(json.loads(result)), notes, True
@@ -232,16 +232,16 @@ def _recorded(
         files, folders = _inputs(answer.data, package, reads)
         for stored in blobs.values():
             stored.result()
-    if not store.Reads.changed_since([*files, *folders], began):
+    if not cache.Reads.changed_since([*files, *folders], began):
         kept = [*blobs, *(entry.sha256 for entry in packages.values())]
         git_says = {path: path in package.ignored for path in [*package.read, *package.ignored]}
-        store.remember(key, files, folders, made.to_json().encode(), kept, variables.reads(request), notes, git_says)
+        cache.remember(key, files, folders, made.to_json().encode(), kept, variables.reads(request), notes, git_says)
     return made, notes, False
 
 
 def _store(sha256: str, content: bytes) -> None:
     """Compress an object and keep it; compressing lets other threads go on."""
-    store.put_blob(sha256, compress(content))
+    cache.put_blob(sha256, compress(content))
 
 
 def _load() -> tuple[Callable[..., tuple[CompiledFlow, Package]], Callable[..., Iterator[str]]]:
@@ -254,7 +254,7 @@ def _load() -> tuple[Callable[..., tuple[CompiledFlow, Package]], Callable[..., 
 
 
 def _inputs(
-    answer: dict[str, Any] | Any, package: Package, reads: store.Reads
+    answer: dict[str, Any] | Any, package: Package, reads: cache.Reads
 ) -> tuple[dict[str, str | None], list[str]]:
     """Files with their digests and folders that a compile depended on."""
     version = answer["version_file"]

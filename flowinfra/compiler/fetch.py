@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from flowinfra.compiler import store
+from flowinfra.compiler import cache
 from flowinfra.compiler.lock import missing_packages
 from flowinfra.errors import LockError, together
 from flowinfra.model.lock import Lock, LockedPackage
@@ -55,7 +55,7 @@ def _name(key: str) -> str:
 
 
 def _fetch(key: str, package: LockedPackage) -> None:
-    folder = store.cache_root()
+    folder = cache.cache_root()
     folder.mkdir(parents=True, exist_ok=True)
     host = urlsplit(package.url).netloc
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder) as temporary:
@@ -75,4 +75,4 @@ def _fetch(key: str, package: LockedPackage) -> None:
                 f"{_name(key)}: {host} gave other bytes than were locked (sha256 {sha256.hexdigest()}, locked "
                 f"{package.sha256}); find out why before you lock again"
             )
-        store.adopt_blob(package.sha256, path)
+        cache.adopt_blob(package.sha256, path)

@@ -14,8 +14,8 @@ from itertools import combinations
 from typing import Any
 
 from flowinfra.compiler.request import REQUESTS, CompileRequest
-from flowinfra.compiler.request_argo import numbers_of_other_days
-from flowinfra.compiler.target import refused_cron
+from flowinfra.targets.argo.request import numbers_of_other_days
+from flowinfra.targets.target import refused_cron
 
 
 def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flowinfra.compiler import store
+from flowinfra.compiler import cache
 from flowinfra.compiler.image_packages import Packages, normalized, packages
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError, ConfigError
@@ -280,7 +280,7 @@ def _wheels(lock: Lock, environment: str) -> set[str]:
     found: set[str] = set()
     for key in lock.keys_of({environment}):
         if key.endswith(".whl"):
-            with zipfile.ZipFile(store.blob_path(lock.packages[key].sha256)) as wheel:
+            with zipfile.ZipFile(cache.blob_path(lock.packages[key].sha256)) as wheel:
                 found |= {name.split("/")[0].partition(".")[0] for name in wheel.namelist()}
     return found
 

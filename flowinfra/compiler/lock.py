@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flowinfra.compiler import process, store
+from flowinfra.compiler import cache, process
 from flowinfra.compiler.request import CompileRequest, check
 from flowinfra.errors import LockError
 from flowinfra.model.compiled import DatastoreObject, Json
@@ -89,30 +89,30 @@ def lock_flow(request: CompileRequest, *, explicit: bool = True, upgrade: bool =
     check(request)
     path = lock_path(request)
     old = None if upgrade else read_lock(path)
-    cache = store.cache_root()
-    cache.mkdir(parents=True, exist_ok=True)
+    root = cache.cache_root()
+    root.mkdir(parents=True, exist_ok=True)
     # beside the blobs: packages can be larger than what fits into a temporary file system
-    with tempfile.TemporaryDirectory(prefix="lock-", dir=cache) as folder:
-        answer = process.solve(request, Path(folder), old, explicit, solver_variables(os.environ, cache))
+    with tempfile.TemporaryDirectory(prefix="lock-", dir=root) as folder:
+        answer = process.solve(request, Path(folder), old, explicit, solver_variables(os.environ, root))
         found = answer.data["environments"]
         if not found["steps"] or not (explicit or found["declared"]):
             return None
         lock = build_lock(request, answer.data)
         for key, package in lock.packages.items():
-            store.adopt_blob(package.sha256, Path(folder) / found["packages"][key.removeprefix("conda/")]["file"])
-    store.write_atomically(path, lock.to_json().encode())
+            cache.adopt_blob(package.sha256, Path(folder) / found["packages"][key.removeprefix("conda/")]["file"])
+    cache.write_atomically(path, lock.to_json().encode())
     return lock
 
 
-def solver_variables(environment: Mapping[str, str], cache: Path) -> dict[str, str]:
-    """What micromamba and pip see: what configures them of the caller's environment, and a place in `cache`."""
+def solver_variables(environment: Mapping[str, str], root: Path) -> dict[str, str]:
+    """What micromamba and pip see: what configures them of the environment, and a place in the cache `root`."""
     variables = {name: value for name, value in environment.items() if _SOLVER_VARIABLES.fullmatch(name)}
     home = Path(variables.get("HOME") or Path.home())
     # where Metaflow itself leaves the micromamba that it downloads
     downloaded = home / ".metaflowconfig" / "micromamba" / "bin" / "micromamba"
     if "METAFLOW_PATH_TO_MICROMAMBA" not in variables and downloaded.is_file():
         variables["METAFLOW_PATH_TO_MICROMAMBA"] = str(downloaded)
-    solver = cache / "solver"
+    solver = root / "solver"
     return {**variables, "METAFLOW_TOKEN_HOME": str(solver), "MAMBA_ROOT_PREFIX": str(solver / "root")}
 
 
@@ -212,7 +212,7 @@ def used_environments(answer: Mapping[str, Any]) -> set[str]:
 
 def missing_packages(lock: Lock, environments: set[str]) -> list[str]:
     """Keys of packages whose bytes are not in the cache."""
-    return [key for key in lock.keys_of(environments) if not store.blob_path(lock.packages[key].sha256).exists()]
+    return [key for key in lock.keys_of(environments) if not cache.blob_path(lock.packages[key].sha256).exists()]
 
 
 def environment_objects(lock: Lock, environments: set[str]) -> dict[str, DatastoreObject]:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowinfra.compiler.driver import kubernetes_grammar as grammar
-from flowinfra.compiler.request_airflow import AIRFLOW
-from flowinfra.compiler.request_argo import ARGO
-from flowinfra.compiler.request_step_functions import STEP_FUNCTIONS
 from flowinfra.compiler.selection import Selection, absolute
-from flowinfra.compiler.target import TargetRequest
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import MARK, Json, Shape
 from flowinfra.model.datastores import BLOB_ENDPOINT, DATASTORES
+from flowinfra.targets.airflow.request import AIRFLOW
+from flowinfra.targets.argo.request import ARGO
+from flowinfra.targets.step_functions.request import STEP_FUNCTIONS
+from flowinfra.targets.target import TargetRequest
 
 REQUESTS: Mapping[str, TargetRequest] = {
     "step-functions": STEP_FUNCTIONS,

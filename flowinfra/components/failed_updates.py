@@ -25,9 +25,9 @@ import pulumi
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
-from flowinfra.components.running import project_root
+from flowinfra.components.program import project_root
+from flowinfra.engine.command import pulumi as pulumi_command
 from flowinfra.errors import ToolError
-from flowinfra.pulumi_command import pulumi as pulumi_command
 
 Failures = Mapping[str, str]
 """URN → why its last update failed."""

@@ -11,7 +11,7 @@ from flowinfra.compiler.image_packages import is_file
 from flowinfra.compiler.variables import digests
 from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import CompiledFlow, Shape
-from flowinfra.model.stack import FlowConfig
+from flowinfra.stack.configuration import FlowConfig
 
 BUNDLE = ".flow"
 """Ending of a file that holds a compiled flow."""

@@ -9,15 +9,15 @@ import pulumi
 import pulumi_aws as aws
 
 from flowinfra.components import aws_identity
+from flowinfra.components.creation import Making
+from flowinfra.components.iam_delay import settled
 from flowinfra.components.later import Later
-from flowinfra.components.making import Making
 from flowinfra.components.pod_roles import PODS, PodPlatform, PodRoles, pods_policy, trust_policy
 from flowinfra.components.roles import own_role
 from flowinfra.components.settings import together
-from flowinfra.components.settling import settled
 from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import canonical_json
-from flowinfra.model.stack import FlowConfig
+from flowinfra.stack.configuration import FlowConfig
 
 S = TypeVar("S", bound=PodPlatform)
 

@@ -13,7 +13,7 @@ from flowinfra.components.plan import EVERY, Plan
 from flowinfra.components.source import Deployment, FlowSource, flow_source, foreign_keys
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
-from flowinfra.model.stack import FlowConfig
+from flowinfra.stack.configuration import FlowConfig
 
 
 class Shaped(Protocol):

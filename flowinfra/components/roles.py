@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from flowinfra.components.making import Making
+from flowinfra.components.creation import Making
+from flowinfra.components.iam_delay import noted
 from flowinfra.components.prepare import P, S
-from flowinfra.components.settling import noted
 
 
 def own_role(

@@ -14,7 +14,7 @@ from flowinfra.components.options import PlatformShape, compile_request, is_bund
 from flowinfra.components.outputs import FlowFile
 from flowinfra.errors import ConfigError, Problems, named_from
 from flowinfra.model.compiled import CompiledFlow, Json
-from flowinfra.model.stack import FlowConfig, parse_flow
+from flowinfra.stack.configuration import FlowConfig, parse_flow
 
 
 @dataclass(frozen=True)

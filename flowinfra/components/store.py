@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pulumi
 
-from flowinfra.components.place import AzureStorage
+from flowinfra.components.location import AzureStorage
 from flowinfra.errors import ConfigError
 from flowinfra.model.datastores import datastore_problems
 

@@ -10,9 +10,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from flowinfra.engine.project import found_folder, project_name, stack_file
 from flowinfra.errors import ToolError
 from flowinfra.local.state import State
-from flowinfra.project import found_folder, project_name, stack_file
 
 
 def named_stack(words: Sequence[str]) -> str | None:

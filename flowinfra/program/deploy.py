@@ -14,22 +14,22 @@ from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle
 from flowinfra.components.outputs import shared_settings
 from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
-from flowinfra.components.running import project_root
+from flowinfra.components.program import project_root
 from flowinfra.components.source import Deployment, deploy_time_values
+from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow, Json
-from flowinfra.model.stack import FlowConfig, PlatformConfig, StackConfig
-from flowinfra.program.compiling import StackFlow, each_compiled, platform_shape
-from flowinfra.program.configuration import StackProblems, read_stack
-from flowinfra.program.listing import APART
-from flowinfra.program.previews import production_problems
-from flowinfra.program.targets import CountsResources, Outputs, StackTarget
-from flowinfra.project import StackFile, stack_file
+from flowinfra.stack.compiling import StackFlow, each_compiled, platform_shape
+from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfig
+from flowinfra.stack.listing import APART
+from flowinfra.stack.loading import StackProblems, read_stack
+from flowinfra.stack.previews import production_problems
+from flowinfra.targets.stack import CountsResources, Outputs, StackTarget
 
 _TARGETS = {
-    "step-functions": ("flowinfra.program.step_functions", "StepFunctions"),
-    "argo": ("flowinfra.program.argo", "Argo"),
-    "airflow": ("flowinfra.program.airflow", "Airflow"),
+    "step-functions": ("flowinfra.targets.step_functions.stack", "StepFunctions"),
+    "argo": ("flowinfra.targets.argo.stack", "Argo"),
+    "airflow": ("flowinfra.targets.airflow.stack", "Airflow"),
 }
 """Target → module and class of its part, loaded where a flow has it."""
 

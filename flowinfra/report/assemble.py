@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from flowinfra.report import clean
+from flowinfra.engine.preview import Diagnostic, Preview
+from flowinfra.model import clean
 from flowinfra.report.change import Change, Delta, FileChange
 from flowinfra.report.changes import compare, introduce
 from flowinfra.report.graph import Graph, merged, unmarked
-from flowinfra.report.preview import Diagnostic, Preview
 from flowinfra.report.resources import ACTIONS, FlowPart, ResourceChange, resource_changes, split
 from flowinfra.report.risk import Count, Risk
 from flowinfra.report.risks import airflow_changes, flow_risks, other_risks

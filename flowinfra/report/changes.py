@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from flowinfra.report import clean
+from flowinfra.model import clean
 from flowinfra.report.change import Change, Delta, FileChange
 from flowinfra.report.schedule import OFF, Schedule, running_schedule, schedule_of
 from flowinfra.report.steps import in_order, mapping, renames, strings

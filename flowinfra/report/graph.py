@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from flowinfra.report import clean
+from flowinfra.model import clean
 from flowinfra.report.change import Change, on_step
 from flowinfra.report.steps import in_order, strings
 from flowinfra.report.words import plain

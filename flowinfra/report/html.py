@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 
-from flowinfra.report import change, clean, resources, svg
+from flowinfra.model import clean
+from flowinfra.report import change, resources, svg
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
 from flowinfra.report.words import Phrase, count, names, phrase, plain
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flowinfra.report import change, clean, resources
+from flowinfra.model import clean
+from flowinfra.report import change, resources
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
 from flowinfra.report.graph import Graph, mermaid
 from flowinfra.report.words import Phrase, Span, count, names, phrase

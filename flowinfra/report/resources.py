@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from flowinfra.components.names import DAG_FILE, OWNER_RECORD, STATE_MACHINES, VERSION_RECORD
-from flowinfra.report import clean
-from flowinfra.report.preview import STACK_TYPE, Preview, State, Step
+from flowinfra.engine.preview import STACK_TYPE, Preview, State, Step
+from flowinfra.engine.tokens import (
+    AIRFLOW_FLOW,
+    ATTACHMENT,
+    DATASTORE_OBJECTS,
+    FLOW_TYPE,
+    JOB_DEFINITION,
+    MANAGED_POLICY,
+    ROLE,
+    ROLE_POLICY,
+    STASH,
+    WORKFLOW_TEMPLATE,
+)
+from flowinfra.model import clean
 from flowinfra.report.words import Phrase, Span, names, phrase
 
 Json = Any
@@ -17,21 +28,6 @@ Action = Literal["deleted", "replaced", "retained", "created", "updated", "impor
 
 ACTIONS: tuple[Action, ...] = ("deleted", "replaced", "retained", "created", "updated", "imported")
 """What is shown first comes first."""
-
-JOB_DEFINITION = "aws:batch/jobDefinition:JobDefinition"
-DATASTORE_OBJECTS = (
-    "aws:s3/bucketObjectv2:BucketObjectv2",
-    "aws:s3/bucketObject:BucketObject",
-    "gcp:storage/bucketObject:BucketObject",
-    "azure-native:storage:Blob",
-)
-ROLE = "aws:iam/role:Role"
-ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
-ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-MANAGED_POLICY = "aws:iam/policy:Policy"
-STASH = "pulumi:index:Stash"
-WORKFLOW_TEMPLATE = "kubernetes:argoproj.io/v1alpha1:WorkflowTemplate"
-AIRFLOW_FLOW = "flowinfra:airflow:AirflowFlow"
 
 _NOUNS = {
     **dict.fromkeys(STATE_MACHINES, "state machine"),
@@ -64,8 +60,6 @@ _NOUNS = {
 }
 _AIRFLOW_NOUNS = {DAG_FILE: "DAG file", OWNER_RECORD: "owner record"}
 """End of the name → what it is of a flow on Airflow, wherever it is: an object, a ConfigMap or a local file."""
-FLOW_TYPE = re.compile(r"flowinfra:[a-z0-9-]+:\w*Flow")
-"""Types of the components that are flows, whatever they are deployed to."""
 _OPS: dict[str, Action] = {
     "create": "created",
     "update": "updated",

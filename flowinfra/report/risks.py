@@ -9,18 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from flowinfra.report import clean
+from flowinfra.engine.preview import SECRET, UNKNOWN, State, Step
+from flowinfra.engine.tokens import JOB_DEFINITION, WORKFLOW_TEMPLATE
+from flowinfra.model import clean
 from flowinfra.report.change import Delta
-from flowinfra.report.preview import SECRET, UNKNOWN, State, Step
-from flowinfra.report.resources import (
-    JOB_DEFINITION,
-    WORKFLOW_TEMPLATE,
-    FlowPart,
-    is_dag_file,
-    is_datastore_object,
-    is_state_machine,
-    noun,
-)
+from flowinfra.report.resources import FlowPart, is_dag_file, is_datastore_object, is_state_machine, noun
 from flowinfra.report.risk import MOST_RUNNING, Count, Risk, Starter
 from flowinfra.report.roles import role_risks
 from flowinfra.report.schedule import OFF, running_schedule

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from flowinfra.report import clean
+from flowinfra.engine.preview import UNKNOWN, State, Step
+from flowinfra.engine.tokens import ATTACHMENT, MANAGED_POLICY, ROLE, ROLE_POLICY
+from flowinfra.model import clean
 from flowinfra.report.policies import NOTHING, Grant, beyond, grants
-from flowinfra.report.preview import UNKNOWN, State, Step
-from flowinfra.report.resources import ATTACHMENT, MANAGED_POLICY, ROLE, ROLE_POLICY, noun
+from flowinfra.report.resources import noun
 from flowinfra.report.risk import Risk
 from flowinfra.report.steps import strings
 from flowinfra.report.words import Span, names, phrase

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowinfra.model import clean
 from flowinfra.model.cron import CronError, Fires, fires
-from flowinfra.report import clean
 
 OFF = "off"
 

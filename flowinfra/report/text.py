@@ -8,7 +8,8 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
-from flowinfra.report import change, clean, resources
+from flowinfra.model import clean
+from flowinfra.report import change, resources
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
 from flowinfra.report.words import Phrase, count, names, phrase
 

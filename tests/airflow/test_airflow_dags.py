@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import compile_flow
-from flowinfra.compiler.mends_airflow import CODE_MENDS, START_DATE
-from flowinfra.components.airflow.bound import AirflowBound, bind
-from flowinfra.components.airflow.plan import IGNORE
 from flowinfra.model.compiled import AirflowCompiled, Shape
+from flowinfra.targets.airflow.bound import AirflowBound, bind
+from flowinfra.targets.airflow.mends import CODE_MENDS, START_DATE
+from flowinfra.targets.airflow.plan import IGNORE
 from tests.airflow.installations import VERSIONS, inspected, unsupported
 from tests.unit.constructs import CONSTRUCTS
 

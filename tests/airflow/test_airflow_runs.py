@@ -23,8 +23,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from flowinfra.compiler import CompileRequest, blob_path, compile_flow
-from flowinfra.components.airflow.bound import bind
 from flowinfra.model.compiled import AirflowCompiled, Shape
+from flowinfra.targets.airflow.bound import bind
 from tests.airflow.installations import HERE, python_with, unsupported
 from tests.unit.components.airflow import IDENTITY
 from tests.unit.sources import write_flow

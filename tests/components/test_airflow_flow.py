@@ -16,17 +16,17 @@ import pulumi_kubernetes
 import pytest
 
 from flowinfra import AirflowFlow, AirflowPlatform, DagBucket, DagConfigMaps, DagFolder, PodRoles
-from flowinfra.cluster import Named
-from flowinfra.components.airflow import taken
-from flowinfra.components.airflow.needs import needs
-from flowinfra.components.airflow.plan import AirflowPlan
-from flowinfra.components.airflow.taken import look_in_folder
+from flowinfra.clouds.kubernetes import Named
+from flowinfra.components.creation import Making
 from flowinfra.components.local_file import LAUNCHER, LocalFileProvider, lacks_launcher
-from flowinfra.components.making import Making
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
-from flowinfra.components.taken import refuse
+from flowinfra.components.ownership import refuse
 from flowinfra.errors import ClusterError, ConfigError
+from flowinfra.targets.airflow import ownership as taken
+from flowinfra.targets.airflow.needs import needs
+from flowinfra.targets.airflow.ownership import look_in_folder
+from flowinfra.targets.airflow.plan import AirflowPlan
 from tests.components.mocked import Program, outputs, role_arn, run
 from tests.unit.components.airflow import airflow
 

@@ -12,12 +12,12 @@ import pulumi
 import pytest
 
 from flowinfra import ArgoEvents, ArgoFlow, KubernetesPlatform, PodRoles
-from flowinfra.cluster import Named
+from flowinfra.clouds.kubernetes import Named
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.components.argo import cluster as argo_cluster
-from flowinfra.components.argo import taken
 from flowinfra.errors import ClusterError, ConfigError
 from flowinfra.model.compiled import MARK, Shape
+from flowinfra.targets.argo import cluster as argo_cluster
+from flowinfra.targets.argo import ownership as taken
 from tests.components.mocked import Program, outputs, role_arn, run
 from tests.unit.components.argo import FLOWS, argo, argo_plan
 

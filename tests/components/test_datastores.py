@@ -14,10 +14,10 @@ from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.compiler.request import TARGETS
 from flowinfra.components import store
 from flowinfra.model.compiled import MARK, CompiledFlow, Shape
-from flowinfra.model.stack import parse_stack
-from flowinfra.program.airflow import airflow_platform
-from flowinfra.program.argo import kubernetes_platform
-from flowinfra.program.compiling import platform_shape
+from flowinfra.stack.compiling import platform_shape
+from flowinfra.stack.configuration import parse_stack
+from flowinfra.targets.airflow.stack import airflow_platform
+from flowinfra.targets.argo.stack import kubernetes_platform
 from tests.components.clouds import stand_in
 from tests.components.mocked import Program, outputs, run
 from tests.unit.constructs import FLOWS
@@ -230,7 +230,7 @@ def test_a_provider_that_is_not_installed(
 
 @pytest.mark.parametrize(("target", "component"), [("argo", "ArgoFlow"), ("airflow", "AirflowFlow")])
 def test_a_datastore_that_tasks_do_not_reach(target: str, component: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowinfra.components.making.project_root", lambda: FLOWS.parents[1])
+    monkeypatch.setattr("flowinfra.components.creation.project_root", lambda: FLOWS.parents[1])
 
     def program() -> None:
         file = "tests/flows/linear/flow.py"

@@ -13,8 +13,8 @@ import pytest
 from flowinfra import AwsProvider, Platform, StepFunctionsFlow
 from flowinfra.aws_plugin import STATE_MACHINE
 from flowinfra.components.platform import PlatformSettings
-from flowinfra.components.step_functions.limits import submissions
 from flowinfra.model.compiled import MARK
+from flowinfra.targets.step_functions.limits import submissions
 from tests.components.mocked import ACCOUNT, REVISION, Program, outputs, role_arn, run
 from tests.unit.components.compiled import compiled
 

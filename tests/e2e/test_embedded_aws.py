@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flowinfra.errors import ConfigError
-from flowinfra.pull import pull
+from flowinfra.operate.pull import pull
 from tests.e2e.support import FLOWS, Cloud, Execution, ask, command
 
 FLOW = "emulator_flow.py"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flowinfra.engine.preview import parse_preview
 from flowinfra.report.assemble import assemble
 from flowinfra.report.change import words
-from flowinfra.report.preview import parse_preview
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
 from tests.e2e.support import Cloud, Project, unique

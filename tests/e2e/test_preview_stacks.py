@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flowinfra.preview_stacks import Preview
+from flowinfra.operate.preview_stacks import Preview
 from tests.e2e.support import PLATFORM, Cloud, Done, Project, unique
 from tests.e2e.test_life import inventory
 

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 import pytest
 from pulumi import automation
 
-from flowinfra.components.step_functions.machine import StateMachine
+from flowinfra.targets.step_functions.machine import StateMachine
 from tests.engine.conftest import Cloud, Stack
 
 MakeStack = Callable[..., Stack]

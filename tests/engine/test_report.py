@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from flowinfra.engine.preview import parse_preview
 from flowinfra.report import text
 from flowinfra.report.assemble import Report, assemble
-from flowinfra.report.preview import parse_preview
 from flowinfra.report.sources import Folder, Sources
 from tests.engine.conftest import Cloud
 

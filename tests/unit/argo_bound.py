@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flowinfra.components.argo.plan import ArgoPlan
+from flowinfra.components.location import AzureStorage
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
-from flowinfra.components.place import AzureStorage
 from flowinfra.model.compiled import ArgoCompiled, CompiledFlow, Json
+from flowinfra.targets.argo.plan import ArgoPlan
 from tests.unit.components.argo import SITE
 
 

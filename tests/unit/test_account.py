@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from moto import mock_aws
 
-from flowinfra.account import Access, accounts_of, caller_account, refuse_foreign_buckets, refuse_other_account
 from flowinfra.cli import main
+from flowinfra.clouds.aws import Access, accounts_of, caller_account, refuse_foreign_buckets, refuse_other_account
 from flowinfra.errors import ConfigError, ToolError
 
 HERE, ELSEWHERE = "123456789012", "210987654321"
@@ -64,7 +64,7 @@ def test_a_bucket_of_another_account_is_refused_where_no_account_is_named(monkey
     session = boto3.Session(region_name="us-east-1")
     session.client("s3").create_bucket(Bucket="ours")
     refuse_foreign_buckets(session, ["ours", "missing"], "the stack")
-    monkeypatch.setattr("flowinfra.account.caller_account", lambda _session: ELSEWHERE)
+    monkeypatch.setattr("flowinfra.clouds.aws.caller_account", lambda _session: ELSEWHERE)
 
     asked: list[dict[str, Any]] = []
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import compile_flow
-from flowinfra.compiler.mends_airflow import mend_dag
 from flowinfra.components.binding import filled
 from flowinfra.model.compiled import rename_digests
+from flowinfra.targets.airflow.mends import mend_dag
 from tests.unit import cloud_sdks
 from tests.unit.constructs import Construct
 from tests.unit.metaflow_create_argo import DATASTORES, IDENTITY, SETTINGS

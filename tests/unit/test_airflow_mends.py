@@ -13,8 +13,8 @@ import pytest
 from metaflow.plugins.airflow import airflow_utils
 
 from flowinfra.compiler import compile_flow
-from flowinfra.compiler.mends import QUOTED_EXPORT
-from flowinfra.compiler.mends_airflow import CODE_MENDS, START_DATE, mend_code, mend_dag
+from flowinfra.targets.airflow.mends import CODE_MENDS, START_DATE, mend_code, mend_dag
+from flowinfra.targets.mends import QUOTED_EXPORT
 from tests.unit.constructs import CONSTRUCTS
 
 TYPES = {"alpha": "float"}

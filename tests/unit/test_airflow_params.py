@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.airflow_params import param
 from flowinfra.model.compiled import Shape
+from flowinfra.targets.airflow.params import param
 from tests.unit.sources import STEPS, write_flow
 
 

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow, read_bundle, write_bundle
-from flowinfra.compiler.request_argo import timezone_problem
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.compiled import ArgoCompiled, Shape
+from flowinfra.targets.argo.request import timezone_problem
 from tests.unit.constructs import FLOWS, Construct
 from tests.unit.interpreters import interpreter
 from tests.unit.sources import STEPS, source, write_flow

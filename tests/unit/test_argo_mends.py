@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from flowinfra.compiler import added_argo, compile_flow, mends_argo, request_argo
-from flowinfra.compiler.names_argo import STEP, name_claims
+from flowinfra.compiler import compile_flow
 from flowinfra.model.compiled import ArgoCompiled, Shape
+from flowinfra.targets.argo import added as added_argo
+from flowinfra.targets.argo import mends as mends_argo
+from flowinfra.targets.argo import request as request_argo
+from flowinfra.targets.argo.names import STEP, name_claims
 from tests.receiver import Received, Receiver, receive
 from tests.unit.constructs import Construct
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow, compile_flows
-from flowinfra.compiler.rules_argo import faults
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.targets.argo.rules import faults
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.sources import gang, request, write_flow

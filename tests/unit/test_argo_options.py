@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import compile_flows
-from flowinfra.compiler.request_argo import ARGO
+from flowinfra.targets.argo.request import ARGO
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.sources import request, write_flow

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flowinfra.compiler import CompileRequest, argo, compile_flow
+from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.compiler.compile import compile_each
-from flowinfra.compiler.rules_argo import faults
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.targets.argo import reading as argo
+from flowinfra.targets.argo.rules import faults
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.random_flows import random_flow

@@ -4,7 +4,7 @@ The judge is Metaflow with the real packages boto3 and kubernetes, against moto 
 so it also tells whether what stands in for the package kubernetes makes the same manifests. For datastores in other
 clouds it has packages of ours in place of Google's and Azure's (cloud_sdks). What may differ, and nothing else:
 
-    the mends (flowinfra.compiler.mends_argo)
+    the mends (flowinfra.targets.argo.mends)
     digests of the code package (it is packed reproducibly; the files are compared in test_same_as_metaflow.py)
 """
 
@@ -21,10 +21,12 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler import CompileRequest, compile_flow, mends_argo, request_argo
-from flowinfra.compiler.argo import step_containers
+from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.binding import filled
 from flowinfra.model.compiled import rename_digests
+from flowinfra.targets.argo import mends as mends_argo
+from flowinfra.targets.argo import request as request_argo
+from flowinfra.targets.argo.reading import step_containers
 from tests.locked_flow import locked_flow
 from tests.unit.constructs import Construct
 from tests.unit.metaflow_create import Account, account

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.added_argo import first_step
-from flowinfra.compiler.names_argo import STEP
 from flowinfra.model.compiled import ArgoCompiled, Shape
+from flowinfra.targets.argo.added import first_step
+from flowinfra.targets.argo.names import STEP
 from tests.unit.constructs import TESTS
 from tests.unit.sources import source, write_flow
 

@@ -20,9 +20,9 @@ from bench.manifest import manifest, renamed
 from bench.processes import BenchError, descendants, run
 from bench.reviewing import preview
 from flowinfra.compiler import CompileRequest, compile_flow
+from flowinfra.engine.preview import parse_preview
 from flowinfra.report.assemble import assemble
 from flowinfra.report.change import words
-from flowinfra.report.preview import parse_preview
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
 from tools.bootstrap import cluster

@@ -16,9 +16,9 @@ from flowinfra.cli.bundle import command
 from flowinfra.compiler import read_bundle
 from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, Problems
-from flowinfra.model.stack import parse_stack
-from flowinfra.program.bundles import Bundled, bundle_stacks
+from flowinfra.operate.bundles import Bundled, bundle_stacks
 from flowinfra.program.deploy import checked_flows
+from flowinfra.stack.configuration import parse_stack
 from tests.unit.sources import STEPS, write_flow
 
 FLOWS = Path(__file__).parents[1] / "flows"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.cluster import Cluster, Named
+from flowinfra.clouds.kubernetes import Cluster, Named
 from flowinfra.errors import ClusterError
 
 

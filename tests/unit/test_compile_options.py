@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from flowinfra.cli import main
 from flowinfra.cli.compile import command
-from flowinfra.compiler.request_airflow import AIRFLOW
-from flowinfra.compiler.request_argo import ARGO
-from flowinfra.compiler.target import TargetRequest
+from flowinfra.targets.airflow.request import AIRFLOW
+from flowinfra.targets.argo.request import ARGO
+from flowinfra.targets.target import TargetRequest
 from tests.unit.constructs import FLOWS
 
 FLOW = str(FLOWS / "linear" / "flow.py")

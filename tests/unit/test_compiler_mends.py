@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler import mends
+from flowinfra.targets import mends
 
 EXPORT = (
     "python -m metaflow.plugins.aws.step_functions.set_batch_environment parameters abcdefghij && . `pwd`/abcdefghij"

@@ -12,18 +12,18 @@ import pytest
 from click.testing import CliRunner
 
 from flowinfra.cli import main
+from flowinfra.compare.mirror_pair import mirrored
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.components.place import AzureStorage, Place
+from flowinfra.components.location import AzureStorage, Place
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
-from flowinfra.gc import Scope, collect
 from flowinfra.model.compiled import MARK, CompiledFlow, Shape
 from flowinfra.model.datastores import DATASTORES
-from flowinfra.model.stack import parse_stack
-from flowinfra.preview_stacks.commands import up
-from flowinfra.preview_stacks.names import Preview
-from flowinfra.program.sides import mirrored
-from flowinfra.pull import pull
+from flowinfra.operate.gc import Scope, collect
+from flowinfra.operate.preview_stacks.commands import up
+from flowinfra.operate.preview_stacks.names import Preview
+from flowinfra.operate.pull import pull
 from flowinfra.report.words import plain
+from flowinfra.stack.configuration import parse_stack
 from tests.unit.constructs import FLOWS
 from tests.unit.interpreters import interpreter
 from tests.unit.sources import STEPS, source, write_flow
@@ -280,7 +280,7 @@ def test_pull_says_that_it_reads_s3_alone(datastore: str, tmp_path: Path) -> Non
 
 def test_a_preview_stack_would_leave_its_objects_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project(tmp_path, "gs")
-    monkeypatch.setattr("flowinfra.preview_stacks.commands.pulumi", lambda *_, **__: "[]")
+    monkeypatch.setattr("flowinfra.operate.preview_stacks.commands.pulumi", lambda *_, **__: "[]")
     with pytest.raises(
         ConfigError, match=r"'dev' is in Google Cloud Storage, and `preview-stack down` removes objects"
     ):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.deployed import deployed_objects, export_state, flows_in_state, objects_in_state, read_state
+from flowinfra.engine.state import deployed_objects, export_state, flows_in_state, objects_in_state, read_state
 from flowinfra.errors import StateError, ToolError
 from tests.unit.states import SECRET, content, resource, state
 

@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from flowinfra.cli import main
 from flowinfra.errors import ClusterError, ConfigError, ToolError
-from flowinfra.gc import Collection, Scope, collect, remove
+from flowinfra.operate.gc import Collection, Scope, collect, remove
 
 AIRFLOW: Any = {"flowinfra:target": "airflow"}
 ROLE = "arn:aws:iam::123456789012:role/states"
@@ -130,7 +130,7 @@ def test_what_argo_refers_to_stays(account: Account, monkeypatch: pytest.MonkeyP
     deployed, running, old = (
         account.put(f"Flow/data/{letter * 2}/{digest(letter)}", **other) for letter in ("a", "b", "c")
     )
-    monkeypatch.setattr("flowinfra.gc.Cluster", FakeCluster)
+    monkeypatch.setattr("flowinfra.operate.gc.Cluster", FakeCluster)
     monkeypatch.setattr(FakeCluster, "found", [f'{{"spec": "{deployed}"}}', f'{{"status": "{running}"}}'])
     assert names(collect(scope)) == {job, old}
     monkeypatch.setattr(FakeCluster, "found", None)
@@ -144,7 +144,7 @@ def test_runs_of_argo_may_be_resumed(account: Account, monkeypatch: pytest.Monke
     argo: Any = {"flowinfra:target": "argo"}
     account.put(f"Flow/data/aa/{digest('a')}", **argo)
     account.put("Flow/argo-flow-x/start/1/0.data.json", ours=False)
-    monkeypatch.setattr("flowinfra.gc.Cluster", FakeCluster)
+    monkeypatch.setattr("flowinfra.operate.gc.Cluster", FakeCluster)
     assert len(collect(SCOPE).kept) == 1
 
 
@@ -196,23 +196,23 @@ def test_what_states_have_for_airflow_stays(account: Account, monkeypatch: pytes
         asked.append(project)
         return [deployed]
 
-    monkeypatch.setattr("flowinfra.gc.deployed_objects", objects)
+    monkeypatch.setattr("flowinfra.operate.gc.deployed_objects", objects)
     assert names(collect(scope)) == {job, old}
     assert asked == ["app"]
-    monkeypatch.setattr("flowinfra.gc.deployed_objects", lambda *_: ())
+    monkeypatch.setattr("flowinfra.operate.gc.deployed_objects", lambda *_: ())
     assert names(collect(scope)) == {job, deployed, old, packages}
 
     def refused(*_: Any) -> list[str]:
         raise ToolError("`pulumi stack ls` failed")
 
-    monkeypatch.setattr("flowinfra.gc.deployed_objects", refused)
+    monkeypatch.setattr("flowinfra.operate.gc.deployed_objects", refused)
     found = collect(scope)
     assert names(found) == {job}
     assert found.unknown == "what DAGs of the project 'app' name is not known: `pulumi stack ls` failed"
 
 
 def test_after_a_deploy_to_airflow_its_objects_stay_for_days(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowinfra.gc.deployed_objects", lambda *_: ())
+    monkeypatch.setattr("flowinfra.operate.gc.deployed_objects", lambda *_: ())
     job = account.job("step")
     mine = {account.put(f"Flow/data/aa/{digest('a')}", **AIRFLOW), account.put(f"Flow/data/bb/{digest('b')}")}
     found = collect(SCOPE)
@@ -222,7 +222,7 @@ def test_after_a_deploy_to_airflow_its_objects_stay_for_days(account: Account, m
 
 
 def test_runs_of_airflow_may_be_resumed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowinfra.gc.deployed_objects", lambda *_: ())
+    monkeypatch.setattr("flowinfra.operate.gc.deployed_objects", lambda *_: ())
     account.job("step")
     account.put(f"Flow/data/aa/{digest('a')}", **AIRFLOW)
     account.put("Flow/airflow-12ab/start/1/0.data.json", ours=False)
@@ -355,7 +355,7 @@ def test_project_and_datastore_of_the_folder(account: Account, tmp_path: Any, mo
 def test_the_command_says_what_stays_for_airflow(
     account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowinfra.gc.deployed_objects", lambda *_: ())
+    monkeypatch.setattr("flowinfra.operate.gc.deployed_objects", lambda *_: ())
     package = account.put(f"Flow/data/aa/{digest('a')}")
     account.put(f"Flow/data/bb/{digest('b')}", **AIRFLOW)
     platform = "{bucket: bkt, airflow: {namespace: jobs, dags: {folder: /dags}}}"

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from flowinfra.cli import COMMANDS
 from flowinfra.compiler.request import IDENTITY_SETTINGS
-from flowinfra.model.stack import FlowConfig, PackageConfig, PlatformConfig, StackConfig
+from flowinfra.stack.configuration import FlowConfig, PackageConfig, PlatformConfig, StackConfig
 
 ROOT = Path(__file__).parents[2]
 FLOW = ROOT / "examples" / "flows" / "project"

@@ -11,8 +11,8 @@ import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.jinja import literal, literal_options
 from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.targets.airflow.jinja import literal, literal_options
 from tests import judge
 from tests.unit.sources import STEPS, write_flow
 

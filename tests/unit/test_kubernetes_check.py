@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.mends_argo import loaded_job_set
 from flowinfra.errors import CompileError, FlowInfraError
 from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.targets.argo.mends import loaded_job_set
 from tests.unit.sources import STEPS, write_flow
 
 HEAD = """

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from flowinfra.errors import Problems
-from flowinfra.model.stack import FlowConfig, StackConfig
-from flowinfra.program.configuration import stored_stack
+from flowinfra.stack.configuration import FlowConfig, StackConfig
+from flowinfra.stack.loading import stored_stack
 
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}
 FILES = (

@@ -20,12 +20,12 @@ from click.testing import CliRunner
 
 from flowinfra.cli.lock import command
 from flowinfra.compiler import CompileRequest, blob_path, compile_flow, read_bundle, write_bundle
-from flowinfra.compiler.argo import step_containers
 from flowinfra.compiler.fetch import fetch_packages
 from flowinfra.compiler.lock import lock_command, lock_flow
 from flowinfra.errors import CompileError, LockError
 from flowinfra.model.compiled import ArgoCompiled, CompiledFlow, Shape
 from flowinfra.model.lock import Lock
+from flowinfra.targets.argo.reading import step_containers
 from tests.locked_flow import FLOW, PYTHON, Locked, conda_only, env_flow, locked_flow, stock, use_solver
 from tests.package_site import Site, serve
 from tests.unit.components.compiled import for_step_functions

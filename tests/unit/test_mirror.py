@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.mirror import Comparison, Declared, Finding, Flow, Side, compare_stacks
+from flowinfra.compare.mirror import Comparison, Declared, Finding, Flow, Side, compare_stacks
 from flowinfra.report.words import plain
 from tests.unit.report.previews import TRAIN, changed
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from flowinfra.engine.project import stack_file
 from flowinfra.errors import Problems
-from flowinfra.model.stack import StackConfig
-from flowinfra.program.configuration import read_stack
-from flowinfra.project import stack_file
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.loading import read_stack
 
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}
 PROD = {

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.names_argo import STEP
 from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import Shape
+from flowinfra.targets.argo.names import STEP
 from tests.unit.golden import render
 from tests.unit.test_versions import VERSIONS, python_with
 from tests.unit.ways import LATE_WAYS, Said, plain_flow, said_flow

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.pairing import base_name, pairs
+from flowinfra.compare.pairing import base_name, pairs
 
 
 def flow(kind: str = "TrainFlow", file: str = "train_flow.py", **more: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters
 from flowinfra.components.options import PlatformShape, compile_request
 from flowinfra.components.source import Deployment, flow_source
 from flowinfra.errors import ConfigError, FlowInfraError, Problems, named_from
-from flowinfra.model.stack import parse_flow
-from flowinfra.program.compiling import compiled_configs
+from flowinfra.stack.compiling import compiled_configs
+from flowinfra.stack.configuration import parse_flow
 from tests.unit.sources import STEPS, source, write_flow
 
 SHAPE = PlatformShape()

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from flowinfra.errors import Problems
-from flowinfra.model.stack import check_stack
-from flowinfra.permissions import permissions
+from flowinfra.operate.permissions import permissions
+from flowinfra.stack.configuration import check_stack
 from tests.unit.sources import source, write_flow
 
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/ABCDEF"

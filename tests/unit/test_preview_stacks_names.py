@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flowinfra.errors import ConfigError
-from flowinfra.model.stack import PlatformConfig, check_stack
-from flowinfra.preview_stacks.names import Preview, mark_of, settings
+from flowinfra.operate.preview_stacks.names import Preview, mark_of, settings
+from flowinfra.stack.configuration import PlatformConfig, check_stack
 
 PLATFORM = PlatformConfig(bucket="bkt", queue="jobs")
 

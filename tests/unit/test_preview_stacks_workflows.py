@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from flowinfra.cluster import Cluster
+from flowinfra.clouds.kubernetes import Cluster
 from flowinfra.errors import ClusterError, ToolError
-from flowinfra.preview_stacks.workflows import Place, stop_workflows, templates
+from flowinfra.operate.preview_stacks.workflows import Place, stop_workflows, templates
 
 PROVIDER = "urn:pulumi:pr-42::shop::pulumi:providers:kubernetes::default"
 HERE = Place(None, "dev", "flows")

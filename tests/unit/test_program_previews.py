@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flowinfra.model.stack import StackConfig, parse_stack
-from flowinfra.program.previews import kept_apart, production_problems
+from flowinfra.stack.configuration import StackConfig, parse_stack
+from flowinfra.stack.previews import kept_apart, production_problems
 from tests.unit.components.compiled import compiled
 
 FLOWS = [

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from flowinfra.cli import main
+from flowinfra.engine.project import found_folder, project_folder, project_name, read_mapping, stack_file
 from flowinfra.errors import ConfigError
-from flowinfra.project import found_folder, project_folder, project_name, read_mapping, stack_file
 
 BROKEN = "name: shop\npassword: [planted\n"
 

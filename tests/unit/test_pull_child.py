@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra import pull_child
+from flowinfra.operate import pull_child
 
 
 class Storage:

@@ -14,7 +14,7 @@ from flowinfra.compiler.request import TARGETS
 from flowinfra.components.options import PlatformShape, compile_request, shape_problems
 from flowinfra.errors import CompileError, Problems
 from flowinfra.model.compiled import Shape
-from flowinfra.model.stack import parse_flow
+from flowinfra.stack.configuration import parse_flow
 from tests.unit.sources import write_flow
 
 OTHER = "3.99"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowinfra import recover
-from flowinfra.account import Access
-from flowinfra.recover import adopt, creations
+from flowinfra.clouds.aws import Access
+from flowinfra.operate import recover
+from flowinfra.operate.recover import adopt, creations
 
 PREFIX = "urn:pulumi:prod::shop::"
 PROVIDER = f"{PREFIX}pulumi:providers:aws::default"

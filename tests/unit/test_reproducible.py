@@ -22,7 +22,7 @@ COMMAND = "from flowinfra.cli import main; main()"
 DAG_FILE = """
 import json, pathlib, sys
 from flowinfra import read_bundle
-from flowinfra.components.airflow.bound import bind
+from flowinfra.targets.airflow.bound import bind
 sys.stdout.buffer.write(
     bind(read_bundle(pathlib.Path(sys.argv[1])), json.loads(sys.argv[2]), {"computed": "ann"}).file.encode()
 )

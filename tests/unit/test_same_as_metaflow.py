@@ -2,7 +2,7 @@
 
 The judge is Metaflow with real boto3 against moto. What may differ, and nothing else:
 
-    the mends (flowinfra.compiler.mends)
+    the mends (flowinfra.targets.mends)
     digests of the code package and of commands that name it (it is packed reproducibly; its files are compared)
     a job definition is pinned as NAME:REVISION, not by its ARN
     git's branch and commit in METAFLOW_VERSION: Metaflow runs on a copy outside of git here
@@ -21,9 +21,10 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler import blob_path, compile_flow, evaluate_parameters, mends
-from flowinfra.components.step_functions.bound import bind
+from flowinfra.compiler import blob_path, compile_flow, evaluate_parameters
 from flowinfra.model.compiled import CompiledFlow, rename_digests
+from flowinfra.targets import mends
+from flowinfra.targets.step_functions.bound import bind
 from tests.unit.components.compiled import for_step_functions
 from tests.unit.constructs import Construct
 from tests.unit.metaflow_create import FARGATE_QUEUE, IDENTITY, Account, Created, account, create, members

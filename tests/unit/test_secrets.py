@@ -12,7 +12,7 @@ from flowinfra.components.confidential import secret_problems
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.compiled import Shape
 from flowinfra.model.secrets import HIDDEN, looks_secret, secrets_in, shown
-from flowinfra.model.stack import parse_flow, parse_stack
+from flowinfra.stack.configuration import parse_flow, parse_stack
 from tests.unit.sources import STEPS, write_flow
 
 FILE = "stacks/Pulumi.dev.yaml"

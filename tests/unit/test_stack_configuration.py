@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import ConfigError, Problems
-from flowinfra.model.stack import (
+from flowinfra.stack.configuration import (
     CreatePlatform,
     FlowConfig,
     PackageConfig,
@@ -19,8 +20,7 @@ from flowinfra.model.stack import (
     parse_flow,
     parse_stack,
 )
-from flowinfra.program.configuration import read_stack, stored_stack
-from flowinfra.project import StackFile, stack_file
+from flowinfra.stack.loading import read_stack, stored_stack
 
 FILE = "stacks/Pulumi.dev.yaml"
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from flowinfra.engine.project import stack_file
 from flowinfra.errors import ConfigError
-from flowinfra.program import stack_yaml
-from flowinfra.program.configuration import stored
-from flowinfra.project import stack_file
+from flowinfra.stack import yaml_file as stack_yaml
+from flowinfra.stack.loading import stored
 
 VALUES = (
     "{a: 2026-01-01, b: off, c: yes, d: 0o17, e: 017, f: 1_000, g: 1e3, h: 12:30, i: ~, j: 'x', k: true, l: 1.0, "

@@ -18,8 +18,9 @@ from click.testing import CliRunner
 from flowinfra.cli import main
 from flowinfra.components.source import Deployment
 from flowinfra.errors import Problems
-from flowinfra.model.schema import DIALECT, schema_text
-from flowinfra.model.stack import (
+from flowinfra.program.deploy import check_flows, checked_flows
+from flowinfra.stack.compiling import StackFlow
+from flowinfra.stack.configuration import (
     CreatePlatform,
     FlowConfig,
     PackageConfig,
@@ -28,9 +29,8 @@ from flowinfra.model.stack import (
     StackConfig,
     StepConfig,
 )
-from flowinfra.program.compiling import StackFlow
-from flowinfra.program.configuration import stored_stack
-from flowinfra.program.deploy import check_flows, checked_flows
+from flowinfra.stack.loading import stored_stack
+from flowinfra.stack.schema import DIALECT, schema_text
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ROOT / "stacks"

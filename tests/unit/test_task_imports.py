@@ -18,15 +18,15 @@ from click.testing import CliRunner
 from flowinfra.cli import main
 from flowinfra.cli.bundle import command as bundle
 from flowinfra.compiler import CompileRequest, compile_flow, compile_flows
+from flowinfra.compiler.cache import put_blob
 from flowinfra.compiler.compile import CompileWarning
 from flowinfra.compiler.imports import Need, Needs, Verdict, judge
-from flowinfra.compiler.store import put_blob
 from flowinfra.components.source import Deployment
 from flowinfra.errors import CompileError, ConfigError, Problems
 from flowinfra.model.compiled import CompiledFlow, Shape
 from flowinfra.model.lock import Lock, LockedEnvironment, LockedPackage
-from flowinfra.program.configuration import stored_stack
 from flowinfra.program.deploy import checked_flows
+from flowinfra.stack.loading import stored_stack
 from tests.unit.interpreters import interpreter
 
 HEAD = "from metaflow import FlowSpec, step\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from flowinfra.components.argo import releases
+from flowinfra.targets.argo import releases
 from tools.bootstrap import cluster, files, go, kubernetes_provider, pulumi
 from tools.bootstrap.output import SetupError, run_shown
 

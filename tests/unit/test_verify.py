@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from flowinfra import account
-from flowinfra.account import Access
+from flowinfra.clouds import aws as account
+from flowinfra.clouds.aws import Access
 from flowinfra.errors import StateError, ToolError
-from flowinfra.verify import stack
-from flowinfra.verify.aws import Calls
-from flowinfra.verify.compare import not_in, same_policy, tag_differences
-from flowinfra.verify.definition import definition_differences
-from flowinfra.verify.resources import KINDS, Live
+from flowinfra.operate.verify import stack
+from flowinfra.operate.verify.aws import Calls
+from flowinfra.operate.verify.compare import not_in, same_policy, tag_differences
+from flowinfra.operate.verify.definition import definition_differences
+from flowinfra.operate.verify.resources import KINDS, Live
 
 JOB = "arn:aws:batch:us-east-1:123456789012:job-definition/dev-train:"
 

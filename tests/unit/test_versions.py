@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler import compile_flow, mends, mends_argo
-from flowinfra.compiler.argo import step_containers
-from flowinfra.compiler.step_functions import submitting_states
+from flowinfra.compiler import compile_flow
 from flowinfra.errors import CompileError, FlowInfraError
 from flowinfra.model.compiled import ArgoCompiled
+from flowinfra.targets import mends
+from flowinfra.targets.argo import mends as mends_argo
+from flowinfra.targets.argo.reading import step_containers
+from flowinfra.targets.step_functions.reading import submitting_states
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.components.compiled import for_step_functions

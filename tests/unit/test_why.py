@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from flowinfra.cli import main
+from flowinfra.compare.why import Cause, causes, input_causes
 from flowinfra.compiler import CompileRequest, compile_flow, write_bundle
 from flowinfra.components.inputs import describe
 from flowinfra.model.compiled import CompiledFlow, Shape
-from flowinfra.why import Cause, causes, input_causes
 from tests.unit.components.compiled import for_step_functions
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "flows"

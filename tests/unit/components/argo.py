@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.components.argo.plan import ArgoPlan
-from flowinfra.components.argo.platform import ArgoEvents, ArgoSite
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.model.compiled import ArgoCompiled, Shape
+from flowinfra.targets.argo.plan import ArgoPlan
+from flowinfra.targets.argo.platform import ArgoEvents, ArgoSite
 
 FLOWS = Path(__file__).resolve().parents[2] / "flows"
 SITE = ArgoSite(bucket="bkt", namespace="flows", events=ArgoEvents())

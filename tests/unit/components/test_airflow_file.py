@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from flowinfra.components.airflow.bound import bind
-from flowinfra.components.airflow.file import literal
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import MARK
+from flowinfra.targets.airflow.bound import bind
+from flowinfra.targets.airflow.file import literal
 from tests.unit.components.airflow import IDENTITY, airflow
 
 

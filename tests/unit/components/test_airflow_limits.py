@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from flowinfra.compiler.request_airflow import AIRFLOW
-from flowinfra.components.airflow.bound import AirflowBound, bind
-from flowinfra.components.airflow.limits import flow_problems
-from flowinfra.components.airflow.plan import AirflowPlan, check, dag
-from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
-from flowinfra.components.airflow.unused import GIVEN
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.plan import same_name_problems
+from flowinfra.targets.airflow.bound import AirflowBound, bind
+from flowinfra.targets.airflow.limits import flow_problems
+from flowinfra.targets.airflow.plan import AirflowPlan, check, dag
+from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
+from flowinfra.targets.airflow.request import AIRFLOW
+from flowinfra.targets.airflow.unused import GIVEN
 from tests.unit.components.airflow import IDENTITY, airflow
 
 S3 = AirflowPlatform(bucket="acme-metaflow", namespace="jobs", dags=DagBucket("acme-airflow"))

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from flowinfra.components.argo import limits
-from flowinfra.components.argo.plan import PODS, SENSOR, check, workflow_template
-from flowinfra.components.argo.platform import ArgoEvents, KubernetesPlatform
-from flowinfra.components.argo.roles import pod_rules
 from flowinfra.components.names import Names, label_value
 from flowinfra.components.plan import same_name_problems
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import MARK
+from flowinfra.targets.argo import limits
+from flowinfra.targets.argo.plan import PODS, SENSOR, check, workflow_template
+from flowinfra.targets.argo.platform import ArgoEvents, KubernetesPlatform
+from flowinfra.targets.argo.roles import pod_rules
 from tests.unit.components.argo import SITE, argo, argo_plan, argo_site
 
 OWN = {"flowinfra/project": "app", "flowinfra/stack": "dev"}

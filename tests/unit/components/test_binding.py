@@ -13,10 +13,10 @@ import pytest
 
 from flowinfra.components.binding import GRAMMAR_WORDS, deploy_time_parameters, identity_names, value_problem
 from flowinfra.components.site import identity
-from flowinfra.components.step_functions.bound import bind
-from flowinfra.components.step_functions.limits import submissions
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, StepFunctionsCompiled
+from flowinfra.targets.step_functions.bound import bind
+from flowinfra.targets.step_functions.limits import submissions
 from tests.unit.components.compiled import SITE, compiled, plan, site
 
 EXAMPLES = {

@@ -11,9 +11,9 @@ from flowinfra.components.inputs import EVALUATED, describe, overrides, plain
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.plan import same_name_problems
-from flowinfra.components.step_functions.outputs import console_url, metaflow_config
-from flowinfra.components.step_functions.plan import state_machine
 from flowinfra.model.compiled import Shape
+from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
+from flowinfra.targets.step_functions.plan import state_machine
 from tests.unit.components.compiled import compiled
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from flowinfra.compiler.mends_argo import loaded_job_set
-from flowinfra.components.airflow.plan import AirflowPlan
-from flowinfra.components.airflow.plan import check as check_airflow
-from flowinfra.components.airflow.platform import AirflowPlatform, DagBucket
-from flowinfra.components.argo.plan import check
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.metadata import is_annotation_key, is_key, is_label_value
-from flowinfra.model.stack import check_stack
+from flowinfra.stack.configuration import check_stack
+from flowinfra.targets.airflow.plan import AirflowPlan
+from flowinfra.targets.airflow.plan import check as check_airflow
+from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket
+from flowinfra.targets.argo.mends import loaded_job_set
+from flowinfra.targets.argo.plan import check
 from tests.unit.components.airflow import airflow
 from tests.unit.components.argo import argo_plan, argo_site
 

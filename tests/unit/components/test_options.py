@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from flowinfra import AirflowFlowArgs, ArgoFlowArgs, StepFunctionsFlowArgs
 from flowinfra.compiler.request import REQUESTS, STEP_OVERRIDES
 from flowinfra.compiler.variables import digests
-from flowinfra.components import AirflowFlowArgs, ArgoFlowArgs, StepFunctionsFlowArgs
 from flowinfra.components.options import PlatformShape, compile_request, requested_shape, shape_problems
 from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import Shape
-from flowinfra.model.stack import FlowConfig, StepConfig, parse_flow
+from flowinfra.stack.configuration import FlowConfig, StepConfig, parse_flow
 from tests.unit.components.compiled import compiled
 
 PLATFORM = PlatformShape()

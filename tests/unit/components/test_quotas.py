@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from flowinfra.components.step_functions import quotas
-from flowinfra.components.step_functions.limits import submissions
-from flowinfra.components.step_functions.plan import check, warnings
 from flowinfra.model.compiled import canonical_json
+from flowinfra.targets.step_functions import quotas
+from flowinfra.targets.step_functions.limits import submissions
+from flowinfra.targets.step_functions.plan import check, warnings
 from tests.unit.components.compiled import SITE, plan, site
 
 

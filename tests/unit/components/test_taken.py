@@ -6,7 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from flowinfra.components.taken import in_thread
+from flowinfra.components.ownership import in_thread
 
 
 def test_a_look_needs_no_thread_in_which_pulumi_waits_for_resources() -> None:

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from flowinfra.engine.preview import parse_preview
 from flowinfra.report.assemble import Report, StackReport, assemble
-from flowinfra.report.preview import parse_preview
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
 

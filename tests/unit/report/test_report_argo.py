@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from flowinfra.engine.preview import parse_preview
 from flowinfra.report.assemble import StackReport, assemble
 from flowinfra.report.change import words
 from flowinfra.report.changes import compare
-from flowinfra.report.preview import parse_preview
 from flowinfra.report.risk import Starter
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain

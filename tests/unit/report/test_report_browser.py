@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from flowinfra.engine.preview import read_preview
 from flowinfra.report import html
 from flowinfra.report.assemble import Report, assemble
-from flowinfra.report.preview import read_preview
 from flowinfra.report.sources import Folder, Sources
 from tests.unit.report import chromium
 from tests.unit.report.hostile import ATTACKS, attacking_steps, diagnostics_of

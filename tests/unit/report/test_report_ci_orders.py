@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from flowinfra.model.clean import inert
 from flowinfra.report import html, markdown, text
 from flowinfra.report.assemble import Report
-from flowinfra.report.clean import inert
 from flowinfra.report.sources import Folder, Sources
 from tests.unit.report.hostile import ATTACKS, attacking_steps, diagnostics_of
 from tests.unit.report.previews import report, update

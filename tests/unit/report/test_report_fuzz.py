@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from flowinfra.engine.preview import parse_preview
 from flowinfra.errors import PreviewError
 from flowinfra.report import html, markdown, text
 from flowinfra.report.assemble import Report, assemble
-from flowinfra.report.preview import parse_preview
 from flowinfra.report.sources import Sources
 from tests.unit.report.hostile import ATTACKS
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from flowinfra.engine.preview import SECRET, UNKNOWN, parse_preview, read_preview
 from flowinfra.errors import PreviewError
-from flowinfra.report.preview import SECRET, UNKNOWN, parse_preview, read_preview
 from tests.unit.report import previews
 from tests.unit.report.previews import flow_step, resource, stack
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from flowinfra.engine.preview import parse_preview
 from flowinfra.report.assemble import assemble
-from flowinfra.report.preview import parse_preview
 from flowinfra.report.risk import KINDS, Starter
 from flowinfra.report.risks import DEFINITION_CHARACTERS
 from flowinfra.report.sources import Sources

@@ -9,9 +9,9 @@ import pytest
 from botocore.stub import Stubber
 
 from flowinfra.errors import ToolError
-from flowinfra.report import running
+from flowinfra.report import executions as running
+from flowinfra.report.executions import running_executions, running_workflows
 from flowinfra.report.risk import Starter
-from flowinfra.report.running import running_executions, running_workflows
 
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:TrainFlow"
 ASKED = {"stateMachineArn": ARN, "statusFilter": "RUNNING", "maxResults": 1_000}

@@ -1,0 +1,1 @@
+"""Clouds as the commands beside Pulumi reach them."""

@@ -1,0 +1,1 @@
+"""What differs between two stacks, or two versions of a flow."""

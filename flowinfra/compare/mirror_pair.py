@@ -1,0 +1,263 @@
+"""A mirror and what it mirrors, made ready to be compared: from configuration alone, or from the stacks' states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flowinfra.compare.mirror import PLATFORM, Comparison, Declared, Flow, Side, compare_stacks
+from flowinfra.compare.pairing import base_name
+from flowinfra.compiler import read_compiled
+from flowinfra.components.inputs import describe_deployed
+from flowinfra.components.location import Place, azure_storage
+from flowinfra.components.options import is_bundle
+from flowinfra.engine.project import StackFile, stack_file
+from flowinfra.engine.state import flows_in_state
+from flowinfra.errors import ConfigError
+from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
+from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfig
+from flowinfra.stack.listing import matched
+from flowinfra.stack.loading import NAMESPACE, flow_files, stored_source, stored_stack
+from flowinfra.stack.mirrors import MIRRORS, Source, for_flow
+
+MADE = "[made with the stack]"
+"""In place of a name that is not known before the stack is deployed."""
+
+_LABELS = ("labels", "annotations")
+_KEYED = ("schedule", "parameters", "configs", "env", "settings", "package", "batch_tags", "aws_tags", *_LABELS)
+_DEPTHS = {
+    "steps": 3,
+    **dict.fromkeys(_KEYED, 2),
+}
+"""Key of a flow → how many keys down one thing is declared; for all others it is the key itself."""
+_RUNNERS = {"argo": "kubernetes", "airflow": "airflow"}
+"""Target → the platform's key with labels and annotations of its flows."""
+_PLATFORM_DEPTHS = {"create": 1, **dict.fromkeys(_RUNNERS.values(), 2)}
+"""The same for the platform's keys, where it is not the key itself."""
+_NAMES = ("flow", "name", "digest")
+"""Keys that say which flow an entry is for."""
+_TOLD_BY_FLOWS = {
+    "azure",
+    "bucket",
+    "datastore",
+    "prefix",
+    "queue",
+    "table",
+    "compute",
+    "partition",
+    "service_url",
+    "log_retention_days",
+}
+"""Keys of the platform that the inputs of flows have."""
+
+
+def mirrored(root: Path, stack: str, other: str, states: tuple[bytes, bytes] | None = None) -> Comparison:
+    """What differs between a mirror and the stack that it mirrors.
+
+    Args:
+        root: the project's folder.
+        stack: the mirror.
+        other: what it mirrors.
+        states: of the mirror and the other, to compare what is deployed; None to compare what the files say.
+
+    Raises:
+        ConfigError, Problems: a mirror of itself, a stack that does not exist, or all that is wrong with a stack.
+        StateError: a state that cannot be read, or of a stack that has nothing deployed.
+    """
+    if stack == other:
+        raise ConfigError(f"{stack!r} is compared with itself; name a mirror, and the stack that it mirrors")
+    file, theirs = (stack_file(root, _short(name)) for name in (stack, other))
+    config = stored_stack(root, file.stack)
+    chain = _chain(file, theirs.stack)
+    declared = _Declarations(root, chain)
+    if states is not None:
+        policies = {*config.platform.job_policies, *_policies(theirs)}
+        mirror, base = (
+            _deployed_side(name, content, config, declared, policies, root)
+            for name, content in zip((stack, other), states, strict=True)
+        )
+        return compare_stacks(mirror, base, declared.of_platform())
+    their_config = stored_stack(root, theirs.stack)
+    if not chain and _chain(theirs, file.stack):
+        raise ConfigError(f"{other!r} mirrors {stack!r}, not the other way round: `flowinfra mirror {other} {stack}`")
+    both = ((file, config), (theirs, their_config))
+    flows = [(flow, found) for _, found in both for flow in found.flows if flow.enabled]
+    compiled = compiled_configs([(flow, platform_shape(found, flow.target)) for flow, found in flows], root, unheard)
+    mirror, base = (
+        Side(
+            each.stack,
+            tuple(
+                _configured_flow(flow, found.platform, made, declared)
+                for (flow, owner), made in zip(flows, compiled, strict=True)
+                if owner is found
+            ),
+            _platform(found, each),
+        )
+        for each, found in both
+    )
+    return compare_stacks(mirror, base, declared.of_platform())
+
+
+def _short(stack: str) -> str:
+    """The name that a stack's file has: without an organization and a project."""
+    return stack.rsplit("/", 1)[-1]
+
+
+def _chain(file: StackFile, other: str) -> list[Source]:
+    """A mirror's own configuration and those between it and `other`; none where it does not mirror that."""
+    sources: list[Source] = []
+    following: Json = file.stack
+    while following and following not in {source.stack for source in sources}:
+        if following == other:
+            return sources
+        sources.append(stored_source(file.of(following)))
+        following = sources[-1].values.get(MIRRORS)
+    return []
+
+
+class _Declarations:
+    """What a mirror's own files declare."""
+
+    def __init__(self, root: Path, chain: Sequence[Source]) -> None:
+        self._chain = [
+            (source, [matched(entry, partial(flow_files, root)) for entry in source.flows]) for source in chain
+        ]
+
+    def of_flow(self, config: FlowConfig | None) -> tuple[Declared, ...]:
+        """Of a flow; the most specific first, and a stack's own before those of the stacks between."""
+        return tuple(self._of_flow(config)) if config is not None else ()
+
+    def _of_flow(self, config: FlowConfig) -> Iterator[Declared]:
+        which = {"flow": config.flow, "name": config.name}
+        for source, found in self._chain:
+            for index in reversed(for_flow(source.flows, found, which)):
+                yield from _declared(source.label, f"flows[{index}]", source.flows[index])
+            yield from _declared(source.label, "defaults", source.defaults)
+
+    def of_platform(self) -> list[Declared] | None:
+        """Of the stack's platform, which no stack takes over from another; None if the stack is no mirror of it."""
+        if not self._chain:
+            return None
+        return [
+            Declared(f"{source.label}: {NAMESPACE}{'.'.join(path)}", path)
+            for source, _ in self._chain[:1]
+            for key, value in (source.values.get(PLATFORM) or {}).items()
+            for path in _paths((PLATFORM, key), value, _PLATFORM_DEPTHS.get(key, 0))
+        ]
+
+
+def _declared(label: str, where: str, entry: Mapping[str, Json]) -> Iterator[Declared]:
+    for key, value in entry.items():
+        if key not in _NAMES:
+            for path in _paths((key,), value, _DEPTHS.get(key, 1) - 1):
+                yield Declared(f"{label}: {NAMESPACE}{where}.{'.'.join(path)}", path)
+
+
+def _paths(path: tuple[str, ...], value: Json, depth: int) -> Iterator[tuple[str, ...]]:
+    if depth and isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _paths((*path, str(key)), item, depth - 1)
+    else:
+        yield path
+
+
+def _configured_flow(
+    config: FlowConfig, platform: PlatformConfig, compiled: CompiledFlow, declared: _Declarations
+) -> Flow:
+    made = MADE if platform.create else None
+    bound: dict[str, Json] = {
+        "datastore": Place(
+            str(platform.bucket or made), platform.prefix, platform.datastore, azure_storage(platform)
+        ).address,
+        "service_url": platform.service_url,
+        "aws_tags": config.aws_tags,
+    }
+    if compiled.target == "step-functions":
+        bound |= {
+            "queue": config.queue or platform.queue or made,
+            "table": platform.table or made,
+            "log_retention_days": config.log_retention_days or platform.log_retention_days,
+        }
+    runner = getattr(platform, _RUNNERS.get(compiled.target, ""), None)
+    if compiled.target == "step-functions" or (runner and runner.pod_roles):
+        bound |= {"job_policies": config.job_policies, "reads": ["*"] if config.reads == "all" else config.reads}
+    if runner is not None:
+        bound |= {key: {**getattr(runner, key), **getattr(config, key)} for key in _LABELS}
+    inputs = describe_deployed(compiled, config.schedule.enabled, bound)
+    return Flow(compiled.name, inputs, declared.of_flow(config))
+
+
+def _platform(config: StackConfig, file: StackFile) -> dict[str, Json]:
+    """What of the platform no flow's inputs have."""
+    platform = config.platform.model_dump(mode="json", exclude_none=True)
+    known = _given({key: value for key, value in platform.items() if key not in _TOLD_BY_FLOWS})
+    if "create" in known:
+        known["create"].pop("compute")
+    for runner in _RUNNERS.values():
+        for key in _LABELS:
+            known.get(runner, {}).pop(key, None)
+    return known
+
+
+def _given(values: Mapping[str, Json]) -> dict[str, Json]:
+    """Configuration without what means the same where it is not there: empty lists, and `webhook_auth: none`."""
+    return {
+        key: _given(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value != [] and (key, value) != ("webhook_auth", "none")
+    }
+
+
+def _policies(file: StackFile) -> Sequence[str]:
+    """The managed policies of a stack's platform, where it has a file."""
+    if not file.path.is_file():
+        return ()
+    platform = stored_source(file).values.get(PLATFORM) or {}
+    return platform.get("job_policies") or ()
+
+
+def _deployed_side(
+    stack: str, content: bytes, config: StackConfig, declared: _Declarations, policies: set[str], root: Path
+) -> Side:
+    found = flows_in_state(content, stack)
+    return Side(
+        stack,
+        tuple(
+            Flow(name, _own_policies(inputs, policies), declared.of_flow(_config_of(inputs, config.flows, root)))
+            for name, inputs in found.items()
+        ),
+        {},
+    )
+
+
+def _own_policies(inputs: Mapping[str, Json], policies: set[str]) -> dict[str, Json]:
+    """Inputs without the managed policies of the platform, which is where a stack lives."""
+    own = [policy for policy in inputs.get("job_policies") or () if policy not in policies]
+    kept = {key: value for key, value in inputs.items() if key != "job_policies"}
+    return {**kept, "job_policies": own} if own else kept
+
+
+def _config_of(inputs: Mapping[str, Any], configs: Sequence[FlowConfig], root: Path) -> FlowConfig | None:
+    """The mirror's configuration of a flow that is deployed, by its class, file and name."""
+    fitting = [config for config in configs if _is_of(config, str(inputs.get("flow")), str(inputs.get("file")), root)]
+    base = base_name(str(inputs.get("name")), inputs)
+    named = [config for config in fitting if config.name == base]
+    return next(iter([*named, *(config for config in fitting if config.name is None)]), None)
+
+
+def _is_of(config: FlowConfig, flow: str, file: str, root: Path) -> bool:
+    path = root / config.flow
+    if is_bundle(config) and path.is_file():
+        compiled = read_compiled(path).flow
+        return (compiled.name, compiled.file) == (flow, file)
+    if path.name != file:
+        return False
+    try:
+        # several folders may have a file of this name
+        return re.search(rf"^class {re.escape(flow)}\b", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    except (OSError, UnicodeDecodeError):
+        return True

@@ -1,0 +1,52 @@
+"""What the components of all targets do before and while they make resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import pulumi
+
+from flowinfra.components.prepare import P, Preparation, Prepared, S
+from flowinfra.components.program import project_root
+from flowinfra.components.source import Deployment
+from flowinfra.components.version import origin
+from flowinfra.errors import FlowInfraError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Making(Generic[P, S]):
+    """What every part of a flow is made with."""
+
+    name: str
+    """The component's."""
+    plan: P
+    platform: S
+    child: pulumi.ResourceOptions
+
+    def options(self, **more: Any) -> pulumi.ResourceOptions:
+        """A child's options."""
+        return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))
+
+
+def begun(
+    name: str, args: Mapping[str, Any], preparation: Preparation[P, S]
+) -> tuple[Prepared[P, S], Mapping[str, Any]]:
+    """The flow of a component, compiled and checked, and who brings it from which commit.
+
+    Raises:
+        pulumi.RunError: with every problem of the flow, its arguments and the limits.
+    """
+    try:
+        deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), project_root())
+        return preparation.prepare(name, args, deployment, pulumi.log.warn), origin(deployment.root)
+    except FlowInfraError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def after(made: pulumi.Resource, value: pulumi.Input[T]) -> pulumi.Output[T]:
+    """`value` once a resource is there, so that an output never speaks of what is not."""
+    return pulumi.Output.all(made.urn, value).apply(lambda found: found[1])

@@ -1,0 +1,1 @@
+"""What Pulumi writes and reads: project, state, preview, and its command."""

@@ -1,0 +1,157 @@
+"""Stacks compiled ahead: one folder with all that `pulumi preview` and `pulumi up` need of their flows.
+
+    FOLDER/Pulumi.<stack>.yaml      the stack's file, with each flow as a bundle, by digest: for `--config-file`
+    FOLDER/<Flow>-<digest>.flow     the bundles; stacks with the same flow in the same shape share one
+    FOLDER/SHA256SUMS               of all of these, for `sha256sum -c` and to sign
+
+CI makes it once, without credentials; whoever previews or deploys then runs no code of the flows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flowinfra.compiler import Warn, write_bundle
+from flowinfra.components.options import is_bundle
+from flowinfra.components.source import Deployment
+from flowinfra.engine.project import project_name, stack_file
+from flowinfra.errors import BundleError, FlowInfraError, Problems
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.program.deploy import checked_stack
+from flowinfra.stack import yaml_file
+from flowinfra.stack.compiling import StackFlow
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.loading import NAMESPACE, stored_stack
+from flowinfra.stack.mirrors import MIRRORS
+
+SUMS = "SHA256SUMS"
+_REGION, _ACCOUNT = "ap-northeast-1", "000000000000"
+"""Stand for the region of a stack whose file does not say it (no region's name is longer), and for the account."""
+_COMPILED_IN = ("configs", "image_packages", "working_folder")
+"""Keys of a flow that only its compile reads."""
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """What was written."""
+
+    sums: Path
+    digest: str
+    """sha256 of `sums`, which stands for all of it."""
+    flows: Mapping[str, Sequence[CompiledFlow]]
+    """Stack → its flows."""
+
+
+def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path, warn: Warn) -> Bundled:
+    """Compile all flows of the stacks into a folder.
+
+    Args:
+        root: the project's folder, with `Pulumi.yaml`.
+        stacks: names of stacks.
+        folder: where to write; new or empty. The stacks' files name the bundles by their path from `root`.
+        warn: takes each warning about the flows.
+
+    Raises:
+        Problems: everything that is wrong with the stacks; nothing is written then.
+        BundleError: the folder is in use, or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BundleError(f"{folder}: is there already; give a new folder, or remove it")
+    flows = _compiled(root, stacks, warn)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stack, found in flows.items():
+            for flow in found:
+                write_bundle(flow.compiled, folder / _file_name(flow.compiled))
+            text = _stack_document(root, stack, found, folder)
+            (folder / f"Pulumi.{stack}.yaml").write_text(text, encoding="utf-8")
+        sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir()))
+        (folder / SUMS).write_text(sums, encoding="utf-8")
+    except OSError as error:
+        raise BundleError(f"{folder}: cannot be written ({error.strerror})") from None
+    compiled = {stack: [flow.compiled for flow in found] for stack, found in flows.items()}
+    return Bundled(folder / SUMS, _sha256(folder / SUMS), compiled)
+
+
+def _compiled(root: Path, stacks: Sequence[str], warn: Warn) -> dict[str, list[StackFlow]]:
+    flows: dict[str, list[StackFlow]] = {}
+    problems: list[FlowInfraError] = []
+    for stack in stacks:
+        try:
+            deployment = Deployment(project_name(root), stack, root, asks=False)
+            _, flows[stack], _ = checked_stack(
+                partial(stored_stack, root, stack), deployment, warn, partial(_ahead, root=root, name=stack)
+            )
+        except FlowInfraError as error:
+            problems += error.errors
+    if problems:
+        raise Problems(problems)
+    return flows
+
+
+def _ahead(stack: StackConfig, root: Path, name: str) -> StackConfig:
+    """The stack with a stand-in for what an engine would ask AWS for: limits are checked with it."""
+    region = yaml_file.parse(stack_file(root, name).path.read_text(encoding="utf-8"), name).get("aws:region")
+    known = {"region": region or _REGION, "account": _ACCOUNT}
+    given = {key: getattr(stack.platform, key) or value for key, value in known.items()}
+    return stack.model_copy(update={"platform": stack.platform.model_copy(update=given)})
+
+
+def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: Path) -> str:
+    """The stack's file with its flows as bundles; all that is not ours stays as it is written there.
+
+    Nodes are moved, not values: what is read as which type (`off`, `1e-5`, `"007"`) is the engine's business.
+    """
+    document = _mapping(stack_file(root, stack).path.read_text(encoding="utf-8"))
+    config = next(value for key, value in document.value if key.value == "config")
+    replaced = {f"{NAMESPACE}{name}" for name in ("flows", "defaults", MIRRORS)}
+    config.value = [(key, value) for key, value in config.value if key.value not in replaced]
+    # as JSON, every text has its quotes
+    own = {f"{NAMESPACE}flows": [_entry(flow, root, folder) for flow in flows]}
+    config.value += _in_blocks(_mapping(json.dumps(own))).value
+    text: str = yaml.serialize(document, Dumper=yaml.SafeDumper, allow_unicode=True, width=120)
+    return text
+
+
+def _mapping(text: str) -> yaml.MappingNode:
+    node = yaml.compose(text, yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    return node
+
+
+def _in_blocks(node: yaml.Node) -> yaml.Node:
+    """The node with one line for each key and item, as people write it."""
+    if isinstance(node, yaml.CollectionNode):
+        node.flow_style = not node.value
+        for item in node.value:
+            for part in item if isinstance(item, tuple) else (item,):
+                _in_blocks(part)
+    return node
+
+
+def _entry(flow: StackFlow, root: Path, folder: Path) -> dict[str, Any]:
+    """The flow's configuration, defaults and mirrored stack included, with the bundle in place of the file."""
+    own = flow.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    bundle = Path(os.path.relpath(folder / _file_name(flow.compiled), root)).as_posix()
+    entry = {key: value for key, value in own.items() if key not in _COMPILED_IN}
+    if flow.deploy_time:
+        entry["deploy_time"] = dict(flow.deploy_time)
+    file = {} if is_bundle(flow.config) else {"file": flow.config.flow}
+    return {**entry, **file, "flow": bundle, "digest": flow.compiled.digest}
+
+
+def _file_name(compiled: CompiledFlow) -> str:
+    return f"{compiled.flow.name}-{compiled.digest[:12]}.flow"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

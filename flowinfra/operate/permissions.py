@@ -1,0 +1,401 @@
+"""What people and pipelines do with a stack, as IAM policies: scoped to the stack's names, from its file alone.
+
+Each service's actions are those that Metaflow's commands, this package and Pulumi's provider call. What the provider
+calls beyond the local stand-in is from the source of terraform-provider-aws, named at each list; the tests hold the
+rest to what is called. Resources are the stack's own by their names, so that a flow that joins the stack later needs no
+other policy where its name begins with the stack's `name_prefix`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from flowinfra.components.names import StackNames
+from flowinfra.engine.project import project_name, read_mapping, stack_file
+from flowinfra.model.compiled import StepFunctionsCompiled
+from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.loading import stored_stack
+
+Purpose = Literal["preview", "deploy", "laptop", "destroy"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+
+MANAGED_POLICY_CHARACTERS = 6_144
+"""IAM's limit of a managed policy, whitespace not counted."""
+
+Statement = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Rights:
+    """Of a kind of thing: what a purpose calls."""
+
+    read: tuple[str, ...] = ()
+    """Of `pulumi refresh`, and of each create and update, which read back."""
+    write: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+
+    def of(self, purpose: Purpose) -> tuple[str, ...]:
+        """Actions of a purpose."""
+        return {
+            "preview": self.read,
+            "deploy": (*self.read, *self.write, *self.delete),
+            "destroy": (*self.read, *self.delete),
+        }[purpose]
+
+
+# internal/service/sfn/state_machine.go: Read lists versions too
+_MACHINES = _Rights(
+    read=("states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource"),
+    write=("states:CreateStateMachine", "states:TagResource", "states:UntagResource", "states:UpdateStateMachine"),
+    delete=("states:DeleteStateMachine",),
+)
+# internal/service/iam/role.go, role_policy.go, role_policy_attachment.go: a role is read with its policies, and freed
+# of instance profiles before it is deleted
+_ROLES = _Rights(
+    read=("iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
+    write=(
+        *("iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole"),
+        *("iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"),
+        *("iam:UpdateAssumeRolePolicy", "iam:UpdateRole"),
+    ),
+    delete=("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:ListInstanceProfilesForRole"),
+)
+# internal/service/eks/pod_identity_association.go; its tags come with it
+_PODS = _Rights(
+    read=("eks:DescribePodIdentityAssociation",),
+    write=(
+        "eks:CreatePodIdentityAssociation",
+        "eks:TagResource",
+        "eks:UntagResource",
+        "eks:UpdatePodIdentityAssociation",
+    ),
+    delete=("eks:DeletePodIdentityAssociation",),
+)
+# internal/service/events/rule.go, target.go
+_RULES = _Rights(
+    read=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
+    write=("events:PutRule", "events:PutTargets", "events:TagResource", "events:UntagResource"),
+    delete=("events:DeleteRule", "events:RemoveTargets"),
+)
+# internal/service/batch/job_definition.go: superseded revisions stay, so none is deregistered by a deployment
+_JOBS = _Rights(
+    read=("batch:ListTagsForResource",),
+    write=("batch:RegisterJobDefinition", "batch:TagResource", "batch:UntagResource"),
+)
+# internal/service/logs/group.go
+_LOGS = _Rights(
+    read=("logs:ListTagsForResource",),
+    write=(
+        *("logs:CreateLogGroup", "logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy"),
+        *("logs:TagResource", "logs:UntagResource"),
+    ),
+    delete=("logs:DeleteLogGroup",),
+)
+# internal/service/s3/object.go: HeadObject, and the tags
+_OBJECTS = _Rights(
+    read=("s3:GetObject", "s3:GetObjectTagging"),
+    write=("s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"),
+    delete=("s3:DeleteObject",),
+)
+# internal/service/s3/bucket.go reads every setting of a bucket, and bucket_public_access_block.go one more
+_BUCKET = _Rights(
+    read=(
+        *("s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration"),
+        *("s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket"),
+    ),
+    write=("s3:CreateBucket", "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging"),
+    delete=("s3:DeleteBucket",),
+)
+# internal/service/dynamodb/table.go
+_TABLE = _Rights(
+    read=(
+        *("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"),
+        "dynamodb:ListTagsOfResource",
+    ),
+    write=(
+        *("dynamodb:CreateTable", "dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:UpdateTable"),
+        "dynamodb:UpdateTimeToLive",
+    ),
+    delete=("dynamodb:DeleteTable",),
+)
+# internal/service/batch/compute_environment.go, job_queue.go: both are disabled before they are deleted
+_COMPUTE = _Rights(
+    read=("batch:ListTagsForResource",),
+    write=(
+        *("batch:CreateComputeEnvironment", "batch:CreateJobQueue", "batch:TagResource", "batch:UntagResource"),
+        *("batch:UpdateComputeEnvironment", "batch:UpdateJobQueue"),
+    ),
+    delete=(
+        *("batch:DeleteComputeEnvironment", "batch:DeleteJobQueue"),
+        *("batch:UpdateComputeEnvironment", "batch:UpdateJobQueue"),
+    ),
+)
+# internal/service/ec2/vpc_security_group.go; a group's network interfaces are looked for before it is deleted
+_NETWORK = _Rights(
+    read=("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcAttribute", "ec2:DescribeVpcs"),
+    write=(
+        *("ec2:AuthorizeSecurityGroupEgress", "ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:DeleteTags"),
+        "ec2:RevokeSecurityGroupEgress",
+    ),
+    delete=("ec2:DeleteSecurityGroup", "ec2:DescribeNetworkInterfaces", "ec2:RevokeSecurityGroupIngress"),
+)
+_COLLECT_STATES = ("states:DescribeStateMachine", "states:ListExecutions")
+"""`flowinfra gc` looks at all state machines of the account, for stacks may share objects."""
+
+
+def permissions(stack: str, purpose: Purpose, root: Path) -> dict[str, Any]:
+    """The policy document that a purpose needs.
+
+    Args:
+        stack: its name.
+        purpose: `preview` (`--refresh` included), `deploy`, `destroy` (with `flowinfra gc`), or `laptop`: Metaflow's
+            commands and Client API.
+        root: the project's folder.
+
+    Raises:
+        FlowInfraError: all that is wrong with the stack's file or its flows.
+    """
+    config = stored_stack(root, stack)
+    file = stack_file(root, stack)
+    region = (read_mapping(file.path, file.label).get("config") or {}).get("aws:region")
+    enabled = [flow for flow in config.flows if flow.enabled]
+    compiled = compiled_configs([(flow, platform_shape(config, flow.target)) for flow in enabled], root, unheard)
+    scope = _Scope.of(config, StackNames(project_name(root), stack), region, compiled)
+    make = _laptop if purpose == "laptop" else _pipeline
+    return {"Version": "2012-10-17", "Statement": list(make(scope, purpose))}
+
+
+def size(policy: dict[str, Any]) -> int:
+    """Characters as IAM counts them."""
+    return len("".join(json.dumps(policy, separators=(",", ":")).split()))
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What of an account is the stack's."""
+
+    config: StackConfig
+    names: StackNames
+    region: str
+    account: str
+    machines: tuple[str, ...]
+    """Names of state machines, or patterns."""
+    rules: tuple[str, ...]
+    queues: tuple[str, ...]
+    on_aws: bool
+    """Some flow runs on Step Functions."""
+    pods: tuple[str | None, ...]
+    """EKS clusters in which flows have a role for their pods; None for one by an OIDC provider."""
+    log_history: bool
+
+    @classmethod
+    def of(cls, config: StackConfig, names: StackNames, region: str | None, compiled: Sequence[Any]) -> _Scope:
+        """Of a stack with its compiled flows."""
+        platform = config.platform
+        flows = [each for each in compiled if isinstance(each, StepFunctionsCompiled)]
+        schedules = [flow.step_functions.schedule for flow in flows]
+        queues = {flow.queue for flow in config.flows if flow.queue}
+        steps = {step.queue for flow in flows for step in flow.flow.steps.values() if step.queue}
+        return cls(
+            config=config,
+            names=names,
+            region=platform.region or region or "*",
+            account=platform.account or "*",
+            machines=_patterns((flow.name for flow in flows), config.name_prefix),
+            rules=_patterns((schedule.name for schedule in schedules if schedule), config.name_prefix),
+            queues=tuple(sorted({*queues, *steps, platform.queue or "metaflow-queue-*"})),
+            on_aws=bool(flows),
+            pods=tuple(
+                place.pod_roles.cluster
+                for target, place in (("argo", platform.kubernetes), ("airflow", platform.airflow))
+                if place and place.pod_roles and any(flow.target == target for flow in compiled)
+            ),
+            log_history=any(flow.step_functions.log_history for flow in flows),
+        )
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN of the stack's account and region."""
+        return f"arn:{self.config.platform.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def roles(self) -> list[str]:
+        """The flows' own roles."""
+        return [f"arn:{self.config.platform.partition}:iam::{self.account}:role/{self.names.role_prefix}*"]
+
+    def passed(self) -> list[str]:
+        """All roles that AWS's services take on for the flows."""
+        platform = self.config.platform
+        given = (platform.states_role, platform.job_role, platform.events_role, platform.execution_role)
+        return sorted({*self.roles(), *(role for role in given if role)})
+
+    def state_machines(self) -> list[str]:
+        """ARNs."""
+        return [self.arn("states", f"stateMachine:{name}") for name in self.machines]
+
+    def executions(self) -> list[str]:
+        """ARNs."""
+        return [self.arn("states", f"execution:{name}:*") for name in self.machines]
+
+    def bucket(self) -> str:
+        """ARN of the datastore's bucket."""
+        return f"arn:{self.config.platform.partition}:s3:::{self.config.platform.bucket or 'metaflow-datastore-*'}"
+
+    def datastore(self) -> str:
+        """ARN of the datastore's objects."""
+        return f"{self.bucket()}/{self.config.platform.prefix}/*"
+
+
+def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
+    platform = scope.config.platform
+    deploys, destroys = purpose == "deploy", purpose == "destroy"
+    if scope.on_aws:
+        machines = [*_MACHINES.of(purpose)]
+        yield _allow("StateMachines", machines, scope.state_machines())
+        if not destroys:
+            # terraform-provider-aws validates a changed definition at plan time, and so does flowinfra-aws; the call
+            # knows no resource
+            yield _allow("ValidateDefinitions", ["states:ValidateStateMachineDefinition"], ["*"])
+        jobs = scope.arn("batch", f"job-definition/{scope.names.prefix}*")
+        yield _allow("JobDefinitions", _JOBS.of(purpose), [jobs])
+        yield _allow("FindJobDefinitions", ["batch:DescribeJobDefinitions"], ["*"])
+        if deploys:
+            yield _allow("PassRoles", ["iam:PassRole"], scope.passed()) | {
+                "Condition": {
+                    "StringEquals": {
+                        "iam:PassedToService": [
+                            *("ecs-tasks.amazonaws.com", "events.amazonaws.com", "states.amazonaws.com")
+                        ]
+                    }
+                }
+            }
+        if scope.rules:
+            yield _allow("Schedules", _RULES.of(purpose), [scope.arn("events", f"rule/{name}") for name in scope.rules])
+        if scope.log_history:
+            group = scope.arn("logs", f"log-group:/aws/vendedlogs/states/{scope.names.prefix}*")
+            yield _allow("HistoryLogs", _LOGS.of(purpose), [group])
+            yield _allow("FindLogs", ["logs:DescribeLogGroups"], ["*"])
+    if scope.on_aws or scope.pods:
+        yield _allow("Roles", _ROLES.of(purpose), scope.roles())
+    if clusters := sorted({name for name in scope.pods if name}):
+        places = [scope.arn("eks", f"{kind}/{name}{end}") for name in clusters for kind, end in _PLACES_OF_PODS]
+        yield _allow("PodIdentities", _PODS.of(purpose), places)
+        if deploys:
+            # https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
+            yield _allow("PassPodRoles", ["iam:PassRole"], scope.roles()) | {
+                "Condition": {"StringEquals": {"iam:PassedToService": ["pods.eks.amazonaws.com"]}}
+            }
+    if platform.datastore == "s3":
+        yield _allow("Objects", _OBJECTS.of(purpose), [scope.datastore()])
+        yield _allow("FindObjects", ["s3:ListBucket"], [scope.bucket()])
+        if platform.kms_keys:
+            keys = ["kms:Decrypt", *(["kms:GenerateDataKey"] if deploys else [])]
+            yield _allow("UseKeys", keys, platform.kms_keys)
+    if platform.airflow and platform.airflow.dags.s3:
+        bucket, _, folder = platform.airflow.dags.s3.removeprefix("s3://").partition("/")
+        dags = f"arn:{platform.partition}:s3:::{bucket}"
+        yield _allow("Dags", _OBJECTS.of(purpose), [f"{dags}/{folder.rstrip('/')}/*"])
+        yield _allow("FindDags", ["s3:ListBucket"], [dags])
+    if platform.create:
+        yield from _created(scope, purpose)
+    if destroys:
+        yield from _collected(scope)
+
+
+def _created(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
+    """The stack's own platform; the provider makes its names up, of those in the program."""
+    yield _allow("Bucket", _BUCKET.of(purpose), [scope.bucket()])
+    yield _allow("Table", _TABLE.of(purpose), [scope.arn("dynamodb", "table/metaflow-foreach-*")])
+    compute = [
+        *(scope.arn("batch", f"{kind}/metaflow-{name}-*") for kind, name in _COMPUTE_NAMES),
+    ]
+    yield _allow("Compute", _COMPUTE.of(purpose), compute)
+    yield _allow("FindCompute", ["batch:DescribeComputeEnvironments", "batch:DescribeJobQueues"], ["*"])
+    # security groups and what is looked up of networks have ids that are not known before
+    yield _allow("Network", _NETWORK.of(purpose), ["*"])
+    if purpose == "deploy":
+        linked = (
+            f"arn:{scope.config.platform.partition}:iam::{scope.account}:role/aws-service-role/batch.amazonaws.com/*"
+        )
+        # https://docs.aws.amazon.com/batch/latest/userguide/using-service-linked-roles.html
+        yield _allow("BatchItself", ["iam:CreateServiceLinkedRole"], [linked])
+        profile = scope.config.platform.create and scope.config.platform.create.instance_profile
+        if profile:
+            yield _allow("PassInstanceRole", ["iam:PassRole"], ["*"]) | {
+                "Condition": {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com"]}}
+            }
+
+
+_PLACES_OF_PODS = (("cluster", ""), ("podidentityassociation", "/*"))
+_COMPUTE_NAMES = (("compute-environment", "compute"), ("job-queue", "queue"))
+
+
+def _collected(scope: _Scope) -> Iterator[Statement]:
+    """What `flowinfra gc` does."""
+    yield _allow(
+        "CollectJobDefinitions",
+        ["batch:DeregisterJobDefinition"],
+        [scope.arn("batch", f"job-definition/{scope.names.prefix}*")],
+    )
+    yield _allow("ListStateMachines", ["states:ListStateMachines"], ["*"])
+    yield _allow("LookAtStateMachines", _COLLECT_STATES, [scope.arn("states", "stateMachine:*")])
+    yield _allow(
+        "LookAtExecutions", ["states:DescribeStateMachineForExecution"], [scope.arn("states", "execution:*:*")]
+    )
+
+
+def _laptop(scope: _Scope, _purpose: Purpose) -> Iterator[Statement]:
+    """Metaflow's `step-functions trigger`, `list-runs`, `terminate`, `resume`, `--with batch`, the Client API."""
+    platform = scope.config.platform
+    if scope.on_aws:
+        yield _allow("FindStateMachines", ["states:ListStateMachines"], ["*"])
+        yield _allow(
+            "StateMachines",
+            ["states:DescribeStateMachine", "states:ListExecutions", "states:StartExecution"],
+            scope.state_machines(),
+        )
+        yield _allow("Executions", ["states:DescribeExecution", "states:StopExecution"], scope.executions())
+        yield _allow(
+            "FindJobs",
+            [
+                *("batch:DescribeComputeEnvironments", "batch:DescribeJobDefinitions", "batch:DescribeJobQueues"),
+                "batch:DescribeJobs",
+            ],
+            ["*"],
+        )
+        queues = [name if name.startswith("arn:") else scope.arn("batch", f"job-queue/{name}") for name in scope.queues]
+        # `--with batch` names its job definitions metaflow_<digest>
+        own = scope.arn("batch", "job-definition/metaflow_*")
+        yield _allow("SubmitJobs", ["batch:SubmitJob"], [own, scope.arn("batch", "job/*"), *queues])
+        yield _allow("RegisterJobs", ["batch:RegisterJobDefinition", "batch:TagResource"], [own])
+        yield _allow("StopJobs", ["batch:TerminateJob"], [scope.arn("batch", "job/*")])
+        yield _allow("ReadLogs", ["logs:GetLogEvents"], [scope.arn("logs", "log-group:/aws/batch/job:*")])
+        jobs = [platform.job_role] if platform.job_role else scope.roles()
+        execution = [platform.execution_role] if platform.execution_role else []
+        yield _allow("PassRoles", ["iam:PassRole"], [*jobs, *execution]) | {
+            "Condition": {"StringEquals": {"iam:PassedToService": ["ecs-tasks.amazonaws.com"]}}
+        }
+    if platform.datastore == "s3":
+        yield _allow("Datastore", ["s3:GetObject", "s3:PutObject"], [scope.datastore()])
+        yield _allow("FindObjects", ["s3:ListBucket"], [scope.bucket()])
+        if platform.kms_keys:
+            yield _allow("UseKeys", ["kms:Decrypt", "kms:GenerateDataKey"], platform.kms_keys)
+
+
+def _patterns(names: Iterable[str], prefix: str | None) -> tuple[str, ...]:
+    """Names, those with the stack's prefix as one pattern."""
+    begin = f"{prefix}_" if prefix else None
+    found = {f"{begin}*" if begin and name.startswith(begin) else name for name in names}
+    return tuple(sorted(found))
+
+
+def _allow(sid: str, actions: Iterable[str], resources: Iterable[str]) -> Statement:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": sorted(set(actions)),
+        "Resource": sorted(set(resources)),
+    }

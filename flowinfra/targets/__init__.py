@@ -1,0 +1,1 @@
+"""What runs flows: a package per target, and what all targets have."""

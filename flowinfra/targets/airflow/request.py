@@ -1,0 +1,65 @@
+"""How a request is put to `airflow create`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from flowinfra.model.compiled import MARK, Shape
+from flowinfra.targets.target import TargetRequest, refused_cron
+
+FILE = "/dev/null"
+"""Where Metaflow is told to write the DAG file: what it would write is recorded, and made anew per stack."""
+
+ID_CHARACTERS = 250
+"""Of a DAG's or task's id: Airflow's column for it."""
+
+
+def _create_options(shape: Shape) -> list[str]:
+    options = []
+    if shape.worker_pool is not None:
+        options.append(f"--worker-pool={shape.worker_pool}")
+    if shape.paused:
+        options.append("--is-paused-upon-creation")
+    return [*options, FILE]
+
+
+def _settings(shape: Shape) -> dict[str, str]:
+    values = {
+        "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
+    }
+    if shape.default_image:
+        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.default_image
+    return values
+
+
+def _problems(shape: Shape) -> Iterator[str]:
+    if shape.name is not None and len(shape.name) > ID_CHARACTERS:
+        yield f"name: has {len(shape.name)} characters, allowed are {ID_CHARACTERS}, as many as a DAG's id may have"
+
+
+def _timezone_problem(timezone: str) -> str:
+    return (
+        f"found {timezone!r}, but Metaflow gives Airflow no timezone; leave it out, and write the cron in Airflow's "
+        "own (UTC unless it is configured otherwise)"
+    )
+
+
+AIRFLOW = TargetRequest(
+    group="airflow",
+    options=frozenset(("paused", "worker_pool")),
+    create_options=_create_options,
+    settings=_settings,
+    overrides=frozenset(("disk", "gpu_vendor", "node_selector", "qos", "secrets", "service_account")),
+    given=frozenset(("kubernetes-namespace", "service-account")),
+    cron_problem=partial(refused_cron, "airflow"),
+    timezone_problem=_timezone_problem,
+    identity_settings={
+        "METAFLOW_KUBERNETES_NAMESPACE": "airflow.namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "airflow.service_account",
+    },
+    shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
+    datastores=("s3", "gs", "azure"),
+    problems=_problems,
+)

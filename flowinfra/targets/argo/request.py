@@ -1,0 +1,202 @@
+"""How a request is put to `argo-workflows create`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from flowinfra.model.compiled import MARK, Shape
+from flowinfra.targets.target import TargetRequest, refused_cron
+
+SECRETS = {
+    "notify_slack": "https://secret.invalid/slack",
+    "notify_pager_duty": "secret-pager-duty",
+    "notify_incident_io": "secret-incident-io",
+}
+"""Field of the shape that names a Secret → what Metaflow is given in its place; none of these is left in the result."""
+
+_SECRET_OPTIONS = {
+    "--notify-slack-webhook-url": "notify_slack",
+    "--notify-pager-duty-integration-key": "notify_pager_duty",
+    "--notify-incident-io-api-key": "notify_incident_io",
+}
+"""Options of Metaflow's that take a secret → the field of the shape that names a Secret in its place."""
+
+_SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9._-]{1,253}")
+
+
+def _create_options(shape: Shape) -> list[str]:
+    options = []
+    if shape.workflow_priority is not None:
+        options.append(f"--workflow-priority={shape.workflow_priority}")
+    if shape.workflow_title is not None:
+        options.append(f"--workflow-title={shape.workflow_title}")
+    if shape.workflow_description is not None:
+        options.append(f"--workflow-description={shape.workflow_description}")
+    options.append(f"--{'' if shape.emit_events else 'no-'}auto-emit-argo-events")
+    options.append(f"--{'' if shape.capture_errors else 'no-'}enable-error-msg-capture")
+    if shape.heartbeat:
+        options.append("--enable-heartbeat-daemon")
+    return [*options, *_notifications(shape)]
+
+
+def _notifications(shape: Shape) -> Iterator[str]:
+    if shape.notify_on_error:
+        yield "--notify-on-error"
+    if shape.notify_on_success:
+        yield "--notify-on-success"
+    for option, name in _SECRET_OPTIONS.items():
+        if getattr(shape, name) is not None:
+            yield f"{option}={SECRETS[name]}"
+    if shape.incident_io_source is not None:
+        yield f"--incident-io-alert-source-config-id={shape.incident_io_source}"
+    for key, value in sorted(shape.incident_io_metadata.items()):
+        yield f"--incident-io-metadata={key}={value}"
+
+
+def _settings(shape: Shape) -> dict[str, str]:
+    values = {
+        "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
+    }
+    if shape.events:
+        values |= {
+            "METAFLOW_ARGO_EVENTS_EVENT": f"{MARK}event-name",
+            "METAFLOW_ARGO_EVENTS_EVENT_BUS": f"{MARK}event-bus",
+            "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": f"{MARK}event-source",
+            "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": f"{MARK}events-service-account",
+            "METAFLOW_ARGO_EVENTS_SENSOR_NAMESPACE": f"{MARK}events-namespace",
+            "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": f"{MARK}events-webhook",
+            "METAFLOW_ARGO_EVENTS_WEBHOOK_AUTH": f"{MARK}events-webhook-auth",
+        }
+    if shape.default_image:
+        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.default_image
+    return values
+
+
+def _problems(shape: Shape) -> Iterator[str]:
+    for name in _SECRET_OPTIONS.values():
+        value = getattr(shape, name)
+        if value is not None and not _SECRET.fullmatch(value):
+            yield f"{name}: give a Secret of Kubernetes as NAME/KEY, not the secret itself"
+    told = [name for name in ("notify_on_error", "notify_on_success") if getattr(shape, name)]
+    if told and not any(getattr(shape, name) for name in _SECRET_OPTIONS.values()):
+        yield f"{', '.join(told)}: nobody is named to be told; give one of {', '.join(_SECRET_OPTIONS.values())}"
+    if told and shape.notify_incident_io is not None and shape.incident_io_source is None:
+        yield "notify_incident_io: incident.io takes alerts of a source; give its id as incident_io_source"
+    texts = {"image": shape.default_image, "incident_io_source": shape.incident_io_source}
+    texts |= {f"incident_io_metadata.{key}": f"{key}={value}" for key, value in shape.incident_io_metadata.items()}
+    for name, text in texts.items():
+        if text is not None and "{{" in text:
+            yield (
+                f"{name}: found {text!r}, but Argo puts something else in where {{{{ stands; write it without two "
+                "braces that follow each other"
+            )
+    for option in shape.extra:
+        name = option.split("=", 1)[0]
+        if name in _SECRET_OPTIONS:
+            yield f"option {name} takes a secret; keep it in a Secret of Kubernetes: {_SECRET_OPTIONS[name]}: NAME/KEY"
+
+
+def cron_problem(cron: str) -> str | None:
+    """What is wrong with a cron for Argo, in words; None if it fits. Metaflow gives Argo the first five fields."""
+    words = cron.split()
+    if len(words) != 6:
+        return refused_cron("argo", cron)
+    problem = refused_cron("argo", " ".join(words[:5]), written=cron)
+    if problem is None and words[5] != "*":
+        return f"{cron!r}: it has the year {words[5]}; Argo has no years, so the flow would run in each: write `*`"
+    return problem
+
+
+def numbers_of_other_days(cron: str) -> str | None:
+    """The day of the week of an AWS cron, where Argo reads its numbers as other days; None for any other cron."""
+    words = cron.split()
+    if len(words) == 6 and re.search(r"[0-9]", re.sub(r"/[0-9]+", "", words[4])):
+        return words[4]
+    return None
+
+
+def timezone_problem(timezone: str) -> str | None:
+    """What is wrong with a timezone for Argo, in words; None if it fits, and on a machine that knows no timezones."""
+    # takes longer to load than all of a request is worth, and few flows have a timezone
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        ZoneInfo(timezone)
+    except (LookupError, OSError, ValueError):
+        known = sorted(available_timezones())
+    else:
+        return None
+    near = get_close_matches(timezone, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"{timezone!r} is no timezone{hint}; Argo takes names of IANA's, such as Europe/Berlin" if known else None
+
+
+_EVENTS = "METAFLOW_ARGO_EVENTS_"
+
+ARGO = TargetRequest(
+    group="argo-workflows",
+    options=frozenset(
+        (
+            "capture_errors",
+            "emit_events",
+            "events",
+            "heartbeat",
+            "incident_io_metadata",
+            "incident_io_source",
+            "notify_incident_io",
+            "notify_on_error",
+            "notify_on_success",
+            "notify_pager_duty",
+            "notify_slack",
+            "workflow_description",
+            "workflow_priority",
+            "workflow_title",
+        )
+    ),
+    create_options=_create_options,
+    settings=_settings,
+    overrides=frozenset(
+        (
+            "annotations",
+            "disk",
+            "extended_resources",
+            "gpu_vendor",
+            "image_pull_policy",
+            "image_pull_secrets",
+            "labels",
+            "node_selector",
+            "persistent_volume_claims",
+            "port",
+            "qos",
+            "secrets",
+            "security_context",
+            "service_account",
+            "shared_memory",
+            "tmpfs_path",
+            "tmpfs_size",
+            "tolerations",
+            "use_tmpfs",
+        )
+    ),
+    given=frozenset(("kubernetes-namespace", "service-account")),
+    cron_problem=cron_problem,
+    timezone_problem=timezone_problem,
+    identity_settings={
+        "METAFLOW_KUBERNETES_NAMESPACE": "kubernetes.namespace",
+        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "kubernetes.service_account",
+        f"{_EVENTS}EVENT": "kubernetes.events.event",
+        f"{_EVENTS}EVENT_BUS": "kubernetes.events.bus",
+        f"{_EVENTS}EVENT_SOURCE": "kubernetes.events.source",
+        f"{_EVENTS}SERVICE_ACCOUNT": "kubernetes.events.service_account",
+        f"{_EVENTS}SENSOR_NAMESPACE": "kubernetes.namespace",
+        f"{_EVENTS}WEBHOOK_URL": "kubernetes.events.webhook_url",
+        f"{_EVENTS}INTERNAL_WEBHOOK_URL": "kubernetes.events.webhook_url",
+        f"{_EVENTS}WEBHOOK_AUTH": "kubernetes.events.webhook_auth",
+    },
+    shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
+    datastores=("s3", "gs", "azure"),
+    problems=_problems,
+)

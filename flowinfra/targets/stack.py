@@ -1,0 +1,65 @@
+"""What the program asks of each target's part: `step_functions.py`, `argo.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import pulumi
+
+from flowinfra.components.platform import PlatformSettings
+from flowinfra.components.pod_roles import PodRoles
+from flowinfra.components.source import Deployment
+from flowinfra.errors import FlowInfraError
+from flowinfra.stack.compiling import StackFlow
+from flowinfra.stack.configuration import PlatformConfig, PodRolesConfig, StackConfig
+
+Outputs = Mapping[str, Any]
+"""Name → value, which may be an Output of Pulumi."""
+
+
+class StackTarget(Protocol):
+    """The flows of a stack that have one target; they are compiled."""
+
+    def __init__(self, stack: StackConfig, deployment: Deployment) -> None: ...
+
+    def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
+        """Flows that would be one thing where they are deployed; `flows`: what messages call each → flow."""
+
+    def check(self, label: str, flow: StackFlow) -> None:
+        """Raise everything that would be refused of a flow; nothing is made."""
+
+    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+        """Make the component; what the stack tells of the flow. `created`: a platform that the stack makes itself."""
+
+    def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
+        """METAFLOW_* settings with which a laptop reaches the flows."""
+
+
+def datastore_bucket(stack: StackConfig, created: PlatformSettings | None) -> pulumi.Input[str]:
+    """The bucket that flows of every target use; a stand-in for one that is made after the checks."""
+    return created.bucket if created else stack.platform.bucket or "bucket-being-created-00000000"
+
+
+def pod_roles(platform: PlatformConfig, config: PodRolesConfig | None) -> PodRoles | None:
+    """How flows get a role each, where the stack says so; the rest is what the platform says of all roles."""
+    if config is None:
+        return None
+    return PodRoles(
+        cluster=config.cluster,
+        oidc_provider=config.oidc_provider,
+        region=platform.region,
+        account=platform.account,
+        partition=platform.partition,
+        permissions_boundary=platform.permissions_boundary,
+        job_policies=tuple(platform.job_policies),
+        kms_keys=tuple(platform.kms_keys),
+    )
+
+
+@runtime_checkable
+class CountsResources(Protocol):
+    """A target whose flows together may come near a quota."""
+
+    def warnings(self) -> Iterable[str]:
+        """What all flows that were checked come near to."""

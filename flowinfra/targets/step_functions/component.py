@@ -1,0 +1,361 @@
+"""StepFunctionsFlow: one Metaflow flow on AWS Step Functions and Batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from operator import attrgetter
+from typing import Any, Literal, TypeVar
+
+import pulumi
+import pulumi_aws as aws
+from typing_extensions import Required
+
+from flowinfra.components import datastore, outputs
+from flowinfra.components.arguments import FlowArgs
+from flowinfra.components.creation import Making, after, begun
+from flowinfra.components.deployed_parameters import deployed_parameters
+from flowinfra.components.failed_updates import of_component
+from flowinfra.components.iam_delay import settled
+from flowinfra.components.inputs import describe_deployed
+from flowinfra.components.plan import same_name
+from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.prepare import Prepared
+from flowinfra.components.program import claim
+from flowinfra.components.roles import own_role
+from flowinfra.components.site import Site
+from flowinfra.components.store import Store
+from flowinfra.components.version import Version, deployed_version
+from flowinfra.errors import FlowInfraError, Problems
+from flowinfra.model.compiled import canonical_json
+from flowinfra.targets.step_functions import limits
+from flowinfra.targets.step_functions.machine import StateMachine
+from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
+from flowinfra.targets.step_functions.plan import (
+    EVENTS,
+    EXECUTION,
+    JOBS,
+    STATES,
+    FlowPlan,
+    check,
+    state_machine,
+    warnings,
+)
+from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
+
+T = TypeVar("T")
+
+
+class StepFunctionsFlowArgs(FlowArgs, total=False):
+    """Arguments of a flow on Step Functions."""
+
+    platform: Required[Platform | PlatformSettings]
+    """Where it runs."""
+    name_prefix: str
+    """Begins the names of state machine and rule in place of the platform's."""
+    distributed_map: bool
+    compress: bool
+    log_history: bool
+    log_retention_days: pulumi.Input[int]
+    """Of the execution history, in place of the platform's."""
+    queue: pulumi.Input[str]
+    batch_tags: Mapping[str, str]
+    job_policies: Sequence[pulumi.Input[str]]
+    """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
+    reads: Sequence[str] | Literal["all"]
+    """Other flows whose artifacts, cards and data the flow's jobs may read."""
+
+
+class StepFunctionsFlow(pulumi.ComponentResource):
+    """A state machine, a job definition per step, roles, the schedule, and what the tasks read from the datastore.
+
+    Job definitions and datastore objects stay when they leave the program, for the runs that still refer to them;
+    `flowinfra gc` removes them.
+    """
+
+    arn: pulumi.Output[str]
+    """ARN of the state machine."""
+    state_machine: pulumi.Output[str]
+    """Its name."""
+    namespace: pulumi.Output[str]
+    """Metaflow namespace of its runs."""
+    authorize: pulumi.Output[str]
+    """The command that lets a person deploy over it by hand."""
+    trigger: pulumi.Output[str]
+    """The command that starts a run."""
+    console_url: pulumi.Output[str]
+    metaflow_config: pulumi.Output[dict[str, str]]
+    """METAFLOW_* settings with which a laptop reaches it; as JSON, a file that Metaflow takes."""
+    version: pulumi.Output[Version]
+    """What is deployed (`id`, `digest`, `package`, `metaflow`), and which commit and person brought it."""
+
+    def __init__(self, name: str, args: StepFunctionsFlowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Deploy a flow.
+
+        Raises:
+            pulumi.RunError: with every problem of the flow, its arguments and AWS's limits, before anything is made.
+        """
+        prepared, by = begun(name, args, STEP_FUNCTIONS)
+        plan = prepared.plan
+        claim(state_machine(plan.name), name, partial(same_name, state_machine(plan.name)))
+        settings = _checked(prepared)
+        super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
+        making = _Making(name, plan, settings, of_component(self, name))
+        for warning in warnings(plan, settings.site(), settings.job_policies):
+            pulumi.log.warn(warning, self)
+
+        roles, granted = _roles(making)
+        # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
+        binding = replace(making, platform=replace(settings, job_role=roles[JOBS], execution_role=roles.get(EXECUTION)))
+        store = Store(settings.bucket, settings.prefix)
+        files = datastore.files(name, plan.compiled, store, plan.object_tags, making.child)
+        objects = [*files, *_commands(binding)]
+        jobs = _job_definitions(binding, settings.on_site(plan.job_tags))
+        machine = _state_machine(
+            making, _definition(binding, jobs), settled(roles[STATES], granted), [*granted, *objects]
+        )
+        if plan.compiled.step_functions.schedule is not None:
+            _schedule(making, machine, roles[EVENTS])
+        deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
+
+        def there(known: PlatformSettings) -> pulumi.Output[Site]:
+            return after(machine, known.on_site(lambda site: site))
+
+        site = there(settings)
+        self.arn = site.apply(lambda site: site.state_machine_arn(plan.name))
+        self.state_machine = site.apply(lambda _: plan.name)
+        self.namespace = site.apply(lambda _: outputs.namespace(plan.token))
+        self.authorize = site.apply(lambda _: outputs.authorize_command(plan.compiled, plan.file, plan.token))
+        self.trigger = site.apply(lambda _: outputs.trigger_command(plan.compiled, plan.file))
+        self.console_url = site.apply(
+            lambda site: console_url(site.partition, site.region, site.state_machine_arn(plan.name))
+        )
+        self.metaflow_config = there(deployed).apply(
+            lambda site: {
+                **plan.compiled.shape.settings,
+                **metaflow_config({**asdict(site), "name_prefix": settings.name_prefix}),
+            }
+        )
+        self.version = deployed_version(name, plan.compiled, by, [machine], making.child)
+        self.register_outputs(
+            {
+                "arn": self.arn,
+                "state_machine": self.state_machine,
+                "namespace": self.namespace,
+                "authorize": self.authorize,
+                "trigger": self.trigger,
+                "console_url": self.console_url,
+                "metaflow_config": self.metaflow_config,
+                "version": self.version,
+            }
+        )
+
+
+_Making = Making[FlowPlan, PlatformSettings]
+
+
+def _checked(prepared: Prepared[FlowPlan, PlatformSettings]) -> PlatformSettings:
+    """The platform with values that are Outputs checked before anything is made of them, at preview where known."""
+    plan, settings = prepared.plan, prepared.platform
+
+    def fit(site: Site) -> Site:
+        if problems := check(plan, site):
+            raise Problems(problems)
+        return site
+
+    if not settings.pending:
+        return settings
+    site = pulumi.Output.from_input(settings.on_site(fit))
+    values: dict[str, Any] = {name: site.apply(attrgetter(name)) for name in settings.pending}
+    return replace(settings, **values)
+
+
+def _roles(making: _Making) -> tuple[dict[str, pulumi.Input[str]], list[pulumi.Resource]]:
+    """ARN of the role of each kind that there is, and what whoever uses them waits for."""
+    settings = making.platform
+    given = {
+        STATES: settings.states_role,
+        JOBS: settings.job_role,
+        EVENTS: settings.events_role,
+        EXECUTION: settings.execution_role,
+    }
+    roles = {kind: arn for kind, arn in given.items() if arn is not None}
+    granted: list[pulumi.Resource] = []
+    for kind in making.plan.role_kinds(settings.site()):
+        role, made = _role(making, kind)
+        roles[kind] = role.arn
+        granted += made
+    return roles, granted
+
+
+def _role(making: _Making, kind: str) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
+    plan, settings = making.plan, making.platform
+    return own_role(
+        making,
+        kind,
+        settings.on_site(lambda site: canonical_json(plan.trust(kind, site))),
+        settings.on_site(lambda site: canonical_json(plan.policy(kind, site))),
+        settings.permissions_boundary,
+        settings.job_policies if kind == JOBS else (),
+    )
+
+
+def _commands(making: _Making) -> list[pulumi.Resource]:
+    """Commands of steps that are kept in the datastore (`compress`), with the stack's identity in them."""
+    plan, prefix = making.plan, making.platform.prefix
+    entries = {digest: entry for digest, entry in plan.compiled.objects.items() if entry.text is not None}
+    if not entries:
+        return []
+    bound = pulumi.Output.from_input(making.platform.on_site(lambda site: plan.bound(site).commands))
+    return [
+        aws.s3.BucketObjectv2(
+            datastore.object_name(making.name, digest, entry),
+            key=pulumi.Output.concat(prefix, "/", bound[digest].key),
+            content=bound[digest].text,
+            opts=making.options(retain_on_delete=True),
+            **datastore.object_arguments(entry, making.platform.bucket, plan.object_tags),
+        )
+        for digest, entry in entries.items()
+    ]
+
+
+def _job_definitions(making: _Making, tags: pulumi.Input[dict[str, str]]) -> dict[str, aws.batch.JobDefinition]:
+    """A job definition per step; earlier revisions stay, for executions that pin them."""
+    plan = making.plan
+    recorded = plan.compiled.step_functions.job_definitions
+
+    def containers(site: Site) -> dict[str, str]:
+        bound = plan.bound(site)
+        jobs = {step: plan.job_definition(bound, step, site) for step in recorded}
+        return {step: canonical_json(job["containerProperties"]) for step, job in jobs.items()}
+
+    texts = pulumi.Output.from_input(making.platform.on_site(containers))
+    return {
+        step: aws.batch.JobDefinition(
+            f"{making.name}-job-{step}",
+            name=plan.names.job(step),
+            type="container",
+            container_properties=texts[step],
+            platform_capabilities=recorded[step].properties.get("platformCapabilities"),
+            propagate_tags=recorded[step].properties.get("propagateTags"),
+            deregister_on_new_revision=False,
+            tags=tags,
+            opts=making.options(retain_on_delete=True),
+        )
+        for step in recorded
+    }
+
+
+def _definition(making: _Making, jobs: Mapping[str, aws.batch.JobDefinition]) -> pulumi.Output[str]:
+    """The definition's text, unknown only while some job definition has no revision yet."""
+
+    def text(found: dict[str, Any]) -> str:
+        plan = replace(making.plan, parameters=json.loads(found["parameters"]))
+        revisions = {step: int(revision) for step, revision in found["revisions"].items()}
+        try:
+            bound = plan.bound(found["site"], revisions)
+            if problems := list(limits.flow_problems(plan.compiled, bound)):
+                raise Problems(problems)
+        except FlowInfraError as error:
+            raise pulumi.RunError(str(error)) from None
+        return bound.definition_text
+
+    return pulumi.Output.all(
+        site=making.platform.on_site(lambda site: site),
+        parameters=deployed_parameters(making.name, making.plan.compiled, making.plan.parameters, making.child),
+        revisions={step: job.revision for step, job in jobs.items()},
+    ).apply(text)
+
+
+def _state_machine(
+    making: _Making,
+    definition: pulumi.Output[str],
+    role: pulumi.Input[str],
+    needs: Sequence[pulumi.Resource],
+) -> pulumi.Resource:
+    plan, name = making.plan, f"{making.name}-state-machine"
+    kind = StateMachine if "." in plan.name else aws.sfn.StateMachine
+    return kind(
+        name,
+        name=plan.name,
+        definition=definition,
+        role_arn=role,
+        type="STANDARD",
+        logging_configuration=_logging(making),
+        tags=plan.tags,
+        opts=making.options(depends_on=needs, custom_timeouts=_TIMEOUTS),
+    )
+
+
+_TIMEOUTS = pulumi.CustomTimeouts(create="2m", delete="30m")
+"""The provider tries a create again for as long, also where a right is missing and no waiting helps. AWS deletes a
+state machine once its executions meet their next state: with a long task that takes more than the default 5 minutes.
+"""
+
+
+def _logging(making: _Making) -> Any:
+    """Of a state machine; OFF is said explicitly, for AWS takes silence as "as before"."""
+    if not making.plan.compiled.step_functions.log_history:
+        return {"level": "OFF", "include_execution_data": False}
+    group = _log_group(making)
+    return {
+        "level": "ALL",
+        "include_execution_data": True,
+        "log_destination": pulumi.Output.concat(group.arn, ":*"),
+    }
+
+
+def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:
+    return aws.cloudwatch.LogGroup(
+        f"{making.name}-history",
+        name_prefix=making.plan.names.log_group_prefix,
+        retention_in_days=making.platform.log_retention_days,
+        tags=making.plan.tags,
+        opts=making.child,
+    )
+
+
+def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str]) -> None:
+    plan = making.plan
+    schedule = plan.compiled.step_functions.schedule
+    assert schedule is not None
+    rule = aws.cloudwatch.EventRule(
+        f"{making.name}-schedule",
+        name=schedule.name,
+        description=schedule.description,
+        schedule_expression=schedule.expression,
+        state="ENABLED" if plan.schedule_enabled else "DISABLED",
+        tags=plan.tags,
+        # AWS takes a rule of this name for an update of the one that is there: made once the machine was not refused
+        opts=making.options(depends_on=[machine]),
+    )
+    aws.cloudwatch.EventTarget(
+        f"{making.name}-schedule-target",
+        rule=rule.name,
+        target_id=schedule.name,
+        arn=making.platform.on_site(lambda site: site.state_machine_arn(plan.name)),
+        role_arn=role,
+        input=schedule.input,
+        opts=making.options(depends_on=[machine]),
+    )
+
+
+def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
+    """The component's inputs: the flow in human terms."""
+    plan, settings = prepared.plan, prepared.platform
+    return describe_deployed(
+        plan.compiled,
+        plan.schedule_enabled,
+        {
+            "datastore": settings.on_site(lambda site: site.datastore),
+            "queue": settings.queue,
+            "table": settings.table,
+            "service_url": settings.service_url,
+            "log_retention_days": settings.log_retention_days,
+            "aws_tags": dict(plan.aws_tags),
+            "job_policies": list(settings.job_policies),
+            "reads": list(plan.reads),
+        },
+    )

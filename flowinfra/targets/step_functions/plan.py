@@ -1,0 +1,156 @@
+"""What a flow's deployment consists of, decided before any resource exists: pure, and checked as a whole.
+
+The component turns a plan into resources; the root program makes the plans of all flows first, so that every problem
+of a stack is told at once and nothing is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from flowinfra.components.binding import JOB_DEFINITION
+from flowinfra.components.confidential import secret_problems
+from flowinfra.components.iam import Policy, policy_problems, policy_warnings
+from flowinfra.components.names import DATASTORE_TAG, KIND_TAG
+from flowinfra.components.plan import Plan
+from flowinfra.components.site import Site, identity
+from flowinfra.errors import BindError, FlowInfraError, Problems
+from flowinfra.model.compiled import Json, StepFunctionsCompiled
+from flowinfra.targets.step_functions import iam, limits, quotas, requests
+from flowinfra.targets.step_functions.bound import Bound, bind
+
+STAND_IN_REVISION = 9_999_999
+"""Of a job definition that is new or changes: longer than real ones, so that a limit is not found too late."""
+
+STATES, JOBS, EVENTS, EXECUTION = "states", "jobs", "events", "execution"
+_SERVICES = {
+    STATES: "states.amazonaws.com",
+    JOBS: "ecs-tasks.amazonaws.com",
+    EVENTS: "events.amazonaws.com",
+    EXECUTION: "ecs-tasks.amazonaws.com",
+}
+_JOB_DEFINITION_KEYS = {"type", "containerProperties", "platformCapabilities", "propagateTags"}
+
+
+@dataclass(frozen=True)
+class FlowPlan(Plan[StepFunctionsCompiled]):
+    """One flow in one stack."""
+
+    def object_tags(self, kind: str) -> dict[str, str]:
+        """Tags of a datastore object: without the target, for what refers to it is in AWS, where `gc` looks anyway."""
+        return {**self.tags, KIND_TAG: kind}
+
+    def job_tags(self, site: Site) -> dict[str, str]:
+        """Tags of a job definition: the flow's part of the datastore too, which `gc` goes by."""
+        return {**self.tags, DATASTORE_TAG: f"{site.datastore}/{self.compiled.flow.name}"}
+
+    def role_kinds(self, site: Site) -> tuple[str, ...]:
+        """Which roles are the flow's own: those that it needs and the platform does not bring."""
+        needed = {
+            STATES: site.states_role is None,
+            JOBS: site.job_role is None,
+            EVENTS: site.events_role is None and self.compiled.step_functions.schedule is not None,
+            EXECUTION: site.execution_role is None and self.needs_execution_role(site),
+        }
+        return tuple(kind for kind, own in needed.items() if own)
+
+    def needs_execution_role(self, site: Site) -> bool:
+        """Fargate pulls images with it, and a job definition's secrets are read with it."""
+        return self.compiled.shape.compute == "FARGATE" or site.service_auth_secret is not None
+
+    def trust(self, kind: str, site: Site) -> Policy:
+        """Who may take on a role of the flow's own."""
+        return iam.trust_policy(_SERVICES[kind], site.account)
+
+    def policy(self, kind: str, site: Site) -> Policy:
+        """What a role of the flow's own may do."""
+        policies = {
+            STATES: lambda: iam.states_policy(self.compiled, site, self.names),
+            JOBS: lambda: iam.jobs_policy(self.compiled, site, self.reads),
+            EVENTS: lambda: iam.events_policy(self.compiled, site),
+            EXECUTION: lambda: iam.execution_policy(self.compiled, site),
+        }
+        return policies[kind]()
+
+    def bound(self, site: Site, revisions: Mapping[str, int] | None = None) -> Bound:
+        """The flow with the stack's identity; a step without a revision gets the stand-in.
+
+        Raises `Problems` with every value that does not fit.
+        """
+        pins = {
+            JOB_DEFINITION + step: f"{self.names.job(step)}:{(revisions or {}).get(step, STAND_IN_REVISION)}"
+            for step in self.compiled.step_functions.job_definitions
+        }
+        return bind(self.compiled, {**identity(self.compiled, site, self.names), **pins}, self.parameters)
+
+    def job_definition(self, bound: Bound, step: str, site: Site) -> dict[str, Json]:
+        """Arguments of RegisterJobDefinition; the metadata service's key goes in by reference.
+
+        Metaflow sends `linuxParameters: {}` for each step on EC2. Whether Batch keeps what is empty is not known, and
+        what it drops would be a change in each preview: it is left out.
+        """
+        properties: dict[str, Json] = _without_empty(bound.job_definitions[step])
+        if site.service_auth_secret is None:
+            return properties
+        container = {
+            **properties["containerProperties"],
+            "executionRoleArn": site.execution_role or site.role_to_be,
+            "secrets": [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": site.service_auth_secret}],
+        }
+        return {**properties, "containerProperties": container}
+
+
+def _without_empty(value: Json) -> Json:
+    """Objects without the objects and lists in them that hold nothing."""
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_empty(item) for key, item in value.items()}
+    return {key: item for key, item in kept.items() if item not in ({}, [])}
+
+
+def check(plan: FlowPlan, site: Site, default_tags: Mapping[str, str] | None = None) -> list[FlowInfraError]:
+    """Everything that AWS or binding would refuse of this plan; `default_tags`: that the provider adds."""
+    # a tag that is an Output is checked by AWS alone
+    known = {key: value if isinstance(value, str) else "" for key, value in plan.aws_tags.items()}
+    plan = replace(plan, aws_tags=known)
+    try:
+        bound = plan.bound(site)
+    except Problems as problems:
+        return list(problems.errors)
+    jobs = {step: plan.job_definition(bound, step, site) for step in bound.job_definitions}
+    return [
+        *_unknown_job_keys(plan.name, jobs),
+        *limits.flow_problems(plan.compiled, replace(bound, job_definitions=jobs)),
+        *requests.problems(plan, bound, jobs, site),
+        *limits.tag_problems(plan.name, {**(default_tags or {}), **plan.object_tags("include-file")}, objects=True),
+        *_role_problems(plan, site),
+        *secret_problems(plan.name, plan.parameters, site.service_auth_secret),
+    ]
+
+
+def warnings(plan: FlowPlan, site: Site, job_policies: Sequence[object]) -> Iterator[str]:
+    """What a plan that is right may run into."""
+    if site.job_role is None:
+        yield from plan.unread
+        yield from policy_warnings(plan.name, "jobs", job_policies)
+    yield from quotas.job_warnings(plan.compiled, plan.bound(site))
+
+
+def state_machine(name: str) -> str:
+    """What a flow is in AWS, in words."""
+    return f"state machine {name!r}"
+
+
+def _unknown_job_keys(who: str, jobs: Mapping[str, Mapping[str, Json]]) -> Iterator[BindError]:
+    for step, properties in jobs.items():
+        if unknown := sorted(set(properties) - _JOB_DEFINITION_KEYS):
+            yield BindError(
+                f"{who}: step {step!r}: Metaflow registers a job definition with {', '.join(unknown)}, "
+                "which this version of flowinfra does not deploy"
+            )
+
+
+def _role_problems(plan: FlowPlan, site: Site) -> Iterator[BindError]:
+    for kind in plan.role_kinds(site):
+        yield from policy_problems(plan.name, kind, plan.policy(kind, site))

@@ -1,0 +1,68 @@
+"""How flows on Step Functions are prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+
+from flowinfra.components.later import Later
+from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.prepare import Preparation
+from flowinfra.errors import ConfigError, FlowInfraError
+from flowinfra.model.compiled import StepFunctionsCompiled
+from flowinfra.stack.configuration import FlowConfig
+from flowinfra.targets.step_functions.plan import FlowPlan, check
+
+
+def _platform(label: str, given: Any) -> PlatformSettings:
+    if isinstance(given, Platform):
+        return given.settings
+    if isinstance(given, PlatformSettings):
+        return given
+    raise ConfigError(
+        f"{label}: platform is {given!r}; give Platform.existing(…) for what is there already, or a Platform"
+    )
+
+
+def _adapted(label: str, config: FlowConfig, settings: PlatformSettings) -> PlatformSettings:
+    if settings.job_role is not None:
+        for key, instead in (("job_policies", "attach them there"), ("reads", "let that one read them")):
+            if getattr(config, key):
+                raise ConfigError(
+                    f"{label}: {key} is for a role of the flow's own; the platform brings job_role, {instead}"
+                )
+    return replace(
+        settings,
+        queue=settings.queue if config.queue is None else config.queue,
+        name_prefix=config.name_prefix or settings.name_prefix,
+        log_retention_days=config.log_retention_days or settings.log_retention_days,
+        job_policies=tuple(dict.fromkeys((*settings.job_policies, *config.job_policies))),
+    )
+
+
+def _problems(plan: FlowPlan, settings: PlatformSettings) -> list[FlowInfraError]:
+    return check(plan, settings.site(), _default_tags())
+
+
+def _default_tags() -> Mapping[str, str]:
+    """Of the default provider, which gives them to every resource."""
+    given = pulumi.Config("aws").get_object("defaultTags")
+    tags = given.get("tags") if isinstance(given, Mapping) else None
+    return {str(key): str(value) for key, value in tags.items()} if isinstance(tags, Mapping) else {}
+
+
+def _late(settings: PlatformSettings, later: Later) -> PlatformSettings:
+    return replace(
+        settings,
+        queue=later.text(settings.queue),
+        job_policies=tuple(map(later.text, settings.job_policies)),
+        log_retention_days=settings.log_retention_days
+        if later.log_retention_days is None
+        else later.log_retention_days,
+    )
+
+
+STEP_FUNCTIONS = Preparation("step-functions", StepFunctionsCompiled, FlowPlan, _platform, _problems, _adapted, _late)

@@ -1,0 +1,117 @@
+"""The flows of a stack that run on Step Functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import cached_property
+
+import pulumi
+
+from flowinfra.components.plan import same_name_problems
+from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.source import Deployment
+from flowinfra.errors import FlowInfraError
+from flowinfra.stack.compiling import StackFlow
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.targets.stack import Outputs
+from flowinfra.targets.step_functions.component import StepFunctionsFlow, StepFunctionsFlowArgs
+from flowinfra.targets.step_functions.outputs import metaflow_config
+from flowinfra.targets.step_functions.plan import state_machine
+from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
+from flowinfra.targets.step_functions.quotas import stack_warnings
+
+_PLACEHOLDER = "being-created-00000000"
+"""Stands for a name of a platform that is made after the checks."""
+
+
+class StepFunctions:
+    """See `StackTarget`."""
+
+    def __init__(self, stack: StackConfig, deployment: Deployment) -> None:
+        self._stack, self._deployment = stack, deployment
+        self._roles = self._rules = 0
+
+    def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
+        """Flows that would be one state machine."""
+        return same_name_problems({label: state_machine(flow.compiled.name) for label, flow in flows.items()})
+
+    def check(self, label: str, flow: StackFlow) -> None:
+        """Raise all that binding or AWS would refuse."""
+        plan = STEP_FUNCTIONS.planned(label, flow.source, self._existing, self._deployment).plan
+        self._roles += len(plan.role_kinds(self._existing.site()))
+        self._rules += plan.compiled.step_functions.schedule is not None
+
+    def warnings(self) -> Iterable[str]:
+        """What all flows that were checked come near to together."""
+        return stack_warnings(self._roles, self._rules)
+
+    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+        """Make a StepFunctionsFlow."""
+        made = _component(flow, created or self._existing)
+        return {
+            "arn": made.arn,
+            "namespace": made.namespace,
+            "authorize": made.authorize,
+            "trigger": made.trigger,
+            "console_url": made.console_url,
+            "metaflow_config": made.metaflow_config,
+            "version": made.version,
+        }
+
+    def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
+        """Of the stack's platform, without what is a flow's own."""
+        settings = created or self._existing
+        return settings.on_site(lambda site: metaflow_config({**asdict(site), "name_prefix": settings.name_prefix}))
+
+    @cached_property
+    def _existing(self) -> PlatformSettings:
+        return existing_platform(self._stack)
+
+
+def existing_platform(stack: StackConfig) -> PlatformSettings:
+    """The platform that is there; in place of one that is still to be made, one with stand-ins to check with."""
+    platform = stack.platform
+    stand_in = _PLACEHOLDER if platform.create else None
+    return Platform.existing(
+        bucket=platform.bucket or _PLACEHOLDER,
+        queue=platform.queue or _PLACEHOLDER,
+        table=platform.table or stand_in,
+        prefix=platform.prefix,
+        compute=platform.create.compute if platform.create else platform.compute,
+        region=platform.region,
+        account=platform.account,
+        partition=platform.partition,
+        name_prefix=stack.name_prefix,
+        job_role=platform.job_role,
+        states_role=platform.states_role,
+        events_role=platform.events_role,
+        execution_role=platform.execution_role,
+        permissions_boundary=platform.permissions_boundary,
+        job_policies=platform.job_policies,
+        service_url=platform.service_url,
+        service_auth_secret=platform.service_auth_secret,
+        kms_keys=platform.kms_keys,
+        log_retention_days=platform.log_retention_days,
+    )
+
+
+def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow:
+    args: StepFunctionsFlowArgs = {
+        "flow": flow.compiled,
+        "platform": settings,
+        "schedule": {"enabled": flow.config.schedule.enabled},
+        "aws_tags": flow.config.aws_tags,
+        "job_policies": flow.config.job_policies,
+        "reads": flow.config.reads,
+        "deploy_time": flow.deploy_time,
+        "file": flow.source.file.path,
+        "env": flow.source.file.env,
+    }
+    if flow.config.queue is not None:
+        args["queue"] = flow.config.queue
+    if flow.config.name_prefix is not None:
+        args["name_prefix"] = flow.config.name_prefix
+    if flow.config.log_retention_days is not None:
+        args["log_retention_days"] = flow.config.log_retention_days
+    return StepFunctionsFlow(flow.compiled.name, args)
