@@ -36,6 +36,7 @@ test-cluster: cluster-tools ## the tests on Kubernetes and Argo alone
 golden: setup ## regenerate the golden files; review the difference before you commit it
 	pytest $(PYTEST) --update-golden tests/unit
 	python -m tests.unit.constructs_table
+	python -m tests.unit.options_table
 
 pictures: setup ## make the pictures of docs/ again (needs Chromium)
 	pytest -n 0 tests/unit/report/test_report_browser.py -k pictures --update-pictures

@@ -25,7 +25,7 @@ from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.site import Site
 from flowinfra.local import identity, platform
-from flowinfra.model.compiled import StepFunctionsCompiled
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import FlowPlan
 
 Say = Callable[[str], AbstractContextManager[object]]

@@ -19,8 +19,8 @@ from bench.figures import Figure, Report, Table, Target, ratio
 from bench.flows import STEPS, write_flows
 from bench.processes import Ran, run
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.model.compiled import AirflowCompiled
 from flowinfra.targets.airflow.bound import bind
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 from tests.airflow.installations import python_with
 
 COLD_SHARE, IMPORT_SHARE = 0.7, 1.0

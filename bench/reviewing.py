@@ -22,7 +22,9 @@ from bench.flows import BenchFlow, write_flows
 from bench.processes import run
 from flowinfra.compiler import CompileRequest, compile_flows
 from flowinfra.components.inputs import describe_deployed
-from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled, canonical_json
+from flowinfra.model.base import canonical_json
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 Say = Callable[[str], AbstractContextManager[object]]
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from flowinfra.components.platform import Platform, PlatformArgs
     from flowinfra.components.pod_roles import PodRoles
     from flowinfra.errors import FlowInfraError
-    from flowinfra.model.compiled import CompiledFlow, Shape
+    from flowinfra.model.compiled import CompiledFlow
+    from flowinfra.model.shape import Shape
     from flowinfra.targets.airflow.component import AirflowFlow, AirflowFlowArgs
     from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
     from flowinfra.targets.argo.component import ArgoFlow, ArgoFlowArgs

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from flowinfra.cli.lock import command
 from flowinfra.compiler import CompileRequest
 from flowinfra.compiler.lock import read_lock
-from flowinfra.model.compiled import Shape
 from flowinfra.model.lock import Lock
+from flowinfra.model.shape import Shape
 from tests.package_site import Site, serve
 
 STAND_INS = Path(__file__).resolve().parent / "stand_ins"

@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 def targets(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
     """What a flow can be compiled for."""
-    from flowinfra.compiler.request import TARGETS
+    from flowinfra.targets import TARGETS
 
     return _begun(TARGETS, incomplete)
 

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from flowinfra.cli import completion, values
+from flowinfra.cli.options import common_option, own_options, plain
 from flowinfra.cli.values import PAIR
 from flowinfra.compiler import CompileRequest
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import TARGETS, shape_of
 
 Command = Callable[..., None]
 
@@ -44,17 +43,11 @@ _TASKS = (
     ),
     click.option("--branch", help="Branch of a @project flow."),
     click.option("--production", is_flag=True, help="A @project flow in production."),
-    click.option(
-        "--environment",
-        type=click.Choice(["local", "conda", "pypi"]),
-        default="local",
-        show_default=True,
-        help="conda, pypi: steps get the packages of their @conda and @pypi as locked; local: what their image has.",
-    ),
+    common_option("environment"),
     click.option(
         "--lock", type=click.Path(path_type=Path), help="Lock of @conda/@pypi packages, if not FLOW.lock.json."
     ),
-    click.option("--image", help="Default container image."),
+    common_option("image"),
     click.option(
         "--image-package",
         "image_packages",
@@ -69,6 +62,14 @@ _TASKS = (
         help="Python of the tasks and their default image, in place of the compiling interpreter's.",
     ),
 )
+
+
+def target_options(command: Command) -> Command:
+    """Options that are declared with a target, and others that only `compile` has; as `request` takes them."""
+    common = ("namespace", "max_workers", "workflow_timeout", "metadata")
+    for option in reversed([*map(common_option, common), *own_options()]):
+        command = option(command)
+    return command
 
 
 def flow_options(command: Command) -> Command:
@@ -106,22 +107,19 @@ def request(
     Raises:
         CompileError: values that are not right, all at once.
     """
-    try:
-        known = Shape.model_validate(
-            {
-                **shape,
-                "configs": values.json_values(configs),
-                "package_suffixes": tuple(filter(None, package_suffixes.split(","))),
-                "settings": values.settings(settings),
-                "python": python_version,
-            }
-        )
-    except ValidationError as error:
-        raise CompileError("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+    asked = {
+        **{name: plain(name, value) for name, value in shape.items()},
+        "configs": values.json_values(configs),
+        "package_suffixes": tuple(filter(None, package_suffixes.split(","))),
+        "settings": values.settings(settings),
+        "python": python_version,
+    }
+    if target not in TARGETS:
+        raise CompileError(f"{flow}: unknown target {target!r}; known: {', '.join(TARGETS)}")
     return CompileRequest(
         flow=flow,
         target=target,
-        shape=known,
+        shape=shape_of(target, asked),
         config_files={name: Path(path) for name, path in config_files},
         env=values.variables(env),
         python=python,

@@ -127,4 +127,4 @@ def _of_stack(flow: Path, stack: str, name: str | None) -> CompileRequest:
 
 
 def _names(config: FlowConfig) -> list[str]:
-    return [each for each in (config.name, config.name_prefix, config.branch) if each]
+    return [each for each in (config.name, config.of("step-functions").name_prefix, config.branch) if each]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 
 PAIR = (str, str)
 """Type of an option that takes a name and a value."""

@@ -17,12 +17,15 @@ from flowinfra.components.options import is_bundle
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.engine.state import flows_in_state
 from flowinfra.errors import ConfigError
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
 from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.stack.listing import matched
 from flowinfra.stack.loading import NAMESPACE, flow_files, stored_source, stored_stack
 from flowinfra.stack.mirrors import MIRRORS, Source, for_flow
+from flowinfra.targets import TARGETS
+from flowinfra.targets.target import Target
 
 MADE = "[made with the stack]"
 """In place of a name that is not known before the stack is deployed."""
@@ -30,7 +33,6 @@ MADE = "[made with the stack]"
 _LABELS = ("labels", "annotations")
 _KEYED = ("schedule", "parameters", "configs", "env", "settings", "package", "batch_tags", "aws_tags", *_LABELS)
 _DEPTHS = {
-    "steps": 3,
     **dict.fromkeys(_KEYED, 2),
 }
 """Key of a flow → how many keys down one thing is declared; for all others it is the key itself."""
@@ -132,11 +134,11 @@ class _Declarations:
         return tuple(self._of_flow(config)) if config is not None else ()
 
     def _of_flow(self, config: FlowConfig) -> Iterator[Declared]:
-        which = {"flow": config.flow, "name": config.name}
+        which, target = {"flow": config.flow, "name": config.name}, TARGETS[config.target]
         for source, found in self._chain:
             for index in reversed(for_flow(source.flows, found, which)):
-                yield from _declared(source.label, f"flows[{index}]", source.flows[index])
-            yield from _declared(source.label, "defaults", source.defaults)
+                yield from _declared(source.label, f"flows[{index}]", source.flows[index], target)
+            yield from _declared(source.label, "defaults", source.defaults, target)
 
     def of_platform(self) -> list[Declared] | None:
         """Of the stack's platform, which no stack takes over from another; None if the stack is no mirror of it."""
@@ -150,11 +152,29 @@ class _Declarations:
         ]
 
 
-def _declared(label: str, where: str, entry: Mapping[str, Json]) -> Iterator[Declared]:
+def _declared(label: str, where: str, entry: Mapping[str, Json], target: Target) -> Iterator[Declared]:
+    """What an entry of a stack's file declares for a flow of a target."""
+    for written, path in _entry_paths(entry, target):
+        yield Declared(f"{label}: {NAMESPACE}{where}.{'.'.join(written)}", path)
+
+
+def _entry_paths(entry: Mapping[str, Json], target: Target) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Where an entry says something, and which input of the flow that is; keys of other targets are left out."""
+    others = {each.key for each in TARGETS.values()} - {target.key}
     for key, value in entry.items():
-        if key not in _NAMES:
+        if key == target.key:
+            for name, item in value.items():
+                for path in _paths((name,), item, _DEPTHS.get(name, 1) - 1):
+                    yield (key, *path), path
+        elif key == "steps":
+            for written in dict.fromkeys(
+                path if path[2:3] == (target.key,) else path[:3] for path in _paths((key,), value, 3)
+            ):
+                if not others.intersection(written[2:3]):
+                    yield written, (*written[:2], written[-1]) if len(written) == 4 else written
+        elif key not in (*_NAMES, *others):
             for path in _paths((key,), value, _DEPTHS.get(key, 1) - 1):
-                yield Declared(f"{label}: {NAMESPACE}{where}.{'.'.join(path)}", path)
+                yield path, path
 
 
 def _paths(path: tuple[str, ...], value: Json, depth: int) -> Iterator[tuple[str, ...]]:
@@ -178,15 +198,15 @@ def _configured_flow(
     }
     if compiled.target == "step-functions":
         bound |= {
-            "queue": config.queue or platform.queue or made,
+            "queue": config.own.queue or platform.queue or made,
             "table": platform.table or made,
-            "log_retention_days": config.log_retention_days or platform.log_retention_days,
+            "log_retention_days": config.own.log_retention_days or platform.log_retention_days,
         }
     runner = getattr(platform, _RUNNERS.get(compiled.target, ""), None)
     if compiled.target == "step-functions" or (runner and runner.pod_roles):
         bound |= {"job_policies": config.job_policies, "reads": ["*"] if config.reads == "all" else config.reads}
     if runner is not None:
-        bound |= {key: {**getattr(runner, key), **getattr(config, key)} for key in _LABELS}
+        bound |= {key: {**getattr(runner, key), **getattr(config.own, key)} for key in _LABELS}
     inputs = describe_deployed(compiled, config.schedule.enabled, bound)
     return Flow(compiled.name, inputs, declared.of_flow(config))
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flowinfra.components.inputs import ON_BY_DEFAULT, SHORT, TARGET_OPTIONS, describe
+from flowinfra.components.inputs import SHORT, describe
 from flowinfra.model import clean
-from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+from flowinfra.model.base import Json, canonical_json
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets import TARGETS
 
 Inputs = Mapping[str, Json]
 
@@ -45,26 +47,18 @@ class Cause:
 
 
 _OPTIONS = (
-    "name_prefix",
     "with",
     "image",
-    "compute",
-    "partition",
     "metadata",
     "datastore_type",
     "environment",
     "packaging",
-    "batch_tags",
     "options",
     "tags",
     "namespace",
     "max_workers",
     "workflow_timeout",
-    "distributed_map",
-    "compress",
-    "log_history",
-    *TARGET_OPTIONS,
-    *ON_BY_DEFAULT,
+    *sorted(frozenset[str]().union(*(target.own for target in TARGETS.values()))),
 )
 """Options of the compile that have an input of their own."""
 _PROJECT_OPTIONS = ("branch", "production")

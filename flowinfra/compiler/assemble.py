@@ -20,6 +20,7 @@ from flowinfra.compiler.request import CompileRequest, recorded_shape, selection
 from flowinfra.compiler.request import given as given_placeholders
 from flowinfra.compiler.variables import Variables
 from flowinfra.errors import CompileError, FlowInfraError, together
+from flowinfra.model.base import Json
 from flowinfra.model.compiled import (
     GRAMMARS,
     MARK,
@@ -28,7 +29,6 @@ from flowinfra.model.compiled import (
     DatastoreObject,
     Decorator,
     Flow,
-    Json,
     Parameter,
     Placeholder,
     Project,
@@ -37,23 +37,14 @@ from flowinfra.model.compiled import (
     Step,
     Switch,
     Trigger,
-    compiled_flow,
     rename_digests,
 )
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.model.sites import marked
-from flowinfra.targets.airflow import reading as airflow
-from flowinfra.targets.argo import reading as argo
-from flowinfra.targets.step_functions import reading as step_functions
+from flowinfra.targets import TARGETS, compiled_flow
 
 _IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
 _PLACEHOLDER = re.compile(rf"{MARK}(job-definition-\w+|parameter-[\w-]+|{_IDENTITIES})")
-_READERS: Mapping[str, Callable[[Recording], Reading]] = {
-    "step-functions": step_functions.read,
-    "argo": argo.read,
-    "airflow": airflow.read,
-}
-"""Target → what reads its calls."""
 
 _COMPUTE_FIELDS = {"cpu", "gpu", "memory", "image", "queue"}
 """Attributes of the compute decorator that `Step` and `Resources` have fields for."""
@@ -66,7 +57,6 @@ def assemble(
     answer: Mapping[str, Any],
     folder: Path,
     trees: WorkTrees,
-    git: Mapping[str, str],
     packages: Mapping[str, DatastoreObject],
     keep_bytes: Callable[[str, bytes], None],
 ) -> tuple[CompiledFlow, Package]:
@@ -77,7 +67,6 @@ def assemble(
         answer: the child's report.
         folder: where the child left the bytes of objects.
         trees: what git ignores.
-        git: provenance to put into the package; empty for none.
         packages: objects of the flow's locked environments; their bytes are in the cache.
         keep_bytes: takes an object's sha256 and content as soon as they are known.
     """
@@ -88,7 +77,9 @@ def assemble(
         RecordedObject(entry["key"], (folder / entry["file"]).read_bytes(), entry["metadata"])
         for entry in answer["objects"]
     ]
-    reading = _READERS[request.target](Recording(request, answer["calls"], python, recorded, answer["flow"]))
+    target = TARGETS[request.target]
+    recording = Recording(request, answer["calls"], python, recorded, answer["flow"])
+    reading: Reading = target.part("reading").read(recording)
     objects: dict[str, DatastoreObject] = {}
     renamed: dict[str, str] = {}
     package: Package | None = None
@@ -114,7 +105,7 @@ def assemble(
         if entry.key in reading.package_keys:
             offered = Offered(entry.body, answer["walked"], answer["libraries"], answer["hidden"])
             with _labelled(request):
-                package = pack(offered, selection(request), trees, python, git)
+                package = pack(offered, selection(request), trees, python)
             keep(entry, package.content, "package")
         elif entry.key not in reading.commands and entry.key not in reading.held:
             keep(entry, gzip.decompress(entry.body), "include-file")
@@ -135,7 +126,7 @@ def assemble(
             "package": CodePackage(object=package.digest, files=package.files, metaflow=package.metaflow),
             "objects": dict(sorted({**objects, **packages}.items())),
             "placeholders": {},
-            request.target.replace("-", "_"): _rename(reading.section, renamed),
+            target.key: _rename(reading.section, renamed),
         }
     )
     _refuse_marks(request, answer["flow"], package)

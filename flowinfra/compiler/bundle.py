@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from flowinfra.compiler import cache
 from flowinfra.errors import BundleError
-from flowinfra.model.compiled import SCHEMA_VERSION, CompiledFlow, DatastoreObject, compiled_flow
+from flowinfra.model.compiled import SCHEMA_VERSION, CompiledFlow, DatastoreObject
+from flowinfra.targets import compiled_flow
 
 FLOW = "flow.json"
 

@@ -21,13 +21,15 @@ from flowinfra.compiler.image_packages import Packages
 from flowinfra.compiler.imports import Needs, judge, needs, places
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
 from flowinfra.compiler.package import Package, compress
-from flowinfra.compiler.provenance import WorkTrees, provenance
+from flowinfra.compiler.provenance import WorkTrees
 from flowinfra.compiler.request import CompileRequest, check, config_texts, selection
 from flowinfra.compiler.variables import Variables, unseen
 from flowinfra.compiler.variables import warnings as variable_warnings
 from flowinfra.errors import FlowInfraError, named, named_from, together
-from flowinfra.model.compiled import CompiledFlow, DatastoreObject, Json, build, compiled_flow
+from flowinfra.model.base import Json, build
+from flowinfra.model.compiled import CompiledFlow, DatastoreObject
 from flowinfra.model.lock import Lock
+from flowinfra.targets import TARGETS, compiled_flow
 
 Progress = Callable[[CompileRequest, bool], None]
 """Called when a flow is compiled, with True if it came from the cache."""
@@ -97,6 +99,8 @@ def compile_each(
     warn: Warn = _warn,
 ) -> list[CompiledFlow | FlowInfraError]:
     """As `compile_flows` does, with the error of a flow in its place: who has more to say of the others can go on."""
+    for target in {request.target for request in requests} & TARGETS.keys():
+        TARGETS[target].part("compiled")
     build()
     # digests of shared modules are taken once for all flows
     reads = cache.Reads()
@@ -184,7 +188,6 @@ def _recorded(
     request: CompileRequest, lock: Lock | None, reads: cache.Reads
 ) -> tuple[CompiledFlow, dict[str, Any], bool]:
     """The compiled flow, notes (`imports`, `variables`, `ignored`), and whether it came from the cache."""
-    git = provenance(request.file.parent) if request.shape.package_info else {}
     python = process.interpreter(request)
     key = cache.entry_key(
         {
@@ -195,7 +198,6 @@ def _recorded(
             "configs": config_texts(request),
             "env": unseen(request.env),
             "python": [python, os.path.realpath(python)],
-            "git": git,
             "lock": lock.to_json() if lock else None,
         }
     )
@@ -218,7 +220,7 @@ def _recorded(
             blobs[sha256] = beside.submit(_store, sha256, content)
 
         try:
-            made, package = assemble(request, answer.data, answer.folder, reads.trees, git, packages, keep_bytes)
+            made, package = assemble(request, answer.data, answer.folder, reads.trees, packages, keep_bytes)
         except (LookupError, TypeError, ValueError) as error:
             what = f"sends what flowinfra does not understand ({type(error).__name__}: {error})"
             raise unfit(request, answer.data["metaflow"], what) from error

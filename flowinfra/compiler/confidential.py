@@ -8,6 +8,7 @@ from typing import Any
 from flowinfra.errors import CompileError, together
 from flowinfra.model.compiled import CompiledFlow, Decorator
 from flowinfra.model.secrets import REFUSED, secrets_in
+from flowinfra.targets import TARGETS
 
 
 def refuse_secrets(compiled: CompiledFlow, label: str) -> None:
@@ -30,7 +31,7 @@ def _places(compiled: CompiledFlow) -> Iterator[str]:
         "decorators": _decorators(flow.decorators),
         "tags": flow.tags,
         "namespace": flow.namespace,
-        "batch_tags": shape.batch_tags,
+        **{name: getattr(shape, name) for name in TARGETS[compiled.target].own},
         "settings": shape.settings,
         "options": shape.extra,
     }

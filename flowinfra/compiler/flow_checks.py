@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
-from flowinfra.compiler.request import REQUESTS, CompileRequest
+from flowinfra.compiler.request import CompileRequest
+from flowinfra.model.cron import refused
+from flowinfra.targets import TARGETS
 from flowinfra.targets.argo.request import numbers_of_other_days
-from flowinfra.targets.target import refused_cron
 
 
 def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
@@ -73,7 +74,7 @@ def _helps(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the flow's @schedule, and with `reset_at` of its triggers."""
-    mine = REQUESTS[request.target]
+    mine = TARGETS[request.target]
     for cron, timezone in _schedules(described):
         if cron and (problem := mine.cron_problem(cron)):
             yield f"@schedule: {problem}"
@@ -81,7 +82,7 @@ def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[st
             yield f"@schedule: {problem}"
     for decorator in described["decorators"]:
         reset = (decorator["attributes"].get("options") or {}).get("reset_at") or {}
-        if reset.get("cron") and (problem := refused_cron("argo-events", reset["cron"])):
+        if reset.get("cron") and (problem := refused("robfig-fields", reset["cron"])):
             yield f"@{decorator['name']}: reset_at: {problem}"
         if reset.get("timezone") and (problem := mine.timezone_problem(reset["timezone"])):
             yield f"@{decorator['name']}: reset_at: {problem}"

@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from flowinfra.compiler import cache, process
 from flowinfra.compiler.request import CompileRequest, check
 from flowinfra.errors import LockError
-from flowinfra.model.compiled import DatastoreObject, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import DatastoreObject
 from flowinfra.model.lock import (
     LOCK_VERSION,
     PLATFORM,

@@ -74,7 +74,7 @@ class Offered:
     hidden: Sequence[str]
 
 
-def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str, git: Mapping[str, str]) -> Package:
+def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str) -> Package:
     """Pack what Metaflow would, reproducibly.
 
     Args:
@@ -82,7 +82,6 @@ def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str, 
         selection: what to leave out and to add.
         trees: what git ignores.
         python: minor version of the interpreter, for INFO.
-        git: provenance to put into INFO; empty for none.
 
     Raises:
         CompileError: something that is no file, or is named and not there.
@@ -94,7 +93,7 @@ def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str, 
     info = next((name for name in (".mf_meta/INFO", "INFO") if "content" in members.get(name, {})), None)
     if info is None:
         raise CompileError("Metaflow's code package has no INFO file; this version is not supported")
-    content = _info(base64.b64decode(members[info]["content"]), python, git)
+    content = _info(base64.b64decode(members[info]["content"]), python)
     members[info] = {"content": base64.b64encode(content).decode()}
     out = io.BytesIO()
     own = hashlib.sha256()
@@ -194,7 +193,7 @@ def compress(content: bytes) -> bytes:
     return gzip.compress(content, compresslevel=3, mtime=0)
 
 
-def _info(body: bytes, python: str, git: Mapping[str, str]) -> bytes:
+def _info(body: bytes, python: str) -> bytes:
     found = json.loads(body)
     kept = {key: found[key] for key in KEPT_INFO if key in found}
-    return json.dumps({**kept, "python_version": python, **git}, sort_keys=True).encode()
+    return json.dumps({**kept, "python_version": python}, sort_keys=True).encode()

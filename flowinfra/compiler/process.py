@@ -20,6 +20,7 @@ from flowinfra.compiler.failures import explain
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
 from flowinfra.model.lock import Lock
+from flowinfra.targets import TARGETS
 
 DRIVER = Path(__file__).with_name("driver")
 TIME_LIMIT = 600
@@ -98,7 +99,7 @@ def _run(
         "suffixes": list(request.shape.package_suffixes),
         "out": str(folder),
         "target": request.target,
-        "compute": request.shape.compute,
+        "options": {name: getattr(request.shape, name) for name in sorted(TARGETS[request.target].own)},
         "datastore": request.shape.datastore,
         "arguments": requests.arguments(request),
         "project": requests.project(request),

@@ -8,7 +8,8 @@ from typing import Any
 
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import MARK, Json, Schedule
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import MARK, Schedule
 from flowinfra.model.datastores import DATASTORES
 
 

@@ -11,21 +11,13 @@ from pathlib import Path
 from flowinfra.compiler.driver import kubernetes_grammar as grammar
 from flowinfra.compiler.selection import Selection, absolute
 from flowinfra.errors import CompileError, FlowInfraError, Problems
-from flowinfra.model.compiled import MARK, Json, Shape
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import MARK
 from flowinfra.model.datastores import BLOB_ENDPOINT, DATASTORES
-from flowinfra.targets.airflow.request import AIRFLOW
-from flowinfra.targets.argo.request import ARGO
-from flowinfra.targets.step_functions.request import STEP_FUNCTIONS
-from flowinfra.targets.target import TargetRequest
+from flowinfra.model.shape import Shape
+from flowinfra.targets import TARGETS
+from flowinfra.targets.target import Target
 
-REQUESTS: Mapping[str, TargetRequest] = {
-    "step-functions": STEP_FUNCTIONS,
-    "argo": ARGO,
-    "airflow": AIRFLOW,
-}
-"""Target → its part of a request."""
-
-TARGETS = tuple(REQUESTS)
 OF_FLOW = "flow"
 """What `working_folder` says for the flow's own folder."""
 
@@ -37,7 +29,7 @@ IDENTITY_SETTINGS = {
     "METAFLOW_SERVICE_INTERNAL_URL": "service_url",
     "METAFLOW_SERVICE_AUTH_KEY": "service_auth_secret",
     "METAFLOW_SERVICE_HEADERS": "service_auth_secret",
-    **{name: key for part in REQUESTS.values() for name, key in part.identity_settings.items()},
+    **{name: key for part in TARGETS.values() for name, key in part.identity_settings.items()},
 }
 """Settings that are a stack's identity, whatever the target → the platform's key that binds them."""
 
@@ -47,7 +39,7 @@ SHAPE_SETTINGS = {
     "METAFLOW_USER": "nothing: the owner is fixed",
     "METAFLOW_PROFILE": "settings of its own",
     "METAFLOW_HOME": "settings of its own",
-    **{name: key for part in REQUESTS.values() for name, key in part.shape_settings.items()},
+    **{name: key for part in TARGETS.values() for name, key in part.shape_settings.items()},
 }
 """Settings that have a key of their own, whatever the target."""
 
@@ -78,7 +70,8 @@ class CompileRequest:
     Attributes:
         flow: the flow's file.
         target: the orchestrator; one of `TARGETS`.
-        shape: options that change what Metaflow produces.
+        shape: options that change what Metaflow produces: `Shape`, or the class of the target (`ArgoOptions`, …) with
+            the options that it alone has.
         config_files: Config name → file whose text is given in place of the Config's own default.
         env: variables that the flow's module may read; nothing else of the environment reaches it.
         python: interpreter with the flow's dependencies; None for the one that runs flowinfra.
@@ -101,6 +94,12 @@ class CompileRequest:
     lock: Path | None = None
     root: Path | None = None
     folder: str | None = None
+
+    def __post_init__(self) -> None:
+        """A shape with options that every target has becomes one of the target's own class."""
+        if type(self.shape) is Shape and self.target in TARGETS:
+            given = {name: getattr(self.shape, name) for name in self.shape.model_fields_set}
+            object.__setattr__(self, "shape", TARGETS[self.target].options.model_validate(given))
 
     @property
     def label(self) -> str:
@@ -167,7 +166,7 @@ def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
     for name, path in request.config_files.items():
         if not path.is_file():
             yield problem(f"Config {name!r}: file {path} does not exist")
-    mine = REQUESTS[request.target].identity_settings if request.target in REQUESTS else {}
+    mine = TARGETS[request.target].identity_settings if request.target in TARGETS else {}
     for name in request.shape.settings:
         if not name.startswith("METAFLOW_"):
             yield problem(f"settings: {name} is no METAFLOW_* setting; variables of the flow go to env")
@@ -215,13 +214,12 @@ def _images(request: CompileRequest) -> Iterator[tuple[str, Json]]:
 
 def _target_problems(request: CompileRequest) -> Iterator[str]:
     """What the target does not have, or has no use for."""
-    shape, mine = request.shape, REQUESTS[request.target]
-    for name in sorted(set().union(*(part.options for part in REQUESTS.values())) - mine.options):
-        if getattr(shape, name) != Shape.model_fields[name].get_default(call_default_factory=True):
-            owners = ", ".join(target for target, part in REQUESTS.items() if name in part.options)
-            yield f"{name} is no option of target {request.target} (but of {owners}); leave it out"
+    shape, mine = request.shape, TARGETS[request.target]
+    if not isinstance(shape, mine.options):
+        yield f"shape: found {type(shape).__name__}, allowed with target {request.target}: {mine.options.__name__}"
+        return
     if shape.datastore not in mine.datastores:
-        takers = [target for target, part in REQUESTS.items() if shape.datastore in part.datastores]
+        takers = [target for target, part in TARGETS.items() if shape.datastore in part.datastores]
         yield (
             f"datastore: found {shape.datastore!r}, allowed with target {request.target}: "
             f"{', '.join(mine.datastores)}, for its tasks reach no other; give the platform one of these"
@@ -236,7 +234,7 @@ def _target_problems(request: CompileRequest) -> Iterator[str]:
     for step, changes in shape.steps.items():
         for key in changes:
             if key not in known:
-                takers = [target for target, part in REQUESTS.items() if key in part.overrides]
+                takers = [target for target, part in TARGETS.items() if key in part.overrides]
                 what = f"{key!r} is for target {', '.join(takers)}" if takers else f"unknown override {key!r}"
                 yield f"steps.{step}: {what}; known: {', '.join(known)}"
     yield from mine.problems(shape)
@@ -248,7 +246,7 @@ def _target_problems(request: CompileRequest) -> Iterator[str]:
 
 def given(target: str) -> frozenset[str]:
     """Placeholders that the compute decorator of a target's step holds."""
-    return REQUESTS[target].given
+    return TARGETS[target].given
 
 
 def arguments(request: CompileRequest) -> list[str]:
@@ -266,7 +264,7 @@ def arguments(request: CompileRequest) -> list[str]:
         top.append("--package-suffixes=" + ",".join(shape.package_suffixes))
     for name, text in config_texts(request).items():
         top += ["--config-value", name, text]
-    return [*top, *_create(REQUESTS[request.target], shape), *shape.extra]
+    return [*top, *_create(TARGETS[request.target], shape), *shape.extra]
 
 
 def project(request: CompileRequest) -> dict[str, Json]:
@@ -276,7 +274,7 @@ def project(request: CompileRequest) -> dict[str, Json]:
     return {name: value for name, value in said.items() if value}
 
 
-def _create(target: TargetRequest, shape: Shape) -> list[str]:
+def _create(target: Target, shape: Shape) -> list[str]:
     words = [target.group, *(["--name", shape.name] if shape.name else []), "create"]
     for tag in shape.tags:
         words += ["--tag", tag]
@@ -314,7 +312,7 @@ def settings(request: CompileRequest) -> dict[str, str]:
     if shape.metadata == "service":
         values["METAFLOW_SERVICE_URL"] = f"{MARK}service-url"
         values["METAFLOW_SERVICE_VERSION_CHECK"] = ""
-    return {**values, **REQUESTS[request.target].settings(shape), **shape.settings}
+    return {**values, **TARGETS[request.target].settings(shape), **shape.settings}
 
 
 def recorded_shape(request: CompileRequest, python: str, env: Mapping[str, str]) -> Shape:

@@ -17,7 +17,7 @@ from posixpath import normpath
 
 from flowinfra.compiler.globs import Pattern, first_folder
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import Shape
+from flowinfra.model.shape import Shape
 
 SUFFIX = re.compile(r"\.[^,/\s]+")
 

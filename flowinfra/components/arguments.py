@@ -8,7 +8,8 @@ from typing import TypedDict
 import pulumi
 from typing_extensions import Required
 
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
 
 _With = TypedDict("_With", {"with": Sequence[str]}, total=False)
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowinfra.errors import BindError, Problems
-from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, Json, canonical_json
+from flowinfra.model.base import Json, canonical_json
+from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow
 from flowinfra.model.secrets import shown
 from flowinfra.model.sites import keys, marked
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pulumi
 from pulumi.stash import Stash
 
-from flowinfra.model.compiled import CompiledFlow, Json, canonical_json
+from flowinfra.model.base import Json, canonical_json
+from flowinfra.model.compiled import CompiledFlow
 
 
 def deployed_parameters(

@@ -8,7 +8,8 @@ from typing import Any
 from flowinfra.components.plan import EVERY
 from flowinfra.components.site import AwsSite
 from flowinfra.errors import BindError
-from flowinfra.model.compiled import AWS_SECRETS, CompiledFlow, Secret, canonical_json
+from flowinfra.model.base import canonical_json
+from flowinfra.model.compiled import AWS_SECRETS, CompiledFlow, Secret
 
 Policy = dict[str, Any]
 """A policy document."""

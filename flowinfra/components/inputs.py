@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowinfra.compiler.request import REQUESTS
-from flowinfra.model.compiled import CompiledFlow, Decorator, Json, Parameter, Shape, Step
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow, Decorator, Parameter, Step
+from flowinfra.model.options import default, options
+from flowinfra.model.shape import Shape
+from flowinfra.targets import TARGETS
 
 SHORT = 12
 """Characters of a digest that a person reads."""
 
 EVALUATED = "evaluated at deploy time"
 """Stands for the value of a deploy-time parameter, which alone is never a difference."""
-
-ON_BY_DEFAULT = ("capture_errors", "emit_events")
-"""Options that not every target has, told where they are off."""
-TARGET_OPTIONS = tuple(sorted((REQUESTS["argo"].options | REQUESTS["airflow"].options) - {*ON_BY_DEFAULT}))
-"""Other options of a target other than Step Functions, told as they are given."""
 
 
 def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,9 +41,6 @@ def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str,
         "decorators": _decorators(flow.decorators),
         "max_workers": flow.max_workers,
         "workflow_timeout": flow.workflow_timeout,
-        "distributed_map": shape.distributed_map,
-        "compress": shape.compress,
-        "log_history": shape.log_history,
         "source": {path: entry.sha256[:SHORT] for path, entry in compiled.package.files.items()},
         "package": compiled.package.object[:SHORT],
         "metaflow": compiled.metaflow,
@@ -67,7 +62,7 @@ def describe_deployed(compiled: CompiledFlow, schedule_enabled: bool, bound: Map
     schedule, shape = compiled.flow.schedule, compiled.shape
     unused = {
         "table": "table" not in compiled.placeholders,
-        "log_retention_days": not shape.log_history,
+        "log_retention_days": not getattr(shape, "log_history", False),
     }
     return describe(
         compiled,
@@ -102,26 +97,31 @@ def _options(compiled: CompiledFlow) -> dict[str, Any]:
         "include": list(shape.package_include),
         "exclude": list(shape.package_exclude),
         "suffixes": list(shape.package_suffixes),
-        "info": shape.package_info,
     }
     return {
-        "name_prefix": shape.name_prefix,
         "with": list(shape.decospecs),
         "image": shape.image,
-        "compute": shape.compute if compiled.target == "step-functions" else None,
-        "partition": None if shape.partition == "aws" else shape.partition,
         "metadata": None if shape.metadata == "local" else shape.metadata,
         "datastore_type": None if shape.datastore == "s3" else shape.datastore,
         "environment": None if shape.environment == "local" else shape.environment,
         "packaging": {name: value for name, value in packaging.items() if _told(value)},
-        "batch_tags": shape.batch_tags,
         "settings": shape.settings,
         "env": {name: digest[:SHORT] for name, digest in shape.env.items()},
         "options": list(shape.extra),
-        **{name: getattr(shape, name) for name in TARGET_OPTIONS},
-        **{name: None if getattr(shape, name) else "off" for name in ON_BY_DEFAULT},
+        **_own(compiled),
         "overrides": dict.fromkeys(overrides(shape), True),
     }
+
+
+def _own(compiled: CompiledFlow) -> dict[str, Any]:
+    """Options of the target alone; one that is on where nobody says it, is `off` where somebody does."""
+    target = TARGETS[compiled.target]
+    chosen = {}
+    for name, field, option in options(target.options):
+        value, usual = getattr(compiled.shape, name), default(field)
+        if name in target.own and (value != usual or option.always):
+            chosen[name] = "off" if usual is True else value
+    return chosen
 
 
 def overrides(shape: Shape) -> list[str]:

@@ -48,8 +48,8 @@ def of_flow(_label: str, config: FlowConfig, platform: S) -> S:
     """The platform with a flow's own labels and annotations beside its own."""
     return replace(
         platform,  # type: ignore[type-var]
-        labels={**platform.labels, **config.labels},
-        annotations={**platform.annotations, **config.annotations},
+        labels={**platform.labels, **config.own.labels},
+        annotations={**platform.annotations, **config.own.annotations},
     )
 
 

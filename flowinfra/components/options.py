@@ -10,8 +10,13 @@ from flowinfra.compiler import CompileRequest
 from flowinfra.compiler.image_packages import is_file
 from flowinfra.compiler.variables import digests
 from flowinfra.errors import ConfigError
-from flowinfra.model.compiled import CompiledFlow, Shape
-from flowinfra.stack.configuration import FlowConfig
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.options import default
+from flowinfra.model.shape import CommonKeys, Shape
+from flowinfra.stack.configuration import CommonStep, FlowConfig, StepConfig
+from flowinfra.targets import TARGETS
+from flowinfra.targets.target import Target
 
 BUNDLE = ".flow"
 """Ending of a file that holds a compiled flow."""
@@ -59,66 +64,46 @@ def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> Co
 
 def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
     """The options that change what Metaflow produces; texts of Config files and digests of `env` are left out."""
-    steps = {name: step.model_dump(exclude_none=True, exclude={"image_packages"}) for name, step in flow.steps.items()}
-    return Shape(
-        compute=platform.compute,
-        partition=platform.partition,
-        metadata=platform.metadata,
-        datastore=platform.datastore,
-        name_prefix=flow.name_prefix or platform.name_prefix,
-        environment=flow.environment,
-        image=flow.image,
-        python=flow.python_version or "",
-        name=flow.name,
-        decospecs=tuple(flow.with_),
-        tags=_tags(flow.tags),
-        namespace=flow.namespace,
-        branch=flow.branch,
-        production=flow.production,
-        configs={name: value for name, value in flow.configs.items() if not isinstance(value, str)},
-        parameters=flow.parameters,
-        steps={name: changes for name, changes in steps.items() if changes},
-        schedule=flow.schedule.cron,
-        schedule_timezone=flow.schedule.timezone,
-        max_workers=flow.max_workers,
-        workflow_timeout=flow.workflow_timeout,
-        distributed_map=flow.distributed_map,
-        compress=flow.compress,
-        log_history=flow.log_history,
-        batch_tags=flow.batch_tags,
-        package_root=flow.package.root,
-        package_include=tuple(flow.package.include),
-        package_exclude=tuple(flow.package.exclude),
-        package_suffixes=tuple(flow.package.suffixes),
-        settings=flow.settings,
-        events=platform.events,
-        workflow_priority=flow.workflow_priority,
-        workflow_title=flow.workflow_title,
-        workflow_description=flow.workflow_description,
-        emit_events=flow.emit_events,
-        capture_errors=flow.capture_errors,
-        heartbeat=flow.heartbeat,
-        notify_on_error=flow.notify_on_error,
-        notify_on_success=flow.notify_on_success,
-        notify_slack=flow.notify_slack,
-        notify_pager_duty=flow.notify_pager_duty,
-        notify_incident_io=flow.notify_incident_io,
-        incident_io_source=flow.incident_io_source,
-        incident_io_metadata=flow.incident_io_metadata,
-        worker_pool=flow.worker_pool,
-        paused=flow.paused,
-    )
+    target = TARGETS[flow.target]
+    of_platform = {name: value for name, value in vars(platform).items() if name in target.options.model_fields}
+    own = {name: getattr(flow.own, name) for name in type(flow.own).model_fields if name in target.own}
+    values: dict[str, Any] = {
+        **of_platform,
+        **{name: getattr(flow, name) for name in CommonKeys.model_fields},
+        **{name: value for name, value in own.items() if value is not None},
+        "python": flow.python_version or "",
+        "name": flow.name,
+        "decospecs": tuple(flow.with_),
+        "tags": _tags(flow.tags),
+        "configs": {name: value for name, value in flow.configs.items() if not isinstance(value, str)},
+        "steps": {name: changes for name, step in flow.steps.items() if (changes := _changes(step, target))},
+        "schedule": flow.schedule.cron,
+        "schedule_timezone": flow.schedule.timezone,
+        "package_root": flow.package.root,
+        "package_include": tuple(flow.package.include),
+        "package_exclude": tuple(flow.package.exclude),
+        "package_suffixes": tuple(flow.package.suffixes),
+    }
+    return target.options.model_validate(values)
+
+
+def _changes(step: StepConfig, target: Target) -> dict[str, Json]:
+    """What a step says, without what is not compiled; the target's own keys stand beside the common ones."""
+    common = step.model_dump(exclude_none=True, include=set(CommonStep.model_fields) - {"image_packages"})
+    return {**common, **getattr(step, target.key).model_dump(exclude_none=True)}
 
 
 def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformShape, who: str) -> list[ConfigError]:
     """Where a flow that is compiled already is not what the stack asks for: it cannot be changed any more."""
     wanted, have = requested_shape(flow, platform), compiled.shape
-    always = {"compute", "partition", "metadata", "name_prefix", "events", "datastore"}
+    always = set(PlatformShape.__dataclass_fields__)
     skipped = {"configs", "env"}
     problems = []
-    for name, field in Shape.model_fields.items():
+    if not isinstance(have, type(wanted)):
+        return [ConfigError(f"{who}: is compiled for {compiled.target}, this stack asks for {flow.target}")]
+    for name, field in type(wanted).model_fields.items():
         asked = getattr(wanted, name)
-        unset = asked == field.get_default(call_default_factory=True)
+        unset = asked == default(field)
         if name not in skipped and (name in always or not unset) and asked != getattr(have, name):
             problems.append(
                 ConfigError(

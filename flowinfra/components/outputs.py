@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from flowinfra.compiler.request import REQUESTS
 from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets import TARGETS
 
 
 def namespace(token: str) -> str:
@@ -61,5 +61,5 @@ def _command(compiled: CompiledFlow, file: FlowFile, *words: str) -> str:
         if shape.production:
             options += ["--production"]
     name = ["--name", shape.name] if shape.name else []
-    command = shlex.join(["python", file.path, *options, REQUESTS[compiled.target].group, *name, *words])
+    command = shlex.join(["python", file.path, *options, TARGETS[compiled.target].group, *name, *words])
     return " ".join([*variables, command])

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 from flowinfra.components.names import KIND_TAG, TARGET_TAG, Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.errors import ConfigError
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
 
 C = TypeVar("C", bound=CompiledFlow)
 

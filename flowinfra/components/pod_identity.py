@@ -16,7 +16,7 @@ from flowinfra.components.pod_roles import PODS, PodPlatform, PodRoles, pods_pol
 from flowinfra.components.roles import own_role
 from flowinfra.components.settings import together
 from flowinfra.errors import ConfigError
-from flowinfra.model.compiled import canonical_json
+from flowinfra.model.base import canonical_json
 from flowinfra.stack.configuration import FlowConfig
 
 S = TypeVar("S", bound=PodPlatform)

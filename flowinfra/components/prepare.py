@@ -10,7 +10,7 @@ from flowinfra.components.later import NOTHING_LATER, Later, known_now
 from flowinfra.components.names import Names
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.plan import EVERY, Plan
-from flowinfra.components.source import Deployment, FlowSource, flow_source, foreign_keys
+from flowinfra.components.source import Deployment, FlowSource, flow_source
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.configuration import FlowConfig
@@ -98,8 +98,7 @@ class Preparation(Generic[P, S]):
             schedule_enabled=config.schedule.enabled,
             reads=(EVERY,) if config.reads == "all" else tuple(config.reads),
         )
-        problems = [*foreign_keys(label, config, self.target), *self.problems(plan, platform)]
-        if problems:
+        if problems := self.problems(plan, platform):
             raise Problems(problems)
         tags = {key: later.text(value) for key, value in plan.aws_tags.items()}
         return Prepared(replace(plan, aws_tags=tags), self.late(platform, later))

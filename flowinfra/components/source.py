@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from flowinfra.components.deploy_time import Deployer
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
 from flowinfra.components.outputs import FlowFile
 from flowinfra.errors import ConfigError, Problems, named_from
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.configuration import FlowConfig, parse_flow
 
 
@@ -89,17 +90,3 @@ def deploy_time_values(request: CompileRequest, compiled: CompiledFlow) -> dict[
         return {}
     deployer = Deployer.from_environment()
     return evaluate_parameters(request, deployer.user, deployer.branch, deployer.now)
-
-
-def foreign_keys(label: str, config: FlowConfig, target: str) -> Iterator[ConfigError]:
-    """Keys of another target that `target` has no use for; those that change what is compiled the compiler refuses."""
-    if target == "step-functions":
-        for key in ("labels", "annotations"):
-            if getattr(config, key):
-                yield ConfigError(
-                    f"{label}: {key} are for the targets argo and airflow, this flow's is {target}; give aws_tags"
-                )
-        return
-    for key in ("queue", "log_retention_days"):
-        if getattr(config, key):
-            yield ConfigError(f"{label}: {key} is for the target step-functions, this flow's is {target}; leave it out")

@@ -8,35 +8,15 @@ It is free of identity: buckets, queues, tables, roles, regions, tokens and owne
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from functools import cache
-from typing import Annotated, Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    TypeAdapter,
-    ValidationInfo,
-    field_validator,
-    model_serializer,
-)
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationInfo, field_validator, model_serializer
+
+from flowinfra.model.base import Json, Model, canonical_json
+from flowinfra.model.shape import Shape
 
 SCHEMA_VERSION: Final = 1
-
-Json = Any
-"""A JSON value (`json.loads` of one)."""
-
-
-class Model(BaseModel):
-    """Base of all data in a CompiledFlow: immutable, and closed to keys that it does not know.
-
-    pydantic builds a class when it is first used: to build all at import takes as long as to compile half a flow.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Parameter(Model):
@@ -267,168 +247,6 @@ class Placeholder(Model):
     """RFC 6901 pointers, from the root of the CompiledFlow, of the strings that hold it."""
 
 
-class JobDefinition(Model):
-    """Arguments of Batch RegisterJobDefinition as recorded, for one step."""
-
-    properties: dict[str, Json]
-    """In the API's own camelCase, without jobDefinitionName."""
-
-
-class ScheduleRule(Model):
-    """Arguments of EventBridge PutRule and PutTargets as recorded."""
-
-    name: str
-    expression: str
-    """`cron(…)`."""
-    description: str
-    input: str
-    """JSON text that the rule passes to the state machine."""
-
-
-class StepFunctionsTarget(Model):
-    """What `step-functions create` would have sent."""
-
-    state_machine: str
-    """Name of the state machine, as Metaflow makes it."""
-    definition: dict[str, Json]
-    """Amazon States Language. `Parameters.JobDefinition` of a step's state is `flowinfra--job-definition-<step>`."""
-    job_definitions: dict[str, JobDefinition]
-    """Step → job definition."""
-    schedule: ScheduleRule | None = None
-    log_history: bool = False
-    """Execution history goes to a log group (`--log-execution-history`)."""
-
-
-class Shape(Model):
-    """The options that change what Metaflow produces: input of the compile and of its cache key.
-
-    Identity (bucket, queue, roles, …) is not here: stacks of one shape share one CompiledFlow, byte for byte.
-    """
-
-    compute: Literal["EC2", "FARGATE"] = "EC2"
-    """Platform of the job queue: decides what a job definition holds."""
-    metadata: Literal["local", "service"] = "local"
-    """Metaflow's metadata provider for the deployed flow."""
-    datastore: str = "s3"
-    """Metaflow's datastore for the deployed flow: one of `DATASTORES`."""
-    environment: Literal["local", "conda", "pypi"] = "local"
-    """Metaflow's `--environment`; conda and pypi need a lock (`flowinfra lock`)."""
-    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
-    image: str | None = None
-    """Default container image; None for `python:<minor of the compiling interpreter>`."""
-    python: str = ""
-    """`3.11`: Python of the tasks; where the request does not say it, the compiler fills in its interpreter's minor."""
-    name: str | None = None
-    """State machine name instead of the flow's (`step-functions --name`)."""
-    name_prefix: str | None = None
-    """Metaflow's METAFLOW_SFN_STATE_MACHINE_PREFIX."""
-    decospecs: tuple[str, ...] = ()
-    """`--with`."""
-    tags: tuple[str, ...] = ()
-    """Metaflow tags of each run."""
-    namespace: str | None = None
-    branch: str | None = None
-    production: bool = False
-    configs: dict[str, Json] = Field(default_factory=dict)
-    """Config name → value (JSON, or the text of a file) given in place of the Config's own default."""
-    parameters: dict[str, Json] = Field(default_factory=dict)
-    """Parameter name → default for this environment."""
-    steps: dict[str, dict[str, Json]] = Field(default_factory=dict)
-    """Step → overrides: cpu, memory, gpu, image, queue, retries, timeout, environment."""
-    schedule: str | None = None
-    """Cron in place of the flow's; `off` for none."""
-    schedule_timezone: str | None = None
-    """Timezone in place of that of the flow's schedule."""
-    max_workers: int = 100
-    workflow_timeout: int | None = None
-    distributed_map: bool = False
-    compress: bool = False
-    log_history: bool = False
-    batch_tags: dict[str, str] = Field(default_factory=dict)
-    worker_pool: str | None = None
-    """Airflow's pool for the flow's tasks."""
-    paused: bool = False
-    """A new DAG waits until it is unpaused in Airflow."""
-    package_root: str | None = None
-    package_include: tuple[str, ...] = ()
-    package_exclude: tuple[str, ...] = ()
-    package_suffixes: tuple[str, ...] = ()
-    package_info: bool = False
-    """Put git provenance into the package (it then differs from commit to commit)."""
-    env: dict[str, str] = Field(default_factory=dict)
-    """Variables that the flow's module may read at compile → sha256 of the value (never the value)."""
-    settings: dict[str, str] = Field(default_factory=dict)
-    """METAFLOW_* settings; the metadata service's key is refused here."""
-    workflow_priority: int | None = None
-    workflow_title: str | None = None
-    workflow_description: str | None = None
-    """Shown in Argo's UI; None for the flow's docstring."""
-    events: bool = False
-    """The platform has Argo Events: tasks know where to send events, and flows can wait for them."""
-    emit_events: bool = True
-    """Each finished step sends an event (`--auto-emit-argo-events`)."""
-    capture_errors: bool = True
-    """A failed run tells its first error (`--enable-error-msg-capture`)."""
-    heartbeat: bool = False
-    """A container beside the run tells that it is alive (`--enable-heartbeat-daemon`)."""
-    notify_on_error: bool = False
-    notify_on_success: bool = False
-    notify_slack: str | None = None
-    """`NAME/KEY` of the Kubernetes Secret, in the flow's namespace, that holds the webhook's URL; likewise below."""
-    notify_pager_duty: str | None = None
-    """Of an integration key."""
-    notify_incident_io: str | None = None
-    """Of an API key."""
-    incident_io_source: str | None = None
-    """Id of the alert source."""
-    incident_io_metadata: dict[str, str] = Field(default_factory=dict)
-    extra: tuple[str, ...] = ()
-    """Other options of Metaflow's own command."""
-
-    @property
-    def default_image(self) -> str | None:
-        """Image of steps that name none; None for Metaflow's own choice: that of the compiling interpreter."""
-        return self.image or (f"python:{self.python}" if self.python else None)
-
-    @model_serializer(mode="wrap")
-    def _chosen(self, dump: SerializerFunctionWrapHandler) -> dict[str, Json]:
-        """What is not at its default: an option that other targets or later versions have changes no flow's digest."""
-        fields = type(self).model_fields
-        return {
-            name: value
-            for name, value in dump(self).items()
-            if getattr(self, name) != fields[name].get_default(call_default_factory=True)
-        }
-
-
-class ArgoTarget(Model):
-    """What `argo-workflows create` would have sent."""
-
-    name: str
-    """Name of the WorkflowTemplate, as Metaflow makes it: a DNS subdomain."""
-    workflow_template: dict[str, Json]
-    """The whole object, `apiVersion` to `spec`."""
-    cron_workflow: dict[str, Json] | None = None
-    """The whole object; None without @schedule."""
-    sensor: dict[str, Json] | None = None
-    """The whole object; None without @trigger and @trigger_on_finish."""
-
-
-class AirflowTarget(Model):
-    """What `airflow create` would have written."""
-
-    dag_id: str
-    """As Metaflow makes it."""
-    dag: dict[str, Json]
-    """The DAG as Metaflow describes it at the head of the file that it writes."""
-    code: str
-    """Python text: the rest of that file, which makes a DAG of the description."""
-    deployment_key: str
-    """Key below the datastore's root of the object that tells Metaflow who deploys the DAG: `mf.airflow/<dag_id>`."""
-    deployment: str
-    """Text of that object: JSON with `owner` and `production_token`."""
-
-
 class CompiledFlow(Model):
     """A compiled flow: pure data, byte-reproducible, without identity. Each target has a class of its own."""
 
@@ -467,70 +285,11 @@ class CompiledFlow(Model):
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
-class StepFunctionsCompiled(CompiledFlow):
-    """A flow that is compiled for Step Functions."""
-
-    target: Literal["step-functions"]
-    step_functions: StepFunctionsTarget
-
-    @property
-    def name(self) -> str:
-        """Name of the state machine."""
-        return self.step_functions.state_machine
-
-
-class ArgoCompiled(CompiledFlow):
-    """A flow that is compiled for Argo Workflows."""
-
-    target: Literal["argo"]
-    argo: ArgoTarget
-
-    @property
-    def name(self) -> str:
-        """Name of the WorkflowTemplate."""
-        return self.argo.name
-
-
-class AirflowCompiled(CompiledFlow):
-    """A flow that is compiled for Airflow."""
-
-    target: Literal["airflow"]
-    airflow: AirflowTarget
-
-    @property
-    def name(self) -> str:
-        """Id of the DAG."""
-        return self.airflow.dag_id
-
-
-def build(model: type[Model] = Model) -> None:
-    """Build all classes now: threads must not be the first to use one, all at the same time."""
-    for found in model.__subclasses__():
-        found.model_rebuild()
-        build(found)
-    _adapter()
-
-
-@cache
-def _adapter() -> TypeAdapter[CompiledFlow]:
-    return TypeAdapter(Annotated[StepFunctionsCompiled | ArgoCompiled | AirflowCompiled, Field(discriminator="target")])
-
-
-def compiled_flow(data: Json) -> CompiledFlow:
-    """CompiledFlow of its target's class from JSON data; raises pydantic's ValidationError."""
-    return _adapter().validate_python(data)
-
-
 def rename_digests(text: str, renamed: Mapping[str, str]) -> str:
     """`text` with objects' digests replaced (old → new), the two-letter folder of their keys included."""
     for old, new in renamed.items():
         text = text.replace(f"{old[:2]}/{old}", f"{new[:2]}/{new}").replace(old, new)
     return text
-
-
-def canonical_json(value: Json) -> str:
-    """`value` as JSON with sorted keys, no whitespace and non-ASCII kept as it is."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 _WORD = r"[A-Za-z0-9_.-]+"

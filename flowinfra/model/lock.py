@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from flowinfra.model.compiled import Model
+from flowinfra.model.base import Model
 
 LOCK_VERSION: Final = 1
 

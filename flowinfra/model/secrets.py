@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 
 HIDDEN = "(not shown)"
 """Stands in messages for what looks like a secret."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flowinfra.model.compiled import MARK, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import MARK
 
 
 def marked(value: Json, pointer: str = "") -> Iterator[tuple[str, str]]:

@@ -16,10 +16,10 @@ from typing import Any, Literal, get_args
 
 from flowinfra.components.names import StackNames
 from flowinfra.engine.project import project_name, read_mapping, stack_file
-from flowinfra.model.compiled import StepFunctionsCompiled
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.loading import stored_stack
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 Purpose = Literal["preview", "deploy", "laptop", "destroy"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
@@ -199,7 +199,7 @@ class _Scope:
         platform = config.platform
         flows = [each for each in compiled if isinstance(each, StepFunctionsCompiled)]
         schedules = [flow.step_functions.schedule for flow in flows]
-        queues = {flow.queue for flow in config.flows if flow.queue}
+        queues = {queue for flow in config.flows if (queue := flow.of("step-functions").queue)}
         steps = {step.queue for flow in flows for step in flow.flow.steps.values() if step.queue}
         return cls(
             config=config,

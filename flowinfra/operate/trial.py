@@ -37,7 +37,8 @@ from flowinfra.compiler.imports import OWN, Needs
 from flowinfra.compiler.package import METAFLOW_CODE
 from flowinfra.compiler.process import interpreter
 from flowinfra.errors import ConfigError, ToolError
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
 
 LEFT_OUT = ("batch", "kubernetes", "secrets", "conda", "pypi", "conda_base", "pypi_base")
 """Decorators that do nothing in a trial: tasks are processes here, and what their environment has is linked."""

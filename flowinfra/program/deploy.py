@@ -18,7 +18,8 @@ from flowinfra.components.program import project_root
 from flowinfra.components.source import Deployment, deploy_time_values
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.compiling import StackFlow, each_compiled, platform_shape
 from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.stack.listing import APART
@@ -195,14 +196,17 @@ def _labels(flows: Sequence[StackFlow]) -> dict[str, StackFlow]:
     labels = {}
     for flow in flows:
         others = [other.config for other in flows if other.label == flow.label]
-        own = {key: getattr(flow.config, key) for key in APART}
         apart = [
             key if value is True else f"{key} {value}"
-            for key, value in own.items()
-            if value and any(getattr(other, key) != value for other in others)
+            for key, value in _apart(flow.config).items()
+            if value and any(_apart(other)[key] != value for other in others)
         ]
         labels[f"{flow.label} ({', '.join(apart)})" if apart else flow.label] = flow
     return labels
+
+
+def _apart(config: FlowConfig) -> dict[str, Json]:
+    return {**{key: getattr(config, key) for key in APART}, "name_prefix": config.of("step-functions").name_prefix}
 
 
 def _created(stack: StackConfig) -> PlatformSettings:

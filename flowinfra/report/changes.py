@@ -8,11 +8,12 @@ from something that is told (the code package's).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from flowinfra.model import clean
 from flowinfra.report.change import Change, Delta, FileChange
+from flowinfra.report.labels import FLOW_FIELDS, MAPPINGS, MEMBERS, PARAMETER_FIELDS, STEP_FIELDS, TEXTS, YES, Field
 from flowinfra.report.schedule import OFF, Schedule, running_schedule, schedule_of
 from flowinfra.report.steps import in_order, mapping, renames, strings
 from flowinfra.report.words import count
@@ -20,116 +21,6 @@ from flowinfra.report.words import count
 Json = Any
 
 
-@dataclass(frozen=True)
-class Field:
-    """How a known input is told."""
-
-    what: str
-    unit: str = ""
-    absent: str = "none"
-    """What no value means."""
-    quoted: bool = False
-    """Its values are of any type: text that looks like another value is quoted."""
-
-
-_STEP_FIELDS = {
-    "kind": Field("kind"),
-    "image": Field("image"),
-    "queue": Field("queue", absent="the platform's"),
-    "cpu": Field("cpu"),
-    "memory": Field("memory", "MB"),
-    "gpu": Field("gpu", absent="0"),
-    "shared_memory": Field("shared memory", "MB"),
-    "max_swap": Field("swap", "MB"),
-    "ephemeral_storage": Field("ephemeral storage", "GiB"),
-    "tmpfs_size": Field("tmpfs", "MB"),
-    "retries": Field("retries", absent="0"),
-    "attempts": Field("attempts", absent="retries + 1"),
-    "timeout": Field("timeout", "s", absent="5 days"),
-}
-_PARAMETER_FIELDS = {
-    "type": Field("type"),
-    "default": Field("default", quoted=True),
-    "included": Field("included file"),
-    "required": Field("required", absent="no"),
-}
-_FLOW_FIELDS = {
-    "flow": Field("flow class"),
-    "name": Field("name"),
-    "name_prefix": Field("name prefix"),
-    "file": Field("file"),
-    "target": Field("target"),
-    "namespace": Field("namespace", absent="the production token's"),
-    "max_workers": Field("max workers"),
-    "workflow_timeout": Field("run timeout", "s"),
-    "distributed_map": Field("distributed map", absent=OFF),
-    "compress": Field("compressed commands", absent=OFF),
-    "log_history": Field("execution history log", absent=OFF),
-    "metaflow": Field("Metaflow"),
-    "python": Field("Python"),
-    "datastore": Field("datastore"),
-    "queue": Field("job queue"),
-    "table": Field("foreach table"),
-    "service_url": Field("metadata service"),
-    "compute": Field("compute"),
-    "partition": Field("partition", absent="aws"),
-    "metadata": Field("metadata", absent="local"),
-    "datastore_type": Field("datastore type", absent="s3"),
-    "environment": Field("Metaflow environment", absent="local"),
-    "image": Field("default image", absent="that of Python"),
-    "log_retention_days": Field("execution history kept", "days"),
-    "kubernetes_namespace": Field("Kubernetes namespace"),
-    "service_account": Field("service account", absent="the flow's own"),
-    "pod_role": Field("pods' IAM role"),
-    "dags": Field("folder of DAG files"),
-    "worker_pool": Field("worker pool", absent="Airflow's default"),
-    "paused": Field("paused when new", absent="no"),
-    "workflow_priority": Field("priority of runs"),
-    "workflow_title": Field("title", absent="the flow's name"),
-    "workflow_description": Field("description", absent="the flow's own"),
-    "emit_events": Field("events of finished steps", absent="on"),
-    "capture_errors": Field("first error of a failed run", absent="on"),
-    "heartbeat": Field("heartbeat daemon", absent=OFF),
-    "events": Field("Argo Events", absent=OFF),
-    "notify_on_error": Field("notification of failed runs", absent=OFF),
-    "notify_on_success": Field("notification of succeeded runs", absent=OFF),
-    "notify_slack": Field("Slack webhook's Secret"),
-    "notify_pager_duty": Field("PagerDuty key's Secret"),
-    "notify_incident_io": Field("incident.io key's Secret"),
-    "incident_io_source": Field("incident.io alert source"),
-}
-_YES = {OFF: "on", "no": "yes"}
-"""What `true` is called, by what its absence is called."""
-_MEMBERS = {
-    "tags": "tag",
-    "job_policies": "managed policy",
-    "reads": "read access to flow",
-    "secrets": "secret",
-    "with": "decorator of all steps",
-    "options": "Metaflow option",
-    "image_pull_secrets": "image pull secret",
-}
-_MAPPINGS = {
-    "configs": "config",
-    "aws_tags": "AWS tag",
-    "labels": "label",
-    "annotations": "annotation",
-    "project": "project",
-    "decorators": "decorator",
-    "environment": "environment",
-    "settings": "setting",
-    "env": "variable",
-    "batch_tags": "Batch tag",
-    "packaging": "packaging",
-    "overrides": "override",
-    "triggers": "trigger",
-    "permissions": "permissions of",
-    "event_source": "event source",
-    "pod_roles": "pods' IAM roles by",
-    "incident_io_metadata": "incident.io field",
-}
-_TEXTS = {"environment", "AWS tag", "label", "annotation", "setting", "variable", "Batch tag"}
-"""Mappings whose values are always text."""
 _KINDS_BY_NEXT = ("start", "linear", "split")
 """Kinds of a step that follow from how many steps are next."""
 _TOLD_APART = {"steps", "parameters", "schedule", "source", "package", "metaflow_files"}
@@ -143,7 +34,7 @@ def compare(old: Mapping[str, Json], new: Mapping[str, Json]) -> Delta:
         *_step_changes(old, new, renamed),
         *_parameter_changes(old, new),
         *_schedule_change(old, new),
-        *_inputs(_without(old, _TOLD_APART), _without(new, _TOLD_APART), _FLOW_FIELDS),
+        *_inputs(_without(old, _TOLD_APART), _without(new, _TOLD_APART), FLOW_FIELDS),
     ]
     if old.get("metaflow_files") != new.get("metaflow_files") and old.get("metaflow") == new.get("metaflow"):
         found.append(_field(Field("Metaflow's own files"), old.get("metaflow_files"), new.get("metaflow_files")))
@@ -200,7 +91,7 @@ def _one_step(old: Json, new: Json, renamed: Mapping[str, str]) -> Iterator[Chan
         "catch" in mapping(new, "decorators")
     ):
         skipped.add("attempts")  # follows from what is told
-    yield from _inputs(_without(old, skipped), _without(new, skipped), _STEP_FIELDS)
+    yield from _inputs(_without(old, skipped), _without(new, skipped), STEP_FIELDS)
 
 
 def _together(changes: list[Change], steps: set[str]) -> Iterator[Change]:
@@ -223,7 +114,7 @@ def _parameter_changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iter
         elif name not in before:
             yield _one_sided("added", _parameter(after[name]), Change("added", "parameter", owner))
         elif isinstance(before[name], dict) and isinstance(after[name], dict):
-            yield from _of("parameter", name, _inputs(before[name], after[name], _PARAMETER_FIELDS))
+            yield from _of("parameter", name, _inputs(before[name], after[name], PARAMETER_FIELDS))
         else:
             yield from _of("parameter", name, _unknown("", before[name], after[name]))
 
@@ -258,10 +149,10 @@ def _inputs(old: Mapping[str, Json], new: Mapping[str, Json], fields: Mapping[st
             continue
         if key in fields:
             yield _field(fields[key], before, after)
-        elif key in _MEMBERS and _is_none_or(list, before, after):
-            yield from _members(_MEMBERS[key], before or [], after or [])
-        elif key in _MAPPINGS and _is_none_or(dict, before, after):
-            yield from _entries(_MAPPINGS[key], before or {}, after or {})
+        elif key in MEMBERS and _is_none_or(list, before, after):
+            yield from _members(MEMBERS[key], before or [], after or [])
+        elif key in MAPPINGS and _is_none_or(dict, before, after):
+            yield from _entries(MAPPINGS[key], before or {}, after or {})
         else:
             yield from _unknown(key, before, after)
 
@@ -285,12 +176,12 @@ def _entries(word: str, old: Mapping[str, Json], new: Mapping[str, Json]) -> Ite
         elif after is None:
             yield _one_sided("removed", _entry(word, before), Change("removed", word, owner))
         else:
-            yield replace(_field(Field(word, quoted=word not in _TEXTS), before, after), names=owner)
+            yield replace(_field(Field(word, quoted=word not in TEXTS), before, after), names=owner)
 
 
 def _entry(word: str, value: Json) -> str | None:
     """A decorator without attributes, and an override, is `true`, and has no value to tell."""
-    return None if value is True and word in ("decorator", "override") else _value(value, quoted=word not in _TEXTS)
+    return None if value is True and word in ("decorator", "override") else _value(value, quoted=word not in TEXTS)
 
 
 def _unknown(key: str, old: Json, new: Json) -> Iterator[Change]:
@@ -344,8 +235,8 @@ def _value(value: Json, absent: str = "none", quoted: bool = False) -> str:
     if value is None:
         return absent
     if value is True:
-        return _YES.get(absent, "true")
-    if value is False and absent in _YES:
+        return YES.get(absent, "true")
+    if value is False and absent in YES:
         return absent
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value) or absent
@@ -366,7 +257,7 @@ def _step_summary(entry: Json) -> str | None:
     told = [str(entry.get("kind", "step"))]
     for key in ("cpu", "memory", "gpu", "image"):
         if key in entry:
-            unit = _STEP_FIELDS[key].unit
+            unit = STEP_FIELDS[key].unit
             told.append(f"{key} {_value(entry[key])}" + (f" {unit}" if unit else ""))
     return ", ".join(told)
 

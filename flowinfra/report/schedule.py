@@ -8,6 +8,7 @@ from typing import Any
 
 from flowinfra.model import clean
 from flowinfra.model.cron import CronError, Fires, fires
+from flowinfra.targets import TARGETS
 
 OFF = "off"
 
@@ -48,6 +49,6 @@ def running_schedule(inputs: Mapping[str, Any]) -> Schedule | None:
 
 def _fires(target: Any, cron: Any) -> Fires | None:
     try:
-        return fires(target, cron)
+        return fires(TARGETS[target].cron, cron)
     except (CronError, KeyError, TypeError, AttributeError):  # an older version's state, or a value not known yet
         return None

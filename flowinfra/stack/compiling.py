@@ -10,7 +10,8 @@ from flowinfra.compiler import CompileRequest, compile_each, read_bundle
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
 from flowinfra.components.source import FlowSource
 from flowinfra.errors import FlowInfraError, Problems, named_from
-from flowinfra.model.compiled import CompiledFlow, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.configuration import FlowConfig, StackConfig
 
 

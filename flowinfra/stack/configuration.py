@@ -6,26 +6,20 @@ An error names the file, the key's path, what was found, what is allowed, and fo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from flowinfra.errors import ConfigError, Problems
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
+from flowinfra.model.config import Annotations, Config, Labels, RetentionDays
 from flowinfra.model.datastores import datastore_problems
-from flowinfra.model.metadata import KEY_WORDS, VALUE_WORDS, is_annotation_key, is_key, is_label_value
 from flowinfra.model.secrets import HIDDEN, REFERENCE, REFERENCE_WORDS, REFUSED, looks_secret, secrets_in, shown
-
-
-class Config(BaseModel):
-    """Base of all configuration: closed to unknown keys, no silent conversions (`"4096"` is no number)."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, populate_by_name=True, use_attribute_docstrings=True
-    )
-
+from flowinfra.model.shape import CommonKeys
+from flowinfra.targets import TARGETS
+from flowinfra.targets.target import Target
 
 _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 """Names of Secrets and service accounts: Kubernetes' IsDNS1123Subdomain."""
@@ -35,26 +29,6 @@ CLUSTER_NAME = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
 OIDC_PROVIDER = r"^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[^/]+(/.+)?$"
 _KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
 """IAM knows keys by this ARN alone, not by an alias."""
-
-
-def _checked(fits: Callable[[str], bool], words: str) -> AfterValidator:
-    """Text that `fits`; else the error says what is allowed."""
-
-    def check(text: str) -> str:
-        if not fits(text):
-            raise ValueError(words)
-        return text
-
-    return AfterValidator(check)
-
-
-Labels = dict[Annotated[str, _checked(is_key, KEY_WORDS)], Annotated[str, _checked(is_label_value, VALUE_WORDS)]]
-Annotations = dict[Annotated[str, _checked(is_annotation_key, KEY_WORDS)], str]
-
-RetentionDays = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
-]
-"""What CloudWatch takes as the retention of a log group."""
 
 
 class ScheduleConfig(Config):
@@ -83,8 +57,8 @@ class PackageConfig(Config):
     """Endings, such as `.sql`, of files that are packaged beside `.py`."""
 
 
-class StepConfig(Config):
-    """Changes of one step in this environment."""
+class CommonStep(Config):
+    """Changes of one step in this environment, whatever the target."""
 
     cpu: float | None = Field(default=None, gt=0)
     """vCPUs."""
@@ -94,8 +68,6 @@ class StepConfig(Config):
     """GPUs."""
     image: str | None = None
     """Container image."""
-    queue: str | None = None
-    """Job queue, name or ARN."""
     retries: int | None = Field(default=None, ge=0)
     """Of a failed attempt."""
     timeout: int | None = Field(default=None, gt=0)
@@ -104,83 +76,42 @@ class StepConfig(Config):
     """Variables of the task."""
     image_packages: list[str] | None = None
     """What the step's image has, in place of the flow's `image_packages`."""
-    disk: int | None = Field(default=None, gt=0)
-    """MB. Argo and Airflow only, as all up to `service_account`: attributes of @kubernetes."""
-    gpu_vendor: str | None = None
-    """As Kubernetes names the resource: `nvidia`, `amd`."""
-    node_selector: dict[str, str] | None = None
-    """Labels of the nodes that the task may run on."""
-    qos: Literal["Guaranteed", "Burstable"] | None = None
-    """`Guaranteed`: the limits are what is requested."""
-    secrets: list[str] | None = None
-    """Names of Kubernetes Secrets whose keys become variables of the task."""
-    service_account: str | None = None
-    """Of the task's pod, in place of the platform's or the flow's own."""
-    tolerations: list[dict[str, Json]] | None = None
-    """Argo only, as all that follow. Taints that the task's pod tolerates, as Kubernetes has them."""
-    annotations: dict[str, str] | None = None
-    """Of the task's pod."""
-    labels: dict[str, str] | None = None
-    """Of the task's pod."""
-    extended_resources: dict[str, Json] | None = None
-    """Resources of nodes that Kubernetes has no name of its own for → how much."""
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """When the image is pulled."""
-    image_pull_secrets: list[str] | None = None
-    """Names of Secrets with which the image is pulled."""
-    persistent_volume_claims: dict[str, str] | None = None
-    """Claim → path in the task."""
-    port: int | None = Field(default=None, gt=0)
-    """That the task listens on."""
-    security_context: dict[str, Json] | None = None
-    """Of the container, by Kubernetes' names of its fields or Metaflow's."""
-    shared_memory: int | None = Field(default=None, gt=0)
-    """MiB."""
-    use_tmpfs: bool | None = None
-    """A file system in memory; its path and size:"""
-    tmpfs_path: str | None = None
-    """Default `/metaflow_temp`."""
-    tmpfs_size: int | None = Field(default=None, gt=0)
-    """MiB; default half of `memory`."""
 
 
-class FlowDefaults(Config):
-    """What a stack may set for all its flows: every key of a flow but `flow` and `name`."""
+def _with_targets(base: type[Config], name: str, words: str, part: str) -> type[Config]:
+    """A model with the keys of `base`, and for each target its own keys under its name."""
+    fields: dict[str, Any] = {}
+    for target in TARGETS.values():
+        model = getattr(target, part)
+        fields[target.key] = (model, Field(default_factory=model, description=f"Keys for {target.title} alone."))
+    made: type[Config] = create_model(name, __base__=base, __module__=__name__, __doc__=words, **fields)
+    return made
 
-    target: Literal["step-functions", "argo", "airflow"] = "step-functions"
+
+if TYPE_CHECKING:
+    TargetName = str
+
+    class StepConfig(CommonStep):
+        """Changes of one step in this environment."""
+
+else:
+    TargetName = Literal[tuple(TARGETS)]
+    StepConfig = _with_targets(CommonStep, "StepConfig", "Changes of one step in this environment.", "step")
+
+
+class CommonDefaults(CommonKeys, Config):
+    """What a stack may set for all its flows, whatever their target."""
+
+    target: TargetName = "step-functions"
     """What runs the flow."""
     with_: list[str] = Field(default=[], alias="with")
     """Decorators as `--with` takes them."""
     tags: list[str] | dict[str, str] = []
     """Metaflow tags of each run; a mapping gives `key:value`."""
-    namespace: str | None = None
-    """Metaflow namespace of each run."""
-    name_prefix: str | None = Field(default=None, min_length=1)
-    """Begins the names of state machine and rule in place of the stack's `name_prefix`."""
-    branch: str | None = None
-    """Of a @project flow, which needs `branch` or `production`."""
-    production: bool = False
-    """A @project flow's production deployment; with `branch`, one of its branches."""
     configs: dict[str, Json] = {}
     """Config name → a file (text: its path from the project's folder), or a value (anything else)."""
-    parameters: dict[str, Json] = {}
-    """Parameter → its default in this environment."""
     schedule: ScheduleConfig = ScheduleConfig()
     """The flow's schedule in this environment."""
-    max_workers: int = Field(default=100, gt=0)
-    """Tasks of a foreach at a time."""
-    workflow_timeout: int | None = Field(default=None, gt=0)
-    """Seconds for a whole run."""
-    distributed_map: bool = False
-    """Metaflow's `--use-distributed-map`."""
-    compress: bool = False
-    """Commands of steps are kept in the datastore: Metaflow's `--compress-state-machine`."""
-    log_history: bool = False
-    """Execution history goes to a log group: Metaflow's `--log-execution-history`."""
-    log_retention_days: RetentionDays | None = None
-    """Of the execution history, in place of the platform's."""
-    environment: Literal["local", "conda", "pypi"] = "local"
-    """Metaflow's `--environment`."""
     package: PackageConfig = PackageConfig()
     """What goes into the code package beside the modules of the flow's folder."""
     working_folder: str | None = Field(default=None, min_length=1)
@@ -192,63 +123,40 @@ class FlowDefaults(Config):
     """Python of the tasks, such as `3.12`, and of their default image. None: that of the compiling interpreter."""
     env: dict[str, str] = {}
     """Variables that the flow's module may read when it is compiled."""
-    settings: dict[str, str] = {}
-    """METAFLOW_* settings of the compile."""
-    image: str | None = None
-    """Container image of all steps that name none."""
     image_packages: list[str] = []
     """What the image has: requirements (`pandas`), globs of names (`*`: all), paths of requirements files."""
-    queue: str | None = None
-    """Job queue in place of the platform's."""
     steps: dict[str, StepConfig] = {}
     """Step → what differs in this environment."""
-    batch_tags: dict[str, str] = {}
-    """Tags of the Batch jobs themselves."""
     aws_tags: dict[str, str] = {}
     """Tags of all resources."""
-    labels: Labels = {}
-    """Argo and Airflow only, as `annotations`: of the flow's Kubernetes objects, workflows and pods, and as tags
-    (`key:value`) of its DAG, beside those of the platform's `kubernetes` or `airflow`."""
-    annotations: Annotations = {}
-    """Of the flow's Kubernetes objects, workflows and pods."""
     job_policies: list[str] = []
     """ARNs of managed policies for the flow's tasks, beside what flowinfra grants them: where the flow has a role of
     its own, on Step Functions or by `pod_roles`."""
     reads: list[str] | Literal["all"] = []
     """Other flows whose artifacts, cards and data the flow's tasks may read; `all` for those of every flow. For a role
     of the flow's own, as `job_policies`."""
-    workflow_priority: int | None = None
-    """Argo only, as all up to `incident_io_metadata`: Argo's priority of each run."""
-    workflow_title: str | None = None
-    """In Argo's user interface."""
-    workflow_description: str | None = None
-    """In Argo's user interface; none: the flow's docstring."""
-    emit_events: bool = True
-    """Each finished step publishes an event, where the platform has Argo Events."""
-    capture_errors: bool = True
-    """A failed run tells its first error."""
-    heartbeat: bool = False
-    """A container beside the run tells that it is alive."""
-    notify_on_error: bool = False
-    """A failed run is told, by what is given below."""
-    notify_on_success: bool = False
-    """A run that succeeded is told."""
-    notify_slack: str | None = None
-    """`NAME/KEY` of the Kubernetes Secret that holds the webhook's address; likewise the two below."""
-    notify_pager_duty: str | None = None
-    """Of the one with an integration key."""
-    notify_incident_io: str | None = None
-    """Of the one with an API key."""
-    incident_io_source: str | None = None
-    """Id of the alert source."""
-    incident_io_metadata: dict[str, str] = {}
-    """Sent with each alert."""
-    worker_pool: str | None = Field(default=None, min_length=1)
-    """Airflow only: its pool for the flow's tasks."""
-    paused: bool = False
-    """Airflow only: a new DAG waits until it is unpaused there."""
     enabled: bool = True
     """False: the flow is not deployed (and removed where it was)."""
+
+    @property
+    def own(self) -> Any:
+        """The keys that stand under the name of the flow's target."""
+        return self.of(self.target)
+
+    def of(self, target: str) -> Any:
+        """The keys that stand under the name of a target."""
+        return getattr(self, TARGETS[target].key)
+
+
+_DEFAULTS = "What a stack may set for all its flows: every key of a flow but `flow` and `name`."
+
+if TYPE_CHECKING:
+
+    class FlowDefaults(CommonDefaults):
+        """What a stack may set for all its flows: every key of a flow but `flow` and `name`."""
+
+else:
+    FlowDefaults = _with_targets(CommonDefaults, "FlowDefaults", _DEFAULTS, "section")
 
 
 class FlowConfig(FlowDefaults):
@@ -494,7 +402,7 @@ def _missing_platforms(platform: PlatformConfig, flows: Sequence[FlowConfig]) ->
     reported = set()
     for flow in flows:
         needs = {
-            "step-functions": None if queue or flow.queue else "platform.queue: is missing",
+            "step-functions": None if queue or flow.of("step-functions").queue else "platform.queue: is missing",
             "argo": None if platform.kubernetes else "platform.kubernetes: is missing",
             "airflow": None if platform.airflow else "platform.airflow: is missing",
         }
@@ -504,15 +412,57 @@ def _missing_platforms(platform: PlatformConfig, flows: Sequence[FlowConfig]) ->
 
 
 def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
-    """Check a component's arguments; raises `Problems` with all that is wrong."""
+    """Check a component's arguments, where the target's own keys stand beside the others.
+
+    Args:
+        values: the arguments, and the component's `target`. Default: `step-functions`.
+        who: what messages call the component.
+
+    Raises:
+        Problems: all that is wrong.
+    """
     messages = list(_secret_problems(values))
+    target = TARGETS.get(values.get("target", "step-functions"))
     try:
-        flow = FlowConfig.model_validate(dict(values))
+        flow = FlowConfig.model_validate(_with_section(values, target) if target else dict(values))
     except ValidationError as error:
-        messages += _messages(error, "", FlowConfig)
+        section = f"{target.key}." if target else ""
+        messages += [text.replace(section, "", 1) for text in _messages(error, "", FlowConfig)]
     if messages:
         raise Problems([ConfigError(f"{who}: {message}") for message in messages])
     return flow
+
+
+def _with_section(values: Mapping[str, Json], target: Target) -> dict[str, Json]:
+    """A component's arguments as an entry of a stack's file: the target's own keys stand under its name."""
+
+    def under(entry: Mapping[str, Json], own: Container[str]) -> dict[str, Json]:
+        others = {key: value for key, value in entry.items() if key not in own}
+        return {**others, target.key: {key: value for key, value in entry.items() if key in own}}
+
+    nested = under(values, target.section.model_fields)
+    if isinstance(steps := nested.get("steps"), Mapping):
+        own = target.step.model_fields
+        nested["steps"] = {
+            name: under(step, own) if isinstance(step, Mapping) else step for name, step in steps.items()
+        }
+    return nested
+
+
+def _of_other_targets(stack: StackConfig) -> Iterator[str]:
+    """Keys under the name of a target that is not the flow's."""
+    for index, flow in enumerate(stack.flows):
+        target = flow.target if "target" in flow.model_fields_set else stack.defaults.target
+        sections = [(f"flows[{index}]", flow)] + [
+            (f"flows[{index}].steps.{name}", step) for name, step in flow.steps.items()
+        ]
+        for where, section in sections:
+            for other in TARGETS.values():
+                if other.name != target and other.key in section.model_fields_set:
+                    yield (
+                        f"{where}.{other.key}: is for the target {other.name}, this flow's is {target}; leave it out, "
+                        "or write it into `defaults`, where it is for those flows that have the target"
+                    )
 
 
 def _secret_problems(values: Mapping[str, Json]) -> Iterator[str]:
@@ -527,6 +477,8 @@ def _secret_problems(values: Mapping[str, Json]) -> Iterator[str]:
 def _contradictions(stack: StackConfig) -> Iterator[str]:
     """What each key allows and both together do not."""
     platform = stack.platform
+    if stack.mirrors is None:  # else a flow's target may be said by the other stack
+        yield from _of_other_targets(stack)
     if platform.create is None:
         # then what each target lacks is told with the flow that has it, when the defaults have been put in
         targets = {flow.target if "target" in flow.model_fields_set else stack.defaults.target for flow in stack.flows}
@@ -604,7 +556,7 @@ def _reason(details: ErrorDetails, location: list[int | str], model: type[Config
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        return _unknown(str(location[-1]), _keys(_model_at(model, location[:-1])))
+        return _unknown(str(location[-1]), _model_at(model, location[:-1]))
     if kind == "literal_error":
         return f"found {found!r}, allowed: {details['ctx']['expected']}"
     if kind == "model_type":
@@ -631,7 +583,14 @@ _PYDANTIC = (
 """Words of pydantic's → ours."""
 
 
-def _unknown(key: str, allowed: tuple[str, ...]) -> str:
+def _unknown(key: str, model: type[BaseModel]) -> str:
+    """The error for a key that `model` does not have: one of a target, or maybe a misspelt one."""
+    part = "step" if issubclass(model, CommonStep) else "section" if issubclass(model, CommonDefaults) else None
+    if part and (owners := [each for each in TARGETS.values() if key in getattr(each, part).model_fields]):
+        under = " or ".join(f"`{each.key}`" for each in owners)
+        titles = " and ".join(each.title for each in owners)
+        return f"key {key!r} is for {titles} alone; write it under {under}"
+    allowed = _keys(model)
     near = difflib.get_close_matches(key, allowed, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return f"unknown key {key!r}{hint}, allowed: {', '.join(allowed)}"

@@ -11,7 +11,7 @@ from posixpath import normpath
 
 from flowinfra.compiler.globs import is_glob
 from flowinfra.errors import ConfigError, Problems
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 from flowinfra.stack.configuration import merged
 
 Entry = Mapping[str, Json]
@@ -19,8 +19,8 @@ Entry = Mapping[str, Json]
 Files = Callable[[str], Sequence[str]]
 """A glob → the files that it matches, in a fixed order; from the project's folder."""
 
-APART = ("target", "name", "name_prefix", "branch", "production")
-"""What keeps deployments of one file apart."""
+APART = ("target", "name", "branch", "production")
+"""What keeps deployments of one file apart, beside `name_prefix` of Step Functions."""
 
 
 def matched(entry: Entry, files: Files) -> list[str]:
@@ -82,11 +82,16 @@ def twice(index: int, first: int, path: str, label: str) -> ConfigError:
 def _twice_problems(entries: Sequence[Entry], found: Sequence[Sequence[str]], label: str) -> Iterator[ConfigError]:
     first: dict[tuple[Json, ...], int] = {}
     for index, (entry, paths) in enumerate(zip(entries, found, strict=True)):
-        apart = () if _is_glob(entry) else tuple(entry.get(key) for key in APART)
+        apart = () if _is_glob(entry) else (*(entry.get(key) for key in APART), _prefix(entry))
         for path in paths:
             if (path, apart) in first:
                 yield twice(index, first[path, apart], path, label)
             first.setdefault((path, apart), index)
+
+
+def _prefix(entry: Entry) -> Json:
+    section = entry.get("step_functions")
+    return section.get("name_prefix") if isinstance(section, Mapping) else None
 
 
 def _is_glob(entry: Entry) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 from flowinfra.stack import yaml_file
 from flowinfra.stack.configuration import StackConfig, check_stack, parse_stack
 from flowinfra.stack.mirrors import MIRRORS, Source, resolve

@@ -26,14 +26,12 @@ def _own(flow: FlowConfig, preview: PreviewConfig) -> dict[str, object]:
     Which flows are @project flows is known by what the other stack says: they need `branch` or `production`.
     """
     prefixed = flow.target == "step-functions"
-    # the stack's own defaults have a prefix, which other targets refuse
-    own: dict[str, object] = {} if prefixed else {"name_prefix": None}
     if flow.branch or flow.production:
-        return {**own, "branch": preview.branch, "production": False}
+        return {"branch": preview.branch, "production": False}
     if prefixed:
-        return own
+        return {}
     name = flow.name or re.sub(r"[^a-z0-9]+", "-", PurePosixPath(flow.flow).stem.lower()).strip("-")
-    return {**own, "name": f"{preview.branch.replace('_', '-')}-{name}"}
+    return {"name": f"{preview.branch.replace('_', '-')}-{name}"}
 
 
 def production_problems(stack: StackConfig, flows: Mapping[str, CompiledFlow]) -> Iterator[ConfigError]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from flowinfra.model.options import docstrings
 from flowinfra.stack.configuration import StackConfig
 
 NAMESPACE = "flowinfra:"
@@ -37,6 +40,8 @@ class _Terse(GenerateJsonSchema):
 def stack_schema() -> dict[str, Any]:
     """JSON schema (draft 2020-12) of `Pulumi.<stack>.yaml`."""
     stack = StackConfig.model_json_schema(by_alias=True, schema_generator=_Terse)
+    for model in _models(StackConfig):
+        _describe(stack if model is StackConfig else stack["$defs"][model.__name__], model)
     keys = {f"{NAMESPACE}{name}": value for name, value in stack["properties"].items()}
     config = {
         "description": f"Configuration; `{NAMESPACE}…` is that of flowinfra.",
@@ -61,6 +66,27 @@ def stack_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": stack["$defs"],
     }
+
+
+def _models(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """A model, and all that its fields are made of."""
+    found = {model}
+    for field in model.model_fields.values():
+        found |= {each for nested in _in(field.annotation) for each in _models(nested)}
+    return found
+
+
+def _in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _in(part)
+
+
+def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Each key is described by its docstring, which pydantic would not take from a model that is inherited from."""
+    for name, words in docstrings(model).items():
+        schema["properties"][model.model_fields[name].alias or name].setdefault("description", words)
 
 
 def schema_text() -> str:

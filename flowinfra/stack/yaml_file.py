@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from flowinfra.engine.project import no_yaml
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,1 +1,60 @@
-"""What runs flows: a package per target, and what all targets have."""
+"""What runs flows: a package per target. This module is the only list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from pydantic import ValidationError
+
+from flowinfra.errors import CompileError, together
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.options import default
+from flowinfra.model.shape import Shape
+from flowinfra.targets.target import Target
+
+_FOLDERS = ("step_functions", "argo", "airflow")
+
+TARGETS: Mapping[str, Target] = {
+    target.name: target for target in (import_module(f"{__name__}.{folder}.request").TARGET for folder in _FOLDERS)
+}
+"""Name of a target → what it says of itself."""
+
+
+def shape_of(target: str, values: Mapping[str, Json]) -> Shape:
+    """The options of a compile for a target.
+
+    Args:
+        target: its name.
+        values: option → value; an option of another target may stand there at its default.
+
+    Raises:
+        CompileError: the target has no such option, or the option no such value (`Problems` for several).
+    """
+    model, given = TARGETS[target].options, dict(values)
+    problems = []
+    for name in sorted(given.keys() - model.model_fields.keys()):
+        owners = [each for each in TARGETS.values() if name in each.own]
+        if not owners:
+            problems.append(f"{name} is no option of any target; leave it out")
+        elif given.pop(name) != default(owners[0].options.model_fields[name]):
+            names = ", ".join(each.name for each in owners)
+            problems.append(f"{name} is no option of target {target} (but of {names}); leave it out")
+    if not problems:
+        try:
+            return model.model_validate(given)
+        except ValidationError as error:
+            problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+    raise together([CompileError(problem) for problem in problems])
+
+
+def compiled_flow(data: Json) -> CompiledFlow:
+    """CompiledFlow of its target's class from JSON data.
+
+    Raises:
+        pydantic.ValidationError: the data is none.
+        LookupError: it is of a target that this version does not know.
+    """
+    model: type[CompiledFlow] = TARGETS[data["target"]].part("compiled").COMPILED
+    return model.model_validate(data)

@@ -1,50 +1,50 @@
-"""What a target's own part of a request is; each target has one, in `request_<target>.py`."""
+"""What a target says of itself: its options, how a request is put to Metaflow's command, and where its parts are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from flowinfra.model.compiled import Shape
-from flowinfra.model.cron import CronError, fires
+from flowinfra.model.cron import Parser
+from flowinfra.model.shape import Shape
+
+if TYPE_CHECKING:
+    from flowinfra.model.config import Config
 
 
-def no_problems(_shape: Shape) -> Iterator[str]:
+def no_problems(_shape: Any) -> Iterator[str]:
     """Of a target that has nothing to check beyond what all have."""
     return iter(())
 
 
-def refused_cron(target: str, cron: str, written: str | None = None) -> str | None:
-    """Why the target's own parser refuses a cron, in words; None if it takes it.
-
-    Args:
-        target: as `flowinfra.model.cron.fires` takes it.
-        cron: what the target gets.
-        written: what the flow or the stack says, where that is more.
-    """
-    try:
-        fires(target, cron)
-    except CronError as error:
-        return f"{(written or cron)!r}: {error}"
-    return None
-
-
 @dataclass(frozen=True)
-class TargetRequest:
-    """How a shape is put to Metaflow's command for one target."""
+class Target:
+    """A place where Metaflow can deploy a flow, with everything that is the target's own.
 
+    What is needed while a flow is compiled is here. The other parts are modules of the target's folder, loaded when
+    they are asked for (`part`), so that compiling does not load Pulumi.
+    """
+
+    name: str
+    """As `--target` and a stack's file say it."""
+    title: str
+    """As people call it."""
     group: str
     """Metaflow's command for the target, whose `create` is asked."""
-    options: frozenset[str]
-    """Fields of `Shape` that not every target has, and this one does."""
-    create_options: Callable[[Shape], list[str]]
+    options: type[Shape]
+    """All options of a compile."""
+    create_options: Callable[[Any], list[str]]
     """Options of `create` that not every target has."""
-    settings: Callable[[Shape], dict[str, str]]
+    settings: Callable[[Any], dict[str, str]]
     """METAFLOW_* settings of the command: placeholders for identity, and what the shape says."""
-    overrides: frozenset[str]
-    """Overrides of a step that not every target has, and this one does: attributes of its compute decorator."""
     given: frozenset[str]
     """Placeholders that the compute decorator of a step holds."""
+    cron: Parser
+    """What reads the crons of its schedules."""
     cron_problem: Callable[[str], str | None]
     """What is wrong with the cron of a schedule for the target, in words; None if it fits."""
     timezone_problem: Callable[[str], str | None]
@@ -55,5 +55,36 @@ class TargetRequest:
     """Settings that have a key of their own."""
     datastores: tuple[str, ...] = ("s3",)
     """Metaflow's datastores that tasks of the target can use."""
-    problems: Callable[[Shape], Iterator[str]] = no_problems
+    problems: Callable[[Any], Iterator[str]] = no_problems
     """What can be known to be wrong with a shape, in words."""
+
+    @property
+    def key(self) -> str:
+        """What the target's keys stand under in a stack's file, and its part of a compiled flow."""
+        return self.name.replace("-", "_")
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """Options that not every target has."""
+        return frozenset(self.options.model_fields) - frozenset(Shape.model_fields)
+
+    @property
+    def section(self) -> type[Config]:
+        """Keys of a flow in a stack's file that stand under the target's name."""
+        found: type[Config] = self.part("section").SECTION
+        return found
+
+    @property
+    def step(self) -> type[Config]:
+        """Keys of a step in a stack's file that stand under the target's name."""
+        found: type[Config] = self.part("section").STEP
+        return found
+
+    @cached_property
+    def overrides(self) -> frozenset[str]:
+        """Overrides of a step that not every target has: attributes of its compute decorator."""
+        return frozenset(self.step.model_fields)
+
+    def part(self, module: str) -> ModuleType:
+        """A module of the target's folder, such as `reading`."""
+        return import_module(f"flowinfra.targets.{self.key}.{module}")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import compile_flow
-from flowinfra.model.compiled import AirflowCompiled, Shape
+from flowinfra.targets import shape_of
 from flowinfra.targets.airflow.bound import AirflowBound, bind
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 from flowinfra.targets.airflow.mends import CODE_MENDS, START_DATE
 from flowinfra.targets.airflow.plan import IGNORE
 from tests.airflow.installations import VERSIONS, inspected, unsupported
@@ -88,7 +89,7 @@ FAILS = {"2.10": {"version"}, "2.11": {"version"}, "3": {"version", "secret", "o
 def bound(construct: str, **shape: Any) -> AirflowBound:
     [found] = [one for one in CONSTRUCTS if one.name == construct]
     request = found.request("airflow")
-    request = replace(request, shape=Shape.model_validate({**found.shape, **shape}))
+    request = replace(request, shape=shape_of("airflow", {**found.shape, **shape}))
     compiled = compile_flow(request)
     assert isinstance(compiled, AirflowCompiled)
     values = {"made-late": 7} if construct == "airflow_parameters" else {}

@@ -23,8 +23,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from flowinfra.compiler import CompileRequest, blob_path, compile_flow
-from flowinfra.model.compiled import AirflowCompiled, Shape
+from flowinfra.targets import shape_of
 from flowinfra.targets.airflow.bound import bind
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 from tests.airflow.installations import HERE, python_with, unsupported
 from tests.unit.components.airflow import IDENTITY
 from tests.unit.sources import write_flow
@@ -79,7 +80,7 @@ def command(words: list[str], env: Mapping[str, str], cwd: Path) -> str:
 
 def deployed(dags: Path, flow: Path, **shape: Any) -> None:
     """The flow's package in the datastore, and its DAG file."""
-    compiled = compile_flow(CompileRequest(flow, "airflow", Shape.model_validate(shape)))
+    compiled = compile_flow(CompileRequest(flow, "airflow", shape_of("airflow", shape)))
     assert isinstance(compiled, AirflowCompiled)
     s3: Any = boto3.client("s3")
     for entry in compiled.objects.values():

@@ -22,16 +22,16 @@ KINDS: tuple[Mapping[str, Any], ...] = (
     {"flow": str(EVENTS / "event_flow.py")},
     {"flow": str(EVENTS / "after_flow.py")},
     # no reader of their events, which the test would wait for
-    {"flow": str(FLOWS / "switch" / "switch_flow.py"), "emit_events": False},
-    {"flow": str(FLOWS / "gang" / "gang_flow.py"), "emit_events": False},
-    {"flow": str(FLOWS / "braces" / "braces_flow.py"), "emit_events": False},
+    {"flow": str(FLOWS / "switch" / "switch_flow.py"), "argo": {"emit_events": False}},
+    {"flow": str(FLOWS / "gang" / "gang_flow.py"), "argo": {"emit_events": False}},
+    {"flow": str(FLOWS / "braces" / "braces_flow.py"), "argo": {"emit_events": False}},
     {
         "flow": str(FLOWS / "tick" / "tick_flow.py"),
-        "emit_events": False,
+        "argo": {"emit_events": False},
         "schedule": {"cron": "@every 3s", "enabled": False},
     },
-    {"flow": str(HOOKS), "emit_events": False, "heartbeat": True, **TOLD},
-    {"flow": str(HOOKS), "emit_events": False, **TOLD, "name": "hookflow-silent", "capture_errors": False},
+    {"flow": str(HOOKS), "argo": {"emit_events": False, "heartbeat": True, **TOLD}},
+    {"flow": str(HOOKS), "argo": {"emit_events": False, **TOLD, "capture_errors": False}, "name": "hookflow-silent"},
 )
 """Flows of a stack: those that events and the clock start, switches, loops, @parallel, and those whose end is told."""
 

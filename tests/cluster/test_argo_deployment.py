@@ -119,7 +119,7 @@ def test_drift_is_seen_by_refresh_and_mended_by_up(cluster: Cluster, stack: Argo
 
 def test_the_clock_starts_a_flow(cluster: Cluster, stack: ArgoStack) -> None:
     labels = {"acme.com/team": "risk"}
-    write(stack, flow_source("AFlow", header=DAILY), schedule={"cron": "@every 2s"}, labels=labels)
+    write(stack, flow_source("AFlow", header=DAILY), schedule={"cron": "@every 2s"}, argo={"labels": labels})
     stack.project.up()
     label = {"workflows.argoproj.io/cron-workflow": "aflow"}
     started = cluster.wait_for(lambda: cluster.workflows(stack.namespace, **label), "a run of the schedule")

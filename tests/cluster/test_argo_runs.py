@@ -15,7 +15,7 @@ import yaml
 
 from flowinfra.compiler import CompileRequest, compile_flow, write_bundle
 from flowinfra.compiler.lock import lock_flow
-from flowinfra.model.compiled import Shape
+from flowinfra.targets.argo.options import ArgoOptions
 from tests.cluster import kinds
 from tests.cluster.kinds import EVENTS, FLOWS, results
 from tests.cluster.rig.api import Object
@@ -54,7 +54,7 @@ def bundle(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = CompileRequest(
         flow=shutil.copytree(ENVIRONMENT, folder / "project") / "environment_flow.py",
         target="argo",
-        shape=Shape(environment="pypi", events=True, emit_events=False),
+        shape=ArgoOptions(environment="pypi", events=True, emit_events=False),
     )
     with serve(folder / "site") as site, pytest.MonkeyPatch.context() as patch:
         stock(site)
@@ -77,11 +77,11 @@ def stack(
     more = (
         {"flow": str(PARAMETERS), "schedule": {"enabled": False}},
         # no reader of their events, which the test would wait for
-        {"flow": str(EXAMPLES / "branches" / "branch_flow.py"), "emit_events": False},
-        {"flow": str(EXAMPLES / "project" / "project_flow.py"), "branch": "dev", "emit_events": False},
-        {"flow": str(RISKY), "emit_events": False},
-        {"flow": str(PATIENT), "emit_events": False},
-        {"flow": str(bundle), "emit_events": False, "environment": "pypi"},
+        {"flow": str(EXAMPLES / "branches" / "branch_flow.py"), "argo": {"emit_events": False}},
+        {"flow": str(EXAMPLES / "project" / "project_flow.py"), "branch": "dev", "argo": {"emit_events": False}},
+        {"flow": str(RISKY), "argo": {"emit_events": False}},
+        {"flow": str(PATIENT), "argo": {"emit_events": False}},
+        {"flow": str(bundle), "argo": {"emit_events": False}, "environment": "pypi"},
     )
     with kinds.deployed(cluster, receiver, tmp_path_factory.mktemp("argo") / "project", *more) as stack:
         yield stack

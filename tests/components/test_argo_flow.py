@@ -15,9 +15,10 @@ from flowinfra import ArgoEvents, ArgoFlow, KubernetesPlatform, PodRoles
 from flowinfra.clouds.kubernetes import Named
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import ClusterError, ConfigError
-from flowinfra.model.compiled import MARK, Shape
+from flowinfra.model.compiled import MARK
 from flowinfra.targets.argo import cluster as argo_cluster
 from flowinfra.targets.argo import ownership as taken
+from flowinfra.targets.argo.options import ArgoOptions
 from tests.components.mocked import Program, outputs, role_arn, run
 from tests.unit.components.argo import FLOWS, argo, argo_plan
 
@@ -287,7 +288,7 @@ def test_two_flows_with_one_sensor() -> None:
 
     def twice() -> None:
         for name in ("trigger.flow", "trigger-flow"):
-            shape = Shape(events=True, name=name)
+            shape = ArgoOptions(events=True, name=name)
             flow = compile_flow(CompileRequest(FLOWS / "trigger" / "flow.py", "argo", shape, folder="flow"))
             ArgoFlow(name, {"flow": flow, "platform": platform()})
 

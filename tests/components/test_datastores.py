@@ -11,11 +11,12 @@ import pytest
 
 from flowinfra import AirflowFlow, AirflowPlatform, ArgoFlow, AzureStorage, DagConfigMaps, KubernetesPlatform
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.components import store
-from flowinfra.model.compiled import MARK, CompiledFlow, Shape
+from flowinfra.model.compiled import MARK, CompiledFlow
+from flowinfra.model.shape import Shape
 from flowinfra.stack.compiling import platform_shape
 from flowinfra.stack.configuration import parse_stack
+from flowinfra.targets import TARGETS
 from flowinfra.targets.airflow.stack import airflow_platform
 from flowinfra.targets.argo.stack import kubernetes_platform
 from tests.components.clouds import stand_in

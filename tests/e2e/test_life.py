@@ -23,7 +23,11 @@ def test_from_nothing_to_nothing(cloud: Cloud, make_project: Callable[[], Projec
     plain: dict[str, Any] = {"flow": FLOW, "name": "TreePlain", "image": "python:3.11-slim"}
     project.configure(
         plain,
-        {"flow": FLOW, "name": "TreeMap", "distributed_map": True, "compress": True, "log_history": True},
+        {
+            "flow": FLOW,
+            "name": "TreeMap",
+            "step_functions": {"distributed_map": True, "compress": True, "log_history": True},
+        },
         {"flow": "flows/parameters/parameter_flow.py", "name": "TreeParameters"},
     )
     project.up()

@@ -109,7 +109,9 @@ def configure(project: Project, platform: Mapping[str, object], *flows: Mapping[
 def test_nothing_of_the_shell_is_deployed_kept_or_shown(cloud: Cloud, project: Project, shell: dict[str, str]) -> None:
     search = Search(shell.values())
     service = {"service_url": "https://metaflow.example/", "service_auth_secret": REFERENCE}
-    configure(project, service, {"flow": "flow.py", "env": {"NOTE": "harmless"}, "log_history": True})
+    configure(
+        project, service, {"flow": "flow.py", "env": {"NOTE": "harmless"}, "step_functions": {"log_history": True}}
+    )
 
     for words in (("preview", "--diff", "--show-full-output"), ("up", "--yes"), ("preview", "--json")):
         done = run(project, shell, *words).succeeded()
@@ -161,7 +163,7 @@ def test_what_is_written_into_a_stack_is_refused_and_not_repeated(
             "steps": {"start": {"environment": {"API_KEY": secret["step"]}}},
             "tags": {"password": secret["tag"]},
             "aws_tags": {"auth-token": secret["tag"]},
-            "batch_tags": {"secretKey": secret["tag"]},
+            "step_functions": {"batch_tags": {"secretKey": secret["tag"]}},
             "job_policies": [f"api_key:{secret['policy']}"],
         },
     )
@@ -177,7 +179,7 @@ def test_what_is_written_into_a_stack_is_refused_and_not_repeated(
         "flows[0].steps.start.environment.API_KEY",
         "flows[0].tags.password",
         "flows[0].aws_tags.auth-token",
-        "flows[0].batch_tags.secretKey",
+        "flows[0].step_functions.batch_tags.secretKey",
         "flows[0].job_policies[0]",
     ):
         assert f"{where}{place}: looks like a secret, and would be readable in what is deployed; keep it in" in said

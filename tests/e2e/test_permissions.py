@@ -12,6 +12,7 @@ import pytest
 from flowinfra.local import authorization, calls
 from tests.e2e.support import Cloud, Person, Project
 
+LOGGED = {"step_functions": {"log_history": True}}
 ON_START = {"sts:GetCallerIdentity"}
 """What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html."""
 REAL_ONLY = {
@@ -51,7 +52,7 @@ def project(make_project: Callable[[], Project]) -> Project:
     project = make_project()
     project.flow("tools")
     project.write("flows/plain/plain_flow.py", PLAIN)
-    project.configure({"flow": "flows/plain/plain_flow.py", "log_history": True}, name_prefix=project.name)
+    project.configure({"flow": "flows/plain/plain_flow.py", **LOGGED}, name_prefix=project.name)
     return project
 
 
@@ -78,7 +79,12 @@ def test_each_purpose_is_allowed_and_no_more_than_it(cloud: Cloud, project: Proj
     with called(cloud) as deployed:
         project.up()
         project.configure(
-            {"flow": "flows/plain/plain_flow.py", "log_history": True, "aws_tags": {"a": "b"}, "image": "python:3.11"},
+            {
+                "flow": "flows/plain/plain_flow.py",
+                **LOGGED,
+                "aws_tags": {"a": "b"},
+                "image": "python:3.11",
+            },
             name_prefix=project.name,
         )
         project.up()

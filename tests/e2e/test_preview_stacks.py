@@ -45,7 +45,7 @@ def test_two_preview_stacks_come_and_go(cloud: Cloud, make_project: Callable[[],
         WAITING,
         # production of the other stack is not theirs
         {"flow": "flows/project/project_flow.py", "production": True},
-        {"flow": "flows/scheduled/flow.py", "schedule": {"enabled": True}, "log_history": True},
+        {"flow": "flows/scheduled/flow.py", "schedule": {"enabled": True}, "step_functions": {"log_history": True}},
         {"flow": "flows/scheduled/flow.py", "name": "Off", "enabled": False},
         name_prefix=prefix,
     )

@@ -151,7 +151,7 @@ def test_flows_that_do_not_fit(project: Project) -> None:
         "flows/good.py",
         "flows/twin.py",
         "flows/large.py",
-        {"flow": "flows/good.py", "name": "Queued", "queue": "first; rm -rf"},
+        {"flow": "flows/good.py", "name": "Queued", "step_functions": {"queue": "first; rm -rf"}},
         platform={**PLATFORM, "bucket": "my $(id)", "prefix": 'meta"flow'},
     )
     said = project.preview().failed()

@@ -126,7 +126,7 @@ CHANGES = (
 def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     name = f"Air{project.name}"
     project.write("flow.py", BEFORE.replace("NAME", name))
-    flow = {"flow": "flow.py", "target": "airflow", "worker_pool": "ml"}
+    flow = {"flow": "flow.py", "target": "airflow", "airflow": {"worker_pool": "ml"}}
     in_s3 = platform({"s3": f"s3://metaflow-local/{project.name}"})
     project.configure(flow, platform=in_s3)
     project.make()
@@ -142,7 +142,7 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     assert "the pool 'ml'" not in project.pulumi("preview", "--expect-no-changes")
 
     # a label is bound: it is in the DAG file and in the component's inputs, and no version of the flow is new
-    project.configure({**flow, "labels": {"team": "risk"}}, platform=in_s3)
+    project.configure({**flow, "airflow": {"worker_pool": "ml", "labels": {"team": "risk"}}}, platform=in_s3)
     assert "+ label team added: risk" in reported(project)
     operations = {label: step["op"] for label, step in project.preview().items()}
     assert operations == {name: "update", f"{name}-dag": "update"}

@@ -17,6 +17,7 @@ from tests.engine.project import Project, flow_source
 pytestmark = pytest.mark.engine
 
 NAME = "p.test.x.Shop"
+LOGGED = {"step_functions": {"log_history": True}}
 
 
 @pytest.fixture
@@ -71,7 +72,9 @@ def test_a_change_of_the_definition_is_seen_in_the_preview(project: Project) -> 
 
 def test_what_was_changed_by_hand_is_seen_and_put_back(project: Project) -> None:
     configure(
-        project, {"log_history": True, "aws_tags": {"team": "ml", "cost": "7"}}, defaultTags={"tags": {"by": "us"}}
+        project,
+        {**LOGGED, "aws_tags": {"team": "ml", "cost": "7"}},
+        defaultTags={"tags": {"by": "us"}},
     )
     project.up()
     deployed, deployed_tags = machine(project), tags(project)
@@ -114,7 +117,7 @@ def test_tags_are_exact_after_any_change_of_tags(project: Project) -> None:
 
 
 def test_logging_that_is_switched_off_is_off(project: Project) -> None:
-    configure(project, {"log_history": True})
+    configure(project, LOGGED)
     project.up()
     configure(project)
     project.up()

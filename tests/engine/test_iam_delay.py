@@ -33,7 +33,7 @@ def test_roles_that_are_made_and_changed_are_waited_for(slow_cloud: Cloud, tmp_p
     project.up()
 
     # log delivery needs a right that the role gets in the same deployment; UpdateStateMachine is not tried again
-    project.configure({"flow": "flows/flow.py", "log_history": True})
+    project.configure({"flow": "flows/flow.py", "step_functions": {"log_history": True}})
     project.up()
     logging = next(iter(project.machines().values()))["loggingConfiguration"]
     assert logging["level"] == "ALL"
@@ -51,6 +51,6 @@ def test_without_the_wait_it_fails(slow_cloud: Cloud, tmp_path: Path) -> None:
     project.write("flows/flow.py", flow_source("HastyFlow"))
     project.configure({"flow": "flows/flow.py"})
     project.up()
-    project.configure({"flow": "flows/flow.py", "log_history": True})
+    project.configure({"flow": "flows/flow.py", "step_functions": {"log_history": True}})
     printed = project.pulumi("up", "--yes", "--skip-preview", fails=True)
     assert "not authorized to access the Log Destination" in printed

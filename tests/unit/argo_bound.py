@@ -8,7 +8,9 @@ from typing import Any
 from flowinfra.components.location import AzureStorage
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
-from flowinfra.model.compiled import ArgoCompiled, CompiledFlow, Json
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.plan import ArgoPlan
 from tests.unit.components.argo import SITE
 

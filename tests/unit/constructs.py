@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import CompileRequest
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import shape_of
 
 TESTS = Path(__file__).resolve().parents[1]
 FLOWS = TESTS / "flows"
@@ -31,7 +31,7 @@ class Construct:
         return CompileRequest(
             flow=folder / "flow.py",
             target=target,
-            shape=Shape.model_validate({**self.shape, **self.platform.get(target, {})}),
+            shape=shape_of(target, {**self.shape, **self.platform.get(target, {})}),
             config_files={name: folder / path for name, path in self.config_files.items()},
             env=self.env,
             root=FLOWS / folder.relative_to(FLOWS).parts[0],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from flowinfra.compiler.request import TARGETS
+from flowinfra.targets import TARGETS
 from tests.unit.constructs import CONSTRUCTS, FLOWS, TESTS, Construct
 from tests.unit.golden import golden_path, refusal_path
 

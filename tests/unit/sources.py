@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flowinfra.compiler import CompileRequest
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import shape_of
 
 STEPS = """
     @step
@@ -62,4 +62,6 @@ def request(
     flow: Path, env: dict[str, str] | None = None, python: str | None = None, **shape: object
 ) -> CompileRequest:
     """A flow with what it reads beside it."""
-    return CompileRequest(flow=flow, shape=Shape.model_validate(shape), env=env or {}, python=python, folder="flow")
+    return CompileRequest(
+        flow=flow, shape=shape_of("step-functions", shape), env=env or {}, python=python, folder="flow"
+    )

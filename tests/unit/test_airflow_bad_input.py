@@ -9,7 +9,7 @@ import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow, compile_flows
 from flowinfra.errors import CompileError, FlowInfraError, Problems
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import shape_of
 from tests.unit.sources import STEPS, write_flow
 
 EVERYTHING = """
@@ -72,7 +72,7 @@ def told():
 def refused(flow: Path, **shape: object) -> list[str]:
     """What is said of a flow, a line each; its path is left out."""
     with pytest.raises(FlowInfraError) as raised:
-        compile_flow(CompileRequest(flow, "airflow", Shape.model_validate(shape)))
+        compile_flow(CompileRequest(flow, "airflow", shape_of("airflow", shape)))
     errors = raised.value.errors if isinstance(raised.value, Problems) else [raised.value]
     assert all(isinstance(error, CompileError) for error in errors)
     return [str(error).replace(str(flow), "<flow>") for error in errors]

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import shape_of
 from flowinfra.targets.airflow.params import param
 from tests.unit.sources import STEPS, write_flow
 
@@ -47,7 +47,7 @@ def test_the_type_is_the_declared_one(
 
 def test_a_stacks_value_has_the_declared_type(tmp_path: Path) -> None:
     flow = write_flow(tmp_path, body=f"    alpha = Parameter('alpha', type=float, default=0.5)\n{STEPS}")
-    request = CompileRequest(flow, "airflow", Shape.model_validate({"parameters": {"alpha": 2}}))
+    request = CompileRequest(flow, "airflow", shape_of("airflow", {"parameters": {"alpha": 2}}))
     compiled = compile_flow(request).model_dump(mode="json")
     assert compiled["airflow"]["dag"]["metaflow_params"] == [{"name": "alpha", "default": 2, "type": "number"}]
 

@@ -9,7 +9,8 @@ import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import shape_of
+from flowinfra.targets.argo.options import ArgoOptions
 from tests.unit.sources import STEPS, write_flow
 
 FLOWS = Path(__file__).parents[1] / "flows"
@@ -28,7 +29,7 @@ FLOWS = Path(__file__).parents[1] / "flows"
 )
 def test_what_argo_does_not_take(folder: str, shape: dict[str, object], words: list[str]) -> None:
     with pytest.raises(FlowInfraError) as raised:
-        compile_flow(CompileRequest(FLOWS / folder / "flow.py", "argo", Shape.model_validate(shape)))
+        compile_flow(CompileRequest(FLOWS / folder / "flow.py", "argo", shape_of("argo", shape)))
     message = str(raised.value)
     assert [word for word in words if word.lower() not in message.lower()] == [], message
 
@@ -101,7 +102,7 @@ def parameter(words: str) -> str:
 def test_one_line_names_what_is_refused_and_where(parts: dict[str, str], words: str, tmp_path: Path) -> None:
     flow = write_flow(tmp_path, **parts)
     with pytest.raises(FlowInfraError) as raised:
-        compile_flow(CompileRequest(flow, "argo", Shape(events=True)))
+        compile_flow(CompileRequest(flow, "argo", ArgoOptions(events=True)))
     told = str(raised.value).replace(str(flow), "<flow>")
     assert told.startswith(words)
     assert "\n" not in told
@@ -131,7 +132,7 @@ def test_required_parameters_that_no_event_sets(
     decorator: str, shape: dict[str, object], missing: set[str], tmp_path: Path
 ) -> None:
     flow = write_flow(tmp_path, body=REQUIRED, decorators=decorator)
-    request = CompileRequest(flow, "argo", Shape.model_validate({"events": True, **shape}), folder="flow")
+    request = CompileRequest(flow, "argo", shape_of("argo", {"events": True, **shape}), folder="flow")
     if not missing:
         assert compile_flow(request).flow.parameters.keys() == {"alpha", "beta"}
         return

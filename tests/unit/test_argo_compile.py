@@ -17,7 +17,10 @@ from click.testing import CliRunner
 from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow, read_bundle, write_bundle
 from flowinfra.errors import CompileError, FlowInfraError, Problems
-from flowinfra.model.compiled import ArgoCompiled, Shape
+from flowinfra.model.shape import Shape
+from flowinfra.targets import shape_of
+from flowinfra.targets.argo.compiled import ArgoCompiled
+from flowinfra.targets.argo.options import ArgoOptions
 from flowinfra.targets.argo.request import timezone_problem
 from tests.unit.constructs import FLOWS, Construct
 from tests.unit.interpreters import interpreter
@@ -44,7 +47,7 @@ def lay_out(folder: Path) -> Path:
 
 
 def compiled(flow: Path, **more: Any) -> ArgoCompiled:
-    found = compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True), folder="flow", **more))
+    found = compile_flow(CompileRequest(flow, target="argo", shape=ArgoOptions(events=True), folder="flow", **more))
     assert isinstance(found, ArgoCompiled)
     return found
 
@@ -121,7 +124,7 @@ def test_a_schedule_of_the_environment(
     flow: str, shape: dict[str, Any], schedule: tuple[str, str] | None, cache: Path
 ) -> None:
     """The flow's own with the cron or the timezone of the environment; one of a cron where the flow has none."""
-    found = compile_flow(CompileRequest(FLOWS / flow / "flow.py", target="argo", shape=Shape.model_validate(shape)))
+    found = compile_flow(CompileRequest(FLOWS / flow / "flow.py", target="argo", shape=shape_of("argo", shape)))
     assert (found.flow.schedule and (found.flow.schedule.cron, found.flow.schedule.timezone)) == schedule
     if schedule is not None:
         assert isinstance(found, ArgoCompiled)
@@ -248,7 +251,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
 def test_bad_input(name: str, decorated: str, shape: dict[str, Any], message: str, tmp_path: Path) -> None:
     flow = write_flow(tmp_path, source(body=STEPS.replace("@step", decorated, 1)))
     with pytest.raises(FlowInfraError) as caught:
-        compile_flow(CompileRequest(flow, target="argo", shape=Shape.model_validate(shape)))
+        compile_flow(CompileRequest(flow, target="argo", shape=shape_of("argo", shape)))
     assert re.fullmatch(rf"{re.escape(str(flow))}(:\d+)?: {message}", str(caught.value), re.DOTALL), caught.value
 
 
@@ -284,7 +287,7 @@ def test_a_timezone_of_the_flow_that_is_none(tmp_path: Path) -> None:
 def test_a_time_of_the_flow_that_argo_refuses(decorators: str, said: str, tmp_path: Path) -> None:
     flow = write_flow(tmp_path, source(decorators=decorators, body=STEPS))
     with pytest.raises(CompileError, match=re.escape(said)):
-        compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True)))
+        compile_flow(CompileRequest(flow, target="argo", shape=ArgoOptions(events=True)))
 
 
 @pytest.mark.parametrize(
@@ -305,7 +308,7 @@ def test_a_time_of_the_flow_that_argo_refuses(decorators: str, said: str, tmp_pa
 def test_options_of_a_trigger_without_effect(decorators: str, said: str, tmp_path: Path) -> None:
     flow = write_flow(tmp_path, source(decorators=decorators, body=STEPS))
     with pytest.raises(FlowInfraError, match=re.escape(said)):
-        compile_flow(CompileRequest(flow, target="argo", shape=Shape(events=True)))
+        compile_flow(CompileRequest(flow, target="argo", shape=ArgoOptions(events=True)))
 
 
 def test_an_aws_cron_with_numbers_of_days_is_a_warning(tmp_path: Path) -> None:

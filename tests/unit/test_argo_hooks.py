@@ -11,7 +11,7 @@ import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import shape_of
 from tests.unit.sources import STEPS, write_flow
 
 HEAD = """
@@ -183,7 +183,7 @@ def test_a_hook_that_is_given_twice_with_other_options(tmp_path: Path) -> None:
 def test_functions_that_are_given_no_run(metadata: str, warned: bool, tmp_path: Path) -> None:
     flow = lay_out(tmp_path, "@exit_hook(on_success=[done])")
     warnings: list[str] = []
-    shape = Shape.model_validate({"metadata": metadata})
+    shape = shape_of("argo", {"metadata": metadata})
     compile_flow(CompileRequest(flow, "argo", shape, folder="flow"), warn=warnings.append)
     words = "@exit_hook of SmallFlow: a function that takes `run` is given None"
     assert any(words in text for text in warnings) == warned, warnings

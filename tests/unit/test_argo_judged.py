@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.model.compiled import compiled_flow
+from flowinfra.targets import compiled_flow
 from tests.judge import cron_problems, prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.golden import GOLDEN, golden_path

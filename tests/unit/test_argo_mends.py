@@ -16,10 +16,11 @@ import pytest
 import yaml
 
 from flowinfra.compiler import compile_flow
-from flowinfra.model.compiled import ArgoCompiled, Shape
+from flowinfra.model.shape import Shape
 from flowinfra.targets.argo import added as added_argo
 from flowinfra.targets.argo import mends as mends_argo
 from flowinfra.targets.argo import request as request_argo
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.names import STEP, name_claims
 from tests.receiver import Received, Receiver, receive
 from tests.unit.constructs import Construct

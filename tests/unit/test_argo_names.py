@@ -10,7 +10,8 @@ import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow, compile_flows
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets import shape_of
 from flowinfra.targets.argo.rules import faults
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
@@ -21,7 +22,7 @@ HOOKS = "def ended(run): pass\ndef Ended(run): pass\ndef größer(run): pass\nde
 
 def compiled(folder: Path, parts: dict[str, str], **shape: object) -> CompiledFlow:
     flow = write_flow(folder, **parts)
-    return compile_flow(CompileRequest(flow, "argo", Shape.model_validate(shape), folder="flow"), warn=lambda _: None)
+    return compile_flow(CompileRequest(flow, "argo", shape_of("argo", shape), folder="flow"), warn=lambda _: None)
 
 
 def line(*names: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import compile_flows
-from flowinfra.targets.argo.request import ARGO
+from flowinfra.targets import TARGETS
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.sources import request, write_flow
@@ -85,8 +85,8 @@ PARALLEL = """
 
 
 def test_every_option_is_tried() -> None:
-    assert {key for shape in OPTIONS for key in shape} == ARGO.options
-    assert OVERRIDES.keys() == ARGO.overrides
+    assert {key for shape in OPTIONS for key in shape} == TARGETS["argo"].own
+    assert OVERRIDES.keys() == TARGETS["argo"].overrides
 
 
 def judged(requests: dict[str, Any]) -> dict[str, list[str]]:

@@ -9,7 +9,8 @@ import pytest
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.compiler.compile import compile_each
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.shape import Shape
 from flowinfra.targets.argo import reading as argo
 from flowinfra.targets.argo.rules import faults
 from tests.judge import prepared, problems

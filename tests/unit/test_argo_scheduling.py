@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.model.compiled import ArgoCompiled, Shape
+from flowinfra.targets import shape_of
 from flowinfra.targets.argo.added import first_step
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.names import STEP
 from tests.unit.constructs import TESTS
 from tests.unit.sources import source, write_flow
@@ -75,7 +76,7 @@ def compiled(folder: Path, text: str, **shape: Any) -> ArgoCompiled:
     (folder / "flow").mkdir(exist_ok=True)
     flow = folder / "flow" / "flow.py"
     flow.write_text(HEAD + text + MAIN)
-    found = compile_flow(CompileRequest(flow, target="argo", shape=Shape.model_validate(shape), folder="flow"))
+    found = compile_flow(CompileRequest(flow, target="argo", shape=shape_of("argo", shape), folder="flow"))
     assert isinstance(found, ArgoCompiled)
     return found
 
@@ -138,7 +139,7 @@ def test_defaults_of_metaflow_reach_all_pods(tmp_path: Path) -> None:
     }
     flow = write_flow(tmp_path, source())
     request = CompileRequest(
-        flow, target="argo", shape=Shape.model_validate({**NOTIFY, "settings": settings}), folder="flow"
+        flow, target="argo", shape=shape_of("argo", {**NOTIFY, "settings": settings}), folder="flow"
     )
     found = compile_flow(request)
     assert isinstance(found, ArgoCompiled)

@@ -20,7 +20,9 @@ from metaflow.runner.deployer import generate_fake_flow_file_contents
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.shape import Shape
+from flowinfra.targets import shape_of
 from tests.judge import environment, filled, prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.sources import STEPS, gang, write_flow
@@ -53,7 +55,7 @@ PARAMETERS = "".join(f"    p{index} = Parameter('p{index}', default={text!r})\n"
 
 def compiled(folder: Path, parts: dict[str, str], **shape: object) -> CompiledFlow:
     flow = write_flow(folder, **parts)
-    request = CompileRequest(flow, "argo", Shape.model_validate(shape), folder="flow")
+    request = CompileRequest(flow, "argo", shape_of("argo", shape), folder="flow")
     return compile_flow(request, warn=lambda _: None)
 
 

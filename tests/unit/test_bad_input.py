@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters
 from flowinfra.errors import CompileError, Problems
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import shape_of
 from tests.unit.constructs import FLOWS
 from tests.unit.interpreters import interpreter
 from tests.unit.sources import STEPS, source, write_flow
@@ -445,12 +445,12 @@ def test_error_of_a_deploy_time_function_names_its_line(tmp_path: Path) -> None:
 )
 def test_override_is_refused(shape: dict[str, object], message: str) -> None:
     with pytest.raises(CompileError) as caught:
-        compile_flow(CompileRequest(flow=LINEAR, shape=Shape.model_validate(shape)))
+        compile_flow(CompileRequest(flow=LINEAR, shape=shape_of("step-functions", shape)))
     check(str(caught.value), message, LINEAR)
 
 
 def test_several_problems_are_said_at_once() -> None:
-    shape = Shape.model_validate({"tags": ["a b"], "settings": {"X": "1"}, "extra": ["--new-token"]})
+    shape = shape_of("step-functions", {"tags": ["a b"], "settings": {"X": "1"}, "extra": ["--new-token"]})
     with pytest.raises(Problems) as caught:
         compile_flow(CompileRequest(flow=LINEAR, target="cron", shape=shape))
     assert len(caught.value.errors) == 4

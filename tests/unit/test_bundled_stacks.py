@@ -184,7 +184,6 @@ def test_all_that_a_preview_refuses_is_refused_at_once(tmp_path: Path) -> None:
         {"flow": "flows/foreach/flow.py"},
         {"flow": "flows/linear/flow.py"},
         {"flow": "flows/split/flow.py", "name": "LinearFlow"},
-        {"flow": "flows/linear/flow.py", "name": "on-argo", "target": "argo", "queue": "jobs"},
         {"flow": "flows/linear/flow.py", "shedule": {"cron": "0 6 * * *"}},
     ]
     platform = {"bucket": "bkt", "queue": "jobs", "kubernetes": {"namespace": "flows"}}
@@ -195,13 +194,12 @@ def test_all_that_a_preview_refuses_is_refused_at_once(tmp_path: Path) -> None:
     for words in (
         "flows/broken/flow.py:2: ZeroDivisionError",
         "not today",
-        "flowinfra:flows[6].shedule: unknown key",
+        "flowinfra:flows[5].shedule: unknown key",
         "ForeachFlow: the flow needs table, which the platform does not have",
         "are both the state machine 'LinearFlow'",
-        "queue is for the target step-functions, this flow's is argo",
     ):
         assert [text for text in told if words in text], (words, told)
-    assert len(told) == 6
+    assert len(told) == 5
     assert not (tmp_path / "none").exists()
 
 

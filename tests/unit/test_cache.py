@@ -19,7 +19,8 @@ import pytest
 from flowinfra.compiler import CompileRequest, compile_flow, compile_flows, process
 from flowinfra.compiler import cache as compile_store
 from flowinfra.errors import CompileError, ToolError
-from flowinfra.model.compiled import CompiledFlow, compiled_flow
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets import compiled_flow
 from tests.unit.sources import STEPS, request, source, write_flow
 
 HEAD = """

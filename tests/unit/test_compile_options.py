@@ -9,17 +9,21 @@ from click.testing import CliRunner
 
 from flowinfra.cli import main
 from flowinfra.cli.compile import command
-from flowinfra.targets.airflow.request import AIRFLOW
-from flowinfra.targets.argo.request import ARGO
-from flowinfra.targets.target import TargetRequest
+from flowinfra.targets import TARGETS
 from tests.unit.constructs import FLOWS
 
 FLOW = str(FLOWS / "linear" / "flow.py")
 
 
-@pytest.mark.parametrize("target", [ARGO, AIRFLOW], ids=lambda target: target.group)
-def test_every_option_of_the_target_is_one_of_the_command(target: TargetRequest) -> None:
-    assert target.options - {parameter.name for parameter in command.params} == set()
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_option_of_the_target_is_one_of_the_command(target: str) -> None:
+    assert TARGETS[target].own - {parameter.name for parameter in command.params} == set()
+
+
+def test_an_option_of_another_target() -> None:
+    done = CliRunner().invoke(main, ["compile", FLOW, "-t", "airflow", "--heartbeat", "--worker-pool", "ml"])
+    assert done.exit_code == 1
+    assert "heartbeat is no option of target airflow (but of argo); leave it out" in done.stderr
 
 
 def test_options_of_airflow() -> None:

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from flowinfra.compiler import compile_flow
-from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled, topological
+from flowinfra.model.compiled import CompiledFlow, topological
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from tests.unit.constructs import Construct
 
 

@@ -9,8 +9,8 @@ import pytest
 from aws_croniter import AwsCroniter
 from croniter import croniter
 
-from flowinfra.compiler.request import REQUESTS
 from flowinfra.model.cron import CronError, fires, robfig
+from flowinfra.targets import TARGETS
 from tests.judge import cron_problems, prepared
 
 
@@ -150,7 +150,7 @@ def test_as_airflows_parser_counts(expression: str) -> None:
     ],
 )
 def test_cron_of_a_schedule(target: str, cron: str, said: str | None) -> None:
-    problem = REQUESTS[target].cron_problem(cron)
+    problem = TARGETS[target].cron_problem(cron)
     assert problem is None if said is None else problem and problem.startswith(repr(cron)[:-1]) and said in problem
 
 

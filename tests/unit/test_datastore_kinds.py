@@ -16,14 +16,16 @@ from flowinfra.compare.mirror_pair import mirrored
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.location import AzureStorage, Place
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
-from flowinfra.model.compiled import MARK, CompiledFlow, Shape
+from flowinfra.model.compiled import MARK, CompiledFlow
 from flowinfra.model.datastores import DATASTORES
+from flowinfra.model.shape import Shape
 from flowinfra.operate.gc import Scope, collect
 from flowinfra.operate.preview_stacks.commands import up
 from flowinfra.operate.preview_stacks.names import Preview
 from flowinfra.operate.pull import pull
 from flowinfra.report.words import plain
 from flowinfra.stack.configuration import parse_stack
+from flowinfra.targets import shape_of
 from tests.unit.constructs import FLOWS
 from tests.unit.interpreters import interpreter
 from tests.unit.sources import STEPS, source, write_flow
@@ -152,7 +154,7 @@ def test_a_flow_on_s3_loads_nothing_of_other_datastores(tmp_path: Path) -> None:
 def test_refused_before_the_flow_runs(target: str, shape: dict[str, Any], message: str, tmp_path: Path) -> None:
     flow = write_flow(tmp_path, source(head="raise RuntimeError"))
     with pytest.raises(FlowInfraError) as caught:
-        compile_flow(CompileRequest(flow, target, Shape.model_validate(shape)))
+        compile_flow(CompileRequest(flow, target, shape_of(target, shape)))
     assert re.fullmatch(f"{re.escape(str(flow))}: {message}", str(caught.value)), caught.value
 
 

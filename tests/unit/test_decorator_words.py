@@ -13,8 +13,7 @@ import pytest
 from metaflow.decorators import Decorator
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import TARGETS, shape_of
 from tests.unit.sources import write_flow
 from tests.unit.test_jinja import rendered
 from tests.unit.test_versions import VERSIONS, python_with
@@ -46,7 +45,7 @@ def given(value: Any) -> str:
 
 
 def compiled(folder: Path, target: str, python: str = sys.executable, **shape: Any) -> dict[str, Any]:
-    request = CompileRequest(write_flow(folder), target, Shape.model_validate(shape), python=python)
+    request = CompileRequest(write_flow(folder), target, shape_of(target, shape), python=python)
     return compile_flow(request).model_dump(mode="json")
 
 

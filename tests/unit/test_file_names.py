@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import CompileError
+from flowinfra.targets import TARGETS
 from tests.unit.sources import source
 
 

@@ -10,8 +10,8 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from flowinfra.compiler import compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import FlowInfraError
+from flowinfra.targets import TARGETS
 from tests.unit.constructs import CONSTRUCTS, Construct
 from tests.unit.golden import GOLDEN, golden_path, refusal_path, render, render_refusal
 

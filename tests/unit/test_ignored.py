@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
-from flowinfra.model.compiled import Shape
+from flowinfra.model.shape import Shape
+from flowinfra.targets import TARGETS
 from tests.unit.sources import write_flow
 
 BODY = """

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import TARGETS, shape_of
 from tests.unit.sources import STEPS, write_flow
 
 COMPUTE = {"step-functions": "batch", "argo": "kubernetes", "airflow": "kubernetes"}
@@ -22,7 +21,7 @@ RIGHT = ("python:3.11", "localhost:5000/image", "Registry.example.com:443/team/i
 def told(folder: Path, target: str, body: str = STEPS, **shape: Any) -> list[str]:
     flow = write_flow(folder, body=body)
     try:
-        compile_flow(CompileRequest(flow, target, Shape.model_validate(shape)))
+        compile_flow(CompileRequest(flow, target, shape_of(target, shape)))
     except FlowInfraError as error:
         return [str(each).removeprefix(str(flow)) for each in error.errors]
     return []

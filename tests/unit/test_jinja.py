@@ -11,7 +11,8 @@ import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets import shape_of
 from flowinfra.targets.airflow.jinja import literal, literal_options
 from tests import judge
 from tests.unit.sources import STEPS, write_flow
@@ -52,7 +53,7 @@ def test_a_text_that_jinja_leaves_alone_stays_readable(text: str) -> None:
 
 
 def compiled(folder: Path, target: str, body: str = STEPS, **shape: Any) -> CompiledFlow:
-    return compile_flow(CompileRequest(write_flow(folder, body=body), target, Shape.model_validate(shape)))
+    return compile_flow(CompileRequest(write_flow(folder, body=body), target, shape_of(target, shape)))
 
 
 def operator(flow: CompiledFlow, step: str) -> dict[str, Any]:

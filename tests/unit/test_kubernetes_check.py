@@ -12,7 +12,8 @@ import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError, FlowInfraError
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets import shape_of
 from flowinfra.targets.argo.mends import loaded_job_set
 from tests.unit.sources import STEPS, write_flow
 
@@ -63,7 +64,7 @@ PARALLEL = """
 
 def compiled(folder: Path, target: str = "argo", body: str = STEPS, head: str = "", **shape: Any) -> CompiledFlow:
     flow = write_flow(folder, body=body, head=head)
-    return compile_flow(CompileRequest(flow, target, Shape.model_validate(shape)))
+    return compile_flow(CompileRequest(flow, target, shape_of(target, shape)))
 
 
 def refused(folder: Path, target: str = "argo", body: str = STEPS, head: str = "", **shape: Any) -> list[str]:

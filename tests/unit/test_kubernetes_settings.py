@@ -8,7 +8,7 @@ import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import Shape
+from flowinfra.model.shape import Shape
 from tests.unit.sources import STEPS, write_flow
 
 

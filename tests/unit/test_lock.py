@@ -23,8 +23,10 @@ from flowinfra.compiler import CompileRequest, blob_path, compile_flow, read_bun
 from flowinfra.compiler.fetch import fetch_packages
 from flowinfra.compiler.lock import lock_command, lock_flow
 from flowinfra.errors import CompileError, LockError
-from flowinfra.model.compiled import ArgoCompiled, CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
 from flowinfra.model.lock import Lock
+from flowinfra.model.shape import Shape
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.reading import step_containers
 from tests.locked_flow import FLOW, PYTHON, Locked, conda_only, env_flow, locked_flow, stock, use_solver
 from tests.package_site import Site, serve

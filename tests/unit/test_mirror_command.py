@@ -168,11 +168,11 @@ def test_labels_of_a_platform_are_told_with_its_flows(mirror: Run) -> None:
         return {"platform": platform, "defaults": {"target": "argo"}, **more}
 
     prod = stack("prod", flows=[{"flow": PARAMETERS}])
-    staging = stack("staging", mirrors="prod", flows=[{"flow": PARAMETERS, "labels": {"own": "x"}}])
+    staging = stack("staging", mirrors="prod", flows=[{"flow": PARAMETERS, "argo": {"labels": {"own": "x"}}}])
     found = data(mirror("staging", "prod", "--json", prod=prod, staging=staging))
     assert found["drift"] == []
     assert sorted(found["declared"]) == [
-        ("label own added: x", own("flows[0].labels.own")),
+        ("label own added: x", own("flows[0].argo.labels.own")),
         ("label stage: prod → staging", own("platform.kubernetes.labels.stage")),
     ]
 
@@ -255,8 +255,8 @@ def test_what_is_deployed_does_not_drift(deployed: Run) -> None:
         ("schedule: 0 3 * * ? * → off (was once a day)", own("defaults.schedule.enabled")),
     ]
     assert [text for text, _ in found["environment"]] == [
-        "name prefix: none → staging",
         "datastore: s3://acme-prod/metaflow → s3://acme-staging/metaflow",
+        "name prefix: none → staging",
     ]
 
 

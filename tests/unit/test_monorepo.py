@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from flowinfra.compiler import CompileRequest, compile_flow, read_bundle
-from flowinfra.model.compiled import Shape
+from flowinfra.model.shape import Shape
 from tests.unit.interpreters import ROOT
 
 EXAMPLE = ROOT / "examples" / "monorepo"

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import CompileError, Problems
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import TARGETS, shape_of
 from tests.unit.golden import render
 from tests.unit.sources import STEPS, source
 from tests.unit.test_overrides_of_steps import diff, without_commands
@@ -65,7 +64,7 @@ def compiled(
     (folder / "one.txt").write_text("one")
     (folder / "two.txt").write_text("two")
     python = sys.executable if minor == "2.19" else python_with(VERSIONS[minor])
-    request = CompileRequest(folder / "flow.py", target, Shape.model_validate(shape), python=python, folder="flow")
+    request = CompileRequest(folder / "flow.py", target, shape_of(target, shape), python=python, folder="flow")
     made: dict[str, Any] = json.loads(render(compile_flow(request)))
     return {key: without_commands(made[key]) for key in ("flow", target.replace("-", "_"), "objects")}
 

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import TARGETS, shape_of
 from flowinfra.targets.argo.names import STEP
 from tests.unit.golden import render
 from tests.unit.test_versions import VERSIONS, python_with
@@ -155,7 +154,7 @@ def merged(said: Said, meant: Said) -> Said:
 def compiled(folder: Path, text: str, target: str, python: str, overrides: dict[str, dict[str, Any]]) -> dict[str, Any]:
     folder.mkdir()
     (folder / "flow.py").write_text(text)
-    request = CompileRequest(folder / "flow.py", target, Shape.model_validate({"steps": overrides}), python=python)
+    request = CompileRequest(folder / "flow.py", target, shape_of(target, {"steps": overrides}), python=python)
     made: dict[str, Any] = json.loads(render(compile_flow(request)))
     return made
 

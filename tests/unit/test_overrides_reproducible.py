@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import compile_flow
-from flowinfra.compiler.request import TARGETS
+from flowinfra.targets import TARGETS
 from tests.unit.constructs import CONSTRUCTS, Construct
 from tests.unit.golden import golden_path
 from tests.unit.test_overrides_of_flows import CRONS

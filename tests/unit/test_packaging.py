@@ -18,7 +18,9 @@ from flowinfra.compiler import CompileRequest, blob_path, compile_flow, process,
 from flowinfra.compiler import package as packing
 from flowinfra.compiler.package import compress
 from flowinfra.errors import CompileError, FlowInfraError
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.shape import Shape
+from flowinfra.targets import shape_of
 from tests.unit.sources import STEPS, source
 
 NAMES = ["a.py", "B.PY", "größe.py", ".hidden.py", ".py", "notes.md", "data.SQL", "with space.py", "x.py.txt", "r.R"]
@@ -112,7 +114,7 @@ class Repository:
         )
 
     def request(self, **shape: object) -> CompileRequest:
-        options = Shape.model_validate({f"package_{key}": value for key, value in shape.items()})
+        options = shape_of("step-functions", {f"package_{key}": value for key, value in shape.items()})
         return CompileRequest(flow=self.folder / "flows/fraud/flow.py", root=self.folder, shape=options)
 
     def packed(self, **shape: object) -> set[str]:

@@ -94,7 +94,7 @@ def test_its_configuration() -> None:
             "flowinfra:mirrors": "dev",
             "flowinfra:platform": {"bucket": "bkt", "queue": "jobs", "prefix": "metaflow/previews/pr-42"},
             "flowinfra:name_prefix": "dev-pr-42",
-            "flowinfra:defaults": {"name_prefix": "dev-pr-42", "schedule": {"enabled": False}},
+            "flowinfra:defaults": {"step_functions": {"name_prefix": "dev-pr-42"}, "schedule": {"enabled": False}},
         },
     }
     own = {key.partition(":")[2]: value for key, value in made["config"].items() if key.startswith("flowinfra:")}

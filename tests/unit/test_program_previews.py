@@ -46,11 +46,11 @@ def test_flows_of_targets_without_a_prefix_have_names_of_their_own() -> None:
         {"flow": "flows/fraud.py", "target": "argo", "branch": "dev"},
     ]
     # as `preview-stack up` writes them
-    defaults = {"name_prefix": "pr-42", "schedule": {"enabled": False}}
+    defaults = {"step_functions": {"name_prefix": "pr-42"}, "schedule": {"enabled": False}}
     found = kept_apart(stack(preview=MARK, flows=flows, platform=platform, defaults=defaults)).flows
     assert [(flow.name, flow.branch) for flow in found] == [
         ("pr-42-train-flow", None),
         ("pr-42-score-eu", None),
         (None, "pr_42"),
     ]
-    assert [flow.name_prefix for flow in found] == [None] * 3
+    assert [flow.own for flow in found] == [type(flow.own)() for flow in found]

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.components.options import PlatformShape, compile_request, shape_problems
 from flowinfra.errors import CompileError, Problems
-from flowinfra.model.compiled import Shape
+from flowinfra.model.shape import Shape
 from flowinfra.stack.configuration import parse_flow
+from flowinfra.targets import TARGETS
 from tests.unit.sources import write_flow
 
 OTHER = "3.99"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import Secret
+from flowinfra.targets import TARGETS
 from tests.unit.sources import STEPS, request, write_flow
 
 DEFAULT = "METAFLOW_DEFAULT_SECRETS_BACKEND_TYPE"

@@ -10,9 +10,9 @@ import pytest
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.confidential import secret_problems
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import Shape
 from flowinfra.model.secrets import HIDDEN, looks_secret, secrets_in, shown
 from flowinfra.stack.configuration import parse_flow, parse_stack
+from flowinfra.targets import shape_of
 from tests.unit.sources import STEPS, write_flow
 
 FILE = "stacks/Pulumi.dev.yaml"
@@ -183,7 +183,7 @@ def test_what_a_flow_compiles_to(
     (tmp_path / "c.json").write_text(f'{{"password": "{VALUE}"}}')
     flow = write_flow(tmp_path, **source)
     with pytest.raises(FlowInfraError) as raised:
-        compile_flow(CompileRequest(flow=flow, shape=Shape.model_validate(options), folder="flow"))
+        compile_flow(CompileRequest(flow=flow, shape=shape_of("step-functions", options), folder="flow"))
     assert f"{flow}: {place}: looks like a secret" in str(raised.value)
     assert VALUE not in str(raised.value)
     kept = b"".join(path.read_bytes() for path in cache.rglob("*") if path.is_file())

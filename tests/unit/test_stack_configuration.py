@@ -12,15 +12,16 @@ import pytest
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.stack.configuration import (
+    CommonStep,
     CreatePlatform,
     FlowConfig,
     PackageConfig,
     PlatformConfig,
-    StepConfig,
     parse_flow,
     parse_stack,
 )
 from flowinfra.stack.loading import read_stack, stored_stack
+from tests.unit import options_table
 
 FILE = "stacks/Pulumi.dev.yaml"
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}
@@ -73,7 +74,10 @@ def test_the_least_that_is_needed() -> None:
         ({"env": []}, "flowinfra:flows[0].env: found [], allowed: mapping"),
         ({"name": ""}, "flowinfra:flows[0].name: found '', allowed: at least 1 character"),
         ({"digest": "1"}, "flowinfra:flows[0].digest: found '1', allowed: text that matches '^[0-9a-f]{64}$'"),
-        ({"log_retention_days": 8}, "flowinfra:flows[0].log_retention_days: found 8, allowed: 1, 3, 5, 7, 14, "),
+        (
+            {"step_functions": {"log_retention_days": 8}},
+            "flowinfra:flows[0].step_functions.log_retention_days: found 8, allowed: 1, 3, 5, 7, 14, ",
+        ),
     ],
 )
 def test_a_mistake_in_a_flow(flow: dict[str, Any], message: str) -> None:
@@ -201,9 +205,14 @@ def test_a_secret_elsewhere_is_refused_too(tmp_path: Path) -> None:
 # documentation
 
 
+def test_keys_of_targets_are_documented_as_they_are_declared() -> None:
+    text = options_table.PAGE.read_text(encoding="utf-8")
+    assert text == options_table.page(text), "run `make golden`"
+
+
 def test_every_key_is_documented() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "stacks.md").read_text()
-    for model in (FlowConfig, PlatformConfig, CreatePlatform, StepConfig, PackageConfig):
+    for model in (FlowConfig, PlatformConfig, CreatePlatform, CommonStep, PackageConfig):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in text or f"`{field.alias or name}:" in text, name
 
@@ -246,9 +255,11 @@ AIRFLOW: dict[str, Any] = {"bucket": "metaflow", "airflow": {"namespace": "jobs"
 
 
 def test_a_platform_of_airflow_alone() -> None:
-    stack = parse_stack({"platform": AIRFLOW, "flows": [{"flow": "a.py", "target": "airflow", "paused": True}]}, FILE)
+    stack = parse_stack(
+        {"platform": AIRFLOW, "flows": [{"flow": "a.py", "target": "airflow", "airflow": {"paused": True}}]}, FILE
+    )
     assert stack.platform.airflow is not None
-    assert (stack.platform.airflow.service_account, stack.flows[0].paused) == ("default", True)
+    assert (stack.platform.airflow.service_account, stack.flows[0].own.paused) == ("default", True)
     message = f"{FILE}: flowinfra:platform.airflow: is missing, and a.py has the target 'airflow'"
     with pytest.raises(Problems, match=re.escape(message)):
         parse_stack({"platform": PLATFORM, "flows": [{"flow": "a.py", "target": "airflow"}]}, FILE)
@@ -282,3 +293,40 @@ def test_a_stack_from_its_file_alone(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(json.dumps({"config": config}))
     with pytest.raises(Problems, match=r"flowinfra:flows\[0\]\.parameters\.key: is a secret"):
         stored_stack(tmp_path, "dev")
+
+
+@pytest.mark.parametrize(
+    ("flow", "message"),
+    [
+        ({"heartbeat": True}, "flows[0].heartbeat: key 'heartbeat' is for Argo Workflows alone; write it under `argo`"),
+        (
+            {"labels": {}},
+            "flows[0].labels: key 'labels' is for Argo Workflows and Airflow alone; write it under `argo` or `airflow`",
+        ),
+        (
+            {"steps": {"a": {"queue": "x"}}},
+            "flows[0].steps.a.queue: key 'queue' is for AWS Step Functions alone; write it under `step_functions`",
+        ),
+        ({"argo": {"heartbeet": True}}, "flows[0].argo.heartbeet: unknown key 'heartbeet' (did you mean 'heartbeat'?)"),
+        ({"argo": {"heartbeat": 1}}, "flows[0].argo.heartbeat: found 1, allowed: boolean"),
+        (
+            {"argo": {"heartbeat": True}},
+            "flows[0].argo: is for the target argo, this flow's is step-functions; leave it out, or write it into",
+        ),
+        (
+            {"steps": {"a": {"airflow": {"disk": 4}}}},
+            "flows[0].steps.a.airflow: is for the target airflow, this flow's is step-functions; leave it out",
+        ),
+    ],
+)
+def test_keys_of_a_target_stand_under_its_name(flow: dict[str, Any], message: str) -> None:
+    with pytest.raises(Problems, match=re.escape(f"{FILE}: flowinfra:{message}")):
+        parse_stack({"platform": PLATFORM, "flows": [{"flow": "a.py", **flow}]}, FILE)
+
+
+def test_defaults_of_a_target_are_for_flows_that_have_it() -> None:
+    defaults = {"step_functions": {"compress": True}, "argo": {"heartbeat": True, "labels": {"a": "x"}}}
+    flows = [{"flow": "a.py"}, {"flow": "b.py", "target": "argo", "argo": {"labels": {"b": "y"}}}]
+    found = parse_stack({"platform": {**PLATFORM, **KUBERNETES}, "defaults": defaults, "flows": flows}, FILE).flows
+    assert found[0].own.compress
+    assert (found[1].own.heartbeat, found[1].own.labels) == (True, {"a": "x", "b": "y"})

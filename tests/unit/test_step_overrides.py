@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets import shape_of
 from tests.unit.sources import STEPS, write_flow
 
 
 def compiled(folder: Path, target: str, body: str = STEPS, **shape: Any) -> CompiledFlow:
-    return compile_flow(CompileRequest(write_flow(folder, body=body), target, Shape.model_validate(shape)))
+    return compile_flow(CompileRequest(write_flow(folder, body=body), target, shape_of(target, shape)))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ class late(StepMutator):
             step.add_decorator("retry", deco_kwargs={"times": 3})
 """
     flow = write_flow(tmp_path, head=head, body=STEPS.replace("@step", "@late\n    @step"))
-    shape = Shape.model_validate({"steps": {"end": override}})
+    shape = shape_of("argo", {"steps": {"end": override}})
     step = compile_flow(CompileRequest(flow, "argo", shape)).flow.steps["end"]
     found = {**step.model_dump(), **step.resources.model_dump(), **step.resources.extra}
     assert {name: found[name] for name in expected} == expected

@@ -23,10 +23,12 @@ from flowinfra.compiler.compile import CompileWarning
 from flowinfra.compiler.imports import Need, Needs, Verdict, judge
 from flowinfra.components.source import Deployment
 from flowinfra.errors import CompileError, ConfigError, Problems
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
 from flowinfra.model.lock import Lock, LockedEnvironment, LockedPackage
+from flowinfra.model.shape import Shape
 from flowinfra.program.deploy import checked_flows
 from flowinfra.stack.loading import stored_stack
+from flowinfra.targets import shape_of
 from tests.unit.interpreters import interpreter
 
 HEAD = "from metaflow import FlowSpec, step\n"
@@ -119,7 +121,7 @@ class Compiling:
         for path, text in {"fraud_flow.py": HEAD + head + STEPS.format(start=start, end=end), **(files or {})}.items():
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / path).write_text(text)
-        shape_ = Shape.model_validate(shape)
+        shape_ = shape_of("step-functions", shape)
         return CompileRequest(flow, shape=shape_, python=self.python, root=self.folder.parents[1], **declared)
 
     def __call__(self, head: str = "", **keys: Any) -> CompiledFlow:

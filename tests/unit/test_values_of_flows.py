@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import Shape
+from flowinfra.targets import TARGETS, shape_of
 from tests.unit.sources import STEPS, write_flow
 
 
 def told(folder: Path, target: str, body: str = STEPS, **shape: object) -> list[str]:
     flow = write_flow(folder, body=body)
     with pytest.raises(FlowInfraError) as raised:
-        compile_flow(CompileRequest(flow, target, Shape.model_validate(shape)))
+        compile_flow(CompileRequest(flow, target, shape_of(target, shape)))
     return [str(each).removeprefix(str(flow)) for each in raised.value.errors]
 
 

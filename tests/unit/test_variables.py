@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flowinfra.compiler import CompileRequest, compile_flow, evaluate_parameters
-from flowinfra.compiler.request import TARGETS
 from flowinfra.errors import CompileError, Problems
 from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets import TARGETS
 from tests.unit.sources import STEPS, write_flow
 
 HEAD = """

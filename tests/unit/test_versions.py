@@ -19,9 +19,9 @@ import pytest
 
 from flowinfra.compiler import compile_flow
 from flowinfra.errors import CompileError, FlowInfraError
-from flowinfra.model.compiled import ArgoCompiled
 from flowinfra.targets import mends
 from flowinfra.targets.argo import mends as mends_argo
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.reading import step_containers
 from flowinfra.targets.step_functions.reading import submitting_states
 from tests.judge import prepared, problems

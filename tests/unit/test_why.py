@@ -12,7 +12,9 @@ from flowinfra.cli import main
 from flowinfra.compare.why import Cause, causes, input_causes
 from flowinfra.compiler import CompileRequest, compile_flow, write_bundle
 from flowinfra.components.inputs import describe
-from flowinfra.model.compiled import CompiledFlow, Shape
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.shape import Shape
+from flowinfra.targets.step_functions.options import StepFunctionsOptions
 from tests.unit.components.compiled import for_step_functions
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "flows"
@@ -106,7 +108,7 @@ def test_the_command_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
 
 def test_what_a_stack_sets_is_named_by_its_path(parameters: CompiledFlow) -> None:
     flow = EXAMPLES / "parameters" / "parameter_flow.py"
-    shape = Shape(
+    shape = StepFunctionsOptions(
         parameters={"alpha": 0.5},
         steps={"start": {"memory": 8192}},
         schedule="0 3 * * ? *",
@@ -119,11 +121,11 @@ def test_what_a_stack_sets_is_named_by_its_path(parameters: CompiledFlow) -> Non
     changed = compile_flow(CompileRequest(flow, shape=shape))
     again = compile_flow(CompileRequest(flow, shape=shape.model_copy(update={"steps": {"start": {"memory": 16384}}})))
     assert lines(parameters, changed) == [
-        "option name_prefix: added (dev)",
         'option with: added (["retry"])',
         "option image: added (python:3.12)",
         'option packaging: added ({"exclude":["*.md"]})',
         'option batch_tags: added ({"team":"ml"})',
+        "option name_prefix: added (dev)",
         "option parameters.alpha: added (0.5)",
         "option schedule: added (0 3 * * ? *)",
         "option steps.start.memory: added (8192)",

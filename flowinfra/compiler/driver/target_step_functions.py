@@ -53,7 +53,7 @@ def _wrong(decorator: Any) -> Iterator[str]:
 
 def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:
     """`service.operation` → what the account answers; what is created goes to the driver's recording."""
-    return Account(request["compute"], recording, absent).answers()
+    return Account(request["options"]["compute"], recording, absent).answers()
 
 
 class _Paginator:

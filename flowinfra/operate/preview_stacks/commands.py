@@ -18,7 +18,7 @@ from flowinfra.engine.command import pulumi
 from flowinfra.engine.project import StackFile, project_name, read_mapping, stack_file
 from flowinfra.engine.tokens import AIRFLOW_FLOW
 from flowinfra.errors import ClusterError, ConfigError, ToolError
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.operate.preview_stacks.leftovers import clear, stop_executions
 from flowinfra.operate.preview_stacks.names import ENCRYPTION, PREVIEW, Mark, Preview, mark_of, settings

@@ -8,7 +8,8 @@ from typing import Any
 
 from flowinfra.components.binding import filled
 from flowinfra.errors import BindError
-from flowinfra.model.compiled import AirflowCompiled, Json
+from flowinfra.model.base import Json
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 from flowinfra.targets.airflow.file import dag_file
 from flowinfra.targets.airflow.labels import labelled
 from flowinfra.targets.airflow.params import param

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flowinfra.components.inputs import SHORT
-from flowinfra.model.compiled import AirflowCompiled, Json
+from flowinfra.model.base import Json
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 
 _INDENT = "    "
 _NAMES: Mapping[Json, str] = {None: "None", True: "True", False: "False"}

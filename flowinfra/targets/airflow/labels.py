@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flowinfra.components.labels import Metadata, Taken, with_metadata
-from flowinfra.model.compiled import AirflowCompiled, Json
+from flowinfra.model.base import Json
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 
 _OF_AIRFLOW = (
     "dag_id",

@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 
 from flowinfra.components.linux_limits import start_problems
 from flowinfra.errors import BindError, ConfigError, FlowInfraError
-from flowinfra.model.compiled import AirflowCompiled
 from flowinfra.targets.airflow.bound import AirflowBound
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 from flowinfra.targets.airflow.mends import KEPT_PARAMETERS
 from flowinfra.targets.airflow.platform import AirflowPlatform, DagConfigMaps, DagFolder
 from flowinfra.targets.airflow.request import ID_CHARACTERS

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 from flowinfra.targets.airflow.jinja import literal, literal_options
 from flowinfra.targets.airflow.params import param
 from flowinfra.targets.mends import QUOTED_EXPORT, kept_from_kubernetes, plain_version, quotes_parameters

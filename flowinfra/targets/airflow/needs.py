@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flowinfra.model.compiled import AirflowCompiled
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 
 
 def needs(compiled: AirflowCompiled) -> Iterator[str]:

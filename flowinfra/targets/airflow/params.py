@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowinfra.model.compiled import Json, canonical_json
+from flowinfra.model.base import Json, canonical_json
 
 _OWN: Mapping[type, Json] = {bool: ["boolean", "string"], int: "integer", float: "number", str: "string"}
 """Type of a default → the type of JSON schema that takes it."""

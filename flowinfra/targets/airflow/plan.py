@@ -12,8 +12,9 @@ from flowinfra.components.labels import metadata_problems, with_metadata
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import AirflowCompiled, Json
+from flowinfra.model.base import Json
 from flowinfra.targets.airflow.bound import AirflowBound, bind
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 from flowinfra.targets.airflow.labels import taken
 from flowinfra.targets.airflow.limits import flow_problems
 from flowinfra.targets.airflow.platform import AirflowPlatform, AirflowSite

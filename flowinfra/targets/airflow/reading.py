@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowinfra.compiler.recording import Reading, RecordedObject, Recording, Task
-from flowinfra.model.compiled import MARK, AirflowTarget, Schedule
+from flowinfra.model.compiled import MARK, Schedule
+from flowinfra.targets.airflow.compiled import AirflowTarget
 from flowinfra.targets.airflow.mends import mend_code, mend_dag
 
 _ROOT = f"{MARK}prefix/"

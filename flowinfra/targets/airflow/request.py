@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from flowinfra.model.compiled import MARK, Shape
-from flowinfra.targets.target import TargetRequest, refused_cron
+from flowinfra.model.compiled import MARK
+from flowinfra.model.cron import refused
+from flowinfra.targets.airflow.options import AirflowOptions
+from flowinfra.targets.target import Target
 
 FILE = "/dev/null"
 """Where Metaflow is told to write the DAG file: what it would write is recorded, and made anew per stack."""
@@ -15,7 +17,7 @@ ID_CHARACTERS = 250
 """Of a DAG's or task's id: Airflow's column for it."""
 
 
-def _create_options(shape: Shape) -> list[str]:
+def _create_options(shape: AirflowOptions) -> list[str]:
     options = []
     if shape.worker_pool is not None:
         options.append(f"--worker-pool={shape.worker_pool}")
@@ -24,7 +26,7 @@ def _create_options(shape: Shape) -> list[str]:
     return [*options, FILE]
 
 
-def _settings(shape: Shape) -> dict[str, str]:
+def _settings(shape: AirflowOptions) -> dict[str, str]:
     values = {
         "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
         "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
@@ -34,7 +36,7 @@ def _settings(shape: Shape) -> dict[str, str]:
     return values
 
 
-def _problems(shape: Shape) -> Iterator[str]:
+def _problems(shape: AirflowOptions) -> Iterator[str]:
     if shape.name is not None and len(shape.name) > ID_CHARACTERS:
         yield f"name: has {len(shape.name)} characters, allowed are {ID_CHARACTERS}, as many as a DAG's id may have"
 
@@ -46,14 +48,16 @@ def _timezone_problem(timezone: str) -> str:
     )
 
 
-AIRFLOW = TargetRequest(
+TARGET = Target(
+    name="airflow",
+    title="Airflow",
     group="airflow",
-    options=frozenset(("paused", "worker_pool")),
+    options=AirflowOptions,
     create_options=_create_options,
     settings=_settings,
-    overrides=frozenset(("disk", "gpu_vendor", "node_selector", "qos", "secrets", "service_account")),
     given=frozenset(("kubernetes-namespace", "service-account")),
-    cron_problem=partial(refused_cron, "airflow"),
+    cron="airflow",
+    cron_problem=partial(refused, "airflow"),
     timezone_problem=_timezone_problem,
     identity_settings={
         "METAFLOW_KUBERNETES_NAMESPACE": "airflow.namespace",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flowinfra.model.compiled import AirflowCompiled
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 
 GIVEN = frozenset(
     ("compute_pool", "disk", "gpu_vendor", "namespace", "node_selector", "qos", "secrets", "service_account")

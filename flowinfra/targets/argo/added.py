@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flowinfra.model.compiled import Json, Shape
+from flowinfra.model.base import Json
 from flowinfra.model.datastores import BLOB_ENDPOINT
+from flowinfra.model.shape import Shape
 from flowinfra.targets.argo.names import STEP
 from flowinfra.targets.argo.request import SECRETS
 from flowinfra.targets.mends import kept_from_kubernetes

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flowinfra.components.binding import PARAMETER, filled
-from flowinfra.model.compiled import MARK, ArgoCompiled, Json, canonical_json
+from flowinfra.model.base import Json, canonical_json
+from flowinfra.model.compiled import MARK
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.texts import in_json
 
 

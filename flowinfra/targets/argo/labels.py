@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowinfra.components.labels import Metadata, Taken, with_metadata
-from flowinfra.model.compiled import ArgoCompiled, Json
+from flowinfra.model.base import Json
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.mends import dumped_job_set, loaded_job_set
 from flowinfra.targets.argo.names import STEP
 

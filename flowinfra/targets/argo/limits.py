@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 
 from flowinfra.components.linux_limits import start_problems
 from flowinfra.errors import BindError
-from flowinfra.model.compiled import ArgoCompiled, Json, canonical_json
+from flowinfra.model.base import Json, canonical_json
 from flowinfra.model.metadata import ANNOTATIONS_BYTES
 from flowinfra.targets.argo.bound import ArgoBound
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.names import STEP
 from flowinfra.targets.argo.reading import step_containers
 

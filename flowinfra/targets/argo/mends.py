@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from flowinfra.model.compiled import Json, Shape
+from flowinfra.model.base import Json
+from flowinfra.model.shape import Shape
 from flowinfra.targets.argo.added import first_step, reaching_datastore, scheduled_as, without_agent
 from flowinfra.targets.argo.names import name_claims, name_parts
 from flowinfra.targets.argo.request import SECRETS

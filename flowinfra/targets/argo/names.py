@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flowinfra.compiler.driver.kubernetes_grammar import dns_label
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 
 STEP = "metaflow/step_name"
 """Annotation of what runs a step."""

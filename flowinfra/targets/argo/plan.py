@@ -10,9 +10,9 @@ from flowinfra.components.labels import metadata_problems, with_metadata
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
 from flowinfra.errors import BindError, FlowInfraError, Problems
-from flowinfra.model.compiled import ArgoCompiled
 from flowinfra.targets.argo import limits
 from flowinfra.targets.argo.bound import ArgoBound, bind
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.labels import Object, labelled, taken
 from flowinfra.targets.argo.platform import ArgoSite
 from flowinfra.targets.argo.roles import Rule, pod_rules, sensor_rules

@@ -10,9 +10,9 @@ from flowinfra.components.pod_identity import roles_later, with_roles
 from flowinfra.components.pod_roles import role_problems
 from flowinfra.components.prepare import Preparation
 from flowinfra.errors import ConfigError, FlowInfraError
-from flowinfra.model.compiled import ArgoCompiled
 from flowinfra.stack.configuration import FlowConfig
 from flowinfra.targets.argo.cluster import asked
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.plan import ArgoPlan, check
 from flowinfra.targets.argo.platform import KubernetesPlatform
 

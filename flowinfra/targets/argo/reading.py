@@ -10,8 +10,10 @@ from flowinfra.compiler.failures import place_of
 from flowinfra.compiler.recording import Reading, Recording, Task
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError, together
-from flowinfra.model.compiled import ArgoTarget, Json, Schedule
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import Schedule
 from flowinfra.targets.argo import mends
+from flowinfra.targets.argo.compiled import ArgoTarget
 from flowinfra.targets.argo.names import STEP
 from flowinfra.targets.argo.rules import faults
 

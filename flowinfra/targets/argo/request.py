@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from flowinfra.model.compiled import MARK, Shape
-from flowinfra.targets.target import TargetRequest, refused_cron
+from flowinfra.model.compiled import MARK
+from flowinfra.model.cron import refused
+from flowinfra.targets.argo.options import ArgoOptions
+from flowinfra.targets.target import Target
 
 SECRETS = {
     "notify_slack": "https://secret.invalid/slack",
@@ -26,7 +28,7 @@ _SECRET_OPTIONS = {
 _SECRET = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9._-]{1,253}")
 
 
-def _create_options(shape: Shape) -> list[str]:
+def _create_options(shape: ArgoOptions) -> list[str]:
     options = []
     if shape.workflow_priority is not None:
         options.append(f"--workflow-priority={shape.workflow_priority}")
@@ -41,7 +43,7 @@ def _create_options(shape: Shape) -> list[str]:
     return [*options, *_notifications(shape)]
 
 
-def _notifications(shape: Shape) -> Iterator[str]:
+def _notifications(shape: ArgoOptions) -> Iterator[str]:
     if shape.notify_on_error:
         yield "--notify-on-error"
     if shape.notify_on_success:
@@ -55,7 +57,7 @@ def _notifications(shape: Shape) -> Iterator[str]:
         yield f"--incident-io-metadata={key}={value}"
 
 
-def _settings(shape: Shape) -> dict[str, str]:
+def _settings(shape: ArgoOptions) -> dict[str, str]:
     values = {
         "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
         "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
@@ -75,7 +77,7 @@ def _settings(shape: Shape) -> dict[str, str]:
     return values
 
 
-def _problems(shape: Shape) -> Iterator[str]:
+def _problems(shape: ArgoOptions) -> Iterator[str]:
     for name in _SECRET_OPTIONS.values():
         value = getattr(shape, name)
         if value is not None and not _SECRET.fullmatch(value):
@@ -103,8 +105,8 @@ def cron_problem(cron: str) -> str | None:
     """What is wrong with a cron for Argo, in words; None if it fits. Metaflow gives Argo the first five fields."""
     words = cron.split()
     if len(words) != 6:
-        return refused_cron("argo", cron)
-    problem = refused_cron("argo", " ".join(words[:5]), written=cron)
+        return refused("robfig", cron)
+    problem = refused("robfig", " ".join(words[:5]), written=cron)
     if problem is None and words[5] != "*":
         return f"{cron!r}: it has the year {words[5]}; Argo has no years, so the flow would run in each: write `*`"
     return problem
@@ -136,52 +138,15 @@ def timezone_problem(timezone: str) -> str | None:
 
 _EVENTS = "METAFLOW_ARGO_EVENTS_"
 
-ARGO = TargetRequest(
+TARGET = Target(
+    name="argo",
+    title="Argo Workflows",
     group="argo-workflows",
-    options=frozenset(
-        (
-            "capture_errors",
-            "emit_events",
-            "events",
-            "heartbeat",
-            "incident_io_metadata",
-            "incident_io_source",
-            "notify_incident_io",
-            "notify_on_error",
-            "notify_on_success",
-            "notify_pager_duty",
-            "notify_slack",
-            "workflow_description",
-            "workflow_priority",
-            "workflow_title",
-        )
-    ),
+    options=ArgoOptions,
     create_options=_create_options,
     settings=_settings,
-    overrides=frozenset(
-        (
-            "annotations",
-            "disk",
-            "extended_resources",
-            "gpu_vendor",
-            "image_pull_policy",
-            "image_pull_secrets",
-            "labels",
-            "node_selector",
-            "persistent_volume_claims",
-            "port",
-            "qos",
-            "secrets",
-            "security_context",
-            "service_account",
-            "shared_memory",
-            "tmpfs_path",
-            "tmpfs_size",
-            "tolerations",
-            "use_tmpfs",
-        )
-    ),
     given=frozenset(("kubernetes-namespace", "service-account")),
+    cron="robfig",
     cron_problem=cron_problem,
     timezone_problem=timezone_problem,
     identity_settings={

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from flowinfra.errors import BindError
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 
 Rule = dict[str, Json]
 """A PolicyRule of Kubernetes."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 from flowinfra.targets.argo.texts import OPENING
 
 Object = Mapping[str, Any]

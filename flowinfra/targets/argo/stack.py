@@ -12,9 +12,9 @@ from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
-from flowinfra.model.compiled import ArgoCompiled
 from flowinfra.stack.compiling import StackFlow
 from flowinfra.stack.configuration import StackConfig
+from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.component import ArgoFlow
 from flowinfra.targets.argo.outputs import metaflow_config
 from flowinfra.targets.argo.plan import sensor, workflow_template
@@ -57,8 +57,8 @@ class Argo:
                 "aws_tags": flow.config.aws_tags,
                 "job_policies": flow.config.job_policies,
                 "reads": flow.config.reads,
-                "labels": flow.config.labels,
-                "annotations": flow.config.annotations,
+                "labels": flow.config.own.labels,
+                "annotations": flow.config.own.annotations,
                 "deploy_time": flow.deploy_time,
                 "file": flow.source.file.path,
                 "env": flow.source.file.env,

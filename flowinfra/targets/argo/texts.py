@@ -13,7 +13,7 @@ import re
 from collections.abc import Container, Mapping
 from typing import Any
 
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 from flowinfra.targets.mends import kept_from_kubernetes
 
 OPENING = "{{"

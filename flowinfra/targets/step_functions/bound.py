@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flowinfra.components.binding import filled
-from flowinfra.model.compiled import Json, StepFunctionsCompiled, canonical_json, rename_digests
+from flowinfra.model.base import Json, canonical_json
+from flowinfra.model.compiled import rename_digests
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from flowinfra.components.site import Site
 from flowinfra.components.store import Store
 from flowinfra.components.version import Version, deployed_version
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.compiled import canonical_json
+from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions import limits
 from flowinfra.targets.step_functions.machine import StateMachine
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config

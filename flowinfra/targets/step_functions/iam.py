@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from flowinfra.components.iam import Policy, allow, document, tasks_policy, use_keys
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
-from flowinfra.model.compiled import MARK, Json, StepFunctionsCompiled
+from flowinfra.model.base import Json
+from flowinfra.model.compiled import MARK
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 BATCH_LOGS = "/aws/batch/job"
 """The log group that Batch writes to where a job names no other."""

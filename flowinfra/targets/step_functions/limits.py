@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowinfra.errors import BindError
-from flowinfra.model.compiled import StepFunctionsCompiled, canonical_json
+from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions.bound import Bound
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 DEFINITION_CHARACTERS = 1_048_576
 STATE_MACHINE_NAME = 80

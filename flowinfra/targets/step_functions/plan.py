@@ -16,9 +16,10 @@ from flowinfra.components.names import DATASTORE_TAG, KIND_TAG
 from flowinfra.components.plan import Plan
 from flowinfra.components.site import Site, identity
 from flowinfra.errors import BindError, FlowInfraError, Problems
-from flowinfra.model.compiled import Json, StepFunctionsCompiled
+from flowinfra.model.base import Json
 from flowinfra.targets.step_functions import iam, limits, quotas, requests
 from flowinfra.targets.step_functions.bound import Bound, bind
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 STAND_IN_REVISION = 9_999_999
 """Of a job definition that is new or changes: longer than real ones, so that a limit is not found too late."""

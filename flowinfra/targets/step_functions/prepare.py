@@ -12,9 +12,10 @@ from flowinfra.components.later import Later
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Preparation
 from flowinfra.errors import ConfigError, FlowInfraError
-from flowinfra.model.compiled import StepFunctionsCompiled
 from flowinfra.stack.configuration import FlowConfig
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import FlowPlan, check
+from flowinfra.targets.step_functions.section import StepFunctionsSection
 
 
 def _platform(label: str, given: Any) -> PlatformSettings:
@@ -34,11 +35,12 @@ def _adapted(label: str, config: FlowConfig, settings: PlatformSettings) -> Plat
                 raise ConfigError(
                     f"{label}: {key} is for a role of the flow's own; the platform brings job_role, {instead}"
                 )
+    own: StepFunctionsSection = config.own
     return replace(
         settings,
-        queue=settings.queue if config.queue is None else config.queue,
-        name_prefix=config.name_prefix or settings.name_prefix,
-        log_retention_days=config.log_retention_days or settings.log_retention_days,
+        queue=settings.queue if own.queue is None else own.queue,
+        name_prefix=own.name_prefix or settings.name_prefix,
+        log_retention_days=own.log_retention_days or settings.log_retention_days,
         job_policies=tuple(dict.fromkeys((*settings.job_policies, *config.job_policies))),
     )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flowinfra.components.iam import near
-from flowinfra.model.compiled import Json, StepFunctionsCompiled, canonical_json
+from flowinfra.model.base import Json, canonical_json
 from flowinfra.targets.step_functions.bound import Bound
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.limits import CONTAINER_OVERRIDES_CHARACTERS, submissions
 
 ROLES = 1_000

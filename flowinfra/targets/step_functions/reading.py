@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flowinfra.compiler.recording import Reading, Recording, Task
-from flowinfra.model.compiled import MARK, JobDefinition, Schedule, ScheduleRule, StepFunctionsTarget
+from flowinfra.model.compiled import MARK, Schedule
 from flowinfra.targets import mends
+from flowinfra.targets.step_functions.compiled import JobDefinition, ScheduleRule, StepFunctionsTarget
 
 
 def read(recording: Recording) -> Reading:

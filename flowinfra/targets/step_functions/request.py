@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from flowinfra.model.compiled import MARK, Shape
-from flowinfra.targets.target import TargetRequest, refused_cron
+from flowinfra.model.compiled import MARK
+from flowinfra.model.cron import refused
+from flowinfra.targets.step_functions.options import StepFunctionsOptions
+from flowinfra.targets.target import Target
 
 
-def _create_options(shape: Shape) -> list[str]:
+def _create_options(shape: StepFunctionsOptions) -> list[str]:
     options = []
     for key, value in sorted(shape.batch_tags.items()):
         options += ["--aws-batch-tag", f"{key}={value}"]
@@ -23,7 +25,7 @@ def _create_options(shape: Shape) -> list[str]:
     return options
 
 
-def _settings(shape: Shape) -> dict[str, str]:
+def _settings(shape: StepFunctionsOptions) -> dict[str, str]:
     values = {
         "METAFLOW_BATCH_JOB_QUEUE": f"{MARK}queue",
         "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": f"{MARK}job-role",
@@ -48,7 +50,7 @@ def _settings(shape: Shape) -> dict[str, str]:
 _TAG = re.compile(r"[A-Za-z0-9 +.:/@_-]*")
 
 
-def _problems(shape: Shape) -> Iterator[str]:
+def _problems(shape: StepFunctionsOptions) -> Iterator[str]:
     """Tags of jobs, which Metaflow's command takes as `key=value` and cuts at each `=`."""
     for key, value in shape.batch_tags.items():
         if not key or len(key) > 128 or not _TAG.fullmatch(key) or key.lower().startswith("aws:"):
@@ -68,16 +70,16 @@ def _timezone_problem(timezone: str) -> str:
     return f"found {timezone!r}, but EventBridge's rules have no timezone; leave it out, and write the cron in UTC"
 
 
-STEP_FUNCTIONS = TargetRequest(
+TARGET = Target(
+    name="step-functions",
+    title="AWS Step Functions",
     group="step-functions",
-    options=frozenset(
-        ("batch_tags", "compress", "compute", "distributed_map", "log_history", "name_prefix", "partition")
-    ),
+    options=StepFunctionsOptions,
     create_options=_create_options,
     settings=_settings,
-    overrides=frozenset(("queue",)),
     given=frozenset(("queue", "job-role", "execution-role")),
-    cron_problem=partial(refused_cron, "step-functions"),
+    cron="aws",
+    cron_problem=partial(refused, "aws"),
     timezone_problem=_timezone_problem,
     problems=_problems,
     identity_settings={

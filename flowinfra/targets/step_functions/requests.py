@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowinfra.components.site import Site
 from flowinfra.errors import BindError
-from flowinfra.model.compiled import Json
+from flowinfra.model.base import Json
 from flowinfra.targets.step_functions.batch_limits import job_problems
 from flowinfra.targets.step_functions.bound import Bound
 from flowinfra.targets.step_functions.limits import submissions

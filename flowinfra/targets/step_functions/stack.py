@@ -20,6 +20,7 @@ from flowinfra.targets.step_functions.outputs import metaflow_config
 from flowinfra.targets.step_functions.plan import state_machine
 from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
 from flowinfra.targets.step_functions.quotas import stack_warnings
+from flowinfra.targets.step_functions.section import StepFunctionsSection
 
 _PLACEHOLDER = "being-created-00000000"
 """Stands for a name of a platform that is made after the checks."""
@@ -108,10 +109,11 @@ def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow
         "file": flow.source.file.path,
         "env": flow.source.file.env,
     }
-    if flow.config.queue is not None:
-        args["queue"] = flow.config.queue
-    if flow.config.name_prefix is not None:
-        args["name_prefix"] = flow.config.name_prefix
-    if flow.config.log_retention_days is not None:
-        args["log_retention_days"] = flow.config.log_retention_days
+    own: StepFunctionsSection = flow.config.own
+    if own.queue is not None:
+        args["queue"] = own.queue
+    if own.name_prefix is not None:
+        args["name_prefix"] = own.name_prefix
+    if own.log_retention_days is not None:
+        args["log_retention_days"] = own.log_retention_days
     return StepFunctionsFlow(flow.compiled.name, args)

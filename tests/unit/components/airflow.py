@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.model.compiled import AirflowCompiled, Shape
+from flowinfra.targets import shape_of
+from flowinfra.targets.airflow.compiled import AirflowCompiled
 from tests.unit.constructs import FLOWS
 
 IDENTITY = {
@@ -22,7 +23,7 @@ IDENTITY = {
 @cache
 def airflow(folder: str, **shape: Any) -> AirflowCompiled:
     """A flow of tests/flows."""
-    request = CompileRequest(FLOWS / folder / "flow.py", "airflow", Shape.model_validate(shape), folder="flow")
+    request = CompileRequest(FLOWS / folder / "flow.py", "airflow", shape_of("airflow", shape), folder="flow")
     compiled = compile_flow(request)
     assert isinstance(compiled, AirflowCompiled)
     return compiled

@@ -10,7 +10,8 @@ from typing import Any
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
-from flowinfra.model.compiled import ArgoCompiled, Shape
+from flowinfra.targets.argo.compiled import ArgoCompiled
+from flowinfra.targets.argo.options import ArgoOptions
 from flowinfra.targets.argo.plan import ArgoPlan
 from flowinfra.targets.argo.platform import ArgoEvents, ArgoSite
 
@@ -21,7 +22,7 @@ SITE = ArgoSite(bucket="bkt", namespace="flows", events=ArgoEvents())
 @cache
 def argo(folder: str) -> ArgoCompiled:
     """The flow of a folder of tests/flows, compiled for a platform with Argo Events."""
-    compiled = compile_flow(CompileRequest(FLOWS / folder / "flow.py", "argo", Shape(events=True), folder="flow"))
+    compiled = compile_flow(CompileRequest(FLOWS / folder / "flow.py", "argo", ArgoOptions(events=True), folder="flow"))
     assert isinstance(compiled, ArgoCompiled)
     return compiled
 

@@ -10,7 +10,8 @@ from flowinfra.compiler import compile_flow
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.site import Site
-from flowinfra.model.compiled import CompiledFlow, StepFunctionsCompiled
+from flowinfra.model.compiled import CompiledFlow
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import FlowPlan
 from tests.unit.constructs import CONSTRUCTS
 

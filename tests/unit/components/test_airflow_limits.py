@@ -9,11 +9,11 @@ import pytest
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.plan import same_name_problems
+from flowinfra.targets import TARGETS
 from flowinfra.targets.airflow.bound import AirflowBound, bind
 from flowinfra.targets.airflow.limits import flow_problems
 from flowinfra.targets.airflow.plan import AirflowPlan, check, dag
 from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
-from flowinfra.targets.airflow.request import AIRFLOW
 from flowinfra.targets.airflow.unused import GIVEN
 from tests.unit.components.airflow import IDENTITY, airflow
 
@@ -105,4 +105,4 @@ def test_two_flows_of_one_name() -> None:
 
 
 def test_what_a_stack_may_change_of_a_step_has_an_effect() -> None:
-    assert AIRFLOW.overrides <= GIVEN
+    assert TARGETS["airflow"].overrides <= GIVEN

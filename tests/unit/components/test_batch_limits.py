@@ -13,8 +13,8 @@ from botocore.loaders import Loader
 from flowinfra.compiler import compile_flow
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
-from flowinfra.model.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions import batch_limits, service_models
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import FlowPlan, check
 from tests.unit.components.compiled import SITE, plan
 from tests.unit.sources import STEPS, request, write_flow

@@ -14,8 +14,9 @@ import pytest
 from flowinfra.components.binding import GRAMMAR_WORDS, deploy_time_parameters, identity_names, value_problem
 from flowinfra.components.site import identity
 from flowinfra.errors import BindError, Problems
-from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow, StepFunctionsCompiled
+from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow
 from flowinfra.targets.step_functions.bound import bind
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.limits import submissions
 from tests.unit.components.compiled import SITE, compiled, plan, site
 

@@ -11,7 +11,7 @@ from flowinfra.components.inputs import EVALUATED, describe, overrides, plain
 from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.components.plan import same_name_problems
-from flowinfra.model.compiled import Shape
+from flowinfra.targets.step_functions.options import StepFunctionsOptions
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
 from flowinfra.targets.step_functions.plan import state_machine
 from tests.unit.components.compiled import compiled
@@ -65,7 +65,7 @@ def test_what_the_flow_does_not_show_of_its_compile_is_named_and_what_it_shows_i
 
 
 def test_options_of_the_compile() -> None:
-    shape = Shape(
+    shape = StepFunctionsOptions(
         name_prefix="dev",
         decospecs=("retry",),
         image="python:3.12",

@@ -12,8 +12,9 @@ import pytest
 from flowinfra.components.iam import Policy, secret_arns
 from flowinfra.components.names import Names
 from flowinfra.components.site import Site
-from flowinfra.model.compiled import Secret, StepFunctionsCompiled
+from flowinfra.model.compiled import Secret
 from flowinfra.targets.step_functions import iam
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import warnings as warnings_of
 from tests.unit.components.compiled import SITE, compiled, plan, site
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import compile_flow
-from flowinfra.model.compiled import StepFunctionsCompiled, canonical_json
+from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions import limits
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import check
 from tests.unit.components.compiled import SITE, compiled, for_step_functions, plan, site
 from tests.unit.sources import STEPS, request, write_flow

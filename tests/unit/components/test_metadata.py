@@ -198,7 +198,7 @@ def test_all_mistakes_of_a_stacks_file_are_told_with_their_place() -> None:
             },
             "airflow": {"namespace": "x", "dags": {"config_maps": "a"}, "annotations": {"": "x"}},
         },
-        "flows": [{"flow": "a.py", "target": "argo", "labels": {"n": 4}}],
+        "flows": [{"flow": "a.py", "target": "argo", "argo": {"labels": {"n": 4}}}],
     }
     with pytest.raises(Problems) as caught:
         check_stack(values, "stacks/Pulumi.x.yaml")
@@ -206,7 +206,7 @@ def test_all_mistakes_of_a_stacks_file_are_told_with_their_place() -> None:
         "stacks/Pulumi.x.yaml: flowinfra:platform.kubernetes.labels.a b: found 'a b'",
         "stacks/Pulumi.x.yaml: flowinfra:platform.kubernetes.labels.team: found 'x y'",
         "stacks/Pulumi.x.yaml: flowinfra:platform.airflow.annotations.: found ''",
-        "stacks/Pulumi.x.yaml: flowinfra:flows[0].labels.n: found 4",
+        "stacks/Pulumi.x.yaml: flowinfra:flows[0].argo.labels.n: found 4",
     ]
     assert all(isinstance(error, ConfigError) for error in caught.value.errors)
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from flowinfra import AirflowFlowArgs, ArgoFlowArgs, StepFunctionsFlowArgs
-from flowinfra.compiler.request import REQUESTS, STEP_OVERRIDES
+from flowinfra.compiler.request import STEP_OVERRIDES
 from flowinfra.compiler.variables import digests
 from flowinfra.components.options import PlatformShape, compile_request, requested_shape, shape_problems
 from flowinfra.errors import ConfigError
-from flowinfra.model.compiled import Shape
-from flowinfra.stack.configuration import FlowConfig, StepConfig, parse_flow
+from flowinfra.stack.configuration import CommonStep, FlowConfig, parse_flow
+from flowinfra.targets import TARGETS
+from flowinfra.targets.step_functions.options import StepFunctionsOptions
 from tests.unit.components.compiled import compiled
 
 PLATFORM = PlatformShape()
@@ -24,7 +25,7 @@ def flow(**values: Any) -> FlowConfig:
 
 
 def test_nothing_said_is_the_default_shape() -> None:
-    assert requested_shape(flow(), PLATFORM) == Shape()
+    assert requested_shape(flow(), PLATFORM) == StepFunctionsOptions()
 
 
 def test_every_option_arrives() -> None:
@@ -53,7 +54,7 @@ def test_every_option_arrives() -> None:
         ),
         PlatformShape("FARGATE", "aws-cn", "service", "staging"),
     )
-    assert shape == Shape(
+    assert shape == StepFunctionsOptions(
         compute="FARGATE",
         partition="aws-cn",
         metadata="service",
@@ -156,20 +157,22 @@ ARGUMENTS = {"step-functions": StepFunctionsFlowArgs, "argo": ArgoFlowArgs, "air
 def test_components_take_every_key_of_a_flow() -> None:
     """`enabled` is for a stack alone: a program leaves the component out."""
     taken = {key for arguments in ARGUMENTS.values() for key in arguments.__annotations__}
-    keys = {field.alias or name for name, field in FlowConfig.model_fields.items()}
+    keys = {field.alias or name for name, field in FlowConfig.model_fields.items()} - {
+        each.key for each in TARGETS.values()
+    }
+    keys = keys.union(*(each.section.model_fields for each in TARGETS.values()))
     assert taken - {"platform"} == keys - {"enabled"}
 
 
 @pytest.mark.parametrize("target", ARGUMENTS)
 def test_a_component_takes_the_options_of_its_target_alone(target: str) -> None:
-    own = REQUESTS[target].options
-    foreign = set().union(*(request.options for request in REQUESTS.values())) - own
+    own = set(TARGETS[target].section.model_fields)
+    foreign = set[str]().union(*(each.section.model_fields for each in TARGETS.values())) - own
     taken = set(ARGUMENTS[target].__annotations__)
     assert taken & foreign == set()
-    assert own & set(FlowConfig.model_fields) <= taken
+    assert own <= taken
 
 
-def test_steps_take_every_override_of_every_target() -> None:
-    known = set(STEP_OVERRIDES).union(*(request.overrides for request in REQUESTS.values()))
+def test_steps_take_every_common_override() -> None:
     # says what the step's image has, and changes nothing of the flow
-    assert set(StepConfig.model_fields) - {"image_packages"} == known
+    assert set(CommonStep.model_fields) - {"image_packages"} == set(STEP_OVERRIDES)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from flowinfra.model.compiled import canonical_json
+from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions import quotas
 from flowinfra.targets.step_functions.limits import submissions
 from flowinfra.targets.step_functions.plan import check, warnings

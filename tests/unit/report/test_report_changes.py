@@ -25,7 +25,7 @@ def told(changes: dict[str, Any], base: dict[str, Any] = TRAIN) -> list[str]:
         ({"steps.a.retries": None}, "step a: retries 3 → 0"),
         ({"steps.a.retries": 1}, "step a: retries 3 → 1"),
         ({"steps.a.timeout": 1800}, "step a: timeout 5 days → 1800 s"),
-        ({"steps.a.shared_memory": 64}, "step a: shared memory none → 64 MB"),
+        ({"steps.a.shared_memory": 64}, "step a: shared memory none → 64 MiB"),
         ({"steps.a.environment": {"A": "1"}}, "step a: environment A added: 1"),
         ({"steps.a.secrets": ["db"]}, "step a: secret db added"),
         ({"steps.a.decorators": {"card": True}}, "step a: decorator @card added"),
