@@ -36,9 +36,9 @@ _DEPTHS = {
     **dict.fromkeys(_KEYED, 2),
 }
 """Key of a flow → how many keys down one thing is declared; for all others it is the key itself."""
-_RUNNERS = {"argo": "kubernetes", "airflow": "airflow"}
-"""Target → the platform's key with labels and annotations of its flows."""
-_PLATFORM_DEPTHS = {"create": 1, **dict.fromkeys(_RUNNERS.values(), 2)}
+_RUNNERS = [target.runner for target in TARGETS.values() if target.runner]
+"""The platform's keys with labels and annotations of its flows."""
+_PLATFORM_DEPTHS = {"create": 1, **dict.fromkeys(_RUNNERS, 2)}
 """The same for the platform's keys, where it is not the key itself."""
 _NAMES = ("flow", "name", "digest")
 """Keys that say which flow an entry is for."""
@@ -202,7 +202,7 @@ def _configured_flow(
             "table": platform.table or made,
             "log_retention_days": config.own.log_retention_days or platform.log_retention_days,
         }
-    runner = getattr(platform, _RUNNERS.get(compiled.target, ""), None)
+    runner = getattr(platform, TARGETS[compiled.target].runner or "", None)
     if compiled.target == "step-functions" or (runner and runner.pod_roles):
         bound |= {"job_policies": config.job_policies, "reads": ["*"] if config.reads == "all" else config.reads}
     if runner is not None:
@@ -217,7 +217,7 @@ def _platform(config: StackConfig, file: StackFile) -> dict[str, Json]:
     known = _given({key: value for key, value in platform.items() if key not in _TOLD_BY_FLOWS})
     if "create" in known:
         known["create"].pop("compute")
-    for runner in _RUNNERS.values():
+    for runner in _RUNNERS:
         for key in _LABELS:
             known.get(runner, {}).pop(key, None)
     return known

@@ -16,7 +16,6 @@ from typing import Any
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.model.cron import refused
 from flowinfra.targets import TARGETS
-from flowinfra.targets.argo.request import numbers_of_other_days
 
 
 def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
@@ -29,22 +28,8 @@ def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iter
 
 def flow_warnings(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
     """What the flow says and the target does not do, or does otherwise."""
-    if request.target == "step-functions":
-        yield from _pauses(described)
-    else:
-        yield from _parts_of_minutes(request.target, described)
-    if request.target == "argo":
-        yield from _other_days(described)
-        yield from _hooks(request, described)
-
-
-def _hooks(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
-    """Functions that look at a run which their pod does not find (`exit_hook_script` of Metaflow)."""
-    if request.shape.metadata == "local" and any(each["name"] == "exit_hook" for each in described["decorators"]):
-        yield (
-            f"@exit_hook of {described['name']}: a function that takes `run` is given None, for without a metadata "
-            "service a hook's pod finds no run: give the platform a service_url, or let the functions do without `run`"
-        )
+    found: Iterator[str] = TARGETS[request.target].part("checks").warnings(request, described)
+    return found
 
 
 def _names(parameters: Iterable[str]) -> Iterator[str]:
@@ -75,7 +60,7 @@ def _helps(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the flow's @schedule, and with `reset_at` of its triggers."""
     mine = TARGETS[request.target]
-    for cron, timezone in _schedules(described):
+    for cron, timezone in schedules(described):
         if cron and (problem := mine.cron_problem(cron)):
             yield f"@schedule: {problem}"
         if timezone and (problem := mine.timezone_problem(timezone)):
@@ -88,27 +73,6 @@ def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[st
             yield f"@{decorator['name']}: reset_at: {problem}"
 
 
-def _pauses(described: Mapping[str, Any]) -> Iterator[str]:
-    """Pauses between the attempts of a step."""
-    for step, minutes in _minutes(described):
-        if minutes > 0:
-            yield (
-                f"step {step}: @retry(minutes_between_retries={minutes:g}) has no effect on Step Functions: "
-                "AWS Batch starts the next attempt at once (Netflix/metaflow#678). Write 0 if no pause is needed; "
-                "Argo and Airflow wait"
-            )
-
-
-def _parts_of_minutes(target: str, described: Mapping[str, Any]) -> Iterator[str]:
-    """Pauses of which Metaflow takes the whole minutes alone, by Python's `int`."""
-    for step, minutes in _minutes(described):
-        if minutes != int(minutes):
-            yield (
-                f"step {step}: @retry(minutes_between_retries={minutes:g}) is a pause of {int(minutes)} minutes on "
-                f"{target.capitalize()}, for Metaflow leaves the part of a minute out. Write a whole number"
-            )
-
-
 def _no_pauses(described: Mapping[str, Any]) -> Iterator[str]:
     """Pauses that are no time at all, which Metaflow does not look at."""
     for step, given in _said_pauses(described):
@@ -117,7 +81,17 @@ def _no_pauses(described: Mapping[str, Any]) -> Iterator[str]:
             yield f"step {step}: @retry: minutes_between_retries: {found}"
 
 
-def _minutes(described: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def parts_of_minutes(title: str, described: Mapping[str, Any]) -> Iterator[str]:
+    """Pauses of which Metaflow takes the whole minutes alone, by Python's `int`."""
+    for step, minutes in retry_minutes(described):
+        if minutes != int(minutes):
+            yield (
+                f"step {step}: @retry(minutes_between_retries={minutes:g}) is a pause of {int(minutes)} minutes on "
+                f"{title}, for Metaflow leaves the part of a minute out. Write a whole number"
+            )
+
+
+def retry_minutes(described: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Steps whose @retry says how long to wait, with the minutes."""
     for step, given in _said_pauses(described):
         if (minutes := _number(given)) is not None:
@@ -140,18 +114,7 @@ def _number(given: Any) -> float | None:
     return number if 0 <= number < math.inf else None
 
 
-def _other_days(described: Mapping[str, Any]) -> Iterator[str]:
-    """Schedules that Argo takes, and reads as other days than AWS does."""
-    for cron, _ in _schedules(described):
-        if cron and (days := numbers_of_other_days(cron)):
-            yield (
-                f"@schedule: {cron!r} has the day of the week {days}. The form with six fields is AWS's, where Sunday "
-                "is 1; to Argo, which gets the first five, Sunday is 0, so the flow runs a day later: write the day's "
-                "name, such as MON, which both read alike"
-            )
-
-
-def _schedules(described: Mapping[str, Any]) -> Iterator[tuple[str | None, str | None]]:
+def schedules(described: Mapping[str, Any]) -> Iterator[tuple[str | None, str | None]]:
     """Cron and timezone of each @schedule. One without a cron has Metaflow's own, which all targets take."""
     for decorator in described["decorators"]:
         if decorator["name"] == "schedule":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,13 +27,10 @@ BUNDLE = ".flow"
 class PlatformShape:
     """What of a platform changes what Metaflow produces."""
 
-    compute: Literal["EC2", "FARGATE"] = "EC2"
-    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
     metadata: Literal["local", "service"] = "local"
-    name_prefix: str | None = None
-    events: bool = False
-    """Argo Events is there."""
     datastore: str = "s3"
+    own: Mapping[str, Json] = field(default_factory=dict)
+    """Options that not every target has; the flow's own value of one goes before."""
 
 
 def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> CompileRequest:
@@ -65,10 +63,11 @@ def compile_request(flow: FlowConfig, platform: PlatformShape, root: Path) -> Co
 def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
     """The options that change what Metaflow produces; texts of Config files and digests of `env` are left out."""
     target = TARGETS[flow.target]
-    of_platform = {name: value for name, value in vars(platform).items() if name in target.options.model_fields}
     own = {name: getattr(flow.own, name) for name in type(flow.own).model_fields if name in target.own}
     values: dict[str, Any] = {
-        **of_platform,
+        "metadata": platform.metadata,
+        "datastore": platform.datastore,
+        **platform.own,
         **{name: getattr(flow, name) for name in CommonKeys.model_fields},
         **{name: value for name, value in own.items() if value is not None},
         "python": flow.python_version or "",
@@ -96,14 +95,14 @@ def _changes(step: StepConfig, target: Target) -> dict[str, Json]:
 def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformShape, who: str) -> list[ConfigError]:
     """Where a flow that is compiled already is not what the stack asks for: it cannot be changed any more."""
     wanted, have = requested_shape(flow, platform), compiled.shape
-    always = set(PlatformShape.__dataclass_fields__)
+    always = {"metadata", "datastore", *TARGETS[flow.target].of_platform}
     skipped = {"configs", "env"}
     problems = []
     if not isinstance(have, type(wanted)):
         return [ConfigError(f"{who}: is compiled for {compiled.target}, this stack asks for {flow.target}")]
-    for name, field in type(wanted).model_fields.items():
+    for name, declared in type(wanted).model_fields.items():
         asked = getattr(wanted, name)
-        unset = asked == default(field)
+        unset = asked == default(declared)
         if name not in skipped and (name in always or not unset) and asked != getattr(have, name):
             problems.append(
                 ConfigError(

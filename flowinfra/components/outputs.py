@@ -30,7 +30,7 @@ class FlowFile:
 
 def authorize_command(compiled: CompiledFlow, file: FlowFile, token: str) -> str:
     """What lets a person deploy over this by hand, once."""
-    written = [f"{compiled.name}.py"] if compiled.target == "airflow" else []
+    written = TARGETS[compiled.target].create_arguments(compiled.name)
     return _command(compiled, file, "create", "--authorize", token, *written)
 
 

@@ -66,7 +66,8 @@ class PlatformSettings(Settings[Site]):
     def shape(self) -> PlatformShape:
         """What of the platform changes what Metaflow produces."""
         metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
-        return PlatformShape(self.compute, self.partition, metadata, self.name_prefix)
+        own = {"compute": self.compute, "partition": self.partition, "name_prefix": self.name_prefix}
+        return PlatformShape(metadata, own=own)
 
 
 class PlatformArgs(TypedDict, total=False):

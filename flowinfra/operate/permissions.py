@@ -19,6 +19,7 @@ from flowinfra.engine.project import project_name, read_mapping, stack_file
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.loading import stored_stack
+from flowinfra.targets import TARGETS
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 Purpose = Literal["preview", "deploy", "laptop", "destroy"]
@@ -212,7 +213,11 @@ class _Scope:
             on_aws=bool(flows),
             pods=tuple(
                 place.pod_roles.cluster
-                for target, place in (("argo", platform.kubernetes), ("airflow", platform.airflow))
+                for target, place in (
+                    (target.name, getattr(platform, target.runner, None))
+                    for target in TARGETS.values()
+                    if target.runner
+                )
                 if place and place.pod_roles and any(flow.target == target for flow in compiled)
             ),
             log_history=any(flow.step_functions.log_history for flow in flows),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 
 import pulumi
@@ -25,14 +24,8 @@ from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfi
 from flowinfra.stack.listing import APART
 from flowinfra.stack.loading import StackProblems, read_stack
 from flowinfra.stack.previews import production_problems
+from flowinfra.targets import TARGETS
 from flowinfra.targets.stack import CountsResources, Outputs, StackTarget
-
-_TARGETS = {
-    "step-functions": ("flowinfra.targets.step_functions.stack", "StepFunctions"),
-    "argo": ("flowinfra.targets.argo.stack", "Argo"),
-    "airflow": ("flowinfra.targets.airflow.stack", "Airflow"),
-}
-"""Target → module and class of its part, loaded where a flow has it."""
 
 
 def deploy() -> None:
@@ -165,15 +158,15 @@ def check_flows(
                 note(error.errors)
     if problems:
         raise Problems(list(problems.values()))
-    if isinstance(steps := targets.get("step-functions"), CountsResources):
-        for warning in steps.warnings():
-            warn(warning)
+    for target in targets.values():
+        if isinstance(target, CountsResources):
+            for warning in target.warnings():
+                warn(warning)
     return targets
 
 
 def _target(name: str) -> type[StackTarget]:
-    module, part = _TARGETS[name]
-    found: type[StackTarget] = getattr(import_module(module), part)
+    found: type[StackTarget] = TARGETS[name].part("stack").STACK
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from flowinfra.compiler import CompileRequest, compile_each, read_bundle
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
@@ -13,6 +14,7 @@ from flowinfra.errors import FlowInfraError, Problems, named_from
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.configuration import FlowConfig, StackConfig
+from flowinfra.targets import TARGETS
 
 
 @dataclass(frozen=True)
@@ -34,22 +36,8 @@ class StackFlow:
 def platform_shape(stack: StackConfig, target: str) -> PlatformShape:
     """What of the platform changes what Metaflow produces for a target."""
     platform = stack.platform
-    if target == "airflow":
-        return PlatformShape(metadata="service" if platform.service_url else "local", datastore=platform.datastore)
-    if target == "argo":
-        kubernetes = platform.kubernetes
-        return PlatformShape(
-            metadata="service" if platform.service_url else "local",
-            datastore=platform.datastore,
-            events=kubernetes is not None and kubernetes.events is not None,
-        )
-    return PlatformShape(
-        compute=platform.create.compute if platform.create else platform.compute,
-        partition=platform.partition,
-        metadata="service" if platform.service_url else "local",
-        datastore=platform.datastore,
-        name_prefix=stack.name_prefix,
-    )
+    metadata: Literal["local", "service"] = "service" if platform.service_url else "local"
+    return PlatformShape(metadata, platform.datastore, TARGETS[target].of_stack(stack))
 
 
 def unheard(_warning: str) -> None:

@@ -391,24 +391,19 @@ def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
         FlowConfig.model_validate(merged(defaults, flow.model_dump(by_alias=True, exclude_unset=True)))
         for flow in stack.flows
     ]
-    if problems := [ConfigError(f"{source}: {text}") for text in _missing_platforms(stack.platform, flows)]:
+    if problems := [ConfigError(f"{source}: {text}") for text in _missing_platforms(stack, flows)]:
         raise Problems(problems)
     return stack.model_copy(update={"flows": flows})
 
 
-def _missing_platforms(platform: PlatformConfig, flows: Sequence[FlowConfig]) -> Iterator[str]:
-    """Flows with a target that the platform has nothing for; only the first of each target is told."""
-    queue = platform.queue is not None or platform.create is not None
+def _missing_platforms(stack: StackConfig, flows: Sequence[FlowConfig]) -> Iterator[str]:
+    """Flows with a target that the platform has nothing for; only the first of each target is named."""
     reported = set()
     for flow in flows:
-        needs = {
-            "step-functions": None if queue or flow.of("step-functions").queue else "platform.queue: is missing",
-            "argo": None if platform.kubernetes else "platform.kubernetes: is missing",
-            "airflow": None if platform.airflow else "platform.airflow: is missing",
-        }
-        if (missing := needs.get(flow.target)) and flow.enabled and flow.target not in reported:
+        missing = TARGETS[flow.target].lacks(stack, flow)
+        if missing and flow.enabled and flow.target not in reported:
             reported.add(flow.target)
-            yield f"flowinfra:{missing}, and {flow.flow} has the target {flow.target!r}"
+            yield f"flowinfra:platform.{missing}: is missing, and {flow.flow} has the target {flow.target!r}"
 
 
 def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
@@ -499,7 +494,8 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
         yield f"platform.datastore: found {platform.datastore!r}, but `create` makes a bucket of S3; give one of both"
     for problem in datastore_problems(platform.datastore, platform.azure is not None):
         yield f"platform.{problem}"
-    for runner, place in (("kubernetes", platform.kubernetes), ("airflow", platform.airflow)):
+    for runner in filter(None, (target.runner for target in TARGETS.values())):
+        place = getattr(platform, runner, None)
         if place is not None and place.pod_roles is not None:
             yield from (f"platform.{runner}.{text}" for text in _pod_role_problems(place))
             if platform.datastore != "s3":

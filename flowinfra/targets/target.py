@@ -21,6 +21,20 @@ def no_problems(_shape: Any) -> Iterator[str]:
     return iter(())
 
 
+def nothing(_stack: Any) -> dict[str, Any]:
+    """Of a target whose options are all the flow's."""
+    return {}
+
+
+def nothing_lacks(_stack: Any, _flow: Any) -> None:
+    """Of a target that needs nothing of the platform."""
+
+
+def no_arguments(_name: str) -> list[str]:
+    """Of a target whose `create` takes options alone."""
+    return []
+
+
 @dataclass(frozen=True)
 class Target:
     """A place where Metaflow can deploy a flow, with everything that is the target's own.
@@ -57,6 +71,14 @@ class Target:
     """Metaflow's datastores that tasks of the target can use."""
     problems: Callable[[Any], Iterator[str]] = no_problems
     """What can be known to be wrong with a shape, in words."""
+    runner: str | None = None
+    """The platform's key for what runs the flows, where that is no part of AWS: it has their labels and roles."""
+    of_stack: Callable[[Any], dict[str, Any]] = nothing
+    """Options that a `StackConfig` says for all its flows of the target."""
+    lacks: Callable[[Any, Any], str | None] = nothing_lacks
+    """What a stack's platform has to have, of a `StackConfig` and a flow: the key that is missing, or None."""
+    create_arguments: Callable[[str], list[str]] = no_arguments
+    """What Metaflow's `create` takes after its options, by the name of what is deployed."""
 
     @property
     def key(self) -> str:
@@ -84,6 +106,11 @@ class Target:
     def overrides(self) -> frozenset[str]:
         """Overrides of a step that not every target has: attributes of its compute decorator."""
         return frozenset(self.step.model_fields)
+
+    @property
+    def of_platform(self) -> frozenset[str]:
+        """Options of its own that the stack or its platform says, also in place of the flow."""
+        return (self.own - frozenset(self.section.model_fields)) | (self.own & {"name_prefix"})
 
     def part(self, module: str) -> ModuleType:
         """A module of the target's folder, such as `reading`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from flowinfra.model.compiled import MARK
 from flowinfra.model.cron import refused
@@ -48,6 +49,14 @@ def _timezone_problem(timezone: str) -> str:
     )
 
 
+def _lacks(stack: Any, _flow: Any) -> str | None:
+    return None if stack.platform.airflow else "airflow"
+
+
+def _create_arguments(name: str) -> list[str]:
+    return [f"{name}.py"]
+
+
 TARGET = Target(
     name="airflow",
     title="Airflow",
@@ -66,4 +75,7 @@ TARGET = Target(
     shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
     datastores=("s3", "gs", "azure"),
     problems=_problems,
+    runner="airflow",
+    lacks=_lacks,
+    create_arguments=_create_arguments,
 )

@@ -96,3 +96,7 @@ def _dags(dags: DagsConfig) -> DagBucket | DagConfigMaps | DagFolder:
         return DagConfigMaps(dags.config_maps)
     assert dags.folder is not None
     return DagFolder(dags.folder)
+
+
+STACK = Airflow
+"""What the program makes of a stack's flows of this target."""

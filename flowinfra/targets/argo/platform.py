@@ -117,4 +117,4 @@ class KubernetesPlatform(Settings[ArgoSite]):
     def shape(self) -> PlatformShape:
         """What of the platform changes what Metaflow produces."""
         metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
-        return PlatformShape(metadata=metadata, datastore=self.datastore, events=self.events is not None)
+        return PlatformShape(metadata=metadata, datastore=self.datastore, own={"events": self.events is not None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Any
 
 from flowinfra.model.compiled import MARK
 from flowinfra.model.cron import refused
@@ -138,6 +139,16 @@ def timezone_problem(timezone: str) -> str | None:
 
 _EVENTS = "METAFLOW_ARGO_EVENTS_"
 
+
+def _of_stack(stack: Any) -> dict[str, Any]:
+    kubernetes = stack.platform.kubernetes
+    return {"events": kubernetes is not None and kubernetes.events is not None}
+
+
+def _lacks(stack: Any, _flow: Any) -> str | None:
+    return None if stack.platform.kubernetes else "kubernetes"
+
+
 TARGET = Target(
     name="argo",
     title="Argo Workflows",
@@ -164,4 +175,7 @@ TARGET = Target(
     shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
     datastores=("s3", "gs", "azure"),
     problems=_problems,
+    runner="kubernetes",
+    of_stack=_of_stack,
+    lacks=_lacks,
 )

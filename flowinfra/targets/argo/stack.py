@@ -101,3 +101,7 @@ def kubernetes_platform(stack: StackConfig, created: PlatformSettings | None) ->
         annotations=kubernetes.annotations,
         ui_url=kubernetes.ui_url,
     )
+
+
+STACK = Argo
+"""What the program makes of a stack's flows of this target."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from flowinfra.model.compiled import MARK
 from flowinfra.model.cron import refused
@@ -70,6 +71,19 @@ def _timezone_problem(timezone: str) -> str:
     return f"found {timezone!r}, but EventBridge's rules have no timezone; leave it out, and write the cron in UTC"
 
 
+def _of_stack(stack: Any) -> dict[str, Any]:
+    platform = stack.platform
+    return {
+        "compute": platform.create.compute if platform.create else platform.compute,
+        "partition": platform.partition,
+        "name_prefix": stack.name_prefix,
+    }
+
+
+def _lacks(stack: Any, flow: Any) -> str | None:
+    return None if stack.platform.queue or stack.platform.create or flow.own.queue else "queue"
+
+
 TARGET = Target(
     name="step-functions",
     title="AWS Step Functions",
@@ -82,6 +96,8 @@ TARGET = Target(
     cron_problem=partial(refused, "aws"),
     timezone_problem=_timezone_problem,
     problems=_problems,
+    of_stack=_of_stack,
+    lacks=_lacks,
     identity_settings={
         "METAFLOW_BATCH_JOB_QUEUE": "queue",
         "METAFLOW_ECS_S3_ACCESS_IAM_ROLE": "job_role",

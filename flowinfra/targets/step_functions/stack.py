@@ -117,3 +117,7 @@ def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow
     if own.log_retention_days is not None:
         args["log_retention_days"] = own.log_retention_days
     return StepFunctionsFlow(flow.compiled.name, args)
+
+
+STACK = StepFunctions
+"""What the program makes of a stack's flows of this target."""

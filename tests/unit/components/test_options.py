@@ -52,7 +52,7 @@ def test_every_option_arrives() -> None:
             steps={"train": {"memory": 8192}, "end": {}},
             batch_tags={"t": "v"},
         ),
-        PlatformShape("FARGATE", "aws-cn", "service", "staging"),
+        PlatformShape("service", own={"compute": "FARGATE", "partition": "aws-cn", "name_prefix": "staging"}),
     )
     assert shape == StepFunctionsOptions(
         compute="FARGATE",
@@ -113,8 +113,16 @@ def test_a_compiled_flow_that_is_what_the_stack_asks_for() -> None:
     [
         ({"with": ["retry"]}, PLATFORM, "made with with = (), this stack asks for with = ('retry',)"),
         ({"max_workers": 7}, PLATFORM, "made with max_workers = 100, this stack asks for max_workers = 7"),
-        ({}, PlatformShape("FARGATE"), "made with compute = 'EC2', this stack asks for compute = 'FARGATE'"),
-        ({}, PlatformShape(name_prefix="dev"), "made with name_prefix = None, this stack asks for name_prefix = 'dev'"),
+        (
+            {},
+            PlatformShape(own={"compute": "FARGATE"}),
+            "made with compute = 'EC2', this stack asks for compute = 'FARGATE'",
+        ),
+        (
+            {},
+            PlatformShape(own={"name_prefix": "dev"}),
+            "made with name_prefix = None, this stack asks for name_prefix = 'dev'",
+        ),
         ({"configs": {"c": 1}}, PLATFORM, "configs and working_folder belong to the compile"),
     ],
 )
