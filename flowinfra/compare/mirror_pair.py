@@ -22,8 +22,9 @@ from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
 from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfig
 from flowinfra.stack.listing import matched
-from flowinfra.stack.loading import NAMESPACE, flow_files, stored_source, stored_stack
+from flowinfra.stack.loading import flow_files, stored_source, stored_stack
 from flowinfra.stack.mirrors import MIRRORS, Source, for_flow
+from flowinfra.stack.places import NAMESPACE
 from flowinfra.targets import TARGETS
 from flowinfra.targets.target import Target
 
@@ -137,15 +138,15 @@ class _Declarations:
         which, target = {"flow": config.flow, "name": config.name}, TARGETS[config.target]
         for source, found in self._chain:
             for index in reversed(for_flow(source.flows, found, which)):
-                yield from _declared(source.label, f"flows[{index}]", source.flows[index], target)
-            yield from _declared(source.label, "defaults", source.defaults, target)
+                yield from _declared(source.places.label, f"flows[{index}]", source.flows[index], target)
+            yield from _declared(source.places.label, "defaults", source.defaults, target)
 
     def of_platform(self) -> list[Declared] | None:
         """Of the stack's platform, which no stack takes over from another; None if the stack is no mirror of it."""
         if not self._chain:
             return None
         return [
-            Declared(f"{source.label}: {NAMESPACE}{'.'.join(path)}", path)
+            Declared(f"{source.places.label}: {NAMESPACE}{'.'.join(path)}", path)
             for source, _ in self._chain[:1]
             for key, value in (source.values.get(PLATFORM) or {}).items()
             for path in _paths((PLATFORM, key), value, _PLATFORM_DEPTHS.get(key, 0))

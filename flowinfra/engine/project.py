@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from flowinfra.engine import yaml_file
 from flowinfra.errors import ConfigError
 
 FILE = "Pulumi.yaml"
@@ -79,9 +78,7 @@ def read_mapping(path: Path, label: str) -> dict[str, Any]:
         ConfigError: it cannot be read.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise no_yaml(error, label) from None
+        content = yaml_file.load(path.read_text(encoding="utf-8"), label)
     except UnicodeDecodeError:
         raise ConfigError(f"{label}: is no text in UTF-8") from None
     except FileNotFoundError:
@@ -89,13 +86,6 @@ def read_mapping(path: Path, label: str) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{label}: cannot be read: {error.strerror}") from None
     return content if isinstance(content, dict) else {}
-
-
-def no_yaml(error: yaml.YAMLError, label: str) -> ConfigError:
-    """What is wrong with a file, by its line; nothing of its text is shown, which may hold a secret."""
-    mark = getattr(error, "problem_mark", None)
-    place = f"{label}:{mark.line + 1}" if mark else label
-    return ConfigError(f"{place}: is no YAML: {getattr(error, 'problem', None) or 'it cannot be read'}")
 
 
 def _project(root: Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ CI makes it once, without credentials; whoever previews or deploys then runs no 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,20 +17,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flowinfra.compiler import Warn, write_bundle
 from flowinfra.components.options import is_bundle
 from flowinfra.components.source import Deployment
+from flowinfra.engine import yaml_file
 from flowinfra.engine.project import project_name, stack_file
 from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.program.deploy import checked_stack
-from flowinfra.stack import yaml_file
 from flowinfra.stack.compiling import StackFlow
 from flowinfra.stack.configuration import StackConfig
-from flowinfra.stack.loading import NAMESPACE, stored_stack
+from flowinfra.stack.loading import stored_stack
 from flowinfra.stack.mirrors import MIRRORS
+from flowinfra.stack.places import NAMESPACE
 
 SUMS = "SHA256SUMS"
 _REGION, _ACCOUNT = "ap-northeast-1", "000000000000"
@@ -100,42 +98,22 @@ def _compiled(root: Path, stacks: Sequence[str], warn: Warn) -> dict[str, list[S
 
 def _ahead(stack: StackConfig, root: Path, name: str) -> StackConfig:
     """The stack with a stand-in for what an engine would ask AWS for: limits are checked with it."""
-    region = yaml_file.parse(stack_file(root, name).path.read_text(encoding="utf-8"), name).get("aws:region")
+    region = yaml_file.config_of(stack_file(root, name).path.read_text(encoding="utf-8"), name).get("aws:region")
     known = {"region": region or _REGION, "account": _ACCOUNT}
     given = {key: getattr(stack.platform, key) or value for key, value in known.items()}
     return stack.model_copy(update={"platform": stack.platform.model_copy(update=given)})
 
 
 def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: Path) -> str:
-    """The stack's file with its flows as bundles; all that is not ours stays as it is written there.
+    """The stack's file with its flows as bundles; all that is not ours stays as it is written there, with its comments.
 
-    Nodes are moved, not values: what is read as which type (`off`, `1e-5`, `"007"`) is the engine's business.
+    What is read as which type (`off`, `1e-5`, `"007"`) is the engine's business.
     """
-    document = _mapping(stack_file(root, stack).path.read_text(encoding="utf-8"))
-    config = next(value for key, value in document.value if key.value == "config")
-    replaced = {f"{NAMESPACE}{name}" for name in ("flows", "defaults", MIRRORS)}
-    config.value = [(key, value) for key, value in config.value if key.value not in replaced]
-    # as JSON, every text has its quotes
-    own = {f"{NAMESPACE}flows": [_entry(flow, root, folder) for flow in flows]}
-    config.value += _in_blocks(_mapping(json.dumps(own))).value
-    text: str = yaml.serialize(document, Dumper=yaml.SafeDumper, allow_unicode=True, width=120)
-    return text
-
-
-def _mapping(text: str) -> yaml.MappingNode:
-    node = yaml.compose(text, yaml.SafeLoader)
-    assert isinstance(node, yaml.MappingNode)
-    return node
-
-
-def _in_blocks(node: yaml.Node) -> yaml.Node:
-    """The node with one line for each key and item, as people write it."""
-    if isinstance(node, yaml.CollectionNode):
-        node.flow_style = not node.value
-        for item in node.value:
-            for part in item if isinstance(item, tuple) else (item,):
-                _in_blocks(part)
-    return node
+    document = yaml_file.load_as_written(stack_file(root, stack).path.read_text(encoding="utf-8"))
+    replaced = [f"{NAMESPACE}{name}" for name in ("flows", "defaults", MIRRORS)]
+    entries = [_entry(flow, root, folder) for flow in flows]
+    yaml_file.replace(document["config"], replaced, f"{NAMESPACE}flows", entries)
+    return yaml_file.dump_as_written(document)
 
 
 def _entry(flow: StackFlow, root: Path, folder: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from flowinfra.model.config import Annotations, Config, Labels, RetentionDays
 from flowinfra.model.datastores import datastore_problems
 from flowinfra.model.secrets import HIDDEN, REFERENCE, REFERENCE_WORDS, REFUSED, looks_secret, secrets_in, shown
 from flowinfra.model.shape import CommonKeys
+from flowinfra.stack.places import KeyPath, Places, key_path
 from flowinfra.targets import TARGETS
 from flowinfra.targets.target import Target
 
@@ -363,24 +364,39 @@ class StackConfig(Config):
     """The mark of a preview stack."""
 
 
-def check_stack(values: Mapping[str, Json], source: str) -> StackConfig:
-    """Check the configuration (key without `flowinfra:` → value) of the file `source`, as it stands there.
+Problem = tuple[KeyPath, str]
+"""The path of a key, and what is wrong with it."""
 
-    Raises `Problems` with all that is wrong; what looks like a secret is refused, and not shown.
+
+def check_stack(values: Mapping[str, Json], source: str | Places) -> StackConfig:
+    """Check a stack's configuration as it stands in its file.
+
+    Args:
+        values: key without `flowinfra:` → value.
+        source: the file, for errors: with its lines, or its path alone.
+
+    Raises:
+        Problems: all that is wrong; what looks like a secret is refused, and not shown.
     """
-    messages = [f"flowinfra:{text}" for text in _secret_problems(values)]
+    problems = list(_secret_problems(values))
     try:
         stack = StackConfig.model_validate(dict(values))
     except ValidationError as error:
-        messages += _messages(error, "flowinfra:", StackConfig)
+        problems += _mistakes(error, StackConfig)
     else:
-        messages += [f"flowinfra:{text}" for text in _contradictions(stack)]
-    if messages:
-        raise Problems([ConfigError(f"{source}: {message}") for message in messages])
+        problems += _contradictions(stack)
+    _refuse(problems, source)
     return stack
 
 
-def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
+def _refuse(problems: Sequence[Problem], source: str | Places) -> None:
+    """Raises `Problems` where there are some."""
+    places = source if isinstance(source, Places) else Places(source)
+    if problems:
+        raise Problems([ConfigError(f"{places.at(*path)}: {reason}") for path, reason in problems])
+
+
+def parse_stack(values: Mapping[str, Json], source: str | Places) -> StackConfig:
     """A checked configuration in which each flow has the stack's `defaults` where it says nothing itself.
 
     Lists and single values of the flow replace the defaults', mappings are merged. Raises as `check_stack` does.
@@ -391,19 +407,18 @@ def parse_stack(values: Mapping[str, Json], source: str) -> StackConfig:
         FlowConfig.model_validate(merged(defaults, flow.model_dump(by_alias=True, exclude_unset=True)))
         for flow in stack.flows
     ]
-    if problems := [ConfigError(f"{source}: {text}") for text in _missing_platforms(stack, flows)]:
-        raise Problems(problems)
+    _refuse(list(_missing_platforms(stack, flows)), source)
     return stack.model_copy(update={"flows": flows})
 
 
-def _missing_platforms(stack: StackConfig, flows: Sequence[FlowConfig]) -> Iterator[str]:
+def _missing_platforms(stack: StackConfig, flows: Sequence[FlowConfig]) -> Iterator[Problem]:
     """Flows with a target that the platform has nothing for; only the first of each target is named."""
     reported = set()
     for flow in flows:
         missing = TARGETS[flow.target].lacks(stack, flow)
         if missing and flow.enabled and flow.target not in reported:
             reported.add(flow.target)
-            yield f"flowinfra:platform.{missing}: is missing, and {flow.flow} has the target {flow.target!r}"
+            yield ("platform", missing), f"is missing, and {flow.flow} has the target {flow.target!r}"
 
 
 def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
@@ -416,15 +431,15 @@ def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
     Raises:
         Problems: all that is wrong.
     """
-    messages = list(_secret_problems(values))
+    problems = list(_secret_problems(values))
     target = TARGETS.get(values.get("target", "step-functions"))
     try:
         flow = FlowConfig.model_validate(_with_section(values, target) if target else dict(values))
     except ValidationError as error:
-        section = f"{target.key}." if target else ""
-        messages += [text.replace(section, "", 1) for text in _messages(error, "", FlowConfig)]
-    if messages:
-        raise Problems([ConfigError(f"{who}: {message}") for message in messages])
+        mistakes = _mistakes(error, FlowConfig)
+        problems += [(_without_section(path, target) if target else path, reason) for path, reason in mistakes]
+    if problems:
+        raise Problems([ConfigError(f"{who}: {key_path(path)}: {reason}") for path, reason in problems])
     return flow
 
 
@@ -444,32 +459,38 @@ def _with_section(values: Mapping[str, Json], target: Target) -> dict[str, Json]
     return nested
 
 
-def _of_other_targets(stack: StackConfig) -> Iterator[str]:
+def _without_section(path: KeyPath, target: Target) -> KeyPath:
+    """The path of a key as a component's arguments have it."""
+    place = 2 if path[0] == "steps" else 0
+    return path[:place] + path[place + 1 :] if path[place : place + 1] == (target.key,) else path
+
+
+def _of_other_targets(stack: StackConfig) -> Iterator[Problem]:
     """Keys under the name of a target that is not the flow's."""
     for index, flow in enumerate(stack.flows):
         target = flow.target if "target" in flow.model_fields_set else stack.defaults.target
-        sections = [(f"flows[{index}]", flow)] + [
-            (f"flows[{index}].steps.{name}", step) for name, step in flow.steps.items()
-        ]
+        sections: list[tuple[KeyPath, Any]] = [(("flows", index), flow)]
+        sections += [(("flows", index, "steps", name), step) for name, step in flow.steps.items()]
         for where, section in sections:
             for other in TARGETS.values():
                 if other.name != target and other.key in section.model_fields_set:
                     yield (
-                        f"{where}.{other.key}: is for the target {other.name}, this flow's is {target}; leave it out, "
-                        "or write it into `defaults`, where it is for those flows that have the target"
+                        (*where, other.key),
+                        f"is for the target {other.name}, this flow's is {target}; leave it out, or write it into "
+                        "`defaults`, where it is for those flows that have the target",
                     )
 
 
-def _secret_problems(values: Mapping[str, Json]) -> Iterator[str]:
+def _secret_problems(values: Mapping[str, Json]) -> Iterator[Problem]:
     """Places of what looks like a secret, whatever the names of places that hold none."""
     for path, value in secrets_in(dict(values)):
         # a Config's text is the path of a file; this key of the platform has a grammar
         harmless = path[-2:-1] == ("configs",) or path[-1] == "service_auth_secret"
         if not harmless or looks_secret("", value):
-            yield f"{_path(path)}: {REFUSED}"
+            yield path, REFUSED
 
 
-def _contradictions(stack: StackConfig) -> Iterator[str]:
+def _contradictions(stack: StackConfig) -> Iterator[Problem]:
     """What each key allows and both together do not."""
     platform = stack.platform
     if stack.mirrors is None:  # else a flow's target may be said by the other stack
@@ -483,41 +504,51 @@ def _contradictions(stack: StackConfig) -> Iterator[str]:
         for key in ("bucket",) if elsewhere else ("bucket", "queue"):
             if getattr(platform, key) is None:
                 create = ", or `create: {}` for a platform of the stack's own" if platform.datastore == "s3" else ""
-                yield f"platform.{key}: is missing; give the {key} that is there already{create}"
+                yield ("platform", key), f"is missing; give the {key} that is there already{create}"
     else:
         for key in ("bucket", "queue", "table"):
             if getattr(platform, key) is not None:
-                yield f"platform.{key}: found {getattr(platform, key)!r}, but `create` makes one; give one of both"
+                yield ("platform", key), f"found {getattr(platform, key)!r}, but `create` makes one; give one of both"
         if platform.create.compute == "EC2" and not platform.create.instance_profile:
-            yield "platform.create.instance_profile: is missing; EC2 compute needs the ARN of an instance profile"
+            yield (
+                ("platform", "create", "instance_profile"),
+                "is missing; EC2 compute needs the ARN of an instance profile",
+            )
     if platform.create is not None and platform.datastore != "s3":
-        yield f"platform.datastore: found {platform.datastore!r}, but `create` makes a bucket of S3; give one of both"
+        yield (
+            ("platform", "datastore"),
+            f"found {platform.datastore!r}, but `create` makes a bucket of S3; give one of both",
+        )
     for problem in datastore_problems(platform.datastore, platform.azure is not None):
-        yield f"platform.{problem}"
+        key, _, reason = problem.partition(": ")
+        yield ("platform", key), reason
     for runner in filter(None, (target.runner for target in TARGETS.values())):
         place = getattr(platform, runner, None)
         if place is not None and place.pod_roles is not None:
-            yield from (f"platform.{runner}.{text}" for text in _pod_role_problems(place))
+            yield from ((("platform", runner, key), text) for key, text in _pod_role_problems(place))
             if platform.datastore != "s3":
-                yield f"platform.{runner}.pod_roles: are roles of AWS, and the datastore is {platform.datastore!r}"
+                yield (
+                    ("platform", runner, "pod_roles"),
+                    f"are roles of AWS, and the datastore is {platform.datastore!r}",
+                )
     if platform.airflow is not None:
         given = sorted(platform.airflow.dags.model_dump(exclude_none=True))
         if len(given) != 1:
-            yield (
-                f"platform.airflow.dags: found {', '.join(given) or 'nothing'}, allowed: one of s3, config_maps, folder"
-            )
+            reason = f"found {', '.join(given) or 'nothing'}, allowed: one of s3, config_maps, folder"
+            yield ("platform", "airflow", "dags"), reason
     if platform.service_auth_secret and not platform.service_url:
-        yield "platform.service_auth_secret: is given without `service_url`"
+        yield ("platform", "service_auth_secret"), "is given without `service_url`"
 
 
-def _pod_role_problems(place: KubernetesConfig | AirflowConfig) -> Iterator[str]:
+def _pod_role_problems(place: KubernetesConfig | AirflowConfig) -> Iterator[tuple[str, str]]:
+    """Key and reason."""
     roles = place.pod_roles
     given = sorted(roles.model_dump(exclude_none=True)) if roles else []
     if len(given) != 1:
-        yield f"pod_roles: found {', '.join(given) or 'nothing'}, allowed: one of cluster, oidc_provider"
+        yield "pod_roles", f"found {', '.join(given) or 'nothing'}, allowed: one of cluster, oidc_provider"
     for key in ("service_account", "pod_role"):
         if key in place.model_fields_set:
-            yield f"{key}: is one for all flows, and pod_roles are one for each; give one of both"
+            yield key, "is one for all flows, and pod_roles are one for each; give one of both"
 
 
 def merged(defaults: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
@@ -529,13 +560,13 @@ def merged(defaults: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, J
     return result
 
 
-def _messages(error: ValidationError, root: str, model: type[Config]) -> list[str]:
-    """One line per mistake; branches of a union that were not meant add nothing."""
-    lines: dict[str, None] = {}
+def _mistakes(error: ValidationError, model: type[Config]) -> list[Problem]:
+    """One per mistake; branches of a union that were not meant add nothing."""
+    found: dict[Problem, None] = {}
     for details in error.errors(include_url=False):
         location = [part for part in details["loc"] if not _branch(part)]
-        lines[f"{root}{_path(location)}: {_reason(details, location, model)}"] = None
-    return list(lines)
+        found[tuple(location), _reason(details, location, model)] = None
+    return list(found)
 
 
 def _branch(part: int | str) -> bool:
@@ -612,13 +643,3 @@ def _nested(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for found in map(_nested, get_args(annotation)) if found), None)
-
-
-def _path(location: Sequence[int | str]) -> str:
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return text

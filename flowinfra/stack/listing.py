@@ -13,6 +13,7 @@ from flowinfra.compiler.globs import is_glob
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.base import Json
 from flowinfra.stack.configuration import merged
+from flowinfra.stack.places import Places
 
 Entry = Mapping[str, Json]
 """An entry of `flowinfra:flows`."""
@@ -29,19 +30,19 @@ def matched(entry: Entry, files: Files) -> list[str]:
     return [normpath(file) for file in files(flow)] if is_glob(flow) else [normpath(flow)]
 
 
-def listed(entries: Sequence[Entry], files: Files, label: str) -> list[dict[str, Json]]:
+def listed(entries: Sequence[Entry], files: Files, places: Places) -> list[dict[str, Json]]:
     """One entry per flow, in the order of the file; a glob's flows are where the glob is.
 
     Args:
         entries: of one stack's file.
         files: finds the files of a glob.
-        label: the stack's file, for errors.
+        places: of that file, for errors.
 
     Raises:
         Problems: a glob that matches nothing or has a name for all its flows, or a flow that is listed twice.
     """
     found = [matched(entry, files) for entry in entries]
-    problems = [*glob_problems(entries, found, label), *_twice_problems(entries, found, label)]
+    problems = [*glob_problems(entries, found, places), *_twice_problems(entries, found, places)]
     if problems:
         raise Problems(problems)
     own = {path for entry, paths in zip(entries, found, strict=True) if not _is_glob(entry) for path in paths}
@@ -55,37 +56,36 @@ def listed(entries: Sequence[Entry], files: Files, label: str) -> list[dict[str,
     return result
 
 
-def glob_problems(entries: Sequence[Entry], found: Sequence[Sequence[str]], label: str) -> Iterator[ConfigError]:
+def glob_problems(entries: Sequence[Entry], found: Sequence[Sequence[str]], places: Places) -> Iterator[ConfigError]:
     """What is wrong with an entry that has a glob, by itself; `found`: the files that each entry stands for."""
     for index, (entry, paths) in enumerate(zip(entries, found, strict=True)):
-        where = f"{label}: flowinfra:flows[{index}]"
         if _is_glob(entry) and not paths:
             yield ConfigError(
-                f"{where}.flow: found {entry['flow']!r}, which matches no file; it is looked for from the folder of "
-                "Pulumi.yaml (`*` within a folder, `**` across folders)"
+                f"{places.at('flows', index, 'flow')}: found {entry['flow']!r}, which matches no file; it is looked "
+                "for from the folder of Pulumi.yaml (`*` within a folder, `**` across folders)"
             )
         if _is_glob(entry) and entry.get("name") is not None:
             yield ConfigError(
-                f"{where}.name: found {entry['name']!r}, but the entry's glob stands for several flows; "
-                "name a flow in an entry of its own"
+                f"{places.at('flows', index, 'name')}: found {entry['name']!r}, but the entry's glob stands for "
+                "several flows; name a flow in an entry of its own"
             )
 
 
-def twice(index: int, first: int, path: str, label: str) -> ConfigError:
+def twice(index: int, first: int, path: str, places: Places) -> ConfigError:
     """The error for two entries of one rank for one flow."""
     return ConfigError(
-        f"{label}: flowinfra:flows[{index}].flow: found {path!r} a second time, flows[{first}] has it already; "
+        f"{places.at('flows', index, 'flow')}: found {path!r} a second time, flows[{first}] has it already; "
         "leave one of them out, narrow the glob, or give one another `name` or `branch`"
     )
 
 
-def _twice_problems(entries: Sequence[Entry], found: Sequence[Sequence[str]], label: str) -> Iterator[ConfigError]:
+def _twice_problems(entries: Sequence[Entry], found: Sequence[Sequence[str]], places: Places) -> Iterator[ConfigError]:
     first: dict[tuple[Json, ...], int] = {}
     for index, (entry, paths) in enumerate(zip(entries, found, strict=True)):
         apart = () if _is_glob(entry) else (*(entry.get(key) for key in APART), _prefix(entry))
         for path in paths:
             if (path, apart) in first:
-                yield twice(index, first[path, apart], path, label)
+                yield twice(index, first[path, apart], path, places)
             first.setdefault((path, apart), index)
 
 

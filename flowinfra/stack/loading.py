@@ -5,21 +5,17 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.base import Json
-from flowinfra.stack import yaml_file
 from flowinfra.stack.configuration import StackConfig, check_stack, parse_stack
-from flowinfra.stack.mirrors import MIRRORS, Source, resolve
+from flowinfra.stack.mirrors import Source, resolve
+from flowinfra.stack.places import NAMESPACE, TEXT, KeyPath, Places, configuration
 from flowinfra.stack.previews import kept_apart
-
-NAMESPACE = "flowinfra:"
-_TEXT = {"name_prefix", MIRRORS}
-"""Keys whose value is text; all others are structures."""
 
 
 class StackProblems(Problems):
@@ -49,7 +45,7 @@ def read_stack(config: Mapping[str, str], secrets: Collection[str], file: StackF
     for key, value in config.items():
         if key.startswith(NAMESPACE):
             name = key.removeprefix(NAMESPACE)
-            values[name] = value if name in _TEXT else _structure(value)
+            values[name] = value if name in TEXT else _structure(value)
     return _stack(values, file)
 
 
@@ -80,13 +76,7 @@ def stored(file: StackFile) -> dict[str, Json]:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file.label} cannot be read: {error}") from None
-    values: dict[str, Json] = {}
-    for key, value in yaml_file.parse(text, file.label).items():
-        if key.startswith(NAMESPACE):
-            name = key.removeprefix(NAMESPACE)
-            # as the engine has it: 007 is a name, too
-            values[name] = json.dumps(value) if name in _TEXT and isinstance(value, (bool, int, float)) else value
-    return values
+    return configuration(text, file.label)
 
 
 def known_stacks(file: StackFile) -> list[str]:
@@ -121,7 +111,7 @@ def _is_right(values: Mapping[str, Json], entry: Json, file: StackFile) -> bool:
 def _resolved(source: Source, file: StackFile) -> StackConfig:
     """One entry per flow, each with the stack's defaults."""
     resolved = resolve(source, lambda stack: stored_source(file.of(stack)), partial(flow_files, file.root))
-    return kept_apart(parse_stack(resolved, file.label))
+    return kept_apart(parse_stack(resolved, Places(file.label, file, resolved)))
 
 
 def flow_files(root: Path, pattern: str) -> Sequence[str]:
@@ -143,7 +133,7 @@ def stored_source(file: StackFile) -> Source:
 def _stored_values(file: StackFile) -> Mapping[str, Json]:
     """What a stack's own file says, where it has no secret of Pulumi's."""
     values = stored(file)
-    secrets = [f"{NAMESPACE}{key}" for key, value in values.items() if any(_secure(value, key))]
+    secrets = [f"{NAMESPACE}{key}" for key, value in values.items() if any(_secure(value, (key,)))]
     if problems := list(_secret_problems(secrets, file)):
         raise Problems(problems)
     return values
@@ -151,8 +141,9 @@ def _stored_values(file: StackFile) -> Mapping[str, Json]:
 
 def _checked(values: Mapping[str, Json], file: StackFile) -> Source:
     """What a file says, right in itself: an error names the place that a person wrote."""
-    check_stack(values, file.label)
-    return Source(file.stack, file.label, values)
+    places = Places(file.label, file, values)
+    check_stack(values, places)
+    return Source(file.stack, places, values)
 
 
 def _structure(value: str) -> Json:
@@ -164,31 +155,28 @@ def _structure(value: str) -> Json:
 
 def _secret_problems(secrets: Collection[str], file: StackFile) -> Iterator[ConfigError]:
     """A secret would end in the package, the definition or the stack's state: all of it goes by reference."""
-    for key in sorted(secrets):
-        if key.startswith(NAMESPACE):
-            for path in _secret_paths(file, key) or [key]:
-                yield ConfigError(
-                    f"{file.label}: {path}: is a secret, which would be readable in the deployed flow; name a secret "
-                    "of Secrets Manager instead: @secrets in the flow, or service_auth_secret for the metadata service"
-                )
+    names = sorted(key.removeprefix(NAMESPACE) for key in secrets if key.startswith(NAMESPACE))
+    written: Mapping[str, Json] = {}
+    if names:  # else the file is not read
+        with suppress(ConfigError):
+            written = stored(file)
+    places = Places(file.label, file, written)
+    for name in names:
+        for path in list(_secure(written.get(name), (name,))) or [(name,)]:
+            yield ConfigError(
+                f"{places.at(*path)}: is a secret, which would be readable in the deployed flow; name a secret "
+                "of Secrets Manager instead: @secrets in the flow, or service_auth_secret for the metadata service"
+            )
 
 
-def _secret_paths(file: StackFile, key: str) -> list[str]:
-    """Where in the file the secrets of `key` are, if it can be read."""
-    try:
-        config = yaml_file.parse(file.path.read_text(encoding="utf-8"), file.label)
-    except (OSError, UnicodeDecodeError, ConfigError):
-        return []
-    return list(_secure(config.get(key), key))
-
-
-def _secure(value: Any, path: str) -> Iterator[str]:
+def _secure(value: Json, path: KeyPath) -> Iterator[KeyPath]:
+    """Where in a value of the file the secrets are."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             yield path
         else:
             for name, item in value.items():
-                yield from _secure(item, f"{path}.{name}")
+                yield from _secure(item, (*path, name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _secure(item, f"{path}[{index}]")
+            yield from _secure(item, (*path, index))

@@ -19,6 +19,7 @@ from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.base import Json
 from flowinfra.stack.configuration import merged
 from flowinfra.stack.listing import Files, glob_problems, listed, matched, twice
+from flowinfra.stack.places import Places
 
 MIRRORS = "mirrors"
 
@@ -28,8 +29,8 @@ class Source:
     """A stack's configuration as its file has it, checked."""
 
     stack: str
-    label: str
-    """Its file, for errors."""
+    places: Places
+    """In its file, for errors."""
     values: Mapping[str, Json]
     """Key without `flowinfra:` → value."""
 
@@ -62,8 +63,8 @@ def resolve(source: Source, load: Callable[[str], Source], files: Files) -> dict
 def _flows(source: Source, chain: tuple[str, ...], load: Callable[[str], Source], files: Files) -> list[Json]:
     other = source.values.get(MIRRORS)
     if other is None:
-        return list(listed(source.flows, files, source.label))
-    where = f"{source.label}: flowinfra:{MIRRORS}"
+        return list(listed(source.flows, files, source.places))
+    where = source.places.at(MIRRORS)
     if other in chain:
         what = "the stack itself" if other == chain[-1] else f"a cycle: {' → '.join((*chain, other))}"
         raise Problems(
@@ -81,15 +82,15 @@ def _overridden(flows: Sequence[dict[str, Json]], own: Source, other: str, files
     """The other stack's flows with this stack's defaults and overrides; raises Problems with all that does not fit."""
     overrides = own.flows
     found = [matched(override, files) for override in overrides]
-    problems = list(glob_problems(overrides, found, own.label))
-    problems += _stray_problems(overrides, found, flows, own.label, other)
+    problems = list(glob_problems(overrides, found, own.places))
+    problems += _stray_problems(overrides, found, flows, own.places, other)
     result: list[Json] = []
     for flow in flows:
         changed = merged(flow, own.defaults)
         fitting = for_flow(overrides, found, flow)
         for first, index in pairwise(fitting):
             if _rank(overrides[first]) == _rank(overrides[index]):
-                problems.append(twice(index, first, str(flow["flow"]), own.label))
+                problems.append(twice(index, first, str(flow["flow"]), own.places))
         for index in fitting:
             changed = merged(changed, {**overrides[index], "flow": flow["flow"]})
         result.append(changed)
@@ -102,7 +103,7 @@ def _stray_problems(
     overrides: Sequence[Mapping[str, Json]],
     found: Sequence[Sequence[str]],
     flows: Sequence[Mapping[str, Json]],
-    label: str,
+    places: Places,
     other: str,
 ) -> Iterator[ConfigError]:
     """Overrides of flows that the other stack does not have."""
@@ -113,7 +114,7 @@ def _stray_problems(
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             yield ConfigError(
-                f"{label}: flowinfra:flows[{index}].flow: found {name!r}{hint}, which is no flow of the mirrored "
+                f"{places.at('flows', index, 'flow')}: found {name!r}{hint}, which is no flow of the mirrored "
                 f"stack {other!r}; it has: {', '.join(known) or 'none'}"
             )
 

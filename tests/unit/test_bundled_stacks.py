@@ -106,7 +106,9 @@ def test_values_keep_the_type_that_the_engine_reads(project: Path, tmp_path: Pat
     root = tmp_path / "typed"
     shutil.copytree(project, root, ignore=shutil.ignore_patterns("build"))
     (root / "stacks" / "Pulumi.typed.yaml").write_text(
-        f"""config:
+        f"""# of the team
+config:
+  # as the provider has it
   other:switch: off
   other:number: 1e-5
   other:text: "1e5"
@@ -121,7 +123,7 @@ def test_values_keep_the_type_that_the_engine_reads(project: Path, tmp_path: Pat
     assert flow.shape.parameters == {"text": "1e5", "ratio": 1e-5, "exact": 3}
     text = (root / "out" / "Pulumi.typed.yaml").read_text()
     for line in (
-        "other:switch: off\n",
+        "# of the team\nconfig:\n  # as the provider has it\n  other:switch: off\n",
         "other:number: 1e-5\n",
         'other:text: "1e5"\n',
         'bucket: "007"',

@@ -16,7 +16,7 @@ PARTS = {
     "targets.request": {"__init__", "target", "options", "request", "compiled"},
     "targets.reading": {"checks", "added", "jinja", "mends", "names", "params", "reading", "rules", "texts"},
     "targets.stack": {"stack"},
-    "stack.configuration": {"configuration"},
+    "stack.configuration": {"configuration", "places"},
 }
 """Parts of a folder that stand elsewhere in the order than the rest of it → their modules."""
 ORDER = (

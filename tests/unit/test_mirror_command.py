@@ -187,7 +187,7 @@ def test_labels_of_a_platform_are_told_with_its_flows(mirror: Run) -> None:
         (("a", "b"), {"a": {**STAGING, "mirrors": "b"}, "b": {**STAGING, "mirrors": "a"}}, "a cycle: a → b → a"),
         (("a", "prod"), {"a": {**STAGING, "mirrors": "a"}}, "found 'a', which is the stack itself"),
         (("a", "prod"), {"a": {**STAGING, "mirrors": "gone"}}, "there is no stack 'gone'"),
-        (("a", "prod"), {"a": {"flows": []}}, "stacks/Pulumi.a.yaml: flowinfra:platform: is missing"),
+        (("a", "prod"), {"a": {"flows": []}}, "stacks/Pulumi.a.yaml:1: flowinfra:platform: is missing"),
         (("a", "prod"), {"a": {**PROD, "flows": [{"flow": "gone.py"}]}}, "gone.py: does not exist"),
     ],
 )

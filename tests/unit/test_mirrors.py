@@ -71,7 +71,7 @@ def test_a_mirror_of_a_mirror(tmp_path: Path) -> None:
 
 
 def test_a_mirror_of_itself_is_refused(tmp_path: Path) -> None:
-    assert "stacks/Pulumi.dev.yaml: flowinfra:mirrors: found 'dev', which is the stack itself" in problem(
+    assert "stacks/Pulumi.dev.yaml:2: flowinfra:mirrors: found 'dev', which is the stack itself" in problem(
         tmp_path, "dev", dev={"platform": PLATFORM, "mirrors": "dev"}
     )
 

@@ -192,7 +192,7 @@ def test_a_secret_is_refused_where_it_stands(tmp_path: Path) -> None:
     with pytest.raises(Problems) as raised:
         read_stack({"flowinfra:flows": "[]"}, ["flowinfra:flows", "other:key"], file)
     (message,) = [str(error) for error in raised.value.errors]
-    assert message.startswith(f"{FILE}: flowinfra:flows[0].configs.c.key: is a secret, which would be readable")
+    assert message.startswith(f"{FILE}:6: flowinfra:flows[0].configs.c.key: is a secret, which would be readable")
     assert "Secrets Manager" in message
     assert "abc" not in message
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import yaml
 
 from flowinfra.clouds.aws import Access, accounts_of, refuse_other_account
+from flowinfra.engine import yaml_file
 from flowinfra.engine.command import pulumi
 from flowinfra.engine.project import StackFile, project_name, read_mapping, stack_file
 from flowinfra.engine.tokens import AIRFLOW_FLOW
@@ -26,7 +26,8 @@ from flowinfra.operate.preview_stacks.workflows import GONE_CLUSTERS, has_templa
 from flowinfra.operate.recover import recover
 from flowinfra.report.words import count
 from flowinfra.stack.configuration import PlatformConfig
-from flowinfra.stack.loading import NAMESPACE, stored_stack
+from flowinfra.stack.loading import stored_stack
+from flowinfra.stack.places import NAMESPACE
 
 Tell = Callable[[str], None]
 """Shows a line to whoever waits."""
@@ -65,7 +66,7 @@ def up(preview: Preview, of: str, folder: Path, tell: Tell) -> None:
     header = (
         f"# Of {source_file.label}, for as long as it is needed: written and removed by `flowinfra preview-stack`.\n"
     )
-    file.path.write_text(header + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    file.path.write_text(header + yaml_file.dump(content), encoding="utf-8")
     tell(f"Preview stack {preview.stack} of {of}: {file.label}")
     if not there:
         provider = ("--secrets-provider", content["secretsprovider"]) if "secretsprovider" in content else ()

@@ -12,7 +12,7 @@ from typing import Any
 from flowinfra.clouds.aws import NOTHING_SAID, Access
 from flowinfra.errors import ConfigError
 from flowinfra.stack.configuration import PlatformConfig
-from flowinfra.stack.loading import NAMESPACE
+from flowinfra.stack.places import NAMESPACE
 
 PREVIEW = f"{NAMESPACE}preview"
 """The mark's key."""
