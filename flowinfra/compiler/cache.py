@@ -21,6 +21,7 @@ from typing import Any
 
 from flowinfra.compiler.provenance import WorkTrees
 from flowinfra.compiler.variables import as_read
+from flowinfra.engine.folders import cache_folder
 from flowinfra.errors import ToolError
 
 VARIANTS = 8
@@ -30,10 +31,7 @@ VARIANTS = 8
 def cache_root() -> Path:
     """Folder of the cache: FLOWINFRA_CACHE, or `flowinfra/compile` in the user's cache folder."""
     own = os.environ.get("FLOWINFRA_CACHE")
-    if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "flowinfra" / "compile"
+    return Path(own) if own else cache_folder("compile")
 
 
 def blob_path(sha256: str) -> Path:

@@ -8,15 +8,15 @@ modification times are real: in every tree, those parts are links to one that ou
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from flowinfra.engine.folders import cache_folder
 
 
 def shared_folder() -> Path:
     """Byte code of interpreters and their packages, in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "flowinfra" / "bytecode"
+    return cache_folder("bytecode")
 
 
 def tree(root: Path, package: str, interpreter: Iterable[Path], shared: Path) -> Path:

@@ -117,7 +117,7 @@ def _first_on_path(base: Mapping[str, str]) -> list[str]:
 
 
 def _built_pulumi(base: Mapping[str, str]) -> list[str]:
-    """Folder of the newest Pulumi CLI in the tool cache (see `tools/`)."""
+    """Folder of the newest Pulumi CLI in the tool cache, which is where `tools/bootstrap/files.py` says."""
     cache = base.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     found = [path.parent for path in Path(cache).glob("flowinfra/tools/pulumi-*/bin/pulumi")]
     newest = max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", path.parent.name)], default=None)

@@ -11,6 +11,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flowinfra.engine.folders import state_folder
+
 HOME_VARIABLE = "FLOWINFRA_LOCAL_HOME"
 """Environment variable that names the folder in place of the default."""
 
@@ -170,5 +172,4 @@ def default_state() -> State:
     named = os.environ.get(HOME_VARIABLE)
     if named:
         return State(Path(named).expanduser().absolute())
-    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return State(Path(base).expanduser().absolute() / "flowinfra" / "local")
+    return State(state_folder("local"))

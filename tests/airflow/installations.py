@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from flowinfra.engine.folders import cache_folder
 from tools.bootstrap.files import locked
 
 HERE = Path(__file__).parent
@@ -35,7 +36,7 @@ def unsupported(version: str) -> str | None:
 def python_with(version: str) -> str:
     """Interpreter of a virtual environment with this Airflow; about a minute where it is not there yet."""
     pins = HERE / f"airflow-{version}.txt"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowinfra" / "test-venvs"
+    cache = cache_folder("test-venvs")
     folder = cache / f"airflow-{version}-python-{sys.version_info[0]}.{sys.version_info[1]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     # tests of two workers may want one at the same time

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import compile_flow
+from flowinfra.engine.folders import cache_folder
 from flowinfra.errors import CompileError, FlowInfraError
 from flowinfra.targets import mends
 from flowinfra.targets.argo import mends as mends_argo
@@ -84,7 +85,7 @@ AIRFLOW_REFUSED = {"nested_foreach", "parallel", "switch_recursive", "trigger"}
 def python_with(metaflow: str) -> str:
     """Interpreter of a virtual environment with exactly this Metaflow and the locked boto3."""
     pins = [f"metaflow=={metaflow}", f"boto3=={LOCKED['boto3']}"]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowinfra" / "test-venvs"
+    cache = cache_folder("test-venvs")
     minor = metaflow.rpartition(".")[0]
     folder = cache / f"metaflow-{minor}-python-{sys.version_info[0]}.{sys.version_info[1]}"
     stamp = folder / "complete"

@@ -15,7 +15,10 @@ VENV = ROOT / ".venv"
 
 
 def cache_folder() -> Path:
-    """Return the folder of built tools, under `$XDG_CACHE_HOME` or `~/.cache`."""
+    """Return the folder of built tools, under `$XDG_CACHE_HOME` or `~/.cache`.
+
+    On every system: this runs before anything is installed that knows a system's own folder.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "flowinfra" / "tools"
 

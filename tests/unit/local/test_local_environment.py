@@ -10,6 +10,7 @@ import pytest
 
 from flowinfra import aws_plugin
 from flowinfra.errors import LocalError
+from flowinfra.local import bytecode
 from flowinfra.local import environment as module
 from flowinfra.local.environment import environment
 from flowinfra.local.plugin import LAUNCHER, bin_directory
@@ -102,6 +103,15 @@ def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert default_state().root == tmp_path / "flowinfra" / "local"
     monkeypatch.setenv("FLOWINFRA_LOCAL_HOME", str(tmp_path / "named"))
     assert default_state().root == tmp_path / "named"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have folders of their own")
+def test_the_folders_without_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "FLOWINFRA_LOCAL_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert default_state().root == Path("/home/ann/.local/state/flowinfra/local")
+    assert bytecode.shared_folder() == Path("/home/ann/.cache/flowinfra/bytecode")
 
 
 def test_clearing_keeps_lock_and_log_only(state: State) -> None:
