@@ -1,20 +1,23 @@
 """A report as one HTML file: no script, no network, light and dark, from a phone's width up.
 
-Every text from a preview goes through `html.escape`; a content security policy forbids whatever else might come in.
+Each piece of the page is `Markup`, which escapes whatever is put into it and is no `Markup` itself: so each text of a
+preview is escaped. A content security policy forbids whatever else might come in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from importlib.resources import files
+
+from markupsafe import Markup, escape
 
 from flowinfra.model import clean
 from flowinfra.report import change, resources, svg
 from flowinfra.report.assemble import FileReport, FlowReport, Report, StackReport
+from flowinfra.report.graph import Graph
 from flowinfra.report.words import Phrase, count, names, phrase, plain
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_POLICY = Markup("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 _DIFF = {"+": "ins", "-": "del", "@": "at"}
 _REFERENCE = "&#x{:x};"
 """How a character is written that is not to be read as an order to CI: it shows the same, in the same width."""
@@ -24,23 +27,36 @@ _TAGS = {"name": "b", "before": "del", "after": "ins"}
 def render(report: Report) -> str:
     """The page."""
     title = _title(report)
-    body = "".join(
+    body = _joined(
         [
-            f"<header><h1>{_line(title)}</h1></header>",
+            Markup("<header><h1>{}</h1></header>").format(_line(title)),
             _contents(report),
             *(_stack(stack, index, len(report.stacks) > 1) for index, stack in enumerate(report.stacks)),
             _sources(report.files),
         ]
     )
-    style = files("flowinfra.report").joinpath("report.css").read_text(encoding="utf-8")
-    return (
+    return Markup(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<title>{clean.inert(escape(plain(title)), _REFERENCE)}</title><style>{style}</style></head>"
-        f"<body>{svg.markers()}<main>{clean.inert(body, _REFERENCE)}</main></body></html>\n"
+        "<title>{title}</title><style>{style}</style></head>"
+        "<body>{markers}<main>{body}</main></body></html>\n"
+    ).format(
+        policy=_POLICY,
+        title=_inert(escape(plain(title))),
+        style=Markup(files("flowinfra.report").joinpath("report.css").read_text(encoding="utf-8")),  # noqa: S704  (ours)
+        markers=svg.markers(),
+        body=_inert(body),
     )
+
+
+def _inert(text: Markup) -> Markup:
+    return Markup(clean.inert(text, _REFERENCE))  # noqa: S704  (puts in references alone)
+
+
+def _joined(parts: Iterable[Markup]) -> Markup:
+    return Markup().join(parts)
 
 
 def _title(report: Report) -> Phrase:
@@ -54,113 +70,130 @@ def _title(report: Report) -> Phrase:
     return phrase(f"{what} in ", *names(stack.stack for stack in changing))
 
 
-def _contents(report: Report) -> str:
+def _contents(report: Report) -> Markup:
     """Links to all flows."""
     rows = []
     for number, stack in enumerate(report.stacks):
         for index, flow in enumerate(stack.flows):
-            risks = f'<span class="badge risk">{count(len(flow.risks), "risk")}</span>' if flow.risks else ""
-            where = f"{escape(stack.stack)} / " if len(report.stacks) > 1 else ""
-            rows.append(
-                f'<li><a href="#s{number}f{index}">{where}{escape(flow.label)}</a> {_badge(flow.kind)}{risks}</li>'
-            )
+            risks = Markup('<span class="badge risk">{}</span>').format(count(len(flow.risks), "risk"))
+            where = Markup("{} / ").format(stack.stack) if len(report.stacks) > 1 else ""
+            row = Markup('<li><a href="#s{}f{}">{}{}</a> {}{}</li>')
+            rows.append(row.format(number, index, where, flow.label, _badge(flow.kind), risks if flow.risks else ""))
     if len(rows) < 2:
-        return ""
-    return f'<nav aria-label="Flows"><ul class="contents">{"".join(rows)}</ul></nav>'
+        return Markup()
+    return Markup('<nav aria-label="Flows"><ul class="contents">{}</ul></nav>').format(_joined(rows))
 
 
-def _stack(stack: StackReport, number: int, several: bool) -> str:
-    facts = [("flows", stack.flows_in_words()), ("resources", stack.resources_in_words())]
-    told = "".join(f"<div><dt>{name}</dt><dd>{words}</dd></div>" for name, words in facts)
-    risk = ' class="risk"' if stack.all_risks else ""
-    told += f"<div{risk}><dt>risks</dt><dd>{len(stack.all_risks) or 'none'}</dd></div>"
-    heading = f"<h2>{escape(stack.stack)}</h2>" if several else f'<h2 class="quiet">{escape(stack.stack)}</h2>'
-    flows = "".join(_flow(flow, f"s{number}f{index}") for index, flow in enumerate(stack.flows))
-    others = f"<article><h3>Resources of no flow</h3>{_resources(stack.resources, True)}</article>"
-    return (
-        f'<section class="stack">{heading}<dl class="facts">{told}</dl>{_diagnostics(stack)}{_risks(stack)}'
-        f"{flows}{others if stack.resources else ''}</section>"
+def _stack(stack: StackReport, number: int, several: bool) -> Markup:
+    heading = Markup("<h2>{}</h2>") if several else Markup('<h2 class="quiet">{}</h2>')
+    others = Markup("<article><h3>Resources of no flow</h3>{}</article>").format(_resources(stack.resources, True))
+    return Markup(
+        '<section class="stack">{heading}<dl class="facts">{facts}</dl>{diagnostics}{risks}{flows}{others}</section>'
+    ).format(
+        heading=heading.format(stack.stack),
+        facts=_facts(stack),
+        diagnostics=_diagnostics(stack),
+        risks=_risks(stack),
+        flows=_joined(_flow(flow, f"s{number}f{index}") for index, flow in enumerate(stack.flows)),
+        others=others if stack.resources else "",
     )
 
 
-def _diagnostics(stack: StackReport) -> str:
+def _facts(stack: StackReport) -> Markup:
+    facts = [("flows", stack.flows_in_words()), ("resources", stack.resources_in_words())]
+    told = _joined(Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(name, words) for name, words in facts)
+    opened = Markup('<div class="risk">') if stack.all_risks else Markup("<div>")
+    return told + opened + Markup("<dt>risks</dt><dd>{}</dd></div>").format(len(stack.all_risks) or "none")
+
+
+def _diagnostics(stack: StackReport) -> Markup:
     if not stack.diagnostics and not stack.failed:
-        return ""
-    failed = "<p><strong>The preview failed: what follows is not all there is.</strong></p>" if stack.failed else ""
-    messages = "".join(
-        f'<li class="{"error" if each.severity == "error" else "warning"}"><b>{escape(each.severity)}</b> '
-        f"{escape(each.message)}</li>"
+        return Markup()
+    failed = Markup("<p><strong>The preview failed: what follows is not all there is.</strong></p>")
+    messages = _joined(
+        Markup('<li class="{}"><b>{}</b> {}</li>').format(
+            "error" if each.severity == "error" else "warning", each.severity, each.message
+        )
         for each in stack.diagnostics
     )
-    return f'<div class="diagnostics">{failed}<ul>{messages}</ul></div>'
+    page = Markup('<div class="diagnostics">{}<ul>{}</ul></div>')
+    return page.format(failed if stack.failed else "", messages)
 
 
-def _risks(stack: StackReport) -> str:
+def _risks(stack: StackReport) -> Markup:
     items = [
-        f"<li>{_line(phrase(*names(owners), ': ' if owners else ''))}{_line(risk.line)}</li>"
+        Markup("<li>{}{}</li>").format(_line(phrase(*names(owners), ": " if owners else "")), _line(risk.line))
         for owners, risk in stack.risk_lines
     ]
     if not items:
-        return ""
-    return f'<div class="risks"><h3>{count(len(stack.all_risks), "risk")}</h3><ul>{"".join(items)}</ul></div>'
+        return Markup()
+    page = Markup('<div class="risks"><h3>{}</h3><ul>{}</ul></div>')
+    return page.format(count(len(stack.all_risks), "risk"), _joined(items))
 
 
-def _flow(flow: FlowReport, anchor: str) -> str:
+def _flow(flow: FlowReport, anchor: str) -> Markup:
     words = change.fact if flow.kind in ("new", "removed") else change.words
-    lines = [f'<li class="{each.kind}">{_line(words(each))}</li>' for each in flow.changes]
+    lines = [Markup('<li class="{}">{}</li>').format(each.kind, _line(words(each))) for each in flow.changes]
     lines += [
-        f'<li class="{file.kind}">file <b>{escape(file.path)}</b> {file.kind}{_hashes(file)}</li>'
+        Markup('<li class="{}">file <b>{}</b> {}{}</li>').format(file.kind, file.path, file.kind, _hashes(file))
         for file in flow.files
     ]
-    changes = f'<ul class="changes">{"".join(lines)}</ul>' if lines else ""
-    picture = ""
-    if flow.graph:
-        more = f"<figcaption>{count(flow.graph.left_out, 'more step')} not drawn</figcaption>"
-        picture = (
-            f'<figure><div class="frame" tabindex="0" role="region" aria-label="Graph of {escape(flow.label)}">'
-            f"{svg.draw(flow.graph, flow.label)}</div>{more if flow.graph.left_out else ''}</figure>"
-        )
-    return (
-        f'<article id="{anchor}" class="{flow.kind.split()[0]}"><h3>{escape(flow.label)} {_badge(flow.kind)}</h3>'
-        f'<div class="columns">{changes}{picture}</div>{_resources(flow.resources)}</article>'
+    return Markup(
+        '<article id="{anchor}" class="{kind}"><h3>{label} {badge}</h3>'
+        '<div class="columns">{changes}{picture}</div>{resources}</article>'
+    ).format(
+        anchor=anchor,
+        kind=flow.kind.split()[0],
+        label=flow.label,
+        badge=_badge(flow.kind),
+        changes=Markup('<ul class="changes">{}</ul>').format(_joined(lines)) if lines else "",
+        picture=_picture(flow.graph, flow.label) if flow.graph else "",
+        resources=_resources(flow.resources),
     )
 
 
-def _resources(found: Sequence[resources.ResourceChange], unfolded: bool = False) -> str:
+def _picture(graph: Graph, label: str) -> Markup:
+    more = Markup("<figcaption>{} not drawn</figcaption>").format(count(graph.left_out, "more step"))
+    return Markup(
+        '<figure><div class="frame" tabindex="0" role="region" aria-label="Graph of {}">{}</div>{}</figure>'
+    ).format(label, svg.draw(graph, label), more if graph.left_out else "")
+
+
+def _resources(found: Sequence[resources.ResourceChange], unfolded: bool = False) -> Markup:
     if not found:
-        return ""
-    items = "".join(f"<li>{group.action} {_line(group.line)}</li>" for group in resources.grouped(found))
-    opened = " open" if unfolded else ""
-    return f"<details{opened}><summary>{count(len(found), 'resource')}</summary><ul>{items}</ul></details>"
+        return Markup()
+    items = _joined(
+        Markup("<li>{} {}</li>").format(group.action, _line(group.line)) for group in resources.grouped(found)
+    )
+    page = Markup("<details{}><summary>{}</summary><ul>{}</ul></details>")
+    return page.format(" open" if unfolded else "", count(len(found), "resource"), items)
 
 
-def _sources(found: Iterable[FileReport]) -> str:
-    parts = [
-        f"<details><summary><b>{escape(file.path)}</b> {file.kind}</summary><pre>{_diff(file.diff)}</pre></details>"
-        for file in found
-        if file.diff is not None
-    ]
-    return f'<section class="sources"><h2>Source files</h2>{"".join(parts)}</section>' if parts else ""
+def _sources(found: Iterable[FileReport]) -> Markup:
+    part = Markup("<details><summary><b>{}</b> {}</summary><pre>{}</pre></details>")
+    parts = [part.format(file.path, file.kind, _diff(file.diff)) for file in found if file.diff is not None]
+    page = Markup('<section class="sources"><h2>Source files</h2>{}</section>')
+    return page.format(_joined(parts)) if parts else Markup()
 
 
-def _diff(lines: Iterable[str]) -> str:
-    return "".join(f'<span class="{_DIFF.get(line[:1], "ctx")}">{escape(line)}\n</span>' for line in lines)
+def _diff(lines: Iterable[str]) -> Markup:
+    part = Markup('<span class="{}">{}\n</span>')
+    return _joined(part.format(_DIFF.get(line[:1], "ctx"), line) for line in lines)
 
 
-def _hashes(file: FileReport) -> str:
+def _hashes(file: FileReport) -> Markup:
     if file.diff is not None:
-        return ""
-    return f" <small>{escape(file.before or 'none')} → {escape(file.after or 'none')}</small>"
+        return Markup()
+    return Markup(" <small>{} → {}</small>").format(file.before or "none", file.after or "none")
 
 
-def _badge(kind: str) -> str:
-    return f'<span class="badge {kind.split()[0]}">{kind}</span>'
+def _badge(kind: str) -> Markup:
+    return Markup('<span class="badge {}">{}</span>').format(kind.split()[0], kind)
 
 
-def _line(line: Phrase) -> str:
+def _line(line: Phrase) -> Markup:
     parts = []
     for span in line:
         tag = _TAGS.get(span.role)
-        text = escape(span.text) or ("(empty)" if tag else "")
-        parts.append(f"<{tag}>{text}</{tag}>" if tag else text)
-    return "".join(parts)
+        parts.append(Markup("<{0}>{1}</{0}>").format(tag, span.text or "(empty)") if tag else escape(span.text))
+    return _joined(parts)

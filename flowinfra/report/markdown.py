@@ -6,10 +6,11 @@ Everything untrusted stands in a code span, a code block or `<code>`, where a fo
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from markupsafe import Markup
 
 from flowinfra.model import clean
 from flowinfra.report import change, resources
@@ -232,7 +233,7 @@ def _file(file: FileReport) -> str:
         return f"- source file {_code(file.path)} {file.kind} ({hashes})\n"
     lines = file.diff[:_DIFF_LINES]
     more = f"\n\n{len(file.diff) - len(lines):,} more lines" if len(file.diff) > len(lines) else ""
-    summary = f"Source file <code>{html.escape(file.path)}</code> {file.kind}"
+    summary = Markup("Source file <code>{}</code> {}").format(file.path, file.kind)
     return _details(summary, _fenced("\n".join(lines), "diff") + more)
 
 

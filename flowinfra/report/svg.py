@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from html import escape
+
+from markupsafe import Markup
 
 from flowinfra.report.graph import Graph, Node
 from flowinfra.report.layout import Box, layout
@@ -19,31 +20,39 @@ LEAST = 0.6
 _WORDS = {"added": "new", "removed": "removed", "changed": "changed", "renamed": "renamed"}
 
 
-def draw(graph: Graph, name: str) -> str:
+def draw(graph: Graph, name: str) -> Markup:
     """The drawing; `name` says whose graph it is and is untrusted."""
     sizes = {node.name: _size(node) for node in graph.nodes}
     placed = layout(sizes, [(edge.tail, edge.head) for edge in graph.edges])
     width, height = placed.width + 2 * _MARGIN, placed.height + 2 * _MARGIN
+    edge_path = Markup('<path class="edge {mark}" d="{path}" marker-end="url(#arrow-{mark})"/>')
     edges = [
-        f'<path class="edge {edge.mark}" d="{_curve(points)}" marker-end="url(#arrow-{edge.mark})"/>'
+        edge_path.format(mark=edge.mark, path=_curve(points))
         for edge, points in zip(graph.edges, placed.paths, strict=True)
     ]
     nodes = [_node(node, placed.boxes[node.name]) for node in graph.nodes]
-    return (
-        f'<svg class="graph" role="img" aria-label="{escape(_told(graph, name))}" '
-        f'viewBox="{-_MARGIN:g} {-_MARGIN:g} {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
-        f'style="min-width:{LEAST * width:.0f}px">{"".join(edges)}{"".join(nodes)}</svg>'
+    return Markup(
+        '<svg class="graph" role="img" aria-label="{told}" '
+        'viewBox="{left:g} {left:g} {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
+        'style="min-width:{least:.0f}px">{drawn}</svg>'
+    ).format(
+        told=_told(graph, name),
+        left=-_MARGIN,
+        width=width,
+        height=height,
+        least=LEAST * width,
+        drawn=Markup().join([*edges, *nodes]),
     )
 
 
-def markers() -> str:
+def markers() -> Markup:
     """Arrow heads that all drawings of a page share."""
-    heads = "".join(
-        f'<marker id="arrow-{mark}" class="{mark}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" '
-        f'markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker>'
-        for mark in ("same", "added", "removed")
+    head = Markup(
+        '<marker id="arrow-{mark}" class="{mark}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" '
+        'markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker>'
     )
-    return f'<svg class="defs" width="0" height="0" aria-hidden="true"><defs>{heads}</defs></svg>'
+    heads = Markup().join(head.format(mark=mark) for mark in ("same", "added", "removed"))
+    return Markup('<svg class="defs" width="0" height="0" aria-hidden="true"><defs>{}</defs></svg>').format(heads)
 
 
 def _told(graph: Graph, name: str) -> str:
@@ -61,17 +70,17 @@ def _told(graph: Graph, name: str) -> str:
     return f"Graph of {name}: {'; '.join(steps)}"
 
 
-def _node(node: Node, box: Box) -> str:
+def _node(node: Node, box: Box) -> Markup:
     left, top = box.x - box.width / 2, box.y - box.height / 2
     y = top + _PAD_Y + NAME_SIZE
-    lines = [f'<text class="step" x="{box.x:.1f}" y="{y:.1f}">{escape(node.label)}</text>']
+    line = Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>')
+    lines = [line.format("step", box.x, y, node.label)]
     for note in _notes(node):
         y += NOTE_SIZE * _LINE
-        lines.append(f'<text class="note" x="{box.x:.1f}" y="{y:.1f}">{escape(note)}</text>')
-    return (
-        f'<g class="node {node.mark}"><rect x="{left:.1f}" y="{top:.1f}" width="{box.width:.1f}" '
-        f'height="{box.height:.1f}" rx="7"/>{"".join(lines)}</g>'
-    )
+        lines.append(line.format("note", box.x, y, note))
+    return Markup(
+        '<g class="node {}"><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="7"/>{}</g>'
+    ).format(node.mark, left, top, box.width, box.height, Markup().join(lines))
 
 
 def _notes(node: Node) -> tuple[str, ...]:
