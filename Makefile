@@ -46,7 +46,7 @@ bench: setup ## measure against Metaflow's own command and a bare Pulumi program
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv); UPGRADE=1 takes the newest releases
 	@command -v uv >/dev/null || { echo "error: uv is needed to solve for all Pythons and systems at once: https://docs.astral.sh/uv" >&2; exit 1; }
-	uv pip compile pyproject.toml --extra local --group dev --universal --python-version 3.10 --generate-hashes \
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 
 check-wheel: setup ## build the package, install it into an empty environment and run a flow with it

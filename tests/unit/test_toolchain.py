@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import tomli
 
 from flowinfra.targets.argo import releases
-from tools.bootstrap import cluster, files, go, kubernetes_provider, pulumi
+from tools.bootstrap import cluster, environment, files, go, kubernetes_provider, pulumi
 from tools.bootstrap.output import SetupError, run_shown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,13 +75,20 @@ class TestLock:
         declared = required_names(
             [
                 *PROJECT["project"]["dependencies"],
-                *PROJECT["project"]["optional-dependencies"]["local"],
+                *chain.from_iterable(PROJECT["project"]["optional-dependencies"].values()),
                 *PROJECT["dependency-groups"]["dev"],
                 *PROJECT["build-system"]["requires"],
             ]
         )
         locked = {name for name, _ in PINNED.findall(LOCK)}
         assert declared - locked == set()
+
+    def test_what_is_installed_is_the_lock_without_two_large_extras(self) -> None:
+        wanted = environment.wanted_of(LOCK)
+        locked = {name for name, _ in PINNED.findall(LOCK)}
+        assert locked - {name for name, _ in PINNED.findall(wanted)} == environment.LEFT_OUT
+        left_out = set(LOCK.splitlines()) - set(wanted.splitlines())
+        assert {line.strip()[:7] for line in left_out} <= {"pulumi-", "--hash="}
 
     def test_sdk_is_of_the_release_that_the_cli_is_built_from(self) -> None:
         assert dict(PINNED.findall(LOCK))["pulumi"] == go.CLI_MODULE.pulumi_version
