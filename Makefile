@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Tests that share a deployment stay together.
 PYTEST ?= -n 2 --dist loadgroup
 
-.PHONY: help setup demo test test-cluster cluster-tools lint lock bench golden pictures check-wheel clean
+.PHONY: help setup demo test test-cluster cluster-tools lint lock bench golden pictures docs check-wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ golden: setup ## regenerate the golden files; review the difference before you c
 pictures: setup ## make the pictures of docs/ again (needs Chromium)
 	pytest -n 0 tests/unit/report/test_report_browser.py -k pictures --update-pictures
 
+docs: setup ## build the site of guides and references into site/
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
 bench: setup ## measure against Metaflow's own command and a bare Pulumi program
 	python -m bench
 
@@ -53,4 +56,4 @@ check-wheel: setup ## build the package, install it into an empty environment an
 	tools/check-wheel
 
 clean: ## remove .venv and what tools left here (not the cache of built tools)
-	rm -rf .venv .flowinfra .mypy_cache .ruff_cache .pytest_cache dist build
+	rm -rf .venv .flowinfra .mypy_cache .ruff_cache .pytest_cache dist build site
