@@ -1,9 +1,10 @@
 """Hook of mkdocs: the repository's own pages in the site, and links that leave `docs/`.
 
-README, CONTRIBUTING and CHANGELOG stand at the repository's root, where GitHub shows them; the site has them too, README
-as its first page. All links in the sources are relative, as GitHub takes them. In the site a link to a page leads to the
-page there, one to any other file to the repository at `extra.repository`. Where no address of the repository is known, such a
-link is shown as its text alone. A link to a file that does not exist is left for mkdocs, which refuses it.
+README, CONTRIBUTING and CHANGELOG stand at the repository's root, where GitHub shows them; the site has them too,
+README as its first page. All links in the sources are relative, as GitHub takes them. In the site a link to a page
+leads to the page there, and one to any other file to the repository at `extra.repository`. Where no address of the
+repository is known, such a link is shown as its text alone. A link to a file that does not exist is left for mkdocs,
+which refuses it.
 """
 
 from __future__ import annotations
