@@ -28,6 +28,7 @@ ADOPTION = "see tests/e2e/test_adoption.py"
 OFFICIAL = "needs a plugin that is a download: see .github/workflows/official-provider.yml"
 VERSIONS = "needs two versions of Metaflow: see tests/unit/test_why.py"
 PIPELINE = "see tests/e2e/test_pull_request.py"
+WHEEL = "needs a release: tools/check-wheel does it with the wheel that is published"
 
 PORT = {"flowinfra local start": "flowinfra local start --port 0"}
 """A test's port is any that is free."""
@@ -109,13 +110,13 @@ def clone(site: Site) -> None:
     (site.folder / ".venv").symlink_to(sys.prefix)
 
 
-def acme(site: Site, **stacks: str) -> None:
-    """A team's repository, set up as the guide says; `stacks`: name → text of its file."""
+def acme(site: Site, page: str = GUIDE, **stacks: str) -> None:
+    """A team's repository, set up as a page says; `stacks`: name → text of its file."""
     shutil.copytree(ACME, site.folder, dirs_exist_ok=True)
-    (site.folder / "Pulumi.yaml").write_text(listing(GUIDE, "yaml", "# Pulumi.yaml"))
+    (site.folder / "Pulumi.yaml").write_text(listing(page, "yaml", "# Pulumi.yaml"))
     # two projects of one name would be one to Pulumi
     site.edit("Pulumi.yaml", "name: flows", f"name: {unique('flows')}")
-    (site.folder / "__main__.py").write_text(listing(GUIDE, "python", "# __main__.py"))
+    (site.folder / "__main__.py").write_text(listing(page, "python", "# __main__.py"))
     for stack, text in stacks.items():
         file = site.folder / "stacks" / f"Pulumi.{stack}.yaml"
         file.parent.mkdir(exist_ok=True)
@@ -155,7 +156,7 @@ def a_changed_memory_on_airflow(site: Site) -> None:
 
 def an_own_flow(site: Site) -> None:
     """The repository of README, whose platform is there."""
-    acme(site, dev=listing("README.md", "yaml"))
+    acme(site, "README.md", dev=listing("README.md", "yaml", "# stacks/Pulumi.dev.yaml"))
     site.bucket("acme-metaflow")
 
 
@@ -254,14 +255,13 @@ STORIES: list[Story] = [
     Story(
         "README.md",
         clone,
-        headings=["Try it: one command, no account"],
+        headings=["Two commands"],
         # what `make setup` makes is there
         put={"make demo": "make --old-file=setup demo", **PORT},
         own=True,
     ),
-    Story("README.md", an_own_flow, headings=["Your own flow"]),
-    Story("README.md", a_pull_request, headings=["In a pull request"]),
-    Story("README.md", headings=["Tests"], elsewhere={"make test": "it is what runs this"}),
+    Story("README.md", an_own_flow, headings=["Your own repository"]),
+    Story("README.md", headings=["Install"], elsewhere={"pip install": WHEEL}),
     Story("docs/airflow.md", a_changed_memory_on_airflow),
     Story(
         "docs/argo.md",
@@ -280,6 +280,7 @@ STORIES: list[Story] = [
     Story(GUIDE, a_guide, headings=["2. Look at the first preview"], elsewhere={"pulumi login": ACCOUNT}, put=PORT),
     Story(GUIDE, elsewhere={"pulumi": ADOPTION}),
     Story("docs/imports.md", a_stack_with_fraud),
+    Story("docs/install.md", elsewhere={"pip install": WHEEL}),
     Story("docs/lock.md", elsewhere={"flowinfra ": SOLVER, "git ": SOLVER}),
     Story(
         "docs/mirror.md",
@@ -290,6 +291,7 @@ STORIES: list[Story] = [
     Story("docs/permissions.md", a_pull_request, elsewhere={"aws ": "needs AWS's own command line"}),
     Story("docs/preview-stacks.md", a_dev_stack, headings=["Preview stacks"]),
     Story("docs/preview-stacks.md", elsewhere={"flowinfra local exec": "as above, with another environment"}),
+    Story("docs/pull-requests.md", a_pull_request),
     Story("docs/report.md", a_pull_request),
     Story("docs/stacks.md", a_version),
     Story("examples/ci/README.md", elsewhere={"ci/": PIPELINE, "python3 ci/": PIPELINE}),
