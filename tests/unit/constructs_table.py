@@ -13,10 +13,13 @@ DOCUMENT = TESTS.parent / "docs" / "constructs.md"
 
 HEAD = """# Constructs: what works on which orchestrator
 
-Each line is a flow of `tests/flows` with options, compiled for each target: ✓ where it compiles to the golden file
-`tests/golden/<construct>/<target>.json`, `-` where an option is another target's (the error names it), else the number
-of the error that `flowinfra compile` gives, below. Metaflow decides what each orchestrator can do. `make golden` renews
-this page.
+Each line is a flow of `tests/flows`, compiled for each target with the options that are named. A cell is
+
+- ✓ where the flow compiles; the result is the golden file `tests/golden/<construct>/<target>.json`;
+- `-` where the option belongs to another target: the error says which;
+- the numbers of the [errors](#errors) below that `flowinfra compile` gives.
+
+What each orchestrator can do is decided by Metaflow. `make golden` renews this page.
 """
 
 
