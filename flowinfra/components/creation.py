@@ -37,6 +37,11 @@ def begun(
 ) -> tuple[Prepared[P, S], Mapping[str, Any]]:
     """The flow of a component, compiled and checked, and who brings it from which commit.
 
+    Args:
+        name: the component's.
+        args: its arguments.
+        preparation: the target's.
+
     Raises:
         pulumi.RunError: with every problem of the flow, its arguments and the limits.
     """
@@ -45,6 +50,11 @@ def begun(
         return preparation.prepare(name, args, deployment, pulumi.log.warn), origin(deployment.root)
     except FlowInfraError as error:
         raise pulumi.RunError(str(error)) from None
+
+
+def bringer() -> Mapping[str, Any]:
+    """Who deploys, and from which commit of the program's project."""
+    return origin(project_root())
 
 
 def after(made: pulumi.Resource, value: pulumi.Input[T]) -> pulumi.Output[T]:

@@ -34,6 +34,13 @@ class Prepared(Generic[P, S]):
 
     plan: P
     platform: S
+    label: str
+    config: FlowConfig
+    """What the flow says in place of the platform."""
+
+    def on(self, platform: S, adapted: Callable[[str, FlowConfig, S], S]) -> Prepared[P, S]:
+        """The same on a platform that was not there yet when the flow was checked."""
+        return replace(self, platform=adapted(self.label, self.config, platform))
 
 
 def nothing_later(platform: S, _later: Later) -> S:
@@ -101,4 +108,4 @@ class Preparation(Generic[P, S]):
         if problems := self.problems(plan, platform):
             raise Problems(problems)
         tags = {key: later.text(value) for key, value in plan.aws_tags.items()}
-        return Prepared(replace(plan, aws_tags=tags), self.late(platform, later))
+        return Prepared(replace(plan, aws_tags=tags), self.late(platform, later), label, config)

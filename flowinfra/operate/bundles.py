@@ -80,15 +80,16 @@ def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path, warn: Warn) -
     return Bundled(folder / SUMS, _sha256(folder / SUMS), compiled)
 
 
-def _compiled(root: Path, stacks: Sequence[str], warn: Warn) -> dict[str, list[StackFlow]]:
-    flows: dict[str, list[StackFlow]] = {}
+def _compiled(root: Path, stacks: Sequence[str], warn: Warn) -> dict[str, Sequence[StackFlow]]:
+    flows: dict[str, Sequence[StackFlow]] = {}
     problems: list[FlowInfraError] = []
     for stack in stacks:
         try:
             deployment = Deployment(project_name(root), stack, root, asks=False)
-            _, flows[stack], _ = checked_stack(
+            _, checked = checked_stack(
                 partial(stored_stack, root, stack), deployment, warn, partial(_ahead, root=root, name=stack)
             )
+            flows[stack] = checked.flows
         except FlowInfraError as error:
             problems += error.errors
     if problems:

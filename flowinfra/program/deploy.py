@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -13,6 +15,7 @@ from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle
 from flowinfra.components.outputs import shared_settings
 from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
+from flowinfra.components.prepare import Prepared
 from flowinfra.components.program import project_root
 from flowinfra.components.source import Deployment, deploy_time_values
 from flowinfra.engine.project import StackFile, stack_file
@@ -38,7 +41,7 @@ def deploy() -> None:
     try:
         file = stack_file(root, pulumi.get_stack())
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
-        stack, flows, targets = checked_stack(lambda: _configured(file), deployment, pulumi.log.warn)
+        stack, checked = checked_stack(lambda: _configured(file), deployment, pulumi.log.warn)
     except Problems as problems:
         count = len(problems.errors)
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
@@ -46,13 +49,13 @@ def deploy() -> None:
         raise pulumi.RunError(str(error)) from None
     created = _created(stack) if stack.platform.create else None
     deployed: dict[str, Outputs] = {}
-    for flow in flows:
-        name = flow.compiled.name
-        key = name if name not in deployed else f"{name} ({flow.compiled.target})"
-        deployed[key] = targets[flow.compiled.target].deploy(flow, created)
+    for prepared in checked.prepared:
+        compiled = prepared.plan.compiled
+        key = compiled.name if compiled.name not in deployed else f"{compiled.name} ({compiled.target})"
+        deployed[key] = checked.targets[compiled.target].deploy(prepared, created)
     pulumi.export("flows", deployed)
-    settings = shared_settings(flow.compiled for flow in flows)
-    configs = [*(target.metaflow_config(created) for target in targets.values()), settings]
+    settings = shared_settings(flow.compiled for flow in checked.flows)
+    configs = [*(target.metaflow_config(created) for target in checked.targets.values()), settings]
     pulumi.export("metaflow_config", pulumi.Output.all(*configs).apply(lambda found: dict(ChainMap(*found))))
 
 
@@ -60,13 +63,24 @@ def _configured(file: StackFile) -> StackConfig:
     return read_stack(pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env(), file)
 
 
+@dataclass(frozen=True)
+class CheckedFlows:
+    """The flows of a stack, none of which would be refused."""
+
+    flows: Sequence[StackFlow]
+    targets: Mapping[str, StackTarget]
+    """The parts of the targets that the flows have, by target."""
+    prepared: Sequence[Prepared[Any, Any]]
+    """The same flows, ready to be deployed."""
+
+
 def checked_stack(
     read: Callable[[], StackConfig],
     deployment: Deployment,
     warn: Warn,
     complete: Callable[[StackConfig], StackConfig] = lambda stack: stack,
-) -> tuple[StackConfig, list[StackFlow], dict[str, StackTarget]]:
-    """A stack with its flows and targets, as `checked_flows` gives them.
+) -> tuple[StackConfig, CheckedFlows]:
+    """A stack with its flows, as `checked_flows` gives them.
 
     Args:
         read: gives the stack, or raises what is wrong with it.
@@ -86,13 +100,11 @@ def checked_stack(
         except FlowInfraError as error:
             problems += error.errors
         raise Problems(problems) from None
-    return stack, *checked_flows(stack, deployment, warn)
+    return stack, checked_flows(stack, deployment, warn)
 
 
-def checked_flows(
-    stack: StackConfig, deployment: Deployment, warn: Warn
-) -> tuple[list[StackFlow], dict[str, StackTarget]]:
-    """The enabled flows of a stack, compiled in parallel or read, and the parts of the targets that they have.
+def checked_flows(stack: StackConfig, deployment: Deployment, warn: Warn) -> CheckedFlows:
+    """The enabled flows of a stack, compiled in parallel or read, and checked.
 
     Args:
         stack: the stack's configuration.
@@ -120,20 +132,17 @@ def checked_flows(
             problems.append(error)
             values = dict.fromkeys(deploy_time_parameters(flow))
         flows.append(StackFlow(config.flow, config, flow, values))
-    targets: dict[str, StackTarget] = {}
     try:
-        targets = check_flows(flows, stack, deployment, warn)
+        checked = check_flows(flows, stack, deployment, warn)
     except FlowInfraError as error:
-        problems.append(error)
+        raise Problems([*problems, error]) from None
     if problems:
         raise Problems(problems)
-    return flows, targets
+    return checked
 
 
-def check_flows(
-    flows: Sequence[StackFlow], stack: StackConfig, deployment: Deployment, warn: Warn
-) -> dict[str, StackTarget]:
-    """The parts of the targets that the flows have, by target; without flows, that of Step Functions.
+def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Deployment, warn: Warn) -> CheckedFlows:
+    """Flows that are compiled, checked; without flows, there is the part of Step Functions.
 
     Raises:
         Problems: all that would be refused, and flows that would be one thing where they are deployed.
@@ -148,12 +157,13 @@ def check_flows(
     note(production_problems(stack, {flow.label: flow.compiled for flow in flows}))
     names = list(dict.fromkeys(flow.compiled.target for flow in flows)) or ["step-functions"]
     targets = {name: _target(name)(stack, deployment) for name in names}
+    prepared: dict[int, Prepared[Any, Any]] = {}
     for name, target in targets.items():
         own = {label: flow for label, flow in labels.items() if flow.compiled.target == name}
         note(target.same_names(own))
         for label, flow in own.items():
             try:
-                target.check(label, flow)
+                prepared[id(flow)] = target.check(label, flow)
             except FlowInfraError as error:
                 note(error.errors)
     if problems:
@@ -162,7 +172,7 @@ def check_flows(
         if isinstance(target, CountsResources):
             for warning in target.warnings():
                 warn(warning)
-    return targets
+    return CheckedFlows(flows, targets, [prepared[id(flow)] for flow in flows])
 
 
 def _target(name: str) -> type[StackTarget]:

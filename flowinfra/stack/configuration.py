@@ -437,7 +437,10 @@ def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
         flow = FlowConfig.model_validate(_with_section(values, target) if target else dict(values))
     except ValidationError as error:
         mistakes = _mistakes(error, FlowConfig)
-        problems += [(_without_section(path, target) if target else path, reason) for path, reason in mistakes]
+        for path, reason in mistakes:
+            words, found, _ = reason.partition(_UNDER)
+            here = f", and this flow's target is {target.name}; leave it out" if found and target else ""
+            problems.append((_without_section(path, target) if target else path, words + here))
     if problems:
         raise Problems([ConfigError(f"{who}: {key_path(path)}: {reason}") for path, reason in problems])
     return flow
@@ -610,13 +613,17 @@ _PYDANTIC = (
 """Words of pydantic's → ours."""
 
 
+_UNDER = "; write it under "
+"""Stands before the names of sections, which a component's arguments do not have."""
+
+
 def _unknown(key: str, model: type[BaseModel]) -> str:
     """The error for a key that `model` does not have: one of a target, or maybe a misspelt one."""
     part = "step" if issubclass(model, CommonStep) else "section" if issubclass(model, CommonDefaults) else None
     if part and (owners := [each for each in TARGETS.values() if key in getattr(each, part).model_fields]):
         under = " or ".join(f"`{each.key}`" for each in owners)
         titles = " and ".join(each.title for each in owners)
-        return f"key {key!r} is for {titles} alone; write it under {under}"
+        return f"key {key!r} is for {titles} alone{_UNDER}{under}"
     allowed = _keys(model)
     near = difflib.get_close_matches(key, allowed, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""

@@ -9,6 +9,7 @@ import pulumi
 
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.pod_roles import PodRoles
+from flowinfra.components.prepare import Prepared
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.stack.compiling import StackFlow
@@ -26,11 +27,16 @@ class StackTarget(Protocol):
     def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
         """Flows that would be one thing where they are deployed; `flows`: what messages call each → flow."""
 
-    def check(self, label: str, flow: StackFlow) -> None:
-        """Raise everything that would be refused of a flow; nothing is made."""
+    def check(self, label: str, flow: StackFlow) -> Prepared[Any, Any]:
+        """The flow, ready to be deployed; raises everything that would be refused of it. Nothing is made."""
 
-    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
-        """Make the component; what the stack tells of the flow. `created`: a platform that the stack makes itself."""
+    def deploy(self, flow: Prepared[Any, Any], created: PlatformSettings | None) -> Outputs:
+        """Make the component of a flow that was checked, and give the stack's outputs for it.
+
+        Args:
+            flow: what `check` gave.
+            created: a platform that the stack makes itself, which was not there for the checks.
+        """
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
         """METAFLOW_* settings with which a laptop reaches the flows."""

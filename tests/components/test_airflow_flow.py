@@ -149,7 +149,11 @@ def test_outputs() -> None:
     ("settings", "args", "words"),
     [
         ({"dags": DagFolder("dags")}, {}, "allowed: an absolute path"),
-        ({}, {"queue": "gpu"}, "queue is for the target step-functions, this flow's is airflow"),
+        (
+            {},
+            {"queue": "gpu"},
+            "key 'queue' is for AWS Step Functions alone, and this flow's target is airflow",
+        ),
         ({"namespace": "Jobs"}, {}, "kubernetes_namespace is 'Jobs', allowed"),
     ],
 )

@@ -266,7 +266,8 @@ def test_a_platform_of_another_target() -> None:
 
 @pytest.mark.parametrize("key", [{"queue": "jobs"}, {"log_retention_days": 30}])
 def test_a_key_of_another_target(key: dict[str, Any]) -> None:
-    assert f"flow: {next(iter(key))} is for the target step-functions, this flow's is argo" in refused("linear", **key)
+    words = "is for AWS Step Functions alone, and this flow's target is argo; leave it out"
+    assert f"key {next(iter(key))!r} {words}" in refused("linear", **key)
 
 
 def test_a_bundle_for_events_on_a_platform_without() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -124,18 +124,18 @@ def region(name: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def stacks() -> dict[str, list[StackFlow]]:
+def stacks() -> dict[str, Sequence[StackFlow]]:
     """Stack → its flows, compiled and bound as a preview does it, without a cloud."""
     found = {}
     for name in ("dev", "staging", "prod"):
         stack = stored_stack(ROOT, name)
         deployment = Deployment("flowinfra", name, ROOT)
         with region(name):
-            found[name], _ = checked_flows(stack, deployment, pytest.fail)
+            found[name] = checked_flows(stack, deployment, pytest.fail).flows
     return found
 
 
-def test_each_stack_deploys_every_example(stacks: dict[str, list[StackFlow]]) -> None:
+def test_each_stack_deploys_every_example(stacks: dict[str, Sequence[StackFlow]]) -> None:
     assert {name: sorted(flow.compiled.name for flow in flows) for name, flows in stacks.items()} == {
         "dev": ["dev_BranchFlow", "dev_ParameterFlow", "dev_fraud.test.dev.ProjectFlow"],
         "staging": ["staging_BranchFlow", "staging_ParameterFlow", "staging_fraud.test.staging.ProjectFlow"],
@@ -143,7 +143,7 @@ def test_each_stack_deploys_every_example(stacks: dict[str, list[StackFlow]]) ->
     }
 
 
-def test_staging_is_prods_but_for_its_own_words(stacks: dict[str, list[StackFlow]]) -> None:
+def test_staging_is_prods_but_for_its_own_words(stacks: dict[str, Sequence[StackFlow]]) -> None:
     staging, prod = ({flow.compiled.flow.name: flow for flow in stacks[name]} for name in ("staging", "prod"))
     assert set(staging) == set(prod)
     for name, flow in staging.items():
@@ -157,7 +157,7 @@ def test_staging_is_prods_but_for_its_own_words(stacks: dict[str, list[StackFlow
         assert flow.compiled.package == theirs.compiled.package
 
 
-def test_environments_differ_where_they_say_so(stacks: dict[str, list[StackFlow]]) -> None:
+def test_environments_differ_where_they_say_so(stacks: dict[str, Sequence[StackFlow]]) -> None:
     def one(stack: str, flow: str) -> StackFlow:
         return next(found for found in stacks[stack] if found.compiled.flow.name == flow)
 
@@ -170,7 +170,7 @@ def test_environments_differ_where_they_say_so(stacks: dict[str, list[StackFlow]
     assert one("prod", "BranchFlow").compiled.flow.max_workers == 20
 
 
-def test_flows_of_one_file_are_told_apart(stacks: dict[str, list[StackFlow]]) -> None:
+def test_flows_of_one_file_are_told_apart(stacks: dict[str, Sequence[StackFlow]]) -> None:
     """Both would be one state machine: the message says which two."""
     (flow,) = [flow for flow in stacks["dev"] if flow.compiled.flow.name == "BranchFlow"]
     second = replace(flow, config=flow.config.model_copy(update={"branch": "other"}))

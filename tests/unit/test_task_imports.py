@@ -388,7 +388,7 @@ def test_in_a_stack(compiled: Compiling, keys: dict[str, Any], told: bool, monke
     root = stack_of(compiled, **keys)
     warnings: list[str] = []
     stack = stored_stack(root, "prod")
-    [flow], _ = checked_flows(stack, Deployment("shop", "prod", root), warnings.append)
+    [flow] = checked_flows(stack, Deployment("shop", "prod", root), warnings.append).flows
     assert [warning.startswith("flows/fraud/fraud_flow.py:2: its tasks import") for warning in warnings] == [
         True
     ] * told

@@ -16,7 +16,7 @@ from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
 from flowinfra.components.arguments import FlowArgs
-from flowinfra.components.creation import Making, after, begun
+from flowinfra.components.creation import Making, after, begun, bringer
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.inputs import describe_deployed
@@ -83,10 +83,35 @@ class AirflowFlow(pulumi.ComponentResource):
     def __init__(self, name: str, args: AirflowFlowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Deploy a flow.
 
+        Args:
+            name: of the resource.
+            args: the flow, its platform, and what differs here.
+            opts: of the resource.
+
         Raises:
             pulumi.RunError: with every problem of the flow, its arguments and the limits, before anything is made.
         """
-        prepared, by = begun(name, args, AIRFLOW)
+        self._make(name, *begun(name, args, AIRFLOW), opts)
+
+    @classmethod
+    def of(cls, name: str, prepared: Prepared[AirflowPlan, AirflowPlatform]) -> AirflowFlow:
+        """Deploy a flow that the program of a stack has checked already, with all others.
+
+        Args:
+            name: of the resource.
+            prepared: the flow.
+        """
+        made = cls.__new__(cls)
+        made._make(name, prepared, bringer(), None)
+        return made
+
+    def _make(
+        self,
+        name: str,
+        prepared: Prepared[AirflowPlan, AirflowPlatform],
+        by: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None,
+    ) -> None:
         plan, platform = prepared.plan, prepared.platform
         claim(dag(plan.name), name, partial(same_name, dag(plan.name)))
         super().__init__("flowinfra:airflow:AirflowFlow", name, _shown(prepared), opts)

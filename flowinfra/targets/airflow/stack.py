@@ -9,13 +9,14 @@ import pulumi
 from flowinfra.components.location import azure_storage
 from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import PlatformSettings
+from flowinfra.components.prepare import Prepared
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.stack.compiling import StackFlow
 from flowinfra.stack.configuration import DagsConfig, StackConfig
 from flowinfra.targets.airflow.component import AirflowFlow
 from flowinfra.targets.airflow.outputs import metaflow_config
-from flowinfra.targets.airflow.plan import dag
+from flowinfra.targets.airflow.plan import AirflowPlan, dag
 from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
 from flowinfra.targets.airflow.prepare import AIRFLOW
 from flowinfra.targets.stack import Outputs, datastore_bucket, pod_roles
@@ -31,29 +32,16 @@ class Airflow:
         """Flows that would be one DAG."""
         return same_name_problems({label: dag(flow.compiled.name) for label, flow in flows.items()})
 
-    def check(self, label: str, flow: StackFlow) -> None:
-        """Raise all that binding, Airflow or Kubernetes would refuse."""
+    def check(self, label: str, flow: StackFlow) -> Prepared[AirflowPlan, AirflowPlatform]:
+        """The flow, ready to be deployed; raises all that binding, Airflow or Kubernetes would refuse."""
         platform = airflow_platform(self._stack, None)
-        AIRFLOW.planned(label, flow.source, platform, self._deployment)
+        return AIRFLOW.planned(label, flow.source, platform, self._deployment)
 
-    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+    def deploy(self, flow: Prepared[AirflowPlan, AirflowPlatform], created: PlatformSettings | None) -> Outputs:
         """Make an AirflowFlow."""
-        made = AirflowFlow(
-            flow.compiled.name,
-            {
-                "flow": flow.compiled,
-                "platform": airflow_platform(self._stack, created),
-                "schedule": {"enabled": flow.config.schedule.enabled},
-                "aws_tags": flow.config.aws_tags,
-                "job_policies": flow.config.job_policies,
-                "reads": flow.config.reads,
-                "labels": flow.config.own.labels,
-                "annotations": flow.config.own.annotations,
-                "deploy_time": flow.deploy_time,
-                "file": flow.source.file.path,
-                "env": flow.source.file.env,
-            },
-        )
+        if created:
+            flow = flow.on(airflow_platform(self._stack, created), AIRFLOW.adapted)
+        made = AirflowFlow.of(flow.plan.name, flow)
         return {
             "dag_id": made.dag_id,
             "file": made.file,

@@ -13,7 +13,7 @@ from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
 from flowinfra.components.arguments import FlowArgs
-from flowinfra.components.creation import Making, after, begun
+from flowinfra.components.creation import Making, after, begun, bringer
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.inputs import describe_deployed
@@ -94,10 +94,35 @@ class ArgoFlow(pulumi.ComponentResource):
     def __init__(self, name: str, args: ArgoFlowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Deploy a flow.
 
+        Args:
+            name: of the resource.
+            args: the flow, its platform, and what differs here.
+            opts: of the resource.
+
         Raises:
             pulumi.RunError: with every problem of the flow, its arguments and the limits, before anything is made.
         """
-        prepared, by = begun(name, args, ARGO)
+        self._make(name, *begun(name, args, ARGO), opts)
+
+    @classmethod
+    def of(cls, name: str, prepared: Prepared[ArgoPlan, KubernetesPlatform]) -> ArgoFlow:
+        """Deploy a flow that the program of a stack has checked already, with all others.
+
+        Args:
+            name: of the resource.
+            prepared: the flow.
+        """
+        made = cls.__new__(cls)
+        made._make(name, prepared, bringer(), None)
+        return made
+
+    def _make(
+        self,
+        name: str,
+        prepared: Prepared[ArgoPlan, KubernetesPlatform],
+        by: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None,
+    ) -> None:
         plan, site = prepared.plan, prepared.platform.site()
         twice = partial(same_name, workflow_template(site.namespace, plan.name))
         claim(f"workflow template {_place(prepared.platform)}/{plan.name}", name, twice)

@@ -10,6 +10,7 @@ import pulumi
 from flowinfra.components.location import azure_storage
 from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import PlatformSettings
+from flowinfra.components.prepare import Prepared
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.stack.compiling import StackFlow
@@ -17,7 +18,7 @@ from flowinfra.stack.configuration import StackConfig
 from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.component import ArgoFlow
 from flowinfra.targets.argo.outputs import metaflow_config
-from flowinfra.targets.argo.plan import sensor, workflow_template
+from flowinfra.targets.argo.plan import ArgoPlan, sensor, workflow_template
 from flowinfra.targets.argo.platform import ArgoEvents, KubernetesPlatform
 from flowinfra.targets.argo.prepare import ARGO
 from flowinfra.targets.stack import Outputs, datastore_bucket, pod_roles
@@ -41,29 +42,16 @@ class Argo:
         }
         return found or same_name_problems(sensors)
 
-    def check(self, label: str, flow: StackFlow) -> None:
-        """Raise all that binding, Kubernetes or Argo would refuse, and what the cluster lacks."""
+    def check(self, label: str, flow: StackFlow) -> Prepared[ArgoPlan, KubernetesPlatform]:
+        """The flow, ready to be deployed; raises all that would be refused, and what the cluster lacks."""
         platform = replace(kubernetes_platform(self._stack, None), check_cluster=self._deployment.asks)
-        ARGO.planned(label, flow.source, platform, self._deployment)
+        return ARGO.planned(label, flow.source, platform, self._deployment)
 
-    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+    def deploy(self, flow: Prepared[ArgoPlan, KubernetesPlatform], created: PlatformSettings | None) -> Outputs:
         """Make an ArgoFlow."""
-        made = ArgoFlow(
-            flow.compiled.name,
-            {
-                "flow": flow.compiled,
-                "platform": kubernetes_platform(self._stack, created),
-                "schedule": {"enabled": flow.config.schedule.enabled},
-                "aws_tags": flow.config.aws_tags,
-                "job_policies": flow.config.job_policies,
-                "reads": flow.config.reads,
-                "labels": flow.config.own.labels,
-                "annotations": flow.config.own.annotations,
-                "deploy_time": flow.deploy_time,
-                "file": flow.source.file.path,
-                "env": flow.source.file.env,
-            },
-        )
+        if created:
+            flow = flow.on(kubernetes_platform(self._stack, created), ARGO.adapted)
+        made = ArgoFlow.of(flow.plan.name, flow)
         return {
             "workflow_template": made.workflow_template,
             "kubernetes_namespace": made.kubernetes_namespace,

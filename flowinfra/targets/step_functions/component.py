@@ -15,7 +15,7 @@ from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
 from flowinfra.components.arguments import FlowArgs
-from flowinfra.components.creation import Making, after, begun
+from flowinfra.components.creation import Making, after, begun, bringer
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.iam_delay import settled
@@ -94,10 +94,35 @@ class StepFunctionsFlow(pulumi.ComponentResource):
     def __init__(self, name: str, args: StepFunctionsFlowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Deploy a flow.
 
+        Args:
+            name: of the resource.
+            args: the flow, its platform, and what differs here.
+            opts: of the resource.
+
         Raises:
             pulumi.RunError: with every problem of the flow, its arguments and AWS's limits, before anything is made.
         """
-        prepared, by = begun(name, args, STEP_FUNCTIONS)
+        self._make(name, *begun(name, args, STEP_FUNCTIONS), opts)
+
+    @classmethod
+    def of(cls, name: str, prepared: Prepared[FlowPlan, PlatformSettings]) -> StepFunctionsFlow:
+        """Deploy a flow that the program of a stack has checked already, with all others.
+
+        Args:
+            name: of the resource.
+            prepared: the flow.
+        """
+        made = cls.__new__(cls)
+        made._make(name, prepared, bringer(), None)
+        return made
+
+    def _make(
+        self,
+        name: str,
+        prepared: Prepared[FlowPlan, PlatformSettings],
+        by: Mapping[str, Any],
+        opts: pulumi.ResourceOptions | None,
+    ) -> None:
         plan = prepared.plan
         claim(state_machine(plan.name), name, partial(same_name, state_machine(plan.name)))
         settings = _checked(prepared)

@@ -10,17 +10,17 @@ import pulumi
 
 from flowinfra.components.plan import same_name_problems
 from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.prepare import Prepared
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.stack.compiling import StackFlow
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.targets.stack import Outputs
-from flowinfra.targets.step_functions.component import StepFunctionsFlow, StepFunctionsFlowArgs
+from flowinfra.targets.step_functions.component import StepFunctionsFlow
 from flowinfra.targets.step_functions.outputs import metaflow_config
-from flowinfra.targets.step_functions.plan import state_machine
+from flowinfra.targets.step_functions.plan import FlowPlan, state_machine
 from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
 from flowinfra.targets.step_functions.quotas import stack_warnings
-from flowinfra.targets.step_functions.section import StepFunctionsSection
 
 _PLACEHOLDER = "being-created-00000000"
 """Stands for a name of a platform that is made after the checks."""
@@ -37,19 +37,20 @@ class StepFunctions:
         """Flows that would be one state machine."""
         return same_name_problems({label: state_machine(flow.compiled.name) for label, flow in flows.items()})
 
-    def check(self, label: str, flow: StackFlow) -> None:
-        """Raise all that binding or AWS would refuse."""
-        plan = STEP_FUNCTIONS.planned(label, flow.source, self._existing, self._deployment).plan
-        self._roles += len(plan.role_kinds(self._existing.site()))
-        self._rules += plan.compiled.step_functions.schedule is not None
+    def check(self, label: str, flow: StackFlow) -> Prepared[FlowPlan, PlatformSettings]:
+        """The flow, ready to be deployed; raises all that binding or AWS would refuse."""
+        prepared = STEP_FUNCTIONS.planned(label, flow.source, self._existing, self._deployment)
+        self._roles += len(prepared.plan.role_kinds(self._existing.site()))
+        self._rules += prepared.plan.compiled.step_functions.schedule is not None
+        return prepared
 
     def warnings(self) -> Iterable[str]:
         """What all flows that were checked come near to together."""
         return stack_warnings(self._roles, self._rules)
 
-    def deploy(self, flow: StackFlow, created: PlatformSettings | None) -> Outputs:
+    def deploy(self, flow: Prepared[FlowPlan, PlatformSettings], created: PlatformSettings | None) -> Outputs:
         """Make a StepFunctionsFlow."""
-        made = _component(flow, created or self._existing)
+        made = StepFunctionsFlow.of(flow.plan.name, flow.on(created, STEP_FUNCTIONS.adapted) if created else flow)
         return {
             "arn": made.arn,
             "namespace": made.namespace,
@@ -95,28 +96,6 @@ def existing_platform(stack: StackConfig) -> PlatformSettings:
         kms_keys=platform.kms_keys,
         log_retention_days=platform.log_retention_days,
     )
-
-
-def _component(flow: StackFlow, settings: PlatformSettings) -> StepFunctionsFlow:
-    args: StepFunctionsFlowArgs = {
-        "flow": flow.compiled,
-        "platform": settings,
-        "schedule": {"enabled": flow.config.schedule.enabled},
-        "aws_tags": flow.config.aws_tags,
-        "job_policies": flow.config.job_policies,
-        "reads": flow.config.reads,
-        "deploy_time": flow.deploy_time,
-        "file": flow.source.file.path,
-        "env": flow.source.file.env,
-    }
-    own: StepFunctionsSection = flow.config.own
-    if own.queue is not None:
-        args["queue"] = own.queue
-    if own.name_prefix is not None:
-        args["name_prefix"] = own.name_prefix
-    if own.log_retention_days is not None:
-        args["log_retention_days"] = own.log_retention_days
-    return StepFunctionsFlow(flow.compiled.name, args)
 
 
 STACK = StepFunctions
