@@ -125,9 +125,7 @@ def test_labels_on_airflow_may_be_made_by_the_program() -> None:
 
 
 def test_labels_are_no_option_of_step_functions() -> None:
-    with pytest.raises(
-        Exception, match="'labels' is for Argo Workflows and Airflow alone, and this flow's target"
-    ):
+    with pytest.raises(Exception, match="'labels' is for Argo Workflows and Airflow alone, and this flow's target"):
         deploy(labels=lambda: {"team": "ml"})
 
 

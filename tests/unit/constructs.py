@@ -24,6 +24,14 @@ class Construct:
     env: dict[str, str] = field(default_factory=dict)
     platform: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Target → what its platform must have for this construct, as options of the compile."""
+    like: str | None = "linear"
+    """Where the flow is its own: the construct that its golden file is compared with; None for a full file."""
+
+    @property
+    def base(self) -> str | None:
+        """The construct that this one's golden file is compared with; None where it is full."""
+        own = self.flow is not None and self.flow != self.name and self.flow in _NAMES
+        return self.flow if own else self.like
 
     def request(self, target: str = "step-functions", **more: Any) -> CompileRequest:
         """The request that compiles this construct."""
@@ -43,18 +51,18 @@ EVENTS: dict[str, dict[str, Any]] = {"argo": {"events": True}}
 
 CONSTRUCTS = (
     # of Metaflow's
-    Construct("linear"),
+    Construct("linear", like=None),
     Construct("include_file"),
-    Construct("split"),
-    Construct("foreach"),
-    Construct("nested_foreach"),
-    Construct("foreach_in_split"),
-    Construct("split_in_foreach"),
+    Construct("split", like=None),
+    Construct("foreach", like=None),
+    Construct("nested_foreach", like="foreach"),
+    Construct("foreach_in_split", like="split"),
+    Construct("split_in_foreach", like="foreach"),
     Construct("retry"),
     Construct("catch"),
     Construct("timeout"),
     Construct("resources"),
-    Construct("batch"),
+    Construct("batch", like=None),
     Construct("environment", env={"DECLARED": "seen at compile"}),
     Construct("secrets"),
     Construct("card"),
@@ -63,28 +71,28 @@ CONSTRUCTS = (
     Construct("schedule_weekly"),
     Construct("schedule_cron"),
     Construct("project_branch", "project", {"branch": "main"}),
-    Construct("project_production", "project", {"production": True}),
-    Construct("project_production_branch", "project", {"production": True, "branch": "canary"}),
+    Construct("project_production", "project", {"production": True}, like="project_branch"),
+    Construct("project_production_branch", "project", {"production": True, "branch": "canary"}, like="project_branch"),
     Construct("config"),
     Construct("config_file", "config", config_files={"settings": "other.json"}),
     Construct("config_value", "config", {"configs": {"inline": {"depth": 9}, "words": "three four five"}}),
-    Construct("parameters"),
+    Construct("parameters", like=None),
     Construct("inheritance"),
     Construct("user_decorators"),
     Construct("airflow_s3_key_sensor"),
     Construct("airflow_external_task_sensor"),
     Construct("airflow_parameters"),
-    Construct("trigger", platform=EVENTS),
-    Construct("triggers", platform=EVENTS),
-    Construct("trigger_on_finish", platform=EVENTS),
-    Construct("trigger_on_finish_project", shape={"production": True}, platform=EVENTS),
+    Construct("trigger", platform=EVENTS, like=None),
+    Construct("triggers", platform=EVENTS, like="trigger"),
+    Construct("trigger_on_finish", platform=EVENTS, like="trigger"),
+    Construct("trigger_on_finish_project", shape={"production": True}, platform=EVENTS, like="trigger_on_finish"),
     Construct("trigger_without_events", "trigger"),
     Construct("schedule_timezone"),
-    Construct("exit_hook"),
-    Construct("switch"),
-    Construct("switch_recursive"),
-    Construct("parallel"),
-    Construct("kubernetes"),
+    Construct("exit_hook", like=None),
+    Construct("switch", like=None),
+    Construct("switch_recursive", like="switch"),
+    Construct("parallel", like=None),
+    Construct("kubernetes", like=None),
     Construct("resources_kubernetes"),
     # options of Metaflow's command
     Construct("with", "linear", {"decospecs": ["retry:times=3", 'environment:vars={"A": "b c"}']}),
@@ -106,7 +114,9 @@ CONSTRUCTS = (
     ),
     Construct("no_emit_events", "linear", {"emit_events": False}),
     Construct("no_capture_errors", "linear", {"capture_errors": False}),
-    Construct("heartbeat", "project", {"heartbeat": True, "production": True, "tags": ["nightly"]}),
+    Construct(
+        "heartbeat", "project", {"heartbeat": True, "production": True, "tags": ["nightly"]}, like="project_production"
+    ),
     Construct("notify_slack", "linear", {"notify_on_error": True, "notify_slack": "alerts/slack-url"}),
     Construct(
         "notify_all",
@@ -136,7 +146,9 @@ CONSTRUCTS = (
     Construct("package_suffixes", "package", {"package_suffixes": [".sql", ".csv"]}),
     Construct("package_include", "package", {"package_include": ["*.md", "data"]}),
     Construct("package_exclude", "package", {"package_exclude": ["sub/draft.py"]}),
-    Construct("package_root", "package_root/flows", {"package_root": ".", "package_exclude": ["flows"]}),
+    Construct(
+        "package_root", "package_root/flows", {"package_root": ".", "package_exclude": ["flows"]}, like="package"
+    ),
     # a stack's own settings of a flow
     Construct(
         "overrides",
@@ -171,3 +183,5 @@ CONSTRUCTS = (
     Construct("schedule_added", "linear", {"schedule": "0 12 * * ? *"}),
     Construct("schedule_elsewhere", "schedule_timezone", {"schedule_timezone": "America/New_York"}),
 )
+
+_NAMES = frozenset(construct.name for construct in CONSTRUCTS)

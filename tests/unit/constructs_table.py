@@ -15,7 +15,7 @@ HEAD = """# Constructs: what works on which orchestrator
 
 Each line is a flow of `tests/flows`, compiled for each target with the options that are named. A cell is
 
-- ✓ where the flow compiles; the result is the golden file `tests/golden/<construct>/<target>.json`;
+- ✓ where the flow compiles; the result is the golden file `tests/golden/<construct>/<target>.txt`;
 - `-` where the option belongs to another target: the error says which;
 - the numbers of the [errors](#errors) below that `flowinfra compile` gives.
 

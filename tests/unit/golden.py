@@ -1,4 +1,4 @@
-"""Golden files: a CompiledFlow as indented JSON, with what depends on the installed Metaflow and Python taken out.
+"""Golden files: what every construct compiles to, with what depends on the installed Metaflow and Python taken out.
 
 Taken out are, and nothing else:
 
@@ -8,29 +8,72 @@ Taken out are, and nothing else:
     <package>          digests and size of the code package, which holds Metaflow's files (the user's are listed apart)
     <command-STEP>     digests of a command that was moved to the datastore, which names package and image
     <airflow-code>     Metaflow's code that makes a DAG of its description, mended (see test_airflow_dags.py)
+
+How the files are written: golden_text.py.
 """
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from flowinfra.compiler import compile_flow
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import CompiledFlow
-from tests.unit.constructs import TESTS, Construct
+from tests.unit.constructs import CONSTRUCTS, TESTS, Construct
+from tests.unit.golden_text import View, text_of, view
 
 GOLDEN = TESTS / "golden"
+BY_NAME = {construct.name: construct for construct in CONSTRUCTS}
 
 
 def golden_path(construct: str, target: str = "step-functions") -> Path:
     """What a construct compiles to for a target."""
-    return GOLDEN / construct / f"{target}.json"
+    return GOLDEN / construct / f"{target}.txt"
 
 
 def refusal_path(construct: str, target: str) -> Path:
     """With what words a construct is refused for a target."""
     return GOLDEN / construct / f"{target}.refused.txt"
+
+
+def constructs_of(target: str) -> list[str]:
+    """Names of the constructs that compile for a target, as their golden files say."""
+    return [construct.name for construct in CONSTRUCTS if golden_path(construct.name, target).exists()]
+
+
+@cache
+def compiled(construct: str, target: str = "step-functions") -> CompiledFlow:
+    """A construct, compiled."""
+    return compile_flow(BY_NAME[construct].request(target))
+
+
+@cache
+def view_of(construct: str, target: str) -> View:
+    """The view of a construct's document."""
+    return view(document(compiled(construct, target)))
+
+
+def base_of(construct: Construct, target: str) -> str | None:
+    """The construct that this one's golden file is compared with; None for a file that is full."""
+    name = construct.base
+    while name is not None:
+        try:
+            compiled(name, target)
+        except FlowInfraError:
+            name = BY_NAME[name].base  # a target that does not take the base has the base's base
+        else:
+            return name
+    return None
+
+
+def render(construct: Construct, target: str) -> str:
+    """The text of a construct's golden file."""
+    base = base_of(construct, target)
+    head = f"as {base}, but\n" if base else "in full\n"
+    return head + text_of(view_of(construct.name, target), view_of(base, target) if base else None)
 
 
 def render_refusal(construct: Construct, error: FlowInfraError) -> str:
@@ -39,8 +82,8 @@ def render_refusal(construct: Construct, error: FlowInfraError) -> str:
     return str(error).replace(str(request.flow.relative_to(request.base)), "<flow>") + "\n"
 
 
-def render(compiled: CompiledFlow) -> str:
-    """The text of a golden file."""
+def document(compiled: CompiledFlow) -> dict[str, Any]:
+    """A compiled flow as JSON data, without what depends on the machine that compiled it."""
     names = {compiled.package.object: "<package>"}
     for digest, entry in compiled.objects.items():
         if entry.kind == "command":
@@ -67,7 +110,7 @@ def render(compiled: CompiledFlow) -> str:
         data["airflow"]["code"] = "<airflow-code>"
     for placeholder in data["placeholders"].values():
         placeholder["sites"].sort()  # those of objects come in the order of the digests that were taken out
-    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return data
 
 
 def _step_of(command: str) -> str:

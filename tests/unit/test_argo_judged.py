@@ -7,23 +7,20 @@ from typing import Any
 
 import pytest
 
-from flowinfra.targets import compiled_flow
 from tests.judge import cron_problems, prepared, problems
 from tests.unit.argo_bound import bound_objects
-from tests.unit.golden import GOLDEN, golden_path
+from tests.unit.golden import compiled, constructs_of
 
 Objects = list[dict[str, Any]]
 
 
 def of_construct(name: str) -> Objects:
-    """The objects of a construct of tests/unit/constructs.py, made of its golden file."""
-    golden = json.loads(golden_path(name, "argo").read_text(encoding="utf-8"))
-    golden["objects"]["<package>"]["size"] = 1  # taken out of a golden file, as what test_golden.py names
-    return bound_objects(compiled_flow(golden))
+    """The objects of a construct of tests/unit/constructs.py."""
+    return bound_objects(compiled(name, "argo"))
 
 
-def test_every_golden_file() -> None:
-    names = [path.parent.name for path in GOLDEN.glob("*/argo.json")]
+def test_every_construct() -> None:
+    names = constructs_of("argo")
     assert len(names) > 60
     flows = {name: of_construct(name) for name in names}
     for version in prepared():

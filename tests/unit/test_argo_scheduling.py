@@ -15,7 +15,8 @@ from flowinfra.targets import shape_of
 from flowinfra.targets.argo.added import first_step
 from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.names import STEP
-from tests.unit.constructs import TESTS
+from tests.unit.golden import compiled as construct
+from tests.unit.golden import constructs_of, document
 from tests.unit.sources import source, write_flow
 
 OF_PODS = ("serviceAccountName", "nodeSelector", "tolerations", "podSpecPatch")
@@ -162,16 +163,16 @@ def test_a_sensor_may_run_where_the_first_step_may(tmp_path: Path) -> None:
     assert pod["serviceAccountName"] == "flowinfra--events-service-account"
 
 
-@pytest.mark.parametrize("file", sorted((TESTS / "golden").glob("*/argo.json")), ids=lambda file: file.parent.name)
-def test_whatever_is_compiled_is_scheduled_as_its_first_step(file: Path) -> None:
-    spec = json.loads(file.read_text(encoding="utf-8"))["argo"]["workflow_template"]["spec"]
+@pytest.mark.parametrize("name", constructs_of("argo"))
+def test_whatever_is_compiled_is_scheduled_as_its_first_step(name: str) -> None:
+    spec = document(construct(name, "argo"))["argo"]["workflow_template"]["spec"]
     placed = scheduling(first_step(spec))
     own = {"image", "imagePullPolicy"}
     for template in beside_steps(spec):
         if "container" in template:
             found = scheduling(template)
             differing = {key for key in placed.keys() | found.keys() if placed.get(key) != found.get(key)}
-            assert differing <= (own if file.parent.name == "exit_hook" else set()), template["name"]
+            assert differing <= (own if name == "exit_hook" else set()), template["name"]
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
-from flowinfra.compiler import compile_flow
 from flowinfra.errors import FlowInfraError
+from flowinfra.model.compiled import MARK
 from flowinfra.targets import TARGETS
 from tests.unit.constructs import CONSTRUCTS, Construct
-from tests.unit.golden import GOLDEN, golden_path, refusal_path, render, render_refusal
+from tests.unit.golden import (
+    BY_NAME,
+    GOLDEN,
+    base_of,
+    compiled,
+    constructs_of,
+    golden_path,
+    refusal_path,
+    render,
+    render_refusal,
+    view_of,
+)
+from tests.unit.golden_text import flat
+from tests.unit.golden_text_read import read
 
 NAMES = [construct.name for construct in CONSTRUCTS]
+COMPILED = [(name, target) for target in TARGETS for name in constructs_of(target)]
+LINES = 15_000
+"""That a person can review."""
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -23,7 +41,7 @@ NAMES = [construct.name for construct in CONSTRUCTS]
 def test_compiles_to_its_golden_file(construct: Construct, target: str, request: pytest.FixtureRequest) -> None:
     path, other = golden_path(construct.name, target), refusal_path(construct.name, target)
     try:
-        text = render(compile_flow(construct.request(target)))
+        text = render(construct, target)
     except FlowInfraError as error:
         text = render_refusal(construct, error)
         path, other = other, path
@@ -50,12 +68,52 @@ def test_every_golden_file_has_a_construct() -> None:
 
 
 @pytest.mark.usefixtures("finished")
-def test_golden_files_are_free_of_the_machine_that_wrote_them() -> None:
+def test_golden_files_are_free_of_the_machine_that_wrote_them_and_can_be_reviewed() -> None:
+    lines = 0
     for path in GOLDEN.glob("*/*"):
         text = path.read_text(encoding="utf-8")
         assert "/tests/" not in text
         assert "/usr/" not in text
         assert "/home/" not in text
+        lines += len(text.splitlines())
+    assert lines <= LINES
+
+
+@pytest.mark.usefixtures("finished")
+@pytest.mark.parametrize(("name", "target"), COMPILED)
+def test_a_golden_file_tells_all(name: str, target: str) -> None:
+    """The file and the full one of its base say every line of what is compiled, in order."""
+    base, whole = base_of(BY_NAME[name], target), view_of(name, target)
+    told = read(golden_path(name, target).read_text(encoding="utf-8"), whole, view_of(base, target) if base else None)
+    assert told["workflow"] == list(flat(whole["workflow"]))
+    assert told["steps"] == {step: list(flat(block)) for step, block in whole["steps"].items()}
+
+
+@pytest.mark.parametrize(("name", "target"), COMPILED)
+def test_the_sites_of_a_placeholder_are_all_strings_that_hold_it(name: str, target: str) -> None:
+    document = compiled(name, target).model_dump(mode="json")
+    placeholders = document.pop("placeholders")
+    words = "|".join(re.escape(name.removeprefix(MARK)) for name in sorted(placeholders, key=len, reverse=True))
+    found: dict[str, set[str]] = {}
+    for pointer, text in strings(document):
+        for placeholder in re.findall(rf"{MARK}(?:{words})", text):
+            found.setdefault(placeholder, set()).add(pointer)
+    # what the compiled flow calls a placeholder is with or without the mark
+    listed = {MARK + key.removeprefix(MARK): entry["sites"] for key, entry in placeholders.items()}
+    assert found == {key: set(sites) for key, sites in listed.items()}
+    assert all(len(sites) == len(set(sites)) for sites in listed.values())
+
+
+def strings(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Every string in a document with its JSON pointer (RFC 6901)."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from strings(item, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from strings(item, f"{pointer}/{index}")
 
 
 def judge(definitions: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
@@ -79,14 +137,13 @@ def judge(definitions: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def definition_of(construct: str) -> dict[str, Any]:
-    golden = json.loads(golden_path(construct).read_text(encoding="utf-8"))
-    definition: dict[str, Any] = golden["step_functions"]["definition"]
+    definition: dict[str, Any] = compiled(construct).model_dump(mode="json")["step_functions"]["definition"]
     return definition
 
 
 @pytest.mark.usefixtures("finished")
 def test_definitions_follow_the_states_language() -> None:
-    definitions = {name.replace("_", ""): definition_of(name) for name in NAMES if golden_path(name).exists()}
+    definitions = {name.replace("_", ""): definition_of(name) for name in constructs_of("step-functions")}
     # cfn-lint's grammar knows the partition `aws` only
     definitions["partition"] = json.loads(json.dumps(definitions["partition"]).replace("aws-us-gov", "aws"))
     assert judge(definitions) == {}

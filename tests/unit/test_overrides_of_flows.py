@@ -13,7 +13,7 @@ import pytest
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError, Problems
 from flowinfra.targets import TARGETS, shape_of
-from tests.unit.golden import render
+from tests.unit.golden import document
 from tests.unit.sources import STEPS, source
 from tests.unit.test_overrides_of_steps import diff, without_commands
 from tests.unit.test_versions import VERSIONS, python_with
@@ -65,7 +65,7 @@ def compiled(
     (folder / "two.txt").write_text("two")
     python = sys.executable if minor == "2.19" else python_with(VERSIONS[minor])
     request = CompileRequest(folder / "flow.py", target, shape_of(target, shape), python=python, folder="flow")
-    made: dict[str, Any] = json.loads(render(compile_flow(request)))
+    made = document(compile_flow(request))
     return {key: without_commands(made[key]) for key in ("flow", target.replace("-", "_"), "objects")}
 
 

@@ -6,7 +6,6 @@ Whatever way the flow itself says something of the step, on all targets, with ea
 from __future__ import annotations
 
 import copy
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError
 from flowinfra.targets import TARGETS, shape_of
 from flowinfra.targets.argo.names import STEP
-from tests.unit.golden import render
+from tests.unit.golden import document
 from tests.unit.test_versions import VERSIONS, python_with
 from tests.unit.ways import LATE_WAYS, Said, plain_flow, said_flow
 
@@ -155,8 +154,7 @@ def compiled(folder: Path, text: str, target: str, python: str, overrides: dict[
     folder.mkdir()
     (folder / "flow.py").write_text(text)
     request = CompileRequest(folder / "flow.py", target, shape_of(target, {"steps": overrides}), python=python)
-    made: dict[str, Any] = json.loads(render(compile_flow(request)))
-    return made
+    return document(compile_flow(request))
 
 
 def steps_of(flow: dict[str, Any], target: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from flowinfra.compiler import compile_flow
 from flowinfra.targets import TARGETS
 from tests.unit.constructs import CONSTRUCTS, Construct
+from tests.unit.golden import compiled as plain
 from tests.unit.golden import golden_path
 from tests.unit.test_overrides_of_flows import CRONS
 
@@ -32,11 +32,11 @@ FLOWS = list({construct.flow or construct.name: construct for construct in rever
 
 
 def overridden(construct: Construct, target: str) -> Construct:
-    flow = json.loads(golden_path(construct.name, target).read_text(encoding="utf-8"))["flow"]
+    flow = plain(construct.name, target).flow
     step = {"cpu": 2.5, "memory": 5000, "retries": 2, "environment": {"ADDED": "it's $HOME"}, "image": "other:1"}
     values = {**VALUES, "file": str(construct.request(target).flow)}
-    parameters = {name: values[parameter["type"]] for name, parameter in flow["parameters"].items()}
-    more = {"steps": dict.fromkeys(flow["steps"], step), "parameters": parameters, "schedule": CRONS[target]}
+    parameters = {name: values[parameter.type] for name, parameter in flow.parameters.items()}
+    more = {"steps": dict.fromkeys(flow.steps, step), "parameters": parameters, "schedule": CRONS[target]}
     return replace(construct, shape={**construct.shape, **more})
 
 
@@ -44,10 +44,11 @@ def overridden(construct: Construct, target: str) -> Construct:
 def test_overridden_twice_it_is_the_same(construct: Construct, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = next(target for target in TARGETS if golden_path(construct.name, target).is_file())
     found = []
+    changed = overridden(construct, target)
     for place in ("one", "two"):
         # a cache of its own: each compile is a process of its own
         monkeypatch.setenv("FLOWINFRA_CACHE", str(tmp_path / place))
-        compiled = compile_flow(overridden(construct, target).request(target))
+        compiled = compile_flow(changed.request(target))
         found.append(compiled.model_dump_json())
         assert [OF_A_PROCESS.findall(found[-1])] == [[]]
         assert {step.retries for step in compiled.flow.steps.values()} == {2}

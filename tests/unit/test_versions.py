@@ -29,7 +29,8 @@ from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.components.compiled import for_step_functions
 from tests.unit.constructs import CONSTRUCTS
-from tests.unit.golden import golden_path, refusal_path, render, render_refusal
+from tests.unit.golden import compiled as locked
+from tests.unit.golden import document, refusal_path, render_refusal
 from tests.unit.interpreters import ROOT
 from tests.unit.sources import request, write_flow
 
@@ -111,8 +112,7 @@ def test_supported_minor(minor: str) -> None:
             continue
         compiled = compile_flow(request)
         assert compiled.metaflow == VERSIONS[minor]
-        golden = json.loads(golden_path(construct.name).read_text(encoding="utf-8"))
-        assert essence(json.loads(render(compiled))) == essence(golden), construct.name
+        assert essence(document(compiled)) == essence(document(locked(construct.name))), construct.name
         if construct.name != "compress":
             assert parameters_are_quoted(for_step_functions(compiled).step_functions.definition)
 
@@ -122,8 +122,8 @@ def test_supported_minor(minor: str) -> None:
 @pytest.mark.parametrize("name", ["foreach", "airflow_external_task_sensor"])
 def test_airflow_of_a_supported_minor(minor: str, name: str) -> None:
     [construct] = [one for one in CONSTRUCTS if one.name == name]
-    compiled = json.loads(render(compile_flow(construct.request("airflow", python=python_with(VERSIONS[minor])))))
-    golden = json.loads(golden_path(name, "airflow").read_text(encoding="utf-8"))
+    compiled = document(compile_flow(construct.request("airflow", python=python_with(VERSIONS[minor]))))
+    golden = document(locked(name, "airflow"))
     assert compiled["flow"] == golden["flow"]
     for made in (compiled, golden):
         for state in made["airflow"]["dag"]["states"].values():
@@ -149,8 +149,8 @@ def test_argo_of_a_supported_minor(minor: str) -> None:
     for construct in (one for one in CONSTRUCTS if one.name in ARGO_SAMPLE):
         compiled = compile_flow(construct.request("argo", python=python_with(VERSIONS[minor])))
         assert isinstance(compiled, ArgoCompiled)
-        golden = json.loads(golden_path(construct.name, "argo").read_text(encoding="utf-8"))
-        assert argo_essence(json.loads(render(compiled))) == argo_essence(golden), construct.name
+        golden = document(locked(construct.name, "argo"))
+        assert argo_essence(document(compiled)) == argo_essence(golden), construct.name
         containers = step_containers(compiled.argo.workflow_template)
         commands = [word for entry in containers for word in entry.container["command"]]
         assert not compiled.flow.parameters or any(map(mends_argo.exports_parameters, commands))
@@ -241,9 +241,8 @@ def test_switches_of_an_older_minor_are_refused_on_argo(minor: str) -> None:
 @pytest.mark.parametrize("minor", OLDER)
 def test_graphs_without_a_switch_wait_for_the_same_in_an_older_minor(minor: str) -> None:
     for construct in (one for one in CONSTRUCTS if one.name in GRAPHS):
-        compiled = json.loads(render(compile_flow(construct.request("argo", python=python_with(VERSIONS[minor])))))
-        golden = json.loads(golden_path(construct.name, "argo").read_text(encoding="utf-8"))
-        assert tasks_of(compiled) == tasks_of(golden), construct.name
+        compiled = document(compile_flow(construct.request("argo", python=python_with(VERSIONS[minor]))))
+        assert tasks_of(compiled) == tasks_of(document(locked(construct.name, "argo"))), construct.name
 
 
 def tasks_of(compiled: dict[str, Any]) -> dict[str, Any]:

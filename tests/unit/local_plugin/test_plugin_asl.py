@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowinfra.local.plugin.asl import diagnose
+from tests.unit.golden import compiled, constructs_of, document
 
-GOLDEN = sorted((Path(__file__).parents[2] / "golden").glob("*/step-functions.json"))
+CONSTRUCTS = constructs_of("step-functions")
 END = {"Type": "Succeed"}
 
 
@@ -17,14 +17,14 @@ def codes(**states: Any) -> list[tuple[str, str]]:
     return [(diagnostic.code, diagnostic.location) for diagnostic in diagnose(definition)]
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.parent.name)
-def test_metaflows_own_definitions_are_right(path: Path) -> None:
-    definition = json.loads(path.read_text())["step_functions"]["definition"]
+@pytest.mark.parametrize("name", CONSTRUCTS)
+def test_metaflows_own_definitions_are_right(name: str) -> None:
+    definition = document(compiled(name))["step_functions"]["definition"]
     assert diagnose(json.dumps(definition)) == []
 
 
 def test_there_are_definitions_of_metaflow() -> None:
-    assert len(GOLDEN) > 20
+    assert len(CONSTRUCTS) > 20
 
 
 @pytest.mark.parametrize(
