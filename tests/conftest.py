@@ -1,4 +1,4 @@
-"""What tests of all kinds share: the option that renews golden files, and compile caches."""
+"""What tests of all kinds share: the option that renews golden files, caches, and who begins."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+STAND_INS = Path(__file__).resolve().parent / "stand_ins"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing with them")
@@ -16,12 +18,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One compile cache for the whole run, all workers included: a flow is compiled once."""
+    """One compile cache for the whole run, all workers included: a flow is compiled once.
+
+    Nor does each of the processes that the tests start read again what the first one has read: packages are listed
+    for Pulumi once, and the bytecode of our modules is kept, whatever the shell says.
+    """
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
+    (base / "packages").mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLOWINFRA_CACHE", str(base / "compile-cache"))
+        patch.setenv("PULUMI_PYTHON_CMD", str(STAND_INS / "pulumi-python"))
+        patch.setenv("FLOWINFRA_TEST_PACKAGES", str(base / "packages"))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield base / "compile-cache"
 
 
