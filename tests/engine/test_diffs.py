@@ -18,7 +18,8 @@ from flowinfra.report.sources import Folder, Sources
 from tests.engine.conftest import Cloud
 from tests.engine.project import Project, flow_source
 
-pytestmark = pytest.mark.engine
+# one worker: the deployment of all of these tests is made once
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("diffs")]
 
 FIT = """
     @batch(image="train:1")

@@ -22,7 +22,8 @@ from flowinfra.report.assemble import Report, assemble
 from flowinfra.report.sources import Folder, Sources
 from tests.engine.conftest import Cloud
 
-pytestmark = pytest.mark.engine
+# one worker: the deployment of all of these tests is made once
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("report")]
 
 SCENARIO = Path(__file__).parent / "report"
 RECORDED = Path(__file__).parents[1] / "unit" / "report" / "data"

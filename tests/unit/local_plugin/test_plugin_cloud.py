@@ -5,7 +5,6 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from flowinfra.local.plugin import cloud
 from flowinfra.local.plugin.cloud import Cloud, CloudError, explained, once_possible, partition
 from flowinfra.local.plugin.settings import settings
 
@@ -37,14 +36,12 @@ def test_a_delete_waits_for_what_is_deleted_at_the_same_time(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("code", "message", "patience"), [("Other", "", 30.0), ("C", "else", 30.0), ("C", "", -1.0)])
-def test_other_refusals_stand(code: str, message: str, patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloud, "PATIENCE", patience)
-
+def test_other_refusals_stand(code: str, message: str, patience: float) -> None:
     def action() -> None:
         raise CloudError("refused", "C")
 
     with pytest.raises(CloudError, match="refused"):
-        once_possible(action, code=code, message=message)
+        once_possible(action, code=code, message=message, patience=patience)
 
 
 def test_a_service_without_an_endpoint_is_not_called() -> None:
