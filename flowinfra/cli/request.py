@@ -119,7 +119,7 @@ def request(
     return CompileRequest(
         flow=flow,
         target=target,
-        shape=shape_of(target, asked),
+        shape=shape_of(target, asked, str(flow)),
         config_files={name: Path(path) for name, path in config_files},
         env=values.variables(env),
         python=python,

@@ -22,12 +22,13 @@ TARGETS: Mapping[str, Target] = {
 """Name of a target → what it says of itself."""
 
 
-def shape_of(target: str, values: Mapping[str, Json]) -> Shape:
+def shape_of(target: str, values: Mapping[str, Json], label: str = "") -> Shape:
     """The options of a compile for a target.
 
     Args:
         target: its name.
         values: option → value; an option of another target may stand there at its default.
+        label: what errors call the flow.
 
     Raises:
         CompileError: the target has no such option, or the option no such value (`Problems` for several).
@@ -46,7 +47,8 @@ def shape_of(target: str, values: Mapping[str, Json]) -> Shape:
             return model.model_validate(given)
         except ValidationError as error:
             problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-    raise together([CompileError(problem) for problem in problems])
+    who = f"{label}: " if label else ""
+    raise together([CompileError(f"{who}{problem}") for problem in problems])
 
 
 def compiled_flow(data: Json) -> CompiledFlow:

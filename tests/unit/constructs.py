@@ -39,7 +39,7 @@ class Construct:
         return CompileRequest(
             flow=folder / "flow.py",
             target=target,
-            shape=shape_of(target, {**self.shape, **self.platform.get(target, {})}),
+            shape=shape_of(target, {**self.shape, **self.platform.get(target, {})}, "<flow>"),
             config_files={name: folder / path for name, path in self.config_files.items()},
             env=self.env,
             root=FLOWS / folder.relative_to(FLOWS).parts[0],

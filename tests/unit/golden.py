@@ -22,7 +22,7 @@ from typing import Any
 from flowinfra.compiler import compile_flow
 from flowinfra.errors import FlowInfraError
 from flowinfra.model.compiled import CompiledFlow
-from tests.unit.constructs import CONSTRUCTS, TESTS, Construct
+from tests.unit.constructs import CONSTRUCTS, FLOWS, TESTS, Construct
 from tests.unit.golden_text import View, text_of, view
 
 GOLDEN = TESTS / "golden"
@@ -78,8 +78,8 @@ def render(construct: Construct, target: str) -> str:
 
 def render_refusal(construct: Construct, error: FlowInfraError) -> str:
     """The text of a golden file of a construct that a target does not take: the error without the flow's path."""
-    request = construct.request()
-    return str(error).replace(str(request.flow.relative_to(request.base)), "<flow>") + "\n"
+    file = Path(*(FLOWS / (construct.flow or construct.name)).relative_to(FLOWS).parts[1:]) / "flow.py"
+    return str(error).replace(str(file), "<flow>") + "\n"
 
 
 def document(compiled: CompiledFlow) -> dict[str, Any]:
