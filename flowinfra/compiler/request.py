@@ -97,7 +97,8 @@ class CompileRequest:
 
     def __post_init__(self) -> None:
         """A shape with options that every target has becomes one of the target's own class."""
-        if type(self.shape) is Shape and self.target in TARGETS:
+        common = self.shape.model_fields_set <= Shape.model_fields.keys()
+        if self.target in TARGETS and common and not isinstance(self.shape, TARGETS[self.target].options):
             given = {name: getattr(self.shape, name) for name in self.shape.model_fields_set}
             object.__setattr__(self, "shape", TARGETS[self.target].options.model_validate(given))
 

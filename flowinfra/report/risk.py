@@ -9,20 +9,25 @@ from typing import Literal
 from flowinfra.report.words import Phrase
 
 KINDS = {
-    "state-machine-deleted": "a state machine leaves: its executions' history is lost",
+    "state-machine-deleted": "a state machine is deleted: its executions' history is lost",
     "state-machine-replaced": "a state machine is replaced: its executions' history is lost",
-    "workflow-template-deleted": "a WorkflowTemplate leaves or is replaced: nothing can start its flow then",
-    "dag-deleted": "a DAG leaves, or its file the place where it was: the rest of its runs' tasks never start there",
+    "workflow-template-deleted": (
+        "a WorkflowTemplate is deleted or replaced: nothing can start its flow until there is a new one"
+    ),
+    "dag-deleted": (
+        "a DAG is deleted, or its file moves to another place: tasks of its running runs that have not started yet "
+        "never start"
+    ),
     "data-deleted": "a bucket, table, queue or log group is deleted or replaced, with what it holds",
     "in-use-deleted": "a job definition or datastore object is deleted that running executions may refer to",
-    "executions-running": "runs of a state machine or WorkflowTemplate that changes go on now (with `--running`)",
+    "executions-running": "a state machine or WorkflowTemplate that changes has running runs (with `--running`)",
     "schedule-removed": "a schedule is removed or turned off",
     "schedule-more-frequent": "a schedule fires more often, or one is turned on",
     "schedule-timezone": "a schedule fires by another timezone's clock",
     "trigger-removed": "an event no longer starts the flow",
     "parameter-removed": "a parameter is removed",
     "parameter-type": "a parameter's type changes",
-    "parameter-required": "a parameter has to be given from now on",
+    "parameter-required": "a parameter no longer has a default: whoever starts a run has to give it",
     "role-widened": "a role may do more",
     "role-narrowed": "a role may do less, running executions included",
     "retries-removed": "a step is tried fewer times",
@@ -34,7 +39,7 @@ KINDS = {
     "namespace-changed": "the flow moves to another Kubernetes namespace",
     "queue-changed": "tasks go to another job queue",
     "secret-given-up": "a secret is no longer readable, for running executions either",
-    "table-given-up": "the foreach table is no longer used, or another one is",
+    "table-given-up": "the flow no longer uses the foreach table, or uses another one",
 }
 """Every kind of risk, the gravest first."""
 

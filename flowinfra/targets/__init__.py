@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ConfigDict, ValidationError
 
 from flowinfra.errors import CompileError, together
-from flowinfra.model.base import Json
+from flowinfra.model.base import Json, Model
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.model.options import default
 from flowinfra.model.shape import Shape
@@ -20,6 +21,12 @@ TARGETS: Mapping[str, Target] = {
     target.name: target for target in (import_module(f"{__name__}.{folder}.request").TARGET for folder in _FOLDERS)
 }
 """Name of a target → what it says of itself."""
+
+
+def _known(name: str) -> str:
+    if name not in TARGETS:
+        raise ValueError(f"allowed: {', '.join(TARGETS)}")
+    return name
 
 
 def shape_of(target: str, values: Mapping[str, Json], label: str = "") -> Shape:
@@ -51,12 +58,20 @@ def shape_of(target: str, values: Mapping[str, Json], label: str = "") -> Shape:
     raise together([CompileError(f"{who}{problem}") for problem in problems])
 
 
+class _Targeted(Model):
+    """What all compiled flows have."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    target: Annotated[str, AfterValidator(_known)]
+
+
 def compiled_flow(data: Json) -> CompiledFlow:
     """CompiledFlow of its target's class from JSON data.
 
     Raises:
-        pydantic.ValidationError: the data is none.
-        LookupError: it is of a target that this version does not know.
+        pydantic.ValidationError: the data is none, or of a target that this version does not know.
     """
-    model: type[CompiledFlow] = TARGETS[data["target"]].part("compiled").COMPILED
+    target = _Targeted.model_validate(data).target
+    model: type[CompiledFlow] = TARGETS[target].part("compiled").COMPILED
     return model.model_validate(data)

@@ -59,9 +59,13 @@ def write_flow(folder: Path, text: str | None = None, **parts: str) -> Path:
 
 
 def request(
-    flow: Path, env: dict[str, str] | None = None, python: str | None = None, **shape: object
+    flow: Path,
+    env: dict[str, str] | None = None,
+    python: str | None = None,
+    target: str = "step-functions",
+    **shape: object,
 ) -> CompileRequest:
     """A flow with what it reads beside it."""
     return CompileRequest(
-        flow=flow, shape=shape_of("step-functions", shape), env=env or {}, python=python, folder="flow"
+        flow=flow, target=target, shape=shape_of(target, shape), env=env or {}, python=python, folder="flow"
     )

@@ -251,7 +251,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
 def test_bad_input(name: str, decorated: str, shape: dict[str, Any], message: str, tmp_path: Path) -> None:
     flow = write_flow(tmp_path, source(body=STEPS.replace("@step", decorated, 1)))
     with pytest.raises(FlowInfraError) as caught:
-        compile_flow(CompileRequest(flow, target="argo", shape=shape_of("argo", shape)))
+        compile_flow(CompileRequest(flow, target="argo", shape=shape_of("argo", shape, str(flow))))
     assert re.fullmatch(rf"{re.escape(str(flow))}(:\d+)?: {message}", str(caught.value), re.DOTALL), caught.value
 
 

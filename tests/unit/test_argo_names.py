@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +131,7 @@ TAKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_names_that_fit(tmp_path: Path) -> None:
     versions = prepared()
     requests = [
-        replace(request(write_flow(tmp_path / name.replace(" ", "-"), **parts), **shape), target="argo")
+        request(write_flow(tmp_path / name.replace(" ", "-"), **parts), target="argo", **shape)
         for name, (parts, shape) in TAKEN.items()
     ]
     flows = dict(zip(TAKEN, map(bound_objects, compile_flows(requests, warn=lambda _: None)), strict=True))

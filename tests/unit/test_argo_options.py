@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +91,14 @@ def test_every_option_is_tried() -> None:
 def judged(requests: dict[str, Any]) -> dict[str, list[str]]:
     """What either release finds wrong."""
     versions = prepared()
-    compiled = compile_flows([replace(each, target="argo") for each in requests.values()], warn=lambda _: None)
+    compiled = compile_flows(list(requests.values()), warn=lambda _: None)
     flows = dict(zip(requests, map(bound_objects, compiled), strict=True))
     return {f"{name} ({version})": said for version in versions for name, said in problems(version, flows).items()}
 
 
 def test_options_of_a_workflow(tmp_path: Path) -> None:
     flow = write_flow(tmp_path)
-    assert judged({str(shape): request(flow, **shape) for shape in OPTIONS}) == {}
+    assert judged({str(shape): request(flow, target="argo", **shape) for shape in OPTIONS}) == {}
 
 
 def test_options_of_a_step(tmp_path: Path) -> None:
@@ -108,5 +107,5 @@ def test_options_of_a_step(tmp_path: Path) -> None:
     requests = {}
     for turn in range(max(map(len, OVERRIDES.values()))):
         given = {key: values[turn % len(values)] for key, values in OVERRIDES.items()}
-        requests[str(given)] = request(flow, steps={"start": given, "train": given, "end": given})
+        requests[str(given)] = request(flow, target="argo", steps={"start": given, "train": given, "end": given})
     assert judged(requests) == {}

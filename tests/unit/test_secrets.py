@@ -101,7 +101,7 @@ IN_A_FLOW: list[tuple[dict[str, Any], str]] = [
     ({"tags": {"password": VALUE}}, "tags.password"),
     ({"tags": [f"password:{VALUE}"]}, "tags[0]"),
     ({"aws_tags": {"auth-token": VALUE}}, "aws_tags.auth-token"),
-    ({"batch_tags": {"secretKey": VALUE}}, "batch_tags.secretKey"),
+    ({"step_functions": {"batch_tags": {"secretKey": VALUE}}}, "step_functions.batch_tags.secretKey"),
     ({"job_policies": [f"password={VALUE}"]}, "job_policies[0]"),
     ({"with": [f"environment:password={ACCESS_KEY}"]}, "with[0]"),
     ({"deploy_time": {"password": VALUE}}, "deploy_time.password"),
