@@ -7,6 +7,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Options for pytest, such as `make test PYTEST="-k golden -x"`. Two workers: a flow's tasks are processes of their own.
 # Tests that share a deployment stay together.
 PYTEST ?= -n 2 --dist loadgroup
+# Of a whole run: what takes longest.
+WHOLE = $(if $(filter file,$(origin PYTEST)),--durations=20 --durations-min=1)
 
 .PHONY: help setup demo test test-cluster cluster-tools lint lock bench golden pictures docs check-wheel clean
 
@@ -25,7 +27,7 @@ lint: setup ## style and types
 	mypy
 
 test: lint cluster-tools ## lint and all tests
-	pytest $(PYTEST)
+	pytest $(PYTEST) $(WHOLE)
 
 cluster-tools: setup ## prepare Kubernetes and Argo for the tests, where they can run (about half an hour, once)
 	@PYTHON="$(PYTHON)" tools/setup cluster
