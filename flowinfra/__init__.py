@@ -23,22 +23,27 @@ if TYPE_CHECKING:
     from flowinfra.components.platform import Platform, PlatformArgs
     from flowinfra.components.pod_roles import PodRoles
     from flowinfra.errors import FlowInfraError
-    from flowinfra.model.compiled import CompiledFlow
-    from flowinfra.model.shape import Shape
+    from flowinfra.model.compiled import CompiledFlow, Shape
+    from flowinfra.program.deploy import deploy
     from flowinfra.targets.airflow.component import AirflowFlow, AirflowFlowArgs
+    from flowinfra.targets.airflow.options import AirflowOptions
     from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket, DagConfigMaps, DagFolder
     from flowinfra.targets.argo.component import ArgoFlow, ArgoFlowArgs
+    from flowinfra.targets.argo.options import ArgoOptions
     from flowinfra.targets.argo.platform import ArgoEvents, KubernetesPlatform
     from flowinfra.targets.step_functions.component import StepFunctionsFlow, StepFunctionsFlowArgs
     from flowinfra.targets.step_functions.machine import AwsProvider
+    from flowinfra.targets.step_functions.options import StepFunctionsOptions
 
 _HOMES = {
     "AirflowFlow": "flowinfra.targets.airflow.component",
     "AirflowFlowArgs": "flowinfra.targets.airflow.component",
+    "AirflowOptions": "flowinfra.targets.airflow.options",
     "AirflowPlatform": "flowinfra.targets.airflow.platform",
     "ArgoEvents": "flowinfra.targets.argo.platform",
     "ArgoFlow": "flowinfra.targets.argo.component",
     "ArgoFlowArgs": "flowinfra.targets.argo.component",
+    "ArgoOptions": "flowinfra.targets.argo.options",
     "AwsProvider": "flowinfra.targets.step_functions.machine",
     "AzureStorage": "flowinfra.components.location",
     "CompileRequest": "flowinfra.compiler",
@@ -54,8 +59,10 @@ _HOMES = {
     "Shape": "flowinfra.model.compiled",
     "StepFunctionsFlow": "flowinfra.targets.step_functions.component",
     "StepFunctionsFlowArgs": "flowinfra.targets.step_functions.component",
+    "StepFunctionsOptions": "flowinfra.targets.step_functions.options",
     "compile_flow": "flowinfra.compiler",
     "compile_flows": "flowinfra.compiler",
+    "deploy": "flowinfra.program.deploy",
     "evaluate_parameters": "flowinfra.compiler",
     "read_bundle": "flowinfra.compiler",
     "write_bundle": "flowinfra.compiler",
@@ -64,10 +71,12 @@ _HOMES = {
 __all__ = [
     "AirflowFlow",
     "AirflowFlowArgs",
+    "AirflowOptions",
     "AirflowPlatform",
     "ArgoEvents",
     "ArgoFlow",
     "ArgoFlowArgs",
+    "ArgoOptions",
     "AwsProvider",
     "AzureStorage",
     "CompileRequest",
@@ -83,8 +92,10 @@ __all__ = [
     "Shape",
     "StepFunctionsFlow",
     "StepFunctionsFlowArgs",
+    "StepFunctionsOptions",
     "compile_flow",
     "compile_flows",
+    "deploy",
     "evaluate_parameters",
     "read_bundle",
     "write_bundle",

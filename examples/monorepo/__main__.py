@@ -1,3 +1,3 @@
-from flowinfra.program.deploy import deploy
+from flowinfra import deploy
 
 deploy()
