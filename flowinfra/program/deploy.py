@@ -35,8 +35,8 @@ def deploy() -> None:
     """Deploy the flows of a stack by its file: what the `__main__.py` of a Pulumi project calls.
 
     The file is `Pulumi.<stack>.yaml`; its keys `flowinfra:…` say where the flows run and which they are. The stack's
-    outputs are `flows` (name → what is deployed, and the commands for it) and `metaflow_config` (METAFLOW_* settings for
-    a laptop).
+    outputs are `flows` (name → what is deployed, and the commands for it) and `metaflow_config` (METAFLOW_* settings
+    for a laptop).
 
         from flowinfra import deploy
 
