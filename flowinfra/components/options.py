@@ -95,7 +95,7 @@ def _changes(step: StepConfig, target: Target) -> dict[str, Json]:
 def shape_problems(compiled: CompiledFlow, flow: FlowConfig, platform: PlatformShape, who: str) -> list[ConfigError]:
     """Where a flow that is compiled already is not what the stack asks for: it cannot be changed any more."""
     wanted, have = requested_shape(flow, platform), compiled.shape
-    always = {"metadata", "datastore", *TARGETS[flow.target].of_platform}
+    always = {"metadata", "datastore", *platform.own}
     skipped = {"configs", "env"}
     problems = []
     if not isinstance(have, type(wanted)):

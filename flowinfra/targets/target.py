@@ -107,11 +107,6 @@ class Target:
         """Overrides of a step that not every target has: attributes of its compute decorator."""
         return frozenset(self.step.model_fields)
 
-    @property
-    def of_platform(self) -> frozenset[str]:
-        """Options of its own that the stack or its platform says, also in place of the flow."""
-        return (self.own - frozenset(self.section.model_fields)) | (self.own & {"name_prefix"})
-
     def part(self, module: str) -> ModuleType:
         """A module of the target's folder, such as `reading`."""
         return import_module(f"flowinfra.targets.{self.key}.{module}")

@@ -17,7 +17,7 @@ from flowinfra.targets import TARGETS
 from flowinfra.targets.step_functions.options import StepFunctionsOptions
 from tests.unit.components.compiled import compiled
 
-PLATFORM = PlatformShape()
+PLATFORM = PlatformShape(own={"compute": "EC2", "partition": "aws", "name_prefix": None})
 
 
 def flow(**values: Any) -> FlowConfig:
