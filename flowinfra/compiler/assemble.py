@@ -60,7 +60,7 @@ def assemble(
     packages: Mapping[str, DatastoreObject],
     keep_bytes: Callable[[str, bytes], None],
 ) -> tuple[CompiledFlow, Package]:
-    """Build the CompiledFlow of a recording; also its package, which tells what was read.
+    """Build the CompiledFlow of a recording, and its package, which says what was read.
 
     Args:
         request: what was asked.

@@ -38,7 +38,7 @@ Warn = Callable[[str], None]
 
 
 class CompileWarning(UserWarning):
-    """What a compile warns of where nobody asked to be told otherwise."""
+    """A warning of a compile, where the caller gave no function that takes the warnings."""
 
 
 def _warn(text: str) -> None:

@@ -1,6 +1,6 @@
 """What a target refuses of a flow, and what it does otherwise than the flow says. Pure.
 
-What is looked at is the flow as it is deployed: Configs, mutators and a stack's overrides have changed it by then. What
+The flow that is checked is the deployed one: Configs, mutators and a stack's overrides have changed it by then. What
 can be known without Metaflow's answer is checked before, in `request.py`; what Metaflow would stumble over is refused
 in its process, in `driver/refusals_<target>.py`.
 """
@@ -106,7 +106,7 @@ def _said_pauses(described: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _number(given: Any) -> float | None:
-    """A finite number, not below 0, or its text."""
+    """Read a finite number that is 0 or more, or its text; None for anything else."""
     try:
         number = float(given)
     except (TypeError, ValueError):

@@ -21,7 +21,7 @@ def is_glob(pattern: str) -> bool:
 
 
 def first_folder(pattern: str) -> str:
-    """What of a glob is no glob: the folder in which everything is that it matches."""
+    """The part of a glob before its first wildcard: the folder in which all its matches are."""
     parts = normpath(pattern).split("/")
     plain = next((place for place, part in enumerate(parts) if is_glob(part)), len(parts))
     return "/".join(parts[:plain]) or "."
@@ -32,7 +32,7 @@ class Pattern:
 
     def __init__(self, text: str, folder: Path) -> None:
         """Args:
-        text: as it is written.
+        text: the entry as the user wrote it.
         folder: where the paths are; a file there that has the very name is meant, whatever characters it has.
         """
         self.text = text
@@ -45,7 +45,7 @@ class Pattern:
         return self._matches(path.split("/"), self._parts)
 
     def names(self, path: str) -> bool:
-        """Whether it is this very path, not a glob or a folder above it."""
+        """Whether the entry is this very path, not a glob or a folder that the path is in."""
         return self.literal and path.split("/") == self._parts
 
     def _matches(self, path: Sequence[str], parts: Sequence[str]) -> bool:

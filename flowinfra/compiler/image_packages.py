@@ -57,7 +57,7 @@ class Packages:
 
 
 def packages(entries: Sequence[str], who: str, libraries: Sequence[str] = ()) -> Packages:
-    """What entries of `image_packages` name.
+    """The packages that entries of `image_packages` name.
 
     Args:
         entries: requirements, globs and paths of requirements files.
@@ -65,7 +65,7 @@ def packages(entries: Sequence[str], who: str, libraries: Sequence[str] = ()) ->
         libraries: where it is looked up what comes with them.
 
     Raises:
-        ConfigError: an entry is none of these, or its file cannot be read.
+        ConfigError: an entry is not of a kind that is allowed, or its file cannot be read.
     """
     return Packages(frozenset(normalized(name) for name in _named(entries, who)), tuple(libraries))
 

@@ -240,7 +240,7 @@ def places(request: CompileRequest, compiled: CompiledFlow, needed: Needs, lock:
     """Step → where its tasks run.
 
     Raises:
-        ConfigError: an entry of `image_packages` is none.
+        ConfigError: an entry of `image_packages` is not of a kind that is allowed, or its file cannot be read.
     """
     return {step: _place(request, compiled, needed, lock, step) for step in compiled.flow.steps}
 

@@ -45,10 +45,10 @@ def lock_path(request: CompileRequest) -> Path:
 
 
 def read_lock(path: Path) -> Lock | None:
-    """The lock in a file; None if there is no such file.
+    """Read the lock in a file; None if the file does not exist.
 
     Raises:
-        LockError: the file is no lock, was edited so that it does not fit together, or is of a newer schema.
+        LockError: the file is not a lock, was edited so that it does not fit together, or is of a newer schema.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -181,7 +181,7 @@ def check_lock(request: CompileRequest, lock: Lock | None, answer: Mapping[str, 
 
     Args:
         request: the flow.
-        lock: its lock, or None if there is none.
+        lock: its lock, or None if the flow has no lock.
         answer: the child's report.
     """
     asked = answer["environments"]["steps"]

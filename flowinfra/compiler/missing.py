@@ -36,7 +36,7 @@ def looked_for(request: CompileRequest, message: str) -> str:
 
 
 def _told(folder: Path, root: Path | None) -> str:
-    """The folder as it is called on any machine."""
+    """The name of a folder that is the same on every machine."""
     if folder == root:
         return "the project's folder"
     return folder.relative_to(root).as_posix() if root and folder.is_relative_to(root) else str(folder)

@@ -59,7 +59,7 @@ class _Sources:
         return name in self._members
 
     def tree(self, name: str) -> ast.Module | None:
-        """The file's syntax; None where there is no such file, or it is not for this Python."""
+        """The file's syntax tree; None where the file does not exist, or is not for this version of Python."""
         if name not in self._members:
             return None
         body = self._archive.extractfile(self._members[name])

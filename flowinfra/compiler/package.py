@@ -75,7 +75,7 @@ class Offered:
 
 
 def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str) -> Package:
-    """Pack what Metaflow would, reproducibly.
+    """Pack the files that Metaflow would pack, reproducibly.
 
     Args:
         offered: what there is.
@@ -84,7 +84,7 @@ def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str) 
         python: minor version of the interpreter, for INFO.
 
     Raises:
-        CompileError: something that is no file, or is named and not there.
+        CompileError: something to be packed is not a regular file, or a file that is named does not exist.
     """
     members = {entry["name"]: entry for entry in json.loads(offered.listed[len(HEAD) :])}
     added = {name: {"name": name, "path": path} for name, path in selection.added(offered.walked).items()}

@@ -36,9 +36,9 @@ class Answer:
 
 
 def record(request: CompileRequest, folder: Path, lock: Lock | None = None) -> Answer:
-    """Run Metaflow's command against recorders; `folder` is an empty one of the caller's.
+    """Run Metaflow's command against recorders; `folder` is an empty folder that the caller has made.
 
-    `lock` is what a flow with @conda or @pypi has its environments from; without one the answer tells what it lacks.
+    A flow with @conda or @pypi has its environments from `lock`; without a lock the answer says which are missing.
     """
     return _run(request, folder, "compile", requests.settings(request), {}, environments(request, lock))
 
@@ -60,7 +60,7 @@ def solve(
 
 
 def environments(request: CompileRequest, lock: Lock | None) -> dict[str, Any] | None:
-    """What the child is told of the environments that are locked; None for a flow that has none."""
+    """The locked environments that the child gets; None for a flow without any."""
     if request.shape.environment == "local":
         return None
     return {

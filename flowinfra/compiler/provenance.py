@@ -12,7 +12,7 @@ from posixpath import dirname, islink, join, lexists, realpath, split
 from threading import Lock
 
 _NOTHING, _DETACHED = "(initial)", "(detached)"
-"""What git says in place of a commit and of a branch, where there is none."""
+"""Texts that git gives in place of a commit before the first one, and of a branch where none is checked out."""
 _OF_CONFIG = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"}
 """Variables that say where a person's own configuration is."""
 
@@ -21,7 +21,7 @@ def _git(folder: str | Path, *arguments: str) -> str:
     """What git says of a folder.
 
     Raises:
-        OSError, subprocess.SubprocessError: there is no git, or it refuses.
+        OSError, subprocess.SubprocessError: git is not installed, or it refuses.
     """
     # a shell's own work tree (GIT_DIR) is none of a flow's
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _OF_CONFIG}
@@ -73,7 +73,7 @@ class WorkTrees:
         return found or self.ignored(tree.root)
 
     def has(self, path: str) -> bool:
-        """Whether a file is in git, so that a reviewer sees it; True where there is no work tree."""
+        """Whether a file is in git, so that a reviewer sees it; True outside of a work tree."""
         if self._tree(dirname(path)) is None:
             return True
         real = self._followed(path)
@@ -83,7 +83,7 @@ class WorkTrees:
         )
 
     def problem(self, path: str) -> str | None:
-        """Why git could not be asked about a file; None if it could, or where there is no work tree."""
+        """Why git could not be asked about a file; None if it could, and outside of a work tree."""
         tree = self._tree(dirname(self._followed(path)))
         return None if tree is None else tree.problem
 
@@ -149,7 +149,7 @@ class WorkTree:
 
 
 def _upwards(folder: str) -> Iterator[str]:
-    """A folder and all above it."""
+    """A folder and all its parents."""
     yield folder
     while (above := dirname(folder)) != folder:
         folder = above

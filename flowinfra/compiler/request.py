@@ -126,7 +126,7 @@ class CompileRequest:
 
 
 def selection(request: CompileRequest) -> Selection:
-    """What of the project's files the flow packs."""
+    """Which of the project's files the flow packs."""
     return Selection.of(request.file, request.base, request.shape)
 
 

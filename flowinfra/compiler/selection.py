@@ -24,7 +24,7 @@ SUFFIX = re.compile(r"\.[^,/\s]+")
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a project's files a flow packs.
+    """Which of a project's files a flow packs.
 
     Attributes:
         base: the folder that paths count from.
@@ -59,7 +59,7 @@ class Selection:
 
     @property
     def search(self) -> list[str]:
-        """Folders in which a task finds modules beside the flow's own, and the compile likewise."""
+        """Folders beside the flow's own in which a task finds modules; the compile looks in the same ones."""
         return [str(self.names_from)] if self.root is not None or self.include else []
 
     @cached_property

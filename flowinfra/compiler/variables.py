@@ -20,7 +20,7 @@ _OF_TASKS = re.compile(r"(AIRFLOW|ARGO|AWS_BATCH|AWS_CONTAINER|AWS_EXECUTION|ECS
 
 @dataclass(frozen=True)
 class Variables:
-    """What a compile read of its environment, as the child tells it; kept in the cache beside the result."""
+    """What a compile read of its environment, as the child reports it; kept in the cache beside the result."""
 
     names: tuple[str, ...] = ()
     """Read by anybody, whether they were set or not."""
@@ -33,7 +33,7 @@ class Variables:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Variables:
-        """What the child told, or `dataclasses.asdict` made."""
+        """Read the child's report, or what `dataclasses.asdict` made."""
         return cls(tuple(data["names"]), data["all"], tuple(data["asked"]), tuple(data["looped"]))
 
     def declared(self, request: CompileRequest) -> dict[str, str]:

@@ -5,7 +5,7 @@ Runs in the flow's interpreter: standard library and metaflow only.
 Metaflow solves in `CondaEnvironment.init_environment`, called when the code package is made: for each environment
 that `conda.manifest` does not have, it runs micromamba and pip, saves the packages to the datastore, and writes the
 manifest, which then goes into the code package. Here that method only writes the manifest that was locked (compile),
-or runs as it is with a datastore that keeps the packages beside (lock).
+or runs unchanged with a datastore that keeps the packages beside (lock).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Environments:
         self.mutex = threading.Lock()
 
     def answer(self) -> dict[str, Any]:
-        """What the parent is told."""
+        """What the parent gets of the environments."""
         solved = self.task["solve"] and self.manifest_file.exists()
         return {
             "declared": self.declared,

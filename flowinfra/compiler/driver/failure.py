@@ -85,7 +85,7 @@ def _kind(error: BaseException) -> tuple[str, str]:
 
 
 def _place(error: BaseException) -> dict[str, Any]:
-    """What of the flow Metaflow complains about where it gives no line: step or decorator, and its line.
+    """The step or decorator that Metaflow complains about without giving its line, and that line.
 
     A decorator refuses attributes when the flow's module is imported, which the user's own line shows, or when it
     meets the flow, in a hook that is given the flow, its graph and, for a step's decorator, the step's name. The hook

@@ -43,7 +43,7 @@ class Statement:
     moment: Moment
 
     def data(self, name: str) -> dict[str, Any]:
-        """As the parent is told it; `name`: the module's full name."""
+        """The module as the parent gets it; `name` is its full name."""
         moment = self.moment
         return {
             "name": name,
@@ -79,7 +79,7 @@ class Source:
         """Every import of the module.
 
         Raises:
-            SyntaxError, ValueError: it is no source of this Python.
+            SyntaxError, ValueError: the file is not source code of this version of Python.
         """
         return list(self._block(ast.parse(self.text, file).body, Moment(), in_class=False))
 

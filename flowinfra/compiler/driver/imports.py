@@ -1,7 +1,8 @@
 """Which modules a flow's tasks will import, and where this interpreter has them.
 
-Told of each module of the user's own that the flow's file reaches: its imports, and when they are made. Told of every
-other module: what it belongs to here. Where a task will find them is for the parent to judge, which knows the package.
+For each module of the user's own that the flow's file reaches, the answer has its imports, and when they are made.
+For every other module it has what the module belongs to here. The parent knows the package, so it judges where a task
+will find each.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Imports:
         self.modules: dict[str, dict[str, Any]] = {}
 
     def tell(self, flow_file: str) -> dict[str, Any]:
-        """All that is reached from the flow's file, as the parent is told it."""
+        """Every module that the flow's file reaches, as the parent gets it."""
         waiting = [("__main__", flow_file, "")]
         while waiting:
             module, file, package = waiting.pop()

@@ -82,7 +82,7 @@ def page(value: str) -> float | None:
 
 
 def amount(value: Any) -> float | None:
-    """What a quantity amounts to (k8s.io/apimachinery/pkg/api/resource/quantity.go); None for what is no quantity."""
+    """What a quantity amounts to (k8s.io/apimachinery/pkg/api/resource/quantity.go); None if it is not one."""
     text = str(value)
     found = _QUANTITY.fullmatch(text)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)) or found is None:

@@ -76,7 +76,9 @@ def _whole(least: int, most: int, what: str, unit: float | None = None) -> Calla
 
 
 def _number(what: str, unit: float, written: str) -> Callable[[Any], Iterator[Problem]]:
-    """A number above 0, or its text. Metaflow reads it with `float` and writes it as a quantity with the unit M.
+    """Make a rule for a number greater than 0, or its text.
+
+    Metaflow reads it with `float` and writes it as a quantity with the unit M.
 
     Args:
         what: is allowed.

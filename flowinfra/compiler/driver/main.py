@@ -144,13 +144,13 @@ def main() -> None:
 
 
 def half_character(problem: UnicodeEncodeError) -> dict[str, Any]:
-    """The error of a flow that says a lone surrogate, which is no text, with what stands around it."""
+    """The error of a flow with a lone surrogate, which cannot be written as UTF-8, with the text around it."""
     around = problem.object[max(0, problem.start - 20) : problem.end + 20]
     return {"kind": "half-character", "message": around.encode("ascii", "backslashreplace").decode()}
 
 
 def digest(path: str) -> str | None:
-    """sha256 of a file's content in hex; None where there is no file."""
+    """sha256 of a file's content in hex; None where the file does not exist."""
     try:
         with open(path, "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()

@@ -9,7 +9,7 @@ from .internals import internals
 
 
 def override_schedule(flow: Any, cron: str | None, timezone: str | None, target: str) -> None:
-    """Set cron (`off` for no schedule) and timezone of the flow's @schedule; a cron makes one where there is none."""
+    """Set cron (`off` for no schedule) and timezone of the flow's @schedule; a flow without @schedule gets one."""
     own = flow._flow_decorators.get("schedule")
     if cron == "off":
         flow._flow_decorators.pop("schedule", None)
@@ -33,10 +33,10 @@ def override_schedule(flow: Any, cron: str | None, timezone: str | None, target:
 
 
 def options_of_project(flow: Any, given: dict[str, Any], options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Tell the flow's @project which branch is deployed; yields why it cannot be told.
+    """Set the branch that is deployed in the flow's @project; yields why that is not possible.
 
-    Tasks are told by options of their command line, which Metaflow has for a @project above the class alone: to a
-    mutator's @project, it is the mutator that says so.
+    A task gets the branch by options of its command line, which Metaflow has only for a @project written on the class.
+    Where a mutator adds @project, the mutator has to set the branch.
     """
     [project] = flow._flow_decorators.get("project") or [None]
     if project is None:

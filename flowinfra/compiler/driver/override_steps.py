@@ -1,4 +1,4 @@
-"""What an environment says of steps: attributes of their decorators, over what these have been told before."""
+"""An environment's overrides of steps: attributes of their decorators, in place of the values that the flow gives."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}
 
 
 def attributes_of(decorator: Any) -> dict[str, Any]:
-    """What a decorator's attributes are once it is initialised, expressions of Configs as their values.
+    """A decorator's attributes as they are after it is initialised: expressions of Configs as their values.
 
-    It is not: whether it is, tells Metaflow whether it is new.
+    The decorator itself stays uninitialised, because that is how Metaflow knows that it is new.
     """
     seen = copy.copy(decorator)
     seen.flowinfra_copy = True

@@ -35,7 +35,7 @@ LATE = "_process_late_attached_decorator"
 
 
 class Overrides:
-    """All overrides of one request; what is wrong with them is told at once, by one refusal."""
+    """All overrides of one request; all their mistakes are reported by one refusal."""
 
     def __init__(self, request: dict[str, Any], compute: str, kubernetes: KubernetesCheck | None) -> None:
         self.request = request

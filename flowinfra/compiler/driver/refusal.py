@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 class Refusal(BaseException):
-    """What must end the compile whatever Metaflow or the flow make of exceptions; `kind` tells the parent why."""
+    """Ends the compile, whatever Metaflow or the flow do with exceptions; `kind` gives the parent the reason."""
 
     def __init__(self, kind: str, message: str) -> None:
         self.kind, self.message = kind, message

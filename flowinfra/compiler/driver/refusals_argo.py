@@ -32,7 +32,7 @@ _TEMPLATE = "{{"
 def template_refusals(flow: Any, graph: Any) -> Iterator[Part]:
     """Texts of decorators that Argo would take for templates of its own, and that can be written in no other way.
 
-    Of the flow as it is made: a stack gives a step @kubernetes, too.
+    The flow is checked when it is made, because a stack gives a step @kubernetes, too.
     """
     for name in graph.sorted_nodes:
         node = graph[name]
@@ -56,7 +56,7 @@ def refusals(flow: Any, graph: Any) -> Iterator[Part]:
 
 
 def event_refusals(flow: Any, triggers: list[dict[str, Any]]) -> Iterator[Part]:
-    """What of the flow's events would have no effect, or start runs that fail; a run starts when all have come."""
+    """Find events that would have no effect, or start runs that fail; a run starts when all its events have come."""
     wanted = {name for trigger in triggers for name in trigger.get("parameters") or ()}
     for attribute, parameter in flow._get_parameters():
         # Metaflow looks for the name in lower case, and does not find it

@@ -22,7 +22,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 
 
 def described(node: Any) -> list[dict[str, Any]]:
-    """Backend, id, region and role of each source of a step; those that `refusals` tells are left out."""
+    """Backend, id, region and role of each source of a step; sources that `refusals` reports are left out."""
     return [found for found, _ in _read(node) if found is not None]
 
 

@@ -191,7 +191,7 @@ class Session:
             internals("metaflow.metaflow_git").get_repository_info = lambda path: {}
 
     def refusals(self, graph: Any = None) -> list[dict[str, Any]]:
-        """What is wrong with the steps' pods, as far as it is known; `graph`: to look at all steps of."""
+        """Find what is wrong with the steps' pods, as far as the values are known; with `graph`, of all its steps."""
         return self.kubernetes.parts(graph) if self.kubernetes else []
 
     def default(self, value: Any, evaluate_now: Callable[[Any], Any]) -> Any:
@@ -239,7 +239,7 @@ def stand_in(modules: dict[str, Any]) -> None:
 
 
 def evaluate(flow: Any, parameters: Any, watch: Watch) -> dict[str, Any]:
-    """Values of all function defaults, evaluated now (not at compile); every function that fails is told."""
+    """Values of all function defaults, evaluated now (not at compile); every function that fails is reported."""
     values: dict[str, Any] = {}
     failed = []
     for attribute, parameter in flow._get_parameters():
