@@ -36,7 +36,7 @@ class FileReport:
 
     kind: str
     path: str
-    """Made printable, as the two below."""
+    """Path of the file, made printable."""
     before: str | None
     """First characters of its digest."""
     after: str | None
@@ -170,7 +170,7 @@ class _Files:
         self._known: dict[FileChange, FileReport] = {}
 
     def report(self, change: FileChange) -> FileReport:
-        """The file as it is shown."""
+        """The part of the report that shows a file."""
         if change not in self._known:
             lines = self._sources.diff(change)
             before, after = (None if text is None else clean.name(text) for text in (change.before, change.after))

@@ -23,7 +23,7 @@ class Change:
     what: str = ""
     """memory, default, …"""
     key: str = ""
-    """Name below `what`: an environment variable, a decorator's attribute."""
+    """Name inside `what`: an environment variable, a decorator's attribute."""
     before: str | None = None
     after: str | None = None
     unit: str = ""
@@ -38,7 +38,7 @@ class FileChange:
 
     kind: Kind
     path: str
-    """As it is in the inputs: untrusted, and not yet made printable."""
+    """Path from the inputs, unchanged: untrusted, and not yet made printable."""
     before: str | None = None
     """First characters of the content's sha256."""
     after: str | None = None

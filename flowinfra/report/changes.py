@@ -1,8 +1,8 @@
 """A flow's old and new inputs → what changes, in the flow's words. Pure.
 
 The inputs are those of a flow's component (`flowinfra.components.inputs.describe`). Keys that are not known here, of an
-older or newer version, are told by their path: nothing that differs is left out, apart from digests that only follow
-from something that is told (the code package's).
+older or newer version, are named by their path: nothing that differs is left out, apart from digests that only follow
+from something that is reported (the code package's).
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def _one_sided(kind: Literal["added", "removed"], value: str | None, change: Cha
 
 
 def _value(value: Json, absent: str = "none", quoted: bool = False) -> str:
-    """A value as it is told; `quoted`: text that looks like another value is in quotes."""
+    """A value as the report writes it; with `quoted`, text that looks like another value is in quotes."""
     if value is None:
         return absent
     if value is True:

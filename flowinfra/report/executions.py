@@ -25,7 +25,7 @@ _TEMPLATE = re.compile(r"([a-z0-9][a-z0-9-]{0,62})/([a-z0-9][a-z0-9.-]{0,252})")
 
 
 def running(starter: Starter) -> int:
-    """Ask whoever knows; 0 for what is none, or is gone.
+    """Count the running executions of whatever starts a flow's runs; 0 for anything else, and for what is gone.
 
     Raises:
         ToolError: AWS refused.
@@ -37,7 +37,7 @@ def running(starter: Starter) -> int:
 
 
 def running_workflows(template: str, context: str | None) -> int:
-    """Ask the cluster for running workflows of `namespace/name`; 0 for what is no WorkflowTemplate, or is gone.
+    """Count the running workflows of `namespace/name`; 0 for anything but a WorkflowTemplate, or if it is gone.
 
     Raises:
         ClusterError: the cluster cannot be asked, or refused.
@@ -49,7 +49,7 @@ def running_workflows(template: str, context: str | None) -> int:
 
 
 def running_executions(arn: str, aws: tuple[tuple[str, str], ...] = ()) -> int:
-    """Ask AWS; 0 for what is no state machine, or is gone.
+    """Count the running executions of an ARN; 0 for anything but a state machine, or if it is gone.
 
     Args:
         arn: of the state machine.

@@ -17,7 +17,7 @@ Mark = Literal["same", "added", "removed", "changed", "renamed"]
 MOST_NODES = 60
 """Of a larger graph only what changes and its neighbours are drawn."""
 NOTES = 3
-"""Changes that a node tells; the rest is counted."""
+"""Changes that a node lists; the rest is counted."""
 NOTE = 34
 """Characters of one."""
 
@@ -34,7 +34,7 @@ class Node:
 
     @property
     def label(self) -> str:
-        """The name as it is shown."""
+        """The name that the drawing shows."""
         return clean.name(self.name)
 
 

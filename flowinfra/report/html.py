@@ -1,6 +1,6 @@
 """A report as one HTML file: no script, no network, light and dark, from a phone's width up.
 
-Each piece of the page is `Markup`, which escapes whatever is put into it and is no `Markup` itself: so each text of a
+Each piece of the page is `Markup`, which escapes whatever is put into it and is not `Markup` itself: so each text of a
 preview is escaped. A content security policy forbids whatever else might come in.
 """
 

@@ -1,7 +1,8 @@
 """Where the nodes of a graph stand when it is drawn: in layers from top to bottom, edges downwards. Pure.
 
-The usual layered drawing: each node below all that come before it, edges over several layers led through stand-ins,
-each layer ordered by its neighbours' middle so that few edges cross, then pulled towards them where the order allows.
+The usual layered drawing: each node lower than all that come before it, edges over several layers led through
+stand-ins, each layer ordered by its neighbours' middle so that few edges cross, then pulled towards them where the
+order allows.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def layout(sizes: Mapping[str, tuple[float, float]], edges: Sequence[tuple[str, 
 
 
 def _acyclic(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The edges, those that close a cycle turned round; one from a node to itself is kept as it is and not drawn on."""
+    """The edges, with those that close a cycle turned round; an edge from a node to itself stays in the list."""
     followers: dict[str, list[int]] = {}
     for index, (tail, _) in enumerate(edges):
         followers.setdefault(tail, []).append(index)
@@ -101,7 +102,7 @@ def _acyclic(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tup
 
 
 def _layers(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """Node → layer: one below the lowest of those before it."""
+    """Node → layer: the one after the last layer of the nodes that come before it."""
     waiting = dict.fromkeys(names, 0)
     followers: dict[str, list[str]] = {}
     for tail, head in edges:

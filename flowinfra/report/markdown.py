@@ -125,7 +125,7 @@ def _blocks(report: Report) -> list[Block]:
 
 
 def _only_package(flow: FlowReport) -> bool:
-    """Such flows are told together."""
+    """Whether only the code package of a flow changes; such flows are listed together."""
     return flow.kind == "package only" and not flow.risks
 
 

@@ -29,7 +29,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Grants:
-    """Everything that a policy allows, and what of it we do not take apart."""
+    """Everything that a policy allows, and the parts of it that flowinfra does not take apart."""
 
     allowed: frozenset[Grant]
     opaque: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ NOTHING = Grants(frozenset())
 
 
 def grants(policy: Json) -> Grants | None:
-    """The grants of a policy document (JSON text or object); None where it is not known or is none."""
+    """The grants of a policy document (JSON text or object); None where it is unknown or not such a document."""
     if isinstance(policy, str):
         try:
             policy = json.loads(policy)
@@ -105,7 +105,7 @@ def _covers(known: Grant, grant: Grant) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
-    """`*` stands for anything, `?` for one character that is no `*` of the other pattern."""
+    """A pattern of IAM as a regular expression: `*` is any text, `?` one character, but not another pattern's `*`."""
     parts = {"*": ".*", "?": "[^*]"}
     return re.compile("".join(parts.get(char, re.escape(char)) for char in text), re.DOTALL)
 

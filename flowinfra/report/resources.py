@@ -70,18 +70,18 @@ _OPS: dict[str, Action] = {
     "import": "imported",
     "import-replacement": "replaced",
 }
-"""All other operations (same, read, refresh, discard, …) leave the resource as it is."""
+"""Operation → what it does to a resource. All others (same, read, refresh, discard, …) leave the resource unchanged."""
 
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """One resource that does not stay as it is."""
+    """One resource that changes."""
 
     action: Action
     noun: str
     """Our word for its type; empty for a type that we do not know."""
     type: str
-    """As Pulumi names it: untrusted, made printable; so are the two below."""
+    """Pulumi's type of the resource: untrusted, made printable; so are the two fields that follow."""
     name: str
     reasons: tuple[str, ...] = ()
     """Properties that make it an update or a replacement."""
@@ -105,7 +105,7 @@ class FlowPart:
     name: str
     """The component's name in Pulumi."""
     step: Step | None
-    """The component's own step; None where it stays as it is and the preview leaves it out."""
+    """The component's own step; None where it stays unchanged and the preview leaves it out."""
     children: tuple[Step, ...]
     """Its resources' steps."""
 

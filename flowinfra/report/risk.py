@@ -49,7 +49,7 @@ MOST_RUNNING = 1_000
 
 @dataclass(frozen=True)
 class Starter:
-    """What starts a flow's runs, as a preview tells it: untrusted."""
+    """What starts a flow's runs, as a preview names it: untrusted."""
 
     kind: Literal["state machine", "WorkflowTemplate"]
     id: str

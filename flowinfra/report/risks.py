@@ -1,4 +1,4 @@
-"""What of a change a reviewer should look at twice. Pure; each kind is one small function.
+"""Parts of a change that a reviewer should look at twice. Pure; each kind is one small function.
 
 A risk is what follows from a preview. Whether executions are running now is not in one: whoever wants to know passes
 what counts them.
@@ -25,7 +25,7 @@ Json = Any
 DEFINITION_CHARACTERS = 1_048_576
 """AWS's limit of a state machine's definition."""
 NEAR = 0.8
-"""Part of the limit from which on it is told."""
+"""Part of a limit, from 0 to 1, from which on the report mentions it."""
 STEP_TIMEOUT = 5 * 24 * 3600
 """Seconds: Metaflow's default for a step."""
 

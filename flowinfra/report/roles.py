@@ -1,6 +1,6 @@
 """What roles that are there already may do more or less after a change. Pure.
 
-A role that is made in the same preview is no risk: nothing could use it before.
+A role that is made in the same preview makes no risk: nothing could use it before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flowinfra.report.steps import strings
 from flowinfra.report.words import Span, names, phrase
 
 _RESOURCES = 4
-"""Resources of which a line tells the actions."""
+"""Most resources whose actions one line lists."""
 _TOLD_AS_GIVEN_UP = ("secretsmanager:", "dynamodb:")
 
 
@@ -27,8 +27,8 @@ def role_risks(steps: Iterable[Step], flow: str = "", given_up: bool = False) ->
 
     Args:
         steps: of one flow, or of none.
-        flow: component's name, which the names of its resources begin with and which need not be told.
-        given_up: secrets and tables that the flow gives up are told as such, not as rights.
+        flow: component's name. The names of its resources begin with it, and the report leaves it out.
+        given_up: secrets and tables that the flow gives up are reported as such, not as rights.
     """
     listed = list(steps)
     fresh = {_text(step.new, "name") for step in listed if step.urn.type == ROLE and step.op != "update"}

@@ -42,7 +42,7 @@ def schedule_of(inputs: Mapping[str, Any]) -> Schedule | None:
 
 
 def running_schedule(inputs: Mapping[str, Any]) -> Schedule | None:
-    """The schedule of a flow; None where it is off or there is none."""
+    """The schedule of a flow; None where it is off, or the flow has no schedule."""
     found = schedule_of(inputs)
     return found if found and found.on else None
 

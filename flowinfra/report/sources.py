@@ -32,13 +32,13 @@ class Place(Protocol):
 
 
 class Folder:
-    """A folder and all below it."""
+    """A folder and everything in it."""
 
     def __init__(self, root: Path) -> None:
-        """Look below `root`.
+        """Look for files in `root` and its folders.
 
         Raises:
-            PreviewError: there is no such folder.
+            PreviewError: the folder does not exist.
         """
         if not root.is_dir():
             raise PreviewError(f"{root}: is no folder; give one that holds the flows' sources")
@@ -73,7 +73,7 @@ class Revision:
 
         Raises:
             PreviewError: the folder is in no repository, or the repository has no such revision.
-            ToolError: there is no git.
+            ToolError: git is not installed.
         """
         self._folder = folder
         if revision.startswith("-"):
@@ -117,7 +117,7 @@ class Sources:
     new: Place | None = None
 
     def diff(self, change: FileChange) -> tuple[str, ...] | None:
-        """Lines of the unified diff (without headers), untrusted; None where a version is missing or is no text."""
+        """Lines of the unified diff (without headers), untrusted; None where a version is missing or is not text."""
         old = self._text(self.old, change.path, change.before)
         new = self._text(self.new, change.path, change.after)
         if old is None or new is None:

@@ -16,7 +16,7 @@ _ADVANCE = 0.62
 _PAD_X, _PAD_Y, _LINE = 12.0, 9.0, 1.4
 _MARGIN = 4.0
 LEAST = 0.6
-"""Scale below which a graph is not shrunk to fit a narrow page, but scrolls in its own frame."""
+"""Least scale to which a graph is shrunk to fit a narrow page; a larger graph scrolls in its own frame."""
 _WORDS = {"added": "new", "removed": "removed", "changed": "changed", "renamed": "renamed"}
 
 
