@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Machine:
-    """A state machine, as it is or as it is wanted."""
+    """A state machine: the live one, or the one that the program asks for."""
 
     name: str
     definition: str
@@ -111,7 +111,7 @@ class Machines:
         return _when_possible(make, patience)
 
     def update(self, live: Machine, wanted: Machine, patience: Patience) -> None:
-        """Make what is there as it is wanted, but for tags."""
+        """Change the live state machine into the wanted one, except for its tags."""
         if live.same_but_tags(wanted):
             return
 

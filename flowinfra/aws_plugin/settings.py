@@ -95,7 +95,7 @@ class Settings:
 
 
 def problems(config: Mapping[str, Plain]) -> Iterator[Problem]:
-    """What is wrong with a configuration, as far as it is known."""
+    """Find the problems of a configuration; values that are not known yet are passed over."""
     for key, given in config.items():
         value = parse(given)
         if key.startswith("__") or key in ("version", "pluginDownloadURL") or value is UNKNOWN:
@@ -140,7 +140,7 @@ def parse(value: Plain) -> Plain:
 
 
 def seconds(duration: str) -> int | None:
-    """A duration as Go writes it (`1h30m`); None for what is none."""
+    """Read a duration as Go writes it (`1h30m`), in seconds; None for a text that is not a duration."""
     parts = re.findall(r"([0-9.]+)(ns|us|µs|ms|s|m|h)", duration)
     if not parts or "".join(number + unit for number, unit in parts) != duration:
         return None

@@ -20,7 +20,7 @@ def shared_folder() -> Path:
 
 
 def tree(root: Path, package: str, interpreter: Iterable[Path], shared: Path) -> Path:
-    """The tree of a code package below `root`, made where it is not there yet.
+    """Find the tree of a code package in `root`, or make it where it does not exist yet.
 
     `interpreter` are the folders of the interpreter and its packages. Several jobs may ask at once.
     """

@@ -88,7 +88,7 @@ class Call:
 
 
 def parsed(environ: dict[str, Any]) -> Call | None:
-    """A request as a call; None if it is no signed one. Leaves the body to be read again."""
+    """Read a request as a call; None if it is not signed. The body can be read again."""
     signature = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if signature is None:
         return None
@@ -102,7 +102,7 @@ def record(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe(environ: dict[str, Any]) -> dict[str, Any] | None:
-    """A request as a record of the log; None if it is no signed call.
+    """Describe a request as a record of the log; None if it is not a signed call.
 
     Leaves the body to be read again.
     """

@@ -1,7 +1,7 @@
-"""What the emulator tells beside AWS's own API, under `/_flowinfra/`: its state, and how far an
+"""What the emulator answers beside AWS's own API, under `/_flowinfra/`: its state, and how far an
 execution is.
 
-AWS tells the latter only through an execution's history, which grows with each task.
+AWS has the latter only in an execution's history, which grows with each task.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ PREFIX = "/_flowinfra/"
 
 
 class Console:
-    """WSGI middleware that answers below PREFIX."""
+    """WSGI middleware that answers paths which begin with PREFIX."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request of ours, or pass it on."""
+        """Answer a request of flowinfra's own, or pass it on."""
         path = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             return self._application(environ, start_response)
@@ -66,8 +66,8 @@ def status() -> dict[str, Any]:
 
 
 def execution(name: str) -> dict[str, Any] | None:
-    """How far an execution is, found by its name (with or without `sfn-`) or ARN; None if there is
-    none.
+    """How far an execution is, found by its name (with or without `sfn-`) or ARN; None if it does not
+    exist.
     """
     wanted = name.removeprefix("sfn-")
     for machine in _state_machines():

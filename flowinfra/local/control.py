@@ -47,12 +47,12 @@ class Options:
 
 
 def find(state: State) -> Instance | None:
-    """The emulator that serves from this folder; None if there is none."""
+    """The emulator that serves from this folder; None if no emulator does."""
     return state.read_instance() if state.locked() else None
 
 
 def require(state: State) -> Instance:
-    """The emulator that serves from this folder; LocalError if there is none."""
+    """The emulator that serves from this folder; LocalError if no emulator does."""
     instance = find(state)
     if instance is None:
         raise LocalError(
@@ -106,8 +106,8 @@ def status(instance: Instance) -> dict[str, Any]:
 
 
 def progress(instance: Instance, execution: str) -> Progress:
-    """How far an execution is, by its name (with or without `sfn-`) or ARN; LocalError if there is
-    none.
+    """How far an execution is, by its name (with or without `sfn-`) or ARN; LocalError if it does not
+    exist.
     """
     answer = ask(instance, f"executions/{execution}")
     if answer is None:
@@ -152,7 +152,7 @@ def _check_port(port: int) -> None:
 
 
 def _taken_by(port: int) -> str:
-    """` (by …)` of what listens on a port, as far as it tells or the system does."""
+    """` (by …)` with the program that listens on a port; empty where neither it nor the system names it."""
     with contextlib.suppress(LocalError):
         other = Instance(pid=0, port=port, started="", schedules=False, call_log=False, max_jobs=0)
         found = ask(other, "status")

@@ -1,6 +1,6 @@
 """Refuses requests that do not come from a program on this machine.
 
-The emulator runs what it is told to run, so a page in a browser must not reach it: neither by a
+The emulator runs whatever a request asks for, so a page in a browser must not reach it: neither by a
 cross-site request (browsers send `Origin` or `Sec-Fetch-Site` with those) nor by a name that
 resolves to 127.0.0.1 (`Host` is then that name). Proxied requests have the foreign host too, which
 is how a job's plain HTTP requests are refused (see `mends.jobs`).

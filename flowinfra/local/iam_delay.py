@@ -187,5 +187,5 @@ def use(delay: IamDelay) -> None:
 
 
 def not_assumed(role_arn: str | None) -> bool:
-    """Whether a role is too new to be assumed; never where there is no delay."""
+    """Whether a role is too new to be assumed; always False without a delay."""
     return bool(_current) and _current[0].not_assumed(role_arn)

@@ -34,7 +34,7 @@ _SERVICES = {
 
 
 def role_arn(name: str) -> str:
-    """ARN of one of the roles above."""
+    """ARN of one of the platform's roles, by its name."""
     return f"arn:aws:iam::{identity.ACCOUNT}:role/{name}"
 
 

@@ -24,7 +24,7 @@ class Deployed:
     name: str
     arn: str
     flow: str | None
-    """Name of the Metaflow flow; None for a state machine that is none."""
+    """Name of the Metaflow flow; None for a state machine that was not made from a flow."""
     parameters: Mapping[str, Any] | None
     """Parameters that have a default → it; None for a flow without parameters."""
 
@@ -60,7 +60,7 @@ def deployed(states: Any) -> list[Deployed]:
 
 
 def describe(name: str, arn: str, definition: Mapping[str, Any]) -> Deployed:
-    """What a definition tells of its flow: Metaflow keeps it in the start state."""
+    """Read from a definition which flow it is; Metaflow keeps that in the start state."""
     start = definition["States"][definition["StartAt"]].get("Parameters", {})
     attributes = start.get("Parameters", {})
     variables = {each["Name"]: each.get("Value") for each in start.get("ContainerOverrides", {}).get("Environment", ())}

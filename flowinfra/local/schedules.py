@@ -3,7 +3,7 @@
 moto keeps rules and fires none. Off unless asked for: a schedule that fires while one tries things
 out is a surprise. AWS: times are UTC, with a precision of a minute
 (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html); a
-target's `Input` is passed as it is.
+target's `Input` is passed unchanged.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class State:
-    """Paths below the emulator's folder.
+    """Paths in the emulator's folder.
 
     Pulumi's local backend and home are in it, so that a stack never outlives the resources that it
     describes: the emulator keeps those in memory, and `clear` at its start removes both.
@@ -155,7 +155,7 @@ class State:
         partial.replace(self.instance_file)
 
     def read_instance(self) -> Instance | None:
-        """The recorded process; None if there is no (readable) record. It may have died since."""
+        """The recorded process, which may have died since; None without a (readable) record."""
         try:
             return Instance(**json.loads(self.instance_file.read_text()))
         except (FileNotFoundError, ValueError, TypeError):

@@ -1,5 +1,5 @@
-"""Which execution and state each Batch job was submitted by: what AWS tells only through the
-execution's history.
+"""Which execution and state each Batch job was submitted by: AWS has that only in the execution's
+history.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class Schema:
     outputs: tuple[str, ...] = ()
     """What only AWS can tell."""
     identity: str | None = "name"
-    """The property that the provider makes up where the program leaves it out; None where there is none."""
+    """The property that the provider makes up where the program leaves it out; None where it makes up no property."""
     identity_limit: int = 255
     """Longest made-up name."""
     tagged: bool = True

@@ -1,4 +1,4 @@
-"""What every provider plugin of this kind answers just so, whichever provider it plays, and how it tells of failures.
+"""The answers that are the same for every provider plugin of this kind, and how a plugin reports failures.
 
 This serves `pulumirpc.ResourceProvider` itself and not through `pulumi.provider.experimental`: that one hands a
 diff or an update no old inputs, drops a failure's kind (a partly made resource would be lost to the state),
@@ -72,7 +72,7 @@ class PluginServicer(provider_pb2_grpc.ResourceProviderServicer):
     title: ClassVar[str]
     """What it calls itself in messages: `the local aws plugin`."""
     told: ClassVar[tuple[type[Exception], ...]]
-    """Errors whose message is for the user as it is."""
+    """Errors whose message the user gets unchanged."""
 
     def GetPluginInfo(self, request: Message, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:  # noqa: N802
         """The version of the SDK whose plugin this plays."""

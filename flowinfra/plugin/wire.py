@@ -2,7 +2,7 @@
 
 Plain means: secrets unwrapped, unknown values as `UNKNOWN`, assets as `Asset`, whole numbers as `int`.
 What is plain forgets what was secret, so answers are built from the engine's own values wherever a value did not
-change (see provider.py); `has_secret` tells when a new value must be wrapped.
+change (see provider.py); `has_secret` says when a new value must be wrapped.
 """
 
 from __future__ import annotations

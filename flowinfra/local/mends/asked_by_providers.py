@@ -1,6 +1,6 @@
 """What provider plugins ask of Step Functions and S3 beside what Metaflow does.
 
-AWS: Step Functions has ValidateStateMachineDefinition, which tells what is wrong with a definition before anything
+AWS: Step Functions has ValidateStateMachineDefinition, which says what is wrong with a definition before anything
 is made (https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinition.html), and
 ListStateMachineVersions, newest first. terraform-provider-aws asks the one for each definition that changes and the
 other with each refresh (`internal/service/sfn/state_machine.go`); flowinfra-aws asks the first.

@@ -1,4 +1,4 @@
-"""An execution is described as it is and was.
+"""DescribeExecution answers with the execution's true state, and with the definition that it was started with.
 
 AWS: DescribeExecution and ListExecutions give `output` as JSON text and `stopDate` for every execution that
 has ended; StopExecution takes `error` and `cause` and answers with the stop date;
@@ -8,7 +8,7 @@ DescribeStateMachineForExecution gives the definition that the execution began w
 
 moto: gives an output that is a string without its quotes, leaves the date out for executions that timed
 out, drops error and cause, fails if an execution is stopped before its thread runs, and describes the state
-machine as it is now.
+machine's present definition.
 """
 
 from __future__ import annotations

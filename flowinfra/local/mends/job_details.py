@@ -1,4 +1,4 @@
-"""DescribeJobs changes nothing and tells the exit code.
+"""DescribeJobs changes nothing, and its answer has the exit code.
 
 AWS: `container` of DescribeJobs holds `exitCode` and `reason` once the job has ended
 (https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerDetail.html).

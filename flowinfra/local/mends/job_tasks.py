@@ -1,6 +1,6 @@
 """A `batch:submitJob.sync` task ends with its job, and its job with the task.
 
-AWS: Step Functions is told of the job's end by an event; when the execution is stopped, or the
+AWS: Step Functions learns of the job's end by an event; when the execution is stopped, or the
 task's TimeoutSeconds are over, it terminates the job
 (https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html and
 connect-to-resource.html#connect-sync: "Step Functions … will attempt to … cancel that task"). moto:

@@ -56,7 +56,7 @@ def run(job: Any) -> None:
 
 
 def attempt_folder(jobs: Path, job_id: str, attempt: int) -> Path:
-    """Folder of one attempt below the state's `jobs`."""
+    """Folder of one attempt, in the state's folder `jobs`."""
     return jobs / f"{job_id.replace(':', '-')}-{attempt}"
 
 

@@ -29,7 +29,7 @@ parse = functools.lru_cache(maxsize=4096)(vars(json_path)["parse"])
 
 
 def extract(path: str, data: Any) -> Any:
-    """The value of `path` in `data`; NoSuchJsonPathError if there is none."""
+    """The value of `path` in `data`; NoSuchJsonPathError if `data` has no such path."""
     several = _SEVERAL_KEYS.match(path)
     if several:
         base = data if several[1] == "$" else extract(several[1], data)

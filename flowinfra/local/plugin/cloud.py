@@ -30,7 +30,7 @@ class CloudError(Exception):
         """AWS's own; empty where it was not AWS that refused."""
 
     def means_absent(self, *codes: str) -> bool:
-        """Whether this is one of AWS's ways to say that there is no such thing."""
+        """Whether this is one of AWS's ways to say that a thing does not exist."""
         return self.code in ("404", "NotFound", "ResourceNotFoundException", "NoSuchEntity", *codes)
 
 
@@ -100,7 +100,7 @@ class Cloud:
         )
 
     def identity(self) -> dict[str, str]:
-        """Account, Arn and UserId as STS tells."""
+        """Account, Arn and UserId of the caller, as STS answers."""
         if self._identity is None:
             with explained("reading the caller's identity"):
                 answer = self.client("sts", self.settings.region).get_caller_identity()

@@ -53,7 +53,7 @@ class Resource:
         raise NotImplementedError
 
     def read(self, aws: Scope, identifier: str, old: State) -> dict[str, Any] | None:
-        """All that AWS tells of it, tags as `tagsAll`; None if it is gone. `old` is empty for an import."""
+        """Read all that AWS has of a resource, tags as `tagsAll`; None if it is gone. `old` is empty for an import."""
         raise NotImplementedError
 
     def update(self, aws: Scope, identifier: str, old: State, new: State, changed: Collection[str]) -> dict[str, Any]:

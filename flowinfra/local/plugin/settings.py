@@ -109,7 +109,7 @@ class Settings:
 
 
 def problems(config: Mapping[str, Plain], environment: Mapping[str, str]) -> Iterator[Problem]:
-    """What is wrong with a configuration, as far as it is known."""
+    """Find the problems of a configuration; values that are not known yet are passed over."""
     for key in config:
         if key in _NOT_HERE:
             yield Problem(key, f"the local aws plugin cannot do this: {_NOT_HERE[key]}; remove aws:{key}")

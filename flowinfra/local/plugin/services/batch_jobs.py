@@ -1,8 +1,8 @@
 """aws:batch/jobDefinition:JobDefinition.
 
 After terraform-provider-aws `internal/service/batch/job_definition.go` and `container_properties.go`: the name
-replaces, any other change than tags registers a revision in place, `deregisterOnNewRevision` (true unless told
-otherwise) then deregisters the one before, and a delete deregisters every active revision of the name.
+replaces, any other change than tags registers a revision in place, `deregisterOnNewRevision` (default: true)
+then deregisters the one before, and a delete deregisters every active revision of the name.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ _HEADERS = {
 """Property → argument of PutObject and answer of HeadObject."""
 _NOT_CONTENT = {"tags", "tagsAll", "forceDestroy"}
 _MOST_KEYS = 1_000
-"""Of getObjects, unless it is told."""
+"""Most keys that getObjects returns where the program gives no `maxKeys`."""
 _TEXT = re.compile(r"text/|application/(json|xml|xhtml\+xml|javascript|ecmascript|graphql|x-sql|x-httpd-php)")
-"""Content types whose content getObject tells."""
+"""Content types whose content getObject returns."""
 
 
 def _lower_keys(name: str, value: dict[str, Any]) -> Iterator[str]:
@@ -85,7 +85,7 @@ class BucketObjectv2(Resource):
     schema = _schema("S3 Object", acl=text(one_of(_ACLS), computed=True, unread=True))
 
     def made_up_name(self, names: Naming) -> str:
-        """The key is the resource's name, as it is."""
+        """The key is the resource's name, unchanged."""
         return names.name
 
     def problems(self, new: State, old: State) -> Iterator[Problem]:

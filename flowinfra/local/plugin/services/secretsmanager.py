@@ -1,6 +1,6 @@
 """aws:secretsmanager/secret:Secret, after terraform-provider-aws `internal/service/secretsmanager/secret.go`.
 
-The secret as a thing with a name and an ARN; its value is no business of a deployment.
+A secret has a name and an ARN here; a deployment never needs its value.
 """
 
 from __future__ import annotations
