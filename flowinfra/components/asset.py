@@ -11,7 +11,7 @@ ways out do not work with Pulumi's real Terraform bridge (v3.120):
 
 So the hash is that of the object's content before it was compressed. Check opens this machine's path alone; Diff, Read
 and Update get assets by their hash (`ElideAssetContents` in the engine's `provider_plugin.go`), so the old path is
-never opened and equal content is no difference. Google's and Azure's providers compare the hash, too.
+never opened and equal content makes no difference. Google's and Azure's providers compare the hash, too.
 """
 
 from __future__ import annotations

@@ -67,11 +67,11 @@ def text(
     tags: Mapping[str, str],
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Resource:
-    """A text that goes when it leaves the program.
+    """Make a text object that is deleted when it leaves the program.
 
     Args:
         name: in Pulumi.
-        key: below the datastore's root.
+        key: of the object, counted from the datastore's root.
         content: the text.
         store: where it is made.
         tags: of the object.

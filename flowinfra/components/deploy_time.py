@@ -36,7 +36,7 @@ class Deployer:
         """What CI declares, or else the person and moment of this `up`.
 
         Raises:
-            ConfigError: FLOWINFRA_NOW is no ISO 8601 time with a zone, or FLOWINFRA_COMMIT no commit.
+            ConfigError: FLOWINFRA_NOW is not an ISO 8601 time with a zone, or FLOWINFRA_COMMIT is not a commit.
         """
         environ = os.environ if environ is None else environ
         now = environ.get(NOW)

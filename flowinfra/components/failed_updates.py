@@ -3,7 +3,7 @@
 Pulumi's Terraform bridge leaves the *planned* state of an update that failed (`pkg/tfbridge/provider.go`, Update),
 marked with its errors. The next `pulumi up` finds no difference then, asks the provider for an update of nothing, and
 is green while AWS has the old definition, revision, policy or schedule (pulumi/pulumi#21458, seen with the bridge
-3.120; `tests/bridge` tells it). What helps is to read first: `pulumi up --refresh`. What was weighed instead:
+3.120; `tests/bridge` shows it). What helps is to read first: `pulumi up --refresh`. What was weighed instead:
 
 - a refresh at each operation (`options: refresh: always` in Pulumi.yaml): every preview would read every resource;
 - `on_error` hooks, to try again in the same deploy: not in every engine that we take (pulumi/pulumi#23344), and a

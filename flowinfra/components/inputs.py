@@ -85,7 +85,7 @@ def plain(value: Any) -> Any:
 
 
 def _told(value: Any) -> bool:
-    """Outputs and numbers are always told; what is absent, off or empty is not."""
+    """Whether an input is shown: Outputs and numbers always are; what is absent, off or empty is not."""
     return value is not None and value is not False and value not in ("", [], {}, ())
 
 

@@ -28,8 +28,8 @@ LAUNCHER = "pulumi-resource-pulumi-python"
 def lacks_launcher(path: str) -> str:
     """What to do where Pulumi on this search path lacks the launcher; empty where it has it, or no Pulumi is there.
 
-    Pulumi's own error names a download that does not exist. It is no error here: where `pulumi` is a script that starts
-    another one, the launcher is beside that.
+    Pulumi's own error names a download that does not exist. Here it is not an error: where `pulumi` is a script that
+    starts another `pulumi`, the launcher is beside that one.
     """
     pulumi_cli = shutil.which("pulumi", path=path)
     if pulumi_cli is None:

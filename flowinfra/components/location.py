@@ -37,7 +37,7 @@ class Place:
 
     @property
     def address(self) -> str:
-        """Metaflow's root, for people: it tells the storage account, too."""
+        """Metaflow's root as people read it: with the storage account, too."""
         if self.azure is not None:
             return f"{self.azure.endpoint}/{self.bucket}/{self.prefix}"
         return DATASTORES[self.datastore].root(self.bucket, self.prefix)

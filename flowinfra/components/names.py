@@ -73,7 +73,7 @@ class Names:
     def log_group_prefix(self) -> str:
         """Begins the name of the log group of the execution history, which the provider makes unique.
 
-        Below /aws/vendedlogs AWS needs no resource policy per group.
+        A log group under /aws/vendedlogs needs no resource policy of its own.
         """
         return f"/aws/vendedlogs/states/{self.prefix}-"
 

@@ -25,7 +25,7 @@ BUNDLE = ".flow"
 
 @dataclass(frozen=True)
 class PlatformShape:
-    """What of a platform changes what Metaflow produces."""
+    """The part of a platform that changes what Metaflow produces."""
 
     metadata: Literal["local", "service"] = "local"
     datastore: str = "s3"

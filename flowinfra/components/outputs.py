@@ -1,4 +1,4 @@
-"""What a deployed flow of any target tells its users: its namespace and commands. Pure."""
+"""The outputs of a deployed flow of any target for its users: its namespace and commands. Pure."""
 
 from __future__ import annotations
 

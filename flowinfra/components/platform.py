@@ -64,7 +64,7 @@ class PlatformSettings(Settings[Site]):
 
     @property
     def shape(self) -> PlatformShape:
-        """What of the platform changes what Metaflow produces."""
+        """The part of the platform that changes what Metaflow produces."""
         metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
         own = {"compute": self.compute, "partition": self.partition, "name_prefix": self.name_prefix}
         return PlatformShape(metadata, own=own)
@@ -233,10 +233,10 @@ class Platform(pulumi.ComponentResource):
             account: default: the one that deploys, which is asked for once.
             partition: of AWS.
             name_prefix: begins the names of state machines and rules, so that stacks can share an account.
-            job_role: ARN of a role to use in place of one per flow; likewise the three below.
-            states_role: of Step Functions.
-            events_role: of the schedule.
-            execution_role: of ECS (Fargate, secrets of job definitions).
+            job_role: of the jobs. ARN of an existing role that all flows use, in place of one per flow.
+            states_role: of Step Functions. ARN of an existing role that all flows use, in place of one per flow.
+            events_role: of the schedule. ARN of an existing role that all flows use, in place of one per flow.
+            execution_role: of ECS (Fargate, secrets of job definitions). ARN of an existing role that all flows use.
             permissions_boundary: ARN of a policy that bounds the roles made here.
             job_policies: ARNs of managed policies for the jobs of every flow.
             service_url: Metaflow's metadata service.

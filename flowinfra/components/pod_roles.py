@@ -59,7 +59,7 @@ class PodRoles:
 
 
 class Site(Protocol):
-    """What of a platform's identity roles need."""
+    """The part of a platform's identity that roles need."""
 
     @property
     def bucket(self) -> str:

@@ -21,7 +21,7 @@ class Shaped(Protocol):
 
     @property
     def shape(self) -> PlatformShape:
-        """What of the platform changes what Metaflow produces."""
+        """The part of the platform that changes what Metaflow produces."""
 
 
 P = TypeVar("P", bound=Plan[Any])
@@ -62,7 +62,7 @@ class Preparation(Generic[P, S]):
     """What the compiler makes for the target."""
     plan: type[P]
     platform: Callable[[str, Any], S]
-    """Label of the flow and its argument `platform` → the platform; raises `ConfigError` where it is none."""
+    """Label of the flow and its argument `platform` → the platform; raises `ConfigError` where it is not a platform."""
     problems: Callable[[P, S], Sequence[FlowInfraError]]
     """Everything that would be refused of a plan."""
     adapted: Callable[[str, FlowConfig, S], S] = as_it_is

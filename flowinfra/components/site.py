@@ -23,7 +23,7 @@ class AwsSite:
         return f"arn:{self.partition}:{service}:{region or self.region}:{self.account}:{resource}"
 
     def objects(self, path: str) -> str:
-        """ARN of the objects at `path` below the datastore's root."""
+        """ARN of the objects at `path`, counted from the datastore's root."""
         return f"arn:{self.partition}:s3:::{self.bucket}/{self.prefix}/{path}"
 
 
@@ -35,7 +35,7 @@ class Site(AwsSite):
     """Name or ARN."""
     table: str | None = None
     job_role: str | None = None
-    """ARN of a role; None before the flow's own is made. Likewise below."""
+    """ARN of the jobs' role. This role and the three that follow are None before the flow's own are made."""
     states_role: str | None = None
     events_role: str | None = None
     execution_role: str | None = None

@@ -50,12 +50,12 @@ class FlowSource:
 def flow_source(
     label: str, args: Mapping[str, Any], shape: PlatformShape, deployment: Deployment, warn: Callable[[str], None]
 ) -> FlowSource:
-    """Compile a component's flow where it is not compiled yet.
+    """Take a component's compiled flow, or compile its file.
 
     Args:
         label: what messages call the component.
         args: its arguments, without the platform.
-        shape: what of the platform changes what Metaflow produces.
+        shape: the part of the platform that changes what Metaflow produces.
         deployment: where it goes.
         warn: takes what the compile warns of.
 

@@ -13,7 +13,7 @@ from flowinfra.errors import ConfigError
 from flowinfra.model.datastores import datastore_problems
 
 _PROVIDERS = {"gs": ("pulumi_gcp", "gcp"), "azure": ("pulumi_azure_native", "azure")}
-"""Datastore → the package that makes its objects, and the extra of ours that brings it."""
+"""Datastore → the package that makes its objects, and the extra of flowinfra that brings it."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which version of a flow is deployed: its digest, and the commit and person that brought it.
 
-Another commit or another person with the same flow is no difference: commit and person are those of the deploy that
+Another commit or another person with the same flow makes no difference: commit and person are those of the deploy that
 changed the flow, kept in the stack's state until the flow changes again.
 """
 

@@ -70,7 +70,7 @@ def compiled_flow(data: Json) -> CompiledFlow:
     """CompiledFlow of its target's class from JSON data.
 
     Raises:
-        pydantic.ValidationError: the data is none, or of a target that this version does not know.
+        pydantic.ValidationError: the data is not a CompiledFlow, or is of a target that this version does not know.
     """
     target = _Targeted.model_validate(data).target
     model: type[CompiledFlow] = TARGETS[target].part("compiled").COMPILED

@@ -44,7 +44,7 @@ def quote_parameters(command: str) -> str:
 
     Metaflow writes `export NAME=<json>` to a file that the shell sources: `$(id)`, `$HOME` and backticks in a value are
     executed, and non-ASCII characters arrive as `\\uXXXX`. The same export is written here with shell quoting; a name
-    in the trigger's input that is no variable's, which the shell would execute too, is left out.
+    in the trigger's input that is not the name of a variable, which the shell would execute too, is left out.
     """
     return _EXPORT.sub(lambda _: QUOTED_EXPORT, command)
 

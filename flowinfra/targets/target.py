@@ -72,7 +72,7 @@ class Target:
     problems: Callable[[Any], Iterator[str]] = no_problems
     """What can be known to be wrong with a shape, in words."""
     runner: str | None = None
-    """The platform's key for what runs the flows, where that is no part of AWS: it has their labels and roles."""
+    """The platform's key for what runs the flows, where that is outside AWS: it has their labels and roles."""
     of_stack: Callable[[Any], dict[str, Any]] = nothing
     """Options that a `StackConfig` says for all its flows of the target."""
     lacks: Callable[[Any, Any], str | None] = nothing_lacks

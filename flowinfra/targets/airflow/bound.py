@@ -47,7 +47,7 @@ def bind(
 
     Raises:
         Problems: every value that is missing or breaks its grammar, and every stray placeholder.
-        BindError: a deploy-time parameter is None, which Airflow does not take.
+        BindError: a deploy-time parameter evaluates to None, which Airflow does not take.
     """
     target = filled(compiled, identity, parameters)["airflow"]
     dag = target["dag"]

@@ -1,4 +1,4 @@
-"""A flow as it is compiled for Airflow."""
+"""A flow compiled for Airflow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class AirflowTarget(Model):
     code: str
     """Python text: the rest of that file, which makes a DAG of the description."""
     deployment_key: str
-    """Key below the datastore's root of the object that tells Metaflow who deploys the DAG: `mf.airflow/<dag_id>`."""
+    """Key, from the datastore's root on, of the object in which Metaflow finds who deploys the DAG:
+    `mf.airflow/<dag_id>`."""
     deployment: str
     """Text of that object: JSON with `owner` and `production_token`."""
 

@@ -205,7 +205,10 @@ def _account(making: _Making) -> list[pulumi.Resource]:
 def _delivered(
     making: _Making, text: pulumi.Output[str], needs: Sequence[pulumi.Resource]
 ) -> tuple[pulumi.Resource, pulumi.Input[str]]:
-    """The DAG file where Airflow takes it from, and the words for that place; the text is no diff to read."""
+    """Make the DAG file where Airflow takes it from; returns it and the words for that place.
+
+    A preview shows the file's text as changed, without a diff.
+    """
     name, plan, dags = f"{making.name}{DAG_FILE}", making.plan, making.platform.dags
     child = partial(making.options, depends_on=needs, hooks=dag_not_taken(making))
     if isinstance(dags, DagBucket):

@@ -1,4 +1,4 @@
-"""Text that reaches a task as it is, although Airflow takes it for a template of Jinja. Pure."""
+"""Text that reaches a task unchanged, although Airflow takes it for a template of Jinja. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every change that is made to the DAG that `airflow create` would have written. Closed list; see docs/mends.md.
 
 Two kinds: of the description of the DAG (data), and of Metaflow's code that makes a DAG of it (text). A text that is
-not found as it is written here is an error: that Metaflow is not supported.
+not found exactly as it stands here is an error: that Metaflow is not supported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a flow on Airflow tells its users: its trigger command and the configuration of a laptop. Pure."""
+"""Outputs of a flow on Airflow for its users: its trigger command and the configuration of a laptop. Pure."""
 
 from __future__ import annotations
 

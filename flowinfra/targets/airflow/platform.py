@@ -117,6 +117,6 @@ class AirflowPlatform(Settings[AirflowSite]):
 
     @property
     def shape(self) -> PlatformShape:
-        """What of the platform changes what Metaflow produces."""
+        """The part of the platform that changes what Metaflow produces."""
         metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
         return PlatformShape(metadata=metadata, datastore=self.datastore)

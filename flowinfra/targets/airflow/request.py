@@ -12,7 +12,7 @@ from flowinfra.targets.airflow.options import AirflowOptions
 from flowinfra.targets.target import Target
 
 FILE = "/dev/null"
-"""Where Metaflow is told to write the DAG file: what it would write is recorded, and made anew per stack."""
+"""The path that Metaflow gets for the DAG file: what it would write is recorded, and made anew per stack."""
 
 ID_CHARACTERS = 250
 """Of a DAG's or task's id: Airflow's column for it."""

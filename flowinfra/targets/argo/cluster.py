@@ -1,4 +1,4 @@
-"""What a cluster lacks for a flow, or has of somebody else's: told at preview, before anything is made."""
+"""What a cluster lacks for a flow, or has of somebody else's: reported at preview, before anything is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flow as it is compiled for Argo Workflows."""
+"""A flow compiled for Argo Workflows."""
 
 from __future__ import annotations
 

@@ -46,13 +46,13 @@ class ArgoFlowArgs(FlowArgs, total=False):
     emit_events: bool
     """Each finished step publishes an event, where the platform has Argo Events; default True."""
     capture_errors: bool
-    """A failed run tells its first error; default True."""
+    """Whether a failed run shows its first error. Default: True."""
     heartbeat: bool
-    """A container beside the run tells that it is alive."""
+    """Whether a container beside each run reports it alive to the metadata service. Default: False."""
     notify_on_error: bool
     notify_on_success: bool
     notify_slack: str
-    """`NAME/KEY` of the Kubernetes Secret that holds the webhook's address; likewise the two below."""
+    """`NAME/KEY` of the Kubernetes Secret that holds the address of Slack's webhook."""
     notify_pager_duty: str
     notify_incident_io: str
     incident_io_source: str
@@ -174,7 +174,7 @@ class ArgoFlow(pulumi.ComponentResource):
 
 
 def _place(platform: KubernetesPlatform) -> str:
-    """The namespace; one that is being created is told apart by the Output that it is."""
+    """The namespace. One that is being created is an Output, which distinguishes it."""
     return platform.namespace if isinstance(platform.namespace, str) else f"namespace {id(platform.namespace)}"
 
 

@@ -161,8 +161,8 @@ def mend_template(
 def with_literal_descriptions(described: str) -> str:
     """The annotation in which Metaflow describes a flow's parameters, so that its `DeployedFlow` can read it.
 
-    That writes a flow's file with each description between three single quotes (`generate_fake_flow_file_contents`), as
-    it is: there a quote, a backslash or a NUL is written as Python has it in a literal.
+    That writes a flow's file with each description unchanged between three single quotes
+    (`generate_fake_flow_file_contents`): there a quote, a backslash or a NUL is written as Python has it in a literal.
     """
     parameters = json.loads(described)
     if not any(re.search(_NO_LITERAL, entry.get("description") or "") for entry in parameters.values()):
@@ -204,7 +204,7 @@ def take_outputs_of_last_round(templates: list[dict[str, Json]]) -> None:
     """A step that repeats itself gives the outputs of its last round.
 
     Metaflow takes those of the next round unless that has none. In Argo since 3.7.16 and 4.0.7 a round that was left
-    out has outputs, without values, and the run ends: which round counts is told by whether the next one ran.
+    out has outputs, without values, and the run ends: which round counts follows from whether the next one ran.
     """
     for template in templates:
         for entry in template.get("outputs", {}).get("parameters", ()) if "steps" in template else ():

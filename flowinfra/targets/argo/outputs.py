@@ -1,4 +1,4 @@
-"""What a flow on Argo tells its users: its page and the configuration of a laptop. Pure."""
+"""Outputs of a flow on Argo for its users: its page and the configuration of a laptop. Pure."""
 
 from __future__ import annotations
 

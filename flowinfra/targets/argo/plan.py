@@ -40,7 +40,7 @@ class ArgoPlan(Plan[ArgoCompiled]):
 
     @property
     def idle_timezone(self) -> str | None:
-        """What to tell of a stack's timezone of a flow without a schedule; None where there is none."""
+        """A message about a timezone for a flow without a schedule; None where the stack sets no such timezone."""
         shape = self.compiled.shape
         if shape.schedule_timezone is None or shape.schedule == "off" or self.compiled.flow.schedule is not None:
             return None

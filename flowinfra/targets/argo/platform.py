@@ -115,6 +115,6 @@ class KubernetesPlatform(Settings[ArgoSite]):
 
     @property
     def shape(self) -> PlatformShape:
-        """What of the platform changes what Metaflow produces."""
+        """The part of the platform that changes what Metaflow produces."""
         metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
         return PlatformShape(metadata=metadata, datastore=self.datastore, own={"events": self.events is not None})

@@ -23,7 +23,7 @@ BRACE = "FLOWINFRA_BRACE"
 _OWN = re.compile(r"\{\{(retries|workflow\.(name|namespace|failures)|(inputs|workflow)\.parameters\.[\w-]+)\}\}")
 """What Metaflow writes into variables of tasks for Argo to fill in."""
 _PAYLOAD = re.compile(r"\{\{workflow\.parameters\.([\w-]+)\}\}")
-"""All that a variable holds which tells a task of an event: the payload that started the run."""
+"""The whole value of a variable that gives a task its event: the payload that started the run."""
 _PAIR = re.compile(r"\{(?=\{)")
 _WITH = re.compile(r"--with[ =]'[^']*'")
 """A decorator in a task's command, which Metaflow writes in quotes of the shell."""

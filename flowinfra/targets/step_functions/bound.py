@@ -18,7 +18,7 @@ class Command:
     """A step's command that is an object of the datastore (`compress`)."""
 
     key: str
-    """Below the datastore's root, by the digest of the bound text: stacks of one datastore do not share it."""
+    """Key from the datastore's root on, by the digest of the bound text: stacks of one datastore do not share it."""
     text: str
 
 
@@ -35,7 +35,7 @@ class Bound:
 
     @property
     def definition_text(self) -> str:
-        """The definition as it is deployed: canonical JSON, so that equal definitions are equal text."""
+        """The deployed definition as canonical JSON, so that equal definitions are equal text."""
         return canonical_json(self.definition)
 
 

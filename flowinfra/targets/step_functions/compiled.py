@@ -1,4 +1,4 @@
-"""A flow as it is compiled for Step Functions."""
+"""A flow compiled for Step Functions."""
 
 from __future__ import annotations
 

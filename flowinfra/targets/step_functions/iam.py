@@ -18,7 +18,7 @@ from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 BATCH_LOGS = "/aws/batch/job"
 """The log group that Batch writes to where a job names no other."""
 MAP_OUTPUT = "sfn_distributed_map_output"
-"""Below the datastore's root: where Metaflow lets a distributed map write its results."""
+"""Folder in the datastore's root in which Metaflow lets a distributed map write its results."""
 
 
 def trust_policy(service: str, account: str) -> Policy:

@@ -64,7 +64,7 @@ class StateMachine(pulumi.CustomResource):
             opts: of the resource; with a parent.
 
         Raises:
-            pulumi.RunError: the parent has an `aws` provider of its own, and none of ours.
+            pulumi.RunError: the parent has an `aws` provider of its own, and no `flowinfra-aws` provider.
         """
         inputs = {
             "name": name,

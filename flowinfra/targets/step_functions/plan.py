@@ -1,7 +1,7 @@
 """What a flow's deployment consists of, decided before any resource exists: pure, and checked as a whole.
 
-The component turns a plan into resources; the root program makes the plans of all flows first, so that every problem
-of a stack is told at once and nothing is touched.
+The component turns a plan into resources; the root program makes the plans of all flows first, so that every
+problem of a stack is reported at once and nothing is touched.
 """
 
 from __future__ import annotations

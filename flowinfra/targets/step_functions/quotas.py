@@ -1,4 +1,4 @@
-"""Quotas that an account may have had raised, and sizes that only a run shows: told at preview from 90 % on.
+"""Quotas that an account may have had raised, and sizes that only a run shows: a preview warns from 90 % on.
 
 What AWS refuses for certain is in `limits.py`. Here the account's own number is not known, so it is a warning.
 """
@@ -18,7 +18,10 @@ ROLES = 1_000
 RULES = 300
 """Rules per event bus (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html)."""
 NEAR_CONTAINER_OVERRIDES = 7_600
-"""Of 8,192 characters: what a state passes on is as long as it is at run time."""
+"""Characters of container overrides from which on a preview warns; Batch takes 8,192.
+
+The length of the values that a state passes on is known only when it runs.
+"""
 _RESOLVED = 36
 """Characters of an id of Batch or Step Functions, in place of the path to it."""
 
