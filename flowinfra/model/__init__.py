@@ -1,1 +1,1 @@
-"""Pure data: the CompiledFlow contract and stack configuration. Imports nothing of ours but errors."""
+"""Pure data: the CompiledFlow contract and stack configuration. Of flowinfra it imports only `errors`."""

@@ -28,5 +28,5 @@ def build(model: type[Model] = Model) -> None:
 
 
 def canonical_json(value: Json) -> str:
-    """`value` as JSON with sorted keys, no whitespace and non-ASCII kept as it is."""
+    """`value` as JSON with sorted keys, without whitespace, and with non-ASCII characters kept unescaped."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -25,7 +25,7 @@ class Parameter(Model):
     type: str
     """Metaflow's type name: str, int, float, bool, JSON or file."""
     default: Json = None
-    """The default as the definition carries it; None where there is none or where it is computed at deploy time."""
+    """The default as the definition carries it; None without a default, or where it is computed at deploy time."""
     required: bool = False
     deploy_time: bool = False
     """The default is a function, evaluated once per deployed version (never at compile)."""
@@ -167,7 +167,7 @@ class Flow(Model):
     token_prefix: str
     """What Metaflow begins this flow's production token with."""
     reads: tuple[str, ...] = ()
-    """Other flows that the code names: `Flow("Train")`. Left out where there is none."""
+    """Other flows that the code names: `Flow("Train")`. Left out where it names no flow."""
 
     @model_serializer(mode="wrap")
     def _without_none(self, dump: SerializerFunctionWrapHandler) -> dict[str, Json]:
@@ -222,7 +222,7 @@ class DatastoreObject(Model):
     """An object that the flow's tasks read from the datastore."""
 
     key: str
-    """Key below the datastore's root: `<flow>/data/<first two>/<digest>`, `data/<flow>/<digest>` (IncludeFile), or
+    """Key from the datastore's root on: `<flow>/data/<first two>/<digest>`, `data/<flow>/<digest>` (IncludeFile), or
     `conda/<host>/<path>` (a package of a locked environment)."""
     sha256: str
     """Of the content before compression: compressors differ from machine to machine, the content does not."""

@@ -11,7 +11,7 @@ from flowinfra.model.metadata import KEY_WORDS, VALUE_WORDS, is_annotation_key, 
 
 
 class Config(BaseModel):
-    """Base of all configuration: closed to unknown keys, no silent conversions (`"4096"` is no number)."""
+    """Base of all configuration: closed to unknown keys, no silent conversions (`"4096"` is not a number)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, defer_build=True)
 

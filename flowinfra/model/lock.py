@@ -117,7 +117,7 @@ class Lock(Model):
     environments: dict[str, LockedEnvironment]
     """Metaflow's id → packages."""
     packages: dict[Key, LockedPackage]
-    """Key below the datastore's root (`conda/<host>/<path>`, where tasks look for it) → package."""
+    """Key from the datastore's root on (`conda/<host>/<path>`, where tasks look for it) → package."""
 
     @model_validator(mode="after")
     def _complete(self) -> Lock:
@@ -131,7 +131,7 @@ class Lock(Model):
         return self
 
     def to_json(self) -> str:
-        """The lock as it is committed: two spaces, sorted keys, one trailing newline."""
+        """The lock as the text of its file: two spaces, sorted keys, one trailing newline."""
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     def keys_of(self, environments: set[str]) -> list[str]:
@@ -140,7 +140,7 @@ class Lock(Model):
         return sorted({key for one in found for key in (*one.conda, *(one.pypi or ()))})
 
     def manifest(self) -> dict[str, Any]:
-        """Metaflow's `conda.manifest`: id → platform → type → packages with their path below `<root>/conda`."""
+        """Metaflow's `conda.manifest`: id → platform → type → packages with their path in `<root>/conda`."""
 
         def listed(keys: tuple[str, ...], more: dict[str, Any]) -> list[dict[str, Any]]:
             return [{"path": key.removeprefix("conda/"), "url": self.packages[key].url, **more} for key in keys]

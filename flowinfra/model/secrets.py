@@ -1,7 +1,7 @@
 """What looks like a secret: by the name that it goes under, or by its own form.
 
 All that a flow is deployed with can be read by whoever may look at it, so secrets go by reference. A secret under a
-harmless name cannot be told from other text; what is told here is refused, and its value is never shown.
+harmless name looks like any other text; what is recognised here is refused, and its value is never shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KINDS = "access|api|auth|bearer|client|encryption|private|refresh|secret|signin
 _NAME = re.compile(rf"(^|_)(password|passwd|passphrase|({_KINDS})_?(key|secret|token))$")
 """Names whose value is a secret whatever it looks like."""
 _VAGUE_NAME = re.compile(r"(^|_)(token|secret|credentials?|pwd|key)$")
-"""Names that often mean something else (`pad_token`, `db_secret` for the name of one): a random value tells."""
+"""Names that often mean something else (`pad_token`, `db_secret` for the name of one): a random value decides."""
 _RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_-]{20,}")
 _FORMS = re.compile(
     r"(?<![A-Za-z0-9])(AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"  # AWS access key

@@ -9,7 +9,10 @@ from flowinfra.model.compiled import MARK
 
 
 def marked(value: Json, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Every string below `value` that holds the mark of placeholders, with its pointer from that of `value`."""
+    """Every string inside `value` that holds the mark of placeholders, with its JSON pointer.
+
+    `pointer` is that of `value` itself.
+    """
     if isinstance(value, str):
         if MARK in value:
             yield pointer, value

@@ -34,14 +34,14 @@ class StackFlow:
 
 
 def platform_shape(stack: StackConfig, target: str) -> PlatformShape:
-    """What of the platform changes what Metaflow produces for a target."""
+    """The part of the platform that changes what Metaflow produces for a target."""
     platform = stack.platform
     metadata: Literal["local", "service"] = "service" if platform.service_url else "local"
     return PlatformShape(metadata, platform.datastore, TARGETS[target].of_stack(stack))
 
 
 def unheard(_warning: str) -> None:
-    """Takes warnings where they are not the matter: the stack's preview has told them."""
+    """Drop a warning, where the stack's preview has shown it already."""
 
 
 def compiled_configs(

@@ -179,7 +179,7 @@ class FlowConfig(FlowDefaults):
 
 
 class CreatePlatform(Config):
-    """A minimal platform of the stack's own, in the default network unless told otherwise."""
+    """A minimal platform that the stack makes for itself, by default in the account's default VPC."""
 
     compute: Literal["EC2", "FARGATE"] = "FARGATE"
     """What the compute environment is made of."""
@@ -309,13 +309,13 @@ class PlatformConfig(Config):
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
     """Of AWS."""
     job_role: str | None = None
-    """ARN of a role for all jobs, in place of one per flow; likewise below."""
+    """ARN of an existing role for the jobs of all flows. Default: flowinfra makes one per flow."""
     states_role: str | None = None
-    """ARN of a role for Step Functions."""
+    """ARN of an existing role for the state machines of all flows. Default: flowinfra makes one per flow."""
     events_role: str | None = None
-    """ARN of a role for schedules."""
+    """ARN of an existing role for the schedules of all flows. Default: flowinfra makes one per flow."""
     execution_role: str | None = None
-    """ARN of a role for ECS: Fargate, and secrets of job definitions."""
+    """ARN of an existing role for ECS (Fargate, secrets of job definitions). Default: flowinfra makes one per flow."""
     permissions_boundary: str | None = None
     """ARN of a policy that bounds the roles made here."""
     job_policies: list[str] = []
@@ -329,9 +329,9 @@ class PlatformConfig(Config):
     log_retention_days: RetentionDays = 90
     """Of execution histories (`log_history`)."""
     kubernetes: KubernetesConfig | None = None
-    """Where flows with the target `argo` run, with bucket and prefix above as their datastore."""
+    """Where flows with the target `argo` run. Their datastore is the platform's `bucket` and `prefix`."""
     airflow: AirflowConfig | None = None
-    """Where flows with the target `airflow` run, with bucket and prefix above as their datastore."""
+    """Where flows with the target `airflow` run. Their datastore is the platform's `bucket` and `prefix`."""
 
 
 class PreviewConfig(Config):

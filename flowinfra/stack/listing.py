@@ -1,4 +1,4 @@
-"""`flowinfra:flows` as it is written → one entry per flow: an entry with a glob stands for each file that it matches.
+"""`flowinfra:flows` of a stack's file → one entry per flow: an entry with a glob stands for each file that it matches.
 
 The more specific entry wins: what a file's own entry says goes over what a glob says of it. Every file that a glob
 matches is a flow; one that is not is named with `enabled: false`, or the glob is narrowed.

@@ -22,7 +22,7 @@ class StackProblems(Problems):
     """What is wrong with entries of `flows`, when all else of the stack is right."""
 
     def __init__(self, errors: Sequence[FlowInfraError], sound: StackConfig) -> None:
-        """`sound` is the stack without those entries: what is wrong with the others can be told, too."""
+        """`sound` is the stack without those entries, so that mistakes of its other entries can be reported, too."""
         super().__init__(errors)
         self.sound = sound
 
@@ -53,7 +53,7 @@ def stored_stack(root: Path, stack: str) -> StackConfig:
     """The configuration of a stack from its file alone: no engine, no state.
 
     Raises:
-        ConfigError: there is no such stack, or its file cannot be read.
+        ConfigError: the stack does not exist, or its file cannot be read.
         StackProblems: entries of `flows` are wrong.
         Problems: everything that is wrong with it.
     """
@@ -62,10 +62,10 @@ def stored_stack(root: Path, stack: str) -> StackConfig:
 
 
 def stored(file: StackFile) -> dict[str, Json]:
-    """What a stack's file has of our configuration, as it stands there.
+    """Read flowinfra's configuration of a stack's file, unchanged.
 
     Raises:
-        ConfigError: there is no such file, or it is no YAML.
+        ConfigError: the file does not exist, or is not YAML.
     """
     try:
         text = file.path.read_text(encoding="utf-8")

@@ -50,7 +50,7 @@ def resolve(source: Source, load: Callable[[str], Source], files: Files) -> dict
 
     Args:
         source: the stack's own configuration.
-        load: reads another stack's configuration; raises ConfigError where there is none.
+        load: reads another stack's configuration; raises ConfigError where that stack does not exist.
         files: finds the files of a glob.
 
     Raises:

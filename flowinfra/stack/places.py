@@ -13,7 +13,7 @@ from flowinfra.errors import ConfigError
 from flowinfra.model.base import Json
 
 NAMESPACE = "flowinfra:"
-"""Begins the keys of ours in a stack's file."""
+"""Begins flowinfra's keys in a stack's file."""
 KeyPath = tuple[str | int, ...]
 """Keys and indices from the top of our configuration: `("flows", 2, "memory")`."""
 TEXT = ("name_prefix", "mirrors")
@@ -62,10 +62,10 @@ class Places:
 
 
 def configuration(text: str, label: str) -> dict[str, Json]:
-    """What a stack's file has of our configuration: key without `flowinfra:` → value.
+    """Read flowinfra's configuration of a stack's file: key without `flowinfra:` → value.
 
     Raises:
-        ConfigError: it is no YAML.
+        ConfigError: the text is not YAML.
     """
     values: dict[str, Json] = {}
     for key, value in config_of(text, label).items():

@@ -12,7 +12,7 @@ from flowinfra.stack.configuration import FlowConfig, PreviewConfig, StackConfig
 
 
 def kept_apart(stack: StackConfig) -> StackConfig:
-    """A preview stack whose flows are deployed beside the other stack's, not over them; any other stack as it is."""
+    """A preview stack whose flows are deployed beside the other stack's, not over them; any other stack unchanged."""
     if stack.preview is None:
         return stack
     preview = stack.preview

@@ -30,7 +30,7 @@ class _Terse(GenerateJsonSchema):
         return False
 
     def default_schema(self, schema: Any) -> dict[str, Any]:
-        """Only defaults that are a single value are told."""
+        """The schema shows only defaults that are a single value."""
         made = super().default_schema(schema)
         if not isinstance(made.get("default"), (str, int, float)):
             made.pop("default", None)
