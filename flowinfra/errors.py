@@ -2,16 +2,16 @@
 
     FlowInfraError            base; `str(error)` is what the user reads
       CompileError            a flow that cannot be compiled (Metaflow's own words, with file and line)
-        UnsupportedMetaflowError  a Metaflow whose internals do not fit what we record
+        UnsupportedMetaflowError  a Metaflow whose internals do not fit what flowinfra records
         LockError               @conda or @pypi packages that are not locked, not as locked, or could not be solved
       BundleError             a CompiledFlow file that is truncated, altered or of a newer schema
       BindError               an identity value that breaks its grammar, or a limit of the target
       ConfigError             stack configuration or component arguments that do not fit
       LocalError              the embedded AWS: not running, port taken, wrong endpoint
-      PreviewError            a file that is no preview of Pulumi, or sources that a report cannot read
+      PreviewError            a file that is not a preview of Pulumi, or sources that a report cannot read
       ClusterError            a Kubernetes cluster that is not known, cannot be reached, or lacks what a flow needs
       StateError              a stack's state that cannot be read, or that holds nothing
-      ToolError               a program that we need (pulumi, git, python) is missing or failed
+      ToolError               a program that flowinfra needs (pulumi, git, python) is missing or failed
       SystemRefusal           the operating system refuses what a command does: a disk is full, a folder gone
 
 A command ends with exit code 1 for any of them and prints no traceback. `Problems` carries several at once.
@@ -72,7 +72,7 @@ class ClusterError(FlowInfraError):
 
 
 class StateError(FlowInfraError):
-    """What a stack has deployed cannot be told."""
+    """It cannot be said what a stack has deployed."""
 
 
 class ToolError(FlowInfraError):
@@ -108,7 +108,7 @@ def together(errors: Sequence[FlowInfraError]) -> FlowInfraError:
 
 @contextmanager
 def named_from(folder: Path | None) -> Iterator[None]:
-    """Errors that are raised within name the files below a folder from there: a text that is the same on any machine.
+    """Errors raised within show paths of files relative to `folder`, so that the text is the same on any machine.
 
     None leaves them as they are.
     """
@@ -121,7 +121,7 @@ def named_from(folder: Path | None) -> Iterator[None]:
 
 
 def named(text: str, folder: Path | None) -> str:
-    """A message in which files below a folder are named from there, as `named_from` does it for errors."""
+    """A message in which paths of files are relative to `folder`, as `named_from` does it for errors."""
     return text if folder is None else _below(folder, text)
 
 

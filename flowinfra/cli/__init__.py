@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a subcommand; None if there is none of that name."""
+        """Import and return a subcommand; None if no subcommand has that name."""
         if cmd_name not in COMMANDS:
             return None
         # what is imported lives as long as the process: looking it through for garbage takes a fifth of the import
@@ -56,7 +56,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command line; what the system refuses everywhere, such as a full disk, is told like any error."""
+        """Run the command line. A refusal of the system, such as a full disk, is shown like any other error."""
         try:
             return super().main(*args, **kwargs)
         except OSError as error:

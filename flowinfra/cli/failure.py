@@ -1,4 +1,4 @@
-"""How a command tells an error that is meant for users."""
+"""How a command shows an error that is meant for users."""
 
 from __future__ import annotations
 

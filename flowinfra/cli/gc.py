@@ -112,7 +112,7 @@ def command(
 
 @dataclass(frozen=True)
 class _Settings:
-    """What the Pulumi project in this folder or above says about the stack."""
+    """What the Pulumi project that this folder is in says about the stack."""
 
     project: str | None = None
     access: Access = NOTHING_SAID
@@ -148,7 +148,7 @@ def _project_settings(stack: str) -> _Settings:
 
 
 def _deployed_accounts(stack: str) -> set[str]:
-    """Accounts that the stack is deployed in, by its state; none where there is no state, after a `destroy` too."""
+    """Accounts that the stack's state says it is deployed in; empty without a state, and after a `destroy`."""
     try:
         state = json.loads(pulumi(Path.cwd(), "stack", "export", "--stack", stack))
     except ToolError:

@@ -10,7 +10,7 @@ from flowinfra.operate.pull import pull
 @click.command("pull")
 @click.argument("what", metavar="FLOW[/RUN]")
 def command(what: str) -> None:
-    """Make runs visible to Metaflow's Client API where there is no metadata service.
+    """Make runs visible to Metaflow's Client API without a metadata service.
 
     Pulls one run, or all runs of a flow that Step Functions, Argo or Airflow made, from the datastore in S3 that
     Metaflow's configuration names into the `.metaflow` folder that Metaflow uses here. For the embedded AWS:

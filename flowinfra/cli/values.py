@@ -14,7 +14,7 @@ PAIR = (str, str)
 
 
 def json_values(pairs: Iterable[tuple[str, str]]) -> dict[str, Json]:
-    """Name → JSON value; text that is no JSON is taken as a string."""
+    """Name → JSON value; a text that is not JSON is taken as a string."""
     values: dict[str, Json] = {}
     for name, text in pairs:
         try:

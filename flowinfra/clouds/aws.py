@@ -1,4 +1,4 @@
-"""The AWS account of a stack, as the commands beside Pulumi reach it: with what the stack tells Pulumi's provider.
+"""The AWS account of a stack, as the commands beside Pulumi reach it: with the settings of the stack's Pulumi provider.
 
 `aws:profile`, `aws:region` and `aws:assumeRoles` of the stack's configuration count here as they do there. Credentials
 of another account are refused: whoever looks there finds none of the stack's state machines, and would take what they
@@ -36,7 +36,7 @@ class Access:
         """Of a stack's configuration: values as its file has them, or as JSON text.
 
         Raises:
-            ConfigError: `aws:assumeRoles` is no list of mappings with a `roleArn`.
+            ConfigError: `aws:assumeRoles` is not a list of mappings with a `roleArn`.
         """
         roles = _value(config, "aws:assumeRoles") or []
         if single := _value(config, "aws:assumeRole"):
@@ -60,7 +60,7 @@ class Access:
         """A session as the provider has it.
 
         Raises:
-            ToolError: there is no such profile, or a role cannot be taken on.
+            ToolError: the profile does not exist, or a role cannot be taken on.
         """
         region = region or self.region
         try:
@@ -77,7 +77,7 @@ NOTHING_SAID = Access()
 
 
 def refuse_other_account(session: boto3.Session, accounts: Iterable[str], who: str) -> None:
-    """Refuse credentials of an account that is none of these; with none, anything goes.
+    """Refuse credentials of an account that is not among `accounts`; where that is empty, every account is allowed.
 
     Raises:
         ToolError: they are of another account, or AWS does not say.
@@ -94,7 +94,7 @@ def refuse_other_account(session: boto3.Session, accounts: Iterable[str], who: s
 
 
 def refuse_foreign_buckets(session: boto3.Session, buckets: Collection[str], who: str) -> None:
-    """Refuse credentials of an account that does not own the datastore: all that tells where no account is named.
+    """Refuse credentials of an account that does not own the datastore: the only check where no account is named.
 
     Raises:
         ToolError: a bucket is another account's.

@@ -59,7 +59,7 @@ class Cluster:
             context: of the kubeconfig; None for its current one.
 
         Raises:
-            ClusterError: there is no kubeconfig, it is none, or it has no such context.
+            ClusterError: no kubeconfig was found, the file is not a kubeconfig, or it lacks the context.
         """
         from kubernetes import client, config
 
@@ -98,7 +98,7 @@ class Cluster:
         """Plural names of the resources of Argo that the cluster knows.
 
         Raises:
-            ClusterError: the cluster cannot be reached. Likewise below.
+            ClusterError: the cluster cannot be reached. Every other method raises it for the same reason.
         """
 
         def ask() -> frozenset[str]:
@@ -123,7 +123,7 @@ class Cluster:
         )
 
     def of_that_name(self, api_version: str, kind: str, namespace: str, name: str) -> Named | None:
-        """An object, asked for anew each time; None where there is none.
+        """An object of the cluster, asked for anew at each call; None where the cluster has no such object.
 
         Raises:
             ClusterError: also where one may not look.
@@ -138,9 +138,10 @@ class Cluster:
         return None if found is None else _named(found.metadata.to_dict())
 
     def argo_version(self, namespace: str) -> str | None:
-        """Version of the Argo that runs a namespace's workflows, such as `4.1.4`, as its controller's image tells it.
+        """Version of the Argo that runs a namespace's workflows, such as `4.1.4`.
 
-        None where no controller is seen, its image tells no version, or there are several and none is in the namespace.
+        It is read from the tag of the controller's image. None where no controller is seen, its image names no version,
+        or several are seen and none of them is in the namespace.
         """
         found = self._asked("workflow controllers", self._controllers)
         if found is None:
@@ -219,7 +220,7 @@ class Cluster:
         ]
 
     def terminate(self, namespace: str, workflow: str) -> None:
-        """End a workflow as `argo terminate` does, without its exit handlers; one that is gone is no error.
+        """End a workflow as `argo terminate` does, without its exit handlers; nothing is raised for one that is gone.
 
         Raises:
             ClusterError: also where one may not.
@@ -312,12 +313,12 @@ def _as_text(kubeconfig: str | None) -> dict[str, Any] | None:
 
 
 def _no_file(path: str) -> str:
-    """There is no such file; text with line breaks was meant as the content, which holds credentials."""
+    """Say that a file does not exist. A text with line breaks is not shown: it is content, which holds credentials."""
     return "its kubeconfig is none" if "\n" in path else f"there is no kubeconfig {path}"
 
 
 def _no_kubeconfig(error: Exception) -> str:
-    """Why something is no kubeconfig, without its content: there are credentials in it."""
+    """Say why a text is not a kubeconfig, without showing it: it may hold credentials."""
     if isinstance(error, OSError):
         return f"{error.filename} cannot be read ({error.strerror})"
     mark = getattr(error, "problem_mark", None)

@@ -52,7 +52,7 @@ class Side:
     stack: str
     flows: tuple[Flow, ...]
     platform: Inputs
-    """What of the platform's configuration the flows' inputs do not show; empty where only a state is known."""
+    """The platform's configuration that the flows' inputs do not show; empty where only a state is known."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _differences(flow: str, old: Inputs, new: Inputs, declared: Sequence[Declare
 
 
 def _comparable(inputs: Inputs, others: Inputs) -> dict[str, Json]:
-    """A flow's inputs without what follows from others of them, which are told."""
+    """A flow's inputs without those that follow from other inputs, which are compared."""
     kept = {key: value for key, value in inputs.items() if key not in _UNTOLD}
     if base_name(str(inputs.get("name")), inputs) == base_name(str(others.get("name")), others):
         kept.pop("name", None)
@@ -299,7 +299,7 @@ def _wide(path: Path) -> Iterator[Path]:
 
 
 def _covers(pattern: Path, path: Path) -> bool:
-    """Whether `path` is what `pattern` names, or below it."""
+    """Whether `path` is the path that `pattern` names, or lies inside it."""
     return len(pattern) <= len(path) and all(part in ("*", key) for part, key in zip(pattern, path, strict=False))
 
 
@@ -333,7 +333,7 @@ def _in_words(
 
 
 def _flat(value: Json, path: Path = ()) -> dict[Path, Json]:
-    """Path → value of all that is no mapping; an empty one is as none."""
+    """Path → value of everything that is not a mapping; an empty mapping counts as absent."""
     if not isinstance(value, Mapping):
         return {path: value} if path else {}
     return {place: leaf for key, item in value.items() for place, leaf in _flat(item, (*path, str(key))).items()}

@@ -142,7 +142,7 @@ class _Declarations:
             yield from _declared(source.places.label, "defaults", source.defaults, target)
 
     def of_platform(self) -> list[Declared] | None:
-        """Of the stack's platform, which no stack takes over from another; None if the stack is no mirror of it."""
+        """What the stack declares for its platform, which is never taken over; None if the stack is not a mirror."""
         if not self._chain:
             return None
         return [
@@ -213,7 +213,7 @@ def _configured_flow(
 
 
 def _platform(config: StackConfig, file: StackFile) -> dict[str, Json]:
-    """What of the platform no flow's inputs have."""
+    """The platform's configuration that is in no flow's inputs."""
     platform = config.platform.model_dump(mode="json", exclude_none=True)
     known = _given({key: value for key, value in platform.items() if key not in _TOLD_BY_FLOWS})
     if "create" in known:

@@ -12,8 +12,8 @@ Inputs = Mapping[str, Any]
 def pairs(old: Mapping[str, Inputs], new: Mapping[str, Inputs]) -> tuple[list[tuple[str, str]], list[str], list[str]]:
     """Pairs of names, and the names that are in `old` and in `new` only.
 
-    A flow is its class and the name of its file. Several of one class and file are told apart by their names, without
-    what belongs to the stack: its prefix, and the branch of a @project flow.
+    A flow is its class and the name of its file. Several of one class and file are distinguished by their names,
+    without what belongs to the stack: its prefix, and the branch of a @project flow.
     """
     waiting = dict(new)
     both: list[tuple[str, str]] = []

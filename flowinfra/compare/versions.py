@@ -39,8 +39,8 @@ def read_version(text: str, folder: Path) -> Version:
     """A file, or else a stack (`prod`), or an earlier deployment of it (`prod@3`), of the project that `folder` is in.
 
     Raises:
-        BundleError, StateError: the file is none of both, or says nothing of flows.
-        ConfigError, ToolError: there is no project here, or Pulumi fails.
+        BundleError, StateError: the file is neither of these, or holds no flows.
+        ConfigError, ToolError: `folder` is in no project, or Pulumi fails.
     """
     path = Path(text)
     if path.is_file():

@@ -25,9 +25,9 @@ class Cause:
     Attributes:
         kind: `file`, `included file`, `option`, `config`, `variable`, `setting`, `Metaflow`, `Python`, `target`,
             `flow`, `compiler`; of deployed flows also `stack` (what the stack binds) and `input` (all that is left).
-        name: which one; empty where the kind says it all.
-        old: value before, None where there was none. Digests are shortened.
-        new: value after, likewise.
+        name: which one; empty where the kind says enough.
+        old: value before, None where it was absent. Digests are shortened.
+        new: value after, None where it is absent. Digests are shortened.
     """
 
     kind: str

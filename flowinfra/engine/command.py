@@ -12,10 +12,10 @@ _LOGIN = "Pulumi does not know where the stacks are: `pulumi login` says it, or 
 
 
 def pulumi(folder: Path, *words: str, stdin: str | None = None) -> str:
-    """Standard output of a command of Pulumi's in a project's folder.
+    """Run a command of Pulumi's in a project's folder, and return its standard output.
 
     Raises:
-        ToolError: there is no Pulumi on PATH, or the command failed; with its own words.
+        ToolError: Pulumi is not on PATH, or the command failed. The message has the command's own words.
     """
     command = ["pulumi", *words, "--non-interactive"]
     try:

@@ -139,7 +139,7 @@ def read_preview(path: Path) -> Preview:
     """Read a preview's file.
 
     Raises:
-        PreviewError: there is no such file, or it holds no preview.
+        PreviewError: the file does not exist, or it holds no preview.
     """
     try:
         content = path.read_bytes()
@@ -152,7 +152,7 @@ def parse_preview(content: bytes, source: str) -> Preview:
     """Check and take apart a preview's JSON; `source` names it in messages.
 
     Raises:
-        PreviewError: it is no complete preview, with what it seems to be.
+        PreviewError: the content is not a complete preview. The message says what it seems to be.
     """
     document = _document(content, source)
     steps = tuple(

@@ -33,15 +33,15 @@ class StackFile:
 
 
 def found_folder(start: Path) -> Path | None:
-    """The folder of the Pulumi project that a folder is in; None where there is none."""
+    """The folder of the Pulumi project that a folder is in; None where it is in no project."""
     return next((folder for folder in (start, *start.parents) if (folder / FILE).is_file()), None)
 
 
 def project_folder(start: Path) -> Path:
-    """The same.
+    """The folder of the Pulumi project that a folder is in.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the folder is in no Pulumi project.
     """
     folder = found_folder(start)
     if folder is None:

@@ -41,7 +41,7 @@ def flows_in_state(content: bytes, source: str) -> dict[str, Inputs]:
         source: names it in messages.
 
     Raises:
-        StateError: it is no state, of a schema that is not known, or of a stack that has nothing deployed.
+        StateError: the content is not a state, has a schema that is not known, or is of a stack with nothing deployed.
     """
     found: dict[str, Inputs] = {}
     for index, resource in enumerate(_resources(_document(content, source), source)):
@@ -64,7 +64,7 @@ def deployed_objects(folder: Path, project: str) -> list[str]:
 
     Raises:
         StateError: a state cannot be read.
-        ToolError: Pulumi fails; with its own words.
+        ToolError: Pulumi fails. The message has its own words.
     """
     listed = json.loads(pulumi(folder, "stack", "ls", "--json", "--project", project))
     stacks = [str(entry["name"]) for entry in listed]
@@ -74,10 +74,10 @@ def deployed_objects(folder: Path, project: str) -> list[str]:
 
 
 def objects_in_state(content: bytes, source: str) -> list[str]:
-    """`s3://bucket/key` of each object of S3 that a state has; none for a stack that has nothing deployed.
+    """`s3://bucket/key` of each object of S3 that a state has; empty for a stack that has nothing deployed.
 
     Raises:
-        StateError: it is no state, or of a schema that is not known, or an object's place is a secret.
+        StateError: the content is not a state, has a schema that is not known, or an object's place is a secret.
     """
     document = _document(content, source)
     if not (document.get("deployment") or {}).get("resources"):
@@ -97,7 +97,7 @@ def resources_in_state(content: bytes, source: str) -> list[dict[str, Any]]:
     """All resources of a state.
 
     Raises:
-        StateError: it is no state, of a schema that is not known, or of a stack that has nothing deployed.
+        StateError: the content is not a state, has a schema that is not known, or is of a stack with nothing deployed.
     """
     return _resources(_document(content, source), source)
 
@@ -118,11 +118,11 @@ def read_state(path: Path) -> bytes:
 
 
 def export_state(folder: Path, stack: str, version: int | None = None) -> bytes:
-    """State of a stack of the Pulumi project in `folder`; of an earlier deployment with `version`, from 1 on.
+    """Export the state of a stack of the Pulumi project in `folder`; with `version` (from 1 on), of that deployment.
 
     Raises:
-        StateError: there is no such version, or the backend gives none out.
-        ToolError: Pulumi fails; with its own words.
+        StateError: the stack has no such version, or the backend does not give out states.
+        ToolError: Pulumi fails. The message has its own words.
     """
     if version is None:
         return pulumi(folder, "stack", "export", "--stack", stack).encode()

@@ -55,7 +55,7 @@ class _Resolver(VersionedResolver):
 
 
 class _TextResolver(VersionedResolver):
-    """Takes every scalar for text, as it is written."""
+    """Takes every scalar for text, unchanged."""
 
     versioned_resolver: Rules = _rules(_NULL, _MERGE)
 
@@ -106,14 +106,14 @@ def _editor() -> YAML:
 
 
 def load(text: str, label: str) -> Any:
-    """The content of a YAML file; None where it has none.
+    """Read the content of a YAML file; None where the file is empty.
 
     Args:
         text: the file's text.
         label: the file's path, for errors.
 
     Raises:
-        ConfigError: it is no YAML, with the line. Nothing of a value is shown, which may be a secret.
+        ConfigError: the text is not YAML. The message has the line, but no value, which may be a secret.
     """
     try:
         return _reader().load(text)

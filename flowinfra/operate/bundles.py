@@ -106,7 +106,7 @@ def _ahead(stack: StackConfig, root: Path, name: str) -> StackConfig:
 
 
 def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: Path) -> str:
-    """The stack's file with its flows as bundles; all that is not ours stays as it is written there, with its comments.
+    """The stack's file with its flows as bundles; all that is not flowinfra's stays unchanged, with its comments.
 
     What is read as which type (`off`, `1e-5`, `"007"`) is the engine's business.
     """

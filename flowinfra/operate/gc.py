@@ -49,12 +49,12 @@ _OBJECTS: dict[str, Kind] = {
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _CHECKSUM = "SHA256"
-"""Of our objects, as a listing tells it; artifacts that tasks write have another."""
+"""Checksum algorithm of the objects that a deploy writes, as a listing has it; artifacts of tasks have another."""
 _RUNS = ("sfn-", "argo-", "airflow-")
 """What ids of runs begin with."""
 _ARGO, _AIRFLOW = "argo", "airflow"
 AIRFLOW_DAYS = 7.0
-"""Days after a flow's last deploy to Airflow for which its objects stay, unless told otherwise."""
+"""Default for the days that a flow's objects stay after its last deploy to Airflow."""
 _ARGO_OBJECTS = ("workflowtemplates", "workflows")
 """Where flows on Argo name objects; a workflow has the template that it began with in its status."""
 _OWNED = '"metaflow.owner"'
@@ -181,7 +181,7 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
 
 
 def remove(leftovers: Iterable[Leftover], session: boto3.Session | None = None) -> Iterator[Leftover]:
-    """Remove what `collect` found, yielding each as it is gone.
+    """Remove what `collect` found, yielding each once it is gone.
 
     Raises:
         ToolError: AWS refused; what was yielded is gone, the rest is still there.

@@ -178,7 +178,7 @@ def size(policy: dict[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class _Scope:
-    """What of an account is the stack's."""
+    """The part of an account that is the stack's."""
 
     config: StackConfig
     names: StackNames

@@ -1,4 +1,4 @@
-"""Makes runs on Step Functions, Argo and Airflow visible to Metaflow's Client API where there is no metadata service.
+"""Makes runs on Step Functions, Argo and Airflow visible to Metaflow's Client API without a metadata service.
 
 Without a service, each finished task leaves its metadata as an object in the datastore, and nothing
 ever collects it. `pull` does, with Metaflow's own function (the one that `--with batch` uses after
@@ -24,7 +24,7 @@ from flowinfra.errors import ConfigError, ToolError
 
 @dataclass(frozen=True)
 class PulledRun:
-    """A run, as it is here now."""
+    """A run in its present state on this machine."""
 
     id: str
     new_tasks: int

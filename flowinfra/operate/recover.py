@@ -1,9 +1,9 @@
 """What an engine that was killed in the middle of a deploy had made, and had no time to note in the stack's state.
 
-Pulumi keeps such creations as pending operations, and makes each of them again in the next `up`. A flow's parts take
-that, for their names are made up or writing them again is no harm, but two: a state machine has Metaflow's name for
-the flow, and a service account has one Pod Identity association; AWS refuses a second one. Where one is there and
-carries the stack's tags, it is put into the state, and a refresh completes it.
+Pulumi keeps such creations as pending operations, and makes each of them again in the next `up`. Most parts of
+a flow take that, for their names are made up, or writing them again does no harm. Two do not: a state machine has
+Metaflow's name for the flow, and a service account has one Pod Identity association; AWS refuses a second one. Where
+one is there and carries the stack's tags, it is put into the state, and a refresh completes it.
 """
 
 from __future__ import annotations

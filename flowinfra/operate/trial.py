@@ -352,7 +352,7 @@ def _parameters(request: CompileRequest, setting: _Setting, deploy_time: Mapping
 
 
 def _task(setting: _Setting) -> dict[str, Any]:
-    """What each process is told to do."""
+    """The task that each process gets."""
     steps: dict[str, Any] = {}
     for name, step in setting.compiled.flow.steps.items():
         wanted: dict[str, Any] = {}

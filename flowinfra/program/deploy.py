@@ -1,4 +1,4 @@
-"""Stack configuration → compiled flows → components, with every problem of a stack told before anything is made."""
+"""Stack configuration → compiled flows → components, with every problem of a stack reported before anything is made."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def up(preview: Preview, of: str, folder: Path, tell: Tell) -> None:
     """Make a preview stack of stack `of`, or bring it up to date. `folder` is in the Pulumi project.
 
     Raises:
-        ConfigError: its name is that of another stack, or there is no stack `of` to make it of.
+        ConfigError: its name is that of another stack, or the stack `of` does not exist.
         Problems: all that is wrong with the configuration of `of`.
         ToolError: Pulumi failed; the same again goes on, and `down` removes what was made.
     """
@@ -79,7 +79,7 @@ def down(preview: Preview, folder: Path, tell: Tell) -> None:
     """Remove a preview stack and all that it left; without a trace of one, do nothing.
 
     Raises:
-        ConfigError: the stack of that name is no preview stack, or one of another name.
+        ConfigError: the stack of that name is not a preview stack, or is one of another name.
         ClusterError: runs on Argo could not be stopped; nothing was removed.
         ToolError: Pulumi or AWS failed; the same again goes on where it ended.
     """
@@ -150,7 +150,7 @@ def _own_file(preview: Preview, root: Path) -> StackFile:
 
 
 def _content(file: StackFile) -> dict[str, Any]:
-    """A stack's file as data; empty where there is none."""
+    """A stack's file as data; empty where the stack has no file."""
     try:
         return read_mapping(file.path, file.label)
     except FileNotFoundError:
@@ -166,7 +166,7 @@ def _recorded(root: Path, preview: Preview) -> Mark | None:
     """The mark with which the stack was deployed last; None if it never was: then there is nothing in it.
 
     Raises:
-        ConfigError: the stack is no preview stack, or one of another name.
+        ConfigError: the stack is not a preview stack, or is one of another name.
     """
     for entry in json.loads(pulumi(root, "stack", "history", "--json", "--stack", preview.stack)):
         config = entry.get("config") or {}

@@ -48,7 +48,7 @@ def clear(project: str, preview: Preview, mark: Mark, session: boto3.Session) ->
     """Remove retained job definitions, and the stack's folder of the datastore; returns how many of both.
 
     Raises:
-        ConfigError: the mark's datastore is no folder of this stack's.
+        ConfigError: the mark's datastore is not a folder of this stack.
         ToolError: AWS refused; the rest is still there.
     """
     bucket, _, prefix = mark.datastore.removeprefix("s3://").partition("/")
@@ -62,7 +62,7 @@ def clear(project: str, preview: Preview, mark: Mark, session: boto3.Session) ->
 
 
 def _emptied(bucket: str, prefix: str, session: boto3.Session) -> Iterator[int]:
-    """Delete all objects below a prefix, yielding how many are gone."""
+    """Delete all objects whose key begins with a prefix, yielding how many are gone."""
     with _told():
         s3 = session.client("s3")
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):

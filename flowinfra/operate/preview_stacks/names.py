@@ -17,7 +17,7 @@ from flowinfra.stack.places import NAMESPACE
 PREVIEW = f"{NAMESPACE}preview"
 """The mark's key."""
 FOLDER = "previews"
-"""Below the datastore of the stack that it is made of: what runs of preview stacks leave."""
+"""Folder of what runs of preview stacks leave, in the datastore of the stack that the preview stack is made of."""
 ENCRYPTION = ("secretsprovider", "encryptedkey", "encryptionsalt")
 """Keys of a stack's file by which Pulumi encrypts its secrets."""
 
@@ -36,7 +36,7 @@ class Preview:
     name: str
 
     def __post_init__(self) -> None:
-        """Refuse what is no name."""
+        """Refuse a text that cannot be a preview's name."""
         if not self.name.strip() or not self.name.isprintable() or len(self.name) > _NAME_LENGTH:
             raise ConfigError(
                 f"{self.name[:80]!r} is no name of a preview stack, allowed: 1 to {_NAME_LENGTH} printable characters, "
@@ -118,10 +118,10 @@ def settings(preview: Preview, of: str, source: Mapping[str, Any], platform: Pla
 
 
 def mark_of(config: Mapping[str, Any], preview: Preview) -> Mark:
-    """The mark in the configuration of a deployed stack, as Pulumi's history has it.
+    """Read the mark in the configuration of a deployed stack, as Pulumi's history has it.
 
     Raises:
-        ConfigError: there is none, or it is that of another preview stack.
+        ConfigError: the configuration has no mark, or that of another preview stack.
     """
     text = (config.get(PREVIEW) or {}).get("value")
     mark = json.loads(text) if text else {}

@@ -17,7 +17,7 @@ GONE_CLUSTERS = "PULUMI_K8S_DELETE_UNREACHABLE"
 """Pulumi's own variable: `true` takes what is in a cluster that is gone out of the state."""
 
 PATIENCE = 120
-"""Seconds for workflows to end: Kubernetes gives a container 30, unless told otherwise."""
+"""Seconds for workflows to end: Kubernetes gives a container 30 by default."""
 _PAUSE = 1.0
 """Seconds between two looks."""
 

@@ -36,7 +36,7 @@ class Calls:
         self._config = Config(max_pool_connections=THREADS, retries={"mode": "adaptive", "total_max_attempts": 10})
 
     def ask(self, region: str, service: str, call: str, **arguments: Any) -> dict[str, Any] | None:
-        """An answer; None where there is no such thing.
+        """Ask AWS, and return its answer; None where the thing does not exist.
 
         Raises:
             ToolError: AWS refuses, or is not reached.

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def tag_differences(asked: Mapping[str, str], live: Mapping[str, str]) -> Iterator[str]:
-    """What of the tags is not as deployed."""
+    """Find the tags that are not as deployed."""
     for key, value in sorted(asked.items()):
         if key not in live:
             yield f"the tag {key} is missing"
@@ -39,7 +39,7 @@ def _policy(value: Any) -> Any:
 
 
 def not_in(asked: Any, live: Any, path: str = "") -> Iterator[str]:
-    """Paths of what was asked for and is not so; what AWS adds by itself is no difference, nor what is empty."""
+    """Paths of values that were asked for and are live otherwise; neither additions of AWS nor empty values count."""
     if asked in (None, [], {}, ""):
         return
     if isinstance(asked, Mapping) and isinstance(live, Mapping):
@@ -61,7 +61,7 @@ def _ordered(items: list[Any]) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """A short value as it is; others by their kind."""
+    """A short value unchanged; others by their kind."""
     if value is None:
         return "none"
     if isinstance(value, (str, int, float, bool)) and len(str(value)) <= 60:

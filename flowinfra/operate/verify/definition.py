@@ -12,7 +12,7 @@ _INSIDE = ("Iterator", "ItemProcessor")
 
 
 def definition_differences(asked: str, live: str) -> Iterator[str]:
-    """What of a live definition is not as deployed."""
+    """Find the parts of a live definition that are not as deployed."""
     try:
         wanted, found = json.loads(asked), json.loads(live)
     except ValueError:

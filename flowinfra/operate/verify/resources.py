@@ -1,4 +1,4 @@
-"""One function per resource type: what of it is not as deployed, in words."""
+"""One function per resource type, which finds what is not as deployed, in words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Live:
     """ARN → job definition: all of a stack are asked for at once."""
 
     def ask(self, service: str, call: str, **arguments: Any) -> dict[str, Any] | None:
-        """An answer of AWS; None where there is no such thing."""
+        """Ask AWS, and return its answer; None where the thing does not exist."""
         return self.calls.ask(self.region, service, call, **arguments)
 
     @property
@@ -169,4 +169,4 @@ KINDS: Mapping[str, Callable[[Live], Iterator[str]]] = {
     "aws:s3/bucketObjectv2:BucketObjectv2": _object,
     **dict.fromkeys(STATE_MACHINES, _state_machine),
 }
-"""Type → what of a resource is not as deployed."""
+"""Type → function that finds the parts of a resource that are not as deployed."""

@@ -1,4 +1,4 @@
-"""A stack's state → what of its flows is not live as it was deployed."""
+"""A stack's state → the parts of its flows that are not live, or live otherwise than they were deployed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def verify(stack: str, folder: Path, access: Access, told: Told = lambda done, o
         stack: its name.
         folder: of the Pulumi project.
         access: how its account is reached.
-        told: hears of progress.
+        told: called with the number of resources compared so far, and of all.
 
     Raises:
         ToolError: Pulumi fails, or the credentials are of another account.
