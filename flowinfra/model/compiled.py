@@ -251,12 +251,17 @@ class CompiledFlow(Model):
     """A compiled flow: pure data, byte-reproducible, without identity. Each target has a class of its own."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of the format; a newer one than this flowinfra knows is refused."""
     metaflow: str
-    """Version of Metaflow that compiled."""
+    """Version of Metaflow that compiled the flow."""
     target: str
+    """Key of the target that the flow was compiled for, such as `argo`."""
     shape: Shape
+    """Options that the flow was compiled with."""
     flow: Flow
+    """What is known of the flow itself: its steps, parameters, schedule."""
     package: CodePackage
+    """The code package that each task downloads."""
     objects: dict[str, DatastoreObject]
     """Metaflow's digest (sha1 of the content, hex) → object; the bytes travel beside, in a bundle or the cache.
 

@@ -47,11 +47,11 @@ class Shape(CommonKeys):
     datastore: str = "s3"
     """Metaflow's datastore for the deployed flow: one of `DATASTORES`."""
     python: str = ""
-    """`3.11`: Python of the tasks; where the request does not say it, the compiler fills in its interpreter's minor."""
+    """Python of the tasks, such as `3.11`. Empty: the compiler fills in the minor version of its interpreter."""
     name: str | None = None
     """Name of the deployed flow in place of its own (`step-functions --name`)."""
     decospecs: tuple[str, ...] = ()
-    """`--with`."""
+    """Decorators for all steps, as Metaflow's `--with` takes them."""
     tags: tuple[str, ...] = ()
     """Metaflow tags of each run."""
     configs: dict[str, Json] = Field(default_factory=dict)
@@ -63,9 +63,13 @@ class Shape(CommonKeys):
     schedule_timezone: str | None = None
     """Timezone in place of that of the flow's schedule."""
     package_root: str | None = None
+    """Folder from which tasks import the files that are packaged beside the flow's folder."""
     package_include: tuple[str, ...] = ()
+    """Files, folders and globs of both that are packaged beside the flow's folder."""
     package_exclude: tuple[str, ...] = ()
+    """Files, folders and globs that stay out of the package."""
     package_suffixes: tuple[str, ...] = ()
+    """Endings, such as `.sql`, of files that are packaged beside `.py`."""
     env: dict[str, str] = Field(default_factory=dict)
     """Variables that the flow's module may read at compile → sha256 of the value (never the value)."""
     extra: tuple[str, ...] = ()

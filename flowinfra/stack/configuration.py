@@ -36,12 +36,12 @@ class ScheduleConfig(Config):
     """The flow's schedule in this environment."""
 
     enabled: bool = True
-    """False keeps the rule and turns it off."""
+    """Whether the schedule is on. With False, the rule is kept and turned off."""
     cron: str | None = Field(default=None, min_length=1)
-    """In place of the flow's own: six fields as AWS has them; five on Airflow, and also on Argo. What the target's own
-    parser refuses is an error of the preview."""
+    """Cron in place of the flow's own: six fields as AWS has them; five on Airflow, and also on Argo. What the
+    target's own parser refuses is an error of the preview."""
     timezone: str | None = Field(default=None, min_length=1)
-    """Argo only: where the schedule's clock is, as IANA names it (`Europe/Berlin`), in place of the flow's own."""
+    """Timezone of the schedule, by its IANA name (`Europe/Berlin`), in place of the flow's own. Argo only."""
 
 
 class PackageConfig(Config):
@@ -62,21 +62,21 @@ class CommonStep(Config):
     """Changes of one step in this environment, whatever the target."""
 
     cpu: float | None = Field(default=None, gt=0)
-    """vCPUs."""
+    """vCPUs of the task."""
     memory: int | None = Field(default=None, gt=0)
-    """MB."""
+    """MB of memory of the task."""
     gpu: int | None = Field(default=None, ge=0)
-    """GPUs."""
+    """GPUs of the task."""
     image: str | None = None
-    """Container image."""
+    """Container image of the step."""
     retries: int | None = Field(default=None, ge=0)
-    """Of a failed attempt."""
+    """How often a failed attempt is repeated."""
     timeout: int | None = Field(default=None, gt=0)
-    """Seconds per attempt."""
+    """Seconds for each attempt."""
     environment: dict[str, str] | None = None
-    """Variables of the task."""
+    """Environment variables of the task."""
     image_packages: list[str] | None = None
-    """What the step's image has, in place of the flow's `image_packages`."""
+    """Packages that the step's image has, in place of the flow's `image_packages`."""
 
 
 def _with_targets(base: type[Config], name: str, words: str, part: str) -> type[Config]:
@@ -106,7 +106,7 @@ class CommonDefaults(CommonKeys, Config):
     target: TargetName = "step-functions"
     """What runs the flow."""
     with_: list[str] = Field(default=[], alias="with")
-    """Decorators as `--with` takes them."""
+    """Decorators for all steps, as Metaflow's `--with` takes them."""
     tags: list[str] | dict[str, str] = []
     """Metaflow tags of each run; a mapping gives `key:value`."""
     configs: dict[str, Json] = {}
@@ -125,19 +125,19 @@ class CommonDefaults(CommonKeys, Config):
     env: dict[str, str] = {}
     """Variables that the flow's module may read when it is compiled."""
     image_packages: list[str] = []
-    """What the image has: requirements (`pandas`), globs of names (`*`: all), paths of requirements files."""
+    """Packages that the image has: requirements (`pandas`), globs of names (`*`: all), paths of requirements files."""
     steps: dict[str, StepConfig] = {}
     """Step → what differs in this environment."""
     aws_tags: dict[str, str] = {}
-    """Tags of all resources."""
+    """Tags of the flow's resources in AWS."""
     job_policies: list[str] = []
     """ARNs of managed policies for the flow's tasks, beside what flowinfra grants them: where the flow has a role of
     its own, on Step Functions or by `pod_roles`."""
     reads: list[str] | Literal["all"] = []
-    """Other flows whose artifacts, cards and data the flow's tasks may read; `all` for those of every flow. For a role
-    of the flow's own, as `job_policies`."""
+    """Other flows whose artifacts, cards and data the flow's tasks may read; `all` for those of every flow. It
+    needs a role of the flow's own, as `job_policies` does."""
     enabled: bool = True
-    """False: the flow is not deployed (and removed where it was)."""
+    """Whether the flow is deployed. With False, it is removed where it was deployed."""
 
     @property
     def own(self) -> Any:
@@ -169,13 +169,13 @@ class FlowConfig(FlowDefaults):
     Paths are from the project's folder.
     """
     name: str | None = Field(default=None, min_length=1)
-    """State machine's name in place of the flow's."""
+    """Name of what is deployed (state machine, WorkflowTemplate, DAG), in place of the flow's own."""
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """Of a bundle: what `flowinfra compile -o` printed; a bundle with another one is refused."""
+    """Digest of a bundle, as `flowinfra compile -o` printed it; a bundle with another one is refused."""
     file: str | None = Field(default=None, min_length=1)
-    """Of a bundle: the flow's own file, from the project's folder, which the commands of the outputs name."""
+    """The flow's own file, for a bundle: a path from the project's folder, which the commands of the outputs name."""
     deploy_time: dict[str, Json] = {}
-    """Of a bundle: values of the parameters whose default is a function; a flow's file evaluates them itself."""
+    """Values of the parameters whose default is a function, for a bundle; a flow's file evaluates them itself."""
 
 
 class CreatePlatform(Config):
@@ -184,15 +184,15 @@ class CreatePlatform(Config):
     compute: Literal["EC2", "FARGATE"] = "FARGATE"
     """What the compute environment is made of."""
     max_vcpus: int = Field(default=16, gt=0)
-    """At most so many vCPUs at once."""
+    """Most vCPUs that run at once."""
     instance_types: list[str] = ["optimal"]
-    """EC2 only."""
+    """Instance types of the compute environment, for EC2 only."""
     instance_profile: str | None = None
-    """EC2 only, and needed there: ARN of the instances' profile."""
+    """ARN of the instances' profile, which EC2 needs and Fargate does not have."""
     subnets: list[str] = []
-    """Subnet ids; none: all of the default VPC."""
+    """Ids of the subnets that jobs run in. Default: all subnets of the default VPC."""
     security_groups: list[str] = []
-    """Security group ids; none: a new one that lets everything out and nothing in."""
+    """Ids of the jobs' security groups. Default: a new one that lets everything out and nothing in."""
 
 
 class EventsConfig(Config):
@@ -205,11 +205,12 @@ class EventsConfig(Config):
     bus: str = Field(default="default", min_length=1)
     """Name of the EventBus."""
     service_account: str | None = Field(default=None, min_length=1)
-    """Of the Sensors' pods, in place of one per flow."""
+    """Service account of the Sensors' pods, in place of one per flow."""
     webhook_url: str | None = Field(default=None, pattern=r"^https?://")
-    """Where tasks publish events; none: the service of that EventSource, port 12000, path of the event's name."""
+    """URL to which tasks publish events. Default: the service of that EventSource, port 12000, path of the event's
+    name."""
     webhook_auth: Literal["none", "service"] = "none"
-    """`service`: events are sent with the headers of the metadata service."""
+    """With `service`, events are sent with the headers of the metadata service."""
 
 
 class PodRolesConfig(Config):
@@ -225,9 +226,9 @@ class KubernetesConfig(Config):
     """Where flows run on Kubernetes, in the cluster of `kubernetes:context`; nothing of it is created."""
 
     namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
-    """Each stack needs one of its own."""
+    """Namespace of Kubernetes that the flows run in. Each stack needs one of its own."""
     service_account: str | None = Field(default=None, min_length=1)
-    """Of all pods, in place of one per flow."""
+    """Service account of all pods, in place of one per flow."""
     pod_role: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
     """ARN of the IAM role of the flows' own service accounts (EKS)."""
     pod_roles: PodRolesConfig | None = None
@@ -235,13 +236,13 @@ class KubernetesConfig(Config):
     image_pull_secrets: list[Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]] = []
     """Names of Secrets with which the flows' own service accounts pull images."""
     events: EventsConfig | None = None
-    """Argo Events; none: flows with @trigger are refused."""
+    """Argo Events. Without it, flows with @trigger are refused."""
     ui_url: str | None = Field(default=None, pattern=r"^https?://")
-    """Argo's user interface, for links in the outputs."""
+    """Address of Argo's user interface, for links in the outputs."""
     labels: Labels = {}
-    """Of the Kubernetes objects, workflows and pods of all flows; a flow's own `labels` win."""
+    """Labels of the Kubernetes objects, workflows and pods of all flows; a flow's own `labels` win."""
     annotations: Annotations = {}
-    """Of the same objects; a flow's own `annotations` win."""
+    """Annotations of the Kubernetes objects, workflows and pods of all flows; a flow's own `annotations` win."""
 
 
 class DagsConfig(Config):
@@ -259,55 +260,56 @@ class AirflowConfig(Config):
     """An Airflow that is there already, and where its tasks' pods run; nothing of it is created."""
 
     namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
-    """Of Kubernetes, for the tasks' pods."""
+    """Namespace of Kubernetes that the tasks' pods run in."""
     service_account: str = Field(default="default", min_length=1)
-    """Of the tasks' pods."""
+    """Service account of the tasks' pods."""
     pod_roles: PodRolesConfig | None = None
     """EKS: a service account and an IAM role for the pods of each flow, in place of `service_account`."""
     dags: DagsConfig
     """Where Airflow takes its DAG files from."""
     labels: Labels = {}
-    """Of the pods and ConfigMaps of all flows, and as tags (`key:value`) of their DAGs; a flow's own `labels` win."""
+    """Labels of the pods and ConfigMaps of all flows, and tags (`key:value`) of their DAGs; a flow's own `labels`
+    win."""
     annotations: Annotations = {}
-    """Of the pods and ConfigMaps of all flows; a flow's own `annotations` win."""
+    """Annotations of the pods and ConfigMaps of all flows; a flow's own `annotations` win."""
 
 
 class AzureConfig(Config):
     """The storage account of a datastore in Azure."""
 
     storage_account: str = Field(pattern=r"^[a-z0-9]{3,24}$")
-    """Its name."""
+    """Name of the storage account."""
     resource_group: str = Field(pattern=r"^[\w.()-]{1,90}$")
-    """Of the account: the provider reads the account's key there, to make blobs."""
+    """Resource group of the account: the provider reads the account's key there, to make blobs."""
     blob_endpoint: str | None = Field(default=None, pattern=r"^https?://")
-    """As tasks reach the account; none: `https://<storage_account>.blob.core.windows.net`."""
+    """URL at which tasks reach the account. Default: `https://<storage_account>.blob.core.windows.net`."""
 
 
 class PlatformConfig(Config):
     """Where the flows of a stack run: infrastructure that is there already, or `create`."""
 
     create: CreatePlatform | None = None
-    """Make a small platform of the stack's own, in place of bucket, queue and table."""
+    """A small platform that the stack makes for itself, in place of bucket, queue and table."""
     datastore: Literal["s3", "gs", "azure"] = "s3"
     """Metaflow's datastore: S3, or for flows on Argo and Airflow Google Cloud Storage or Azure Blob Storage."""
     bucket: str | None = None
-    """Of the datastore; in Azure a container."""
+    """Name of the datastore's bucket; in Azure of its container."""
     prefix: str = "metaflow"
-    """Of the datastore in the bucket."""
+    """Prefix of the datastore in the bucket."""
     azure: AzureConfig | None = None
     """The storage account, where the datastore is `azure`."""
     queue: str | None = None
-    """Batch job queue, name or ARN."""
+    """Batch job queue, by name or ARN."""
     table: str | None = None
     """DynamoDB table, needed by flows with a foreach."""
     compute: Literal["EC2", "FARGATE"] = "EC2"
     """What the queue's compute environment is made of."""
     region: str | None = None
-    """None: that of `aws:region`."""
+    """Region of AWS. Default: that of `aws:region`."""
     account: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
-    """None: the one that deploys."""
+    """Id of the AWS account. Default: the account that deploys."""
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
-    """Of AWS."""
+    """Partition of AWS."""
     job_role: str | None = None
     """ARN of an existing role for the jobs of all flows. Default: flowinfra makes one per flow."""
     states_role: str | None = None
@@ -321,13 +323,13 @@ class PlatformConfig(Config):
     job_policies: list[str] = []
     """ARNs of managed policies for the tasks of every flow that has a role of its own."""
     service_url: str | None = None
-    """Metaflow's metadata service."""
+    """Address of Metaflow's metadata service. Default: runs are known in the datastore only."""
     service_auth_secret: str | None = Field(default=None, pattern=REFERENCE)
     """ARN of the secret that holds the metadata service's key."""
     kms_keys: list[Annotated[str, Field(pattern=_KMS_KEY)]] = []
     """ARNs of customer managed keys that bucket, table or secrets are encrypted with: roles of flows may use them."""
     log_retention_days: RetentionDays = 90
-    """Of execution histories (`log_history`)."""
+    """Days for which execution histories (`log_history`) are kept."""
     kubernetes: KubernetesConfig | None = None
     """Where flows with the target `argo` run. Their datastore is the platform's `bucket` and `prefix`."""
     airflow: AirflowConfig | None = None
@@ -338,20 +340,20 @@ class PreviewConfig(Config):
     """What makes a stack a preview stack: written by `flowinfra preview-stack`, not by hand."""
 
     name: str
-    """As it was asked for: a git branch, for example."""
+    """The preview's name, as a person asked for it: a git branch, for example."""
     of: str
     """The stack that it mirrors."""
     branch: str
-    """Of its @project flows."""
+    """Branch of the preview's @project flows."""
     datastore: str
-    """`s3://bucket/prefix` of its own, which goes with it."""
+    """`s3://bucket/prefix` of the preview's own datastore, which is removed with it."""
 
 
 class StackConfig(Config):
     """A stack's whole configuration."""
 
     platform: PlatformConfig
-    """Where the flows run."""
+    """The platform that the flows run on."""
     name_prefix: str | None = Field(default=None, min_length=1)
     """Begins the names of state machines and rules: stacks that share an account need different ones."""
     defaults: FlowDefaults = FlowDefaults()
