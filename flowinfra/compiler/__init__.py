@@ -4,7 +4,7 @@ request.py    what is asked, checked
 process.py    the child: an allowlisted environment, one interpreter
 driver/       what runs in the child: Metaflow's `create` against recorders
 assemble.py   recording → CompiledFlow (pure), with package.py and mends.py
-store.py      the cache; bundle.py a CompiledFlow as one file
+cache.py      the cache; bundle.py a CompiledFlow as one file
 compile.py    all of it together
 """
 

@@ -18,48 +18,56 @@ class FlowArgs(_With, total=False):
     """A flow, whatever runs it."""
 
     flow: Required[str | CompiledFlow]
-    """The flow's file or a bundle, from the project's folder; or a flow that is compiled already."""
+    """The flow's file or a bundle, as a path from the project's folder; or a flow that is compiled already."""
     digest: str
-    """That a bundle must have."""
+    """Digest that a bundle must have, as `flowinfra compile -o` printed it; a bundle with another one is refused."""
     file: str
     """The flow's own file, from the project's folder, where `flow` is compiled already: for the commands it prints."""
     target: str
-    """The component's own; a bundle of another one is refused."""
+    """Target of the component itself, such as `argo`; a bundle of another target is refused."""
     name: str
-    """In place of the flow's, where it is deployed: state machine, WorkflowTemplate, DAG."""
+    """Name of what is deployed (state machine, WorkflowTemplate, DAG), in place of the flow's own."""
     tags: Sequence[str] | Mapping[str, str]
     """Metaflow tags of each run."""
     namespace: str
     """Metaflow namespace of each run; that of Kubernetes is the platform's."""
     branch: str
+    """Branch of a @project flow, which needs `branch` or `production`."""
     production: bool
+    """Whether a @project flow is deployed to production; with `branch`, to one of its branches. Default: False."""
     configs: Mapping[str, Json]
     """Config name → file (text) or value (anything else)."""
     parameters: Mapping[str, Json]
-    """Parameter → its default here."""
+    """Parameter → its default in this deployment, in place of the flow's own."""
     schedule: Mapping[str, Json]
-    """`enabled`, `cron`, on Argo `timezone`."""
+    """The flow's schedule in this deployment, with the keys `enabled`, `cron`, and on Argo `timezone`."""
     max_workers: int
-    """Tasks of a foreach at a time."""
+    """Most tasks of a foreach that run at a time. Default: 100."""
     workflow_timeout: int
-    """Seconds for a whole run."""
+    """Seconds for a whole run. Default: no limit."""
     environment: str
-    """Metaflow's `--environment`: `local`, `conda`, `pypi`."""
+    """Metaflow's `--environment`: `local` (default), `conda` or `pypi`."""
     package: Mapping[str, Json]
-    """`root`, `include`, `exclude`, `suffixes`."""
+    """Files that are packaged beside the flow's folder, with the keys `root`, `include`, `exclude`, `suffixes`."""
     working_folder: str
-    """Where the flow's module runs when it is compiled, from the project's folder."""
+    """Folder that the flow's module runs in when it is compiled: a path from the project's folder, or `flow`.
+    Default: the project's folder."""
     python: str
+    """Interpreter with the flow's dependencies: a path from the project's folder, or a command. Default: the
+    interpreter that runs flowinfra."""
     python_version: str
-    """Of the tasks, such as `3.12`."""
+    """Python of the tasks, such as `3.12`. Default: that of the compiling interpreter."""
     env: Mapping[str, str]
+    """Variables that the flow's module may read when it is compiled."""
     settings: Mapping[str, str]
+    """METAFLOW_* settings of the compile."""
     image: str
+    """Container image of all steps that name none. Default: `python` in the minor version of the tasks."""
     image_packages: Sequence[str]
-    """What the image has: requirements, globs of names, paths of requirements files."""
+    """Packages that the image has: requirements, globs of names, paths of requirements files."""
     steps: Mapping[str, Mapping[str, Json]]
-    """Step → what differs here: `cpu`, `memory`, `image`, `retries`, `timeout`, …"""
+    """Step → its overrides: `cpu`, `memory`, `image`, `retries`, `timeout`, …"""
     aws_tags: Mapping[str, pulumi.Input[str]]
-    """Tags of everything in AWS. A value may be an Output, and no secret: tags are shown to everybody."""
+    """Tags of everything in AWS. A value may be an Output, but not a secret, because everybody sees tags."""
     deploy_time: Mapping[str, Json]
     """Values of deploy-time parameters, where `flow` is compiled already."""

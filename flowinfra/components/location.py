@@ -13,10 +13,11 @@ class AzureStorage:
     """The storage account of a datastore in Azure."""
 
     storage_account: str
+    """Name of the storage account."""
     resource_group: str
-    """Of the account: the provider reads the account's key there, to make blobs."""
+    """Resource group of the account: the provider reads the account's key there, to make blobs."""
     blob_endpoint: str | None = None
-    """As tasks reach the account; None: `https://<storage_account>.blob.core.windows.net`."""
+    """URL at which tasks reach the account. None: `https://<storage_account>.blob.core.windows.net`."""
 
     @property
     def endpoint(self) -> str:

@@ -74,38 +74,41 @@ class PlatformArgs(TypedDict, total=False):
     """Arguments of a platform of the stack's own."""
 
     compute: Compute
-    """FARGATE (default), or EC2."""
+    """What the compute environment is made of: `FARGATE` or `EC2`. Default: `FARGATE`."""
     max_vcpus: pulumi.Input[int]
-    """At most so many vCPUs at once; default 16."""
+    """Most vCPUs that run at once. Default: 16."""
     instance_types: Sequence[pulumi.Input[str]]
-    """EC2 only; default `optimal`."""
+    """Instance types of the compute environment, for EC2 only. Default: `optimal`."""
     instance_profile: pulumi.Input[str]
-    """EC2 only, and needed there: ARN of the instances' profile."""
+    """ARN of the instances' profile, which EC2 needs and Fargate does not have."""
     subnets: Sequence[pulumi.Input[str]]
-    """Subnet ids; default: all of the default VPC."""
+    """Ids of the subnets that jobs run in. Default: all subnets of the default VPC."""
     security_groups: Sequence[pulumi.Input[str]]
-    """Security group ids; default: a new one that lets everything out and nothing in."""
+    """Ids of the jobs' security groups. Default: a new one that lets everything out and nothing in."""
     prefix: str
-    """Of the datastore in the bucket; default `metaflow`."""
+    """Prefix of the datastore in the bucket. Default: `metaflow`."""
     name_prefix: str | None
-    """Begins the names of state machines and rules; default none."""
+    """Begins the names of state machines and rules. Default: no prefix."""
     region: str
-    """Default: the provider's."""
+    """Region of AWS. Default: the provider's."""
     account: str
-    """Default: the one that deploys."""
+    """Id of the AWS account, 12 digits. Default: the account that deploys."""
     partition: Partition
-    """Default `aws`."""
+    """Partition of AWS. Default: `aws`."""
     permissions_boundary: pulumi.Input[str] | None
     """ARN of a policy that bounds the roles of the flows."""
     job_policies: Sequence[pulumi.Input[str]]
     """ARNs of managed policies for the jobs of every flow."""
     service_url: pulumi.Input[str] | None
+    """Address of Metaflow's metadata service. Default: runs are known in the datastore only."""
     service_auth_secret: pulumi.Input[str] | None
+    """ARN of the secret that holds the metadata service's key. Default: requests carry no key."""
     kms_keys: Sequence[pulumi.Input[str]]
     """ARNs of customer managed keys of secrets that the flows read."""
     log_retention_days: pulumi.Input[int]
-    """Of execution histories; default 90."""
+    """Days for which execution histories are kept. Default: 90."""
     tags: Mapping[str, pulumi.Input[str]]
+    """Tags of the platform's resources, beside those of the project and the stack."""
 
 
 class Platform(pulumi.ComponentResource):
@@ -115,13 +118,21 @@ class Platform(pulumi.ComponentResource):
     """
 
     bucket: pulumi.Output[str]
+    """Name of the datastore's bucket."""
     queue: pulumi.Output[str]
+    """Name of the Batch job queue."""
     table: pulumi.Output[str]
+    """Name of the DynamoDB table that a foreach needs."""
     settings: PlatformSettings
-    """What a flow takes as its `platform`."""
+    """The settings that a flow takes as its `platform`, in place of the platform itself."""
 
     def __init__(self, name: str, args: PlatformArgs | None = None, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the platform.
+
+        Args:
+            name: of the resource; its children's names begin with it.
+            args: what differs from the defaults.
+            opts: of the resource.
 
         Raises:
             pulumi.RunError: EC2 without an instance profile.

@@ -39,11 +39,11 @@ class PodRoles:
     oidc_provider: pulumi.Input[str] | None = None
     """ARN of IAM's OIDC provider of the EKS cluster (IRSA)."""
     region: str | None = None
-    """Of the cluster, and of secrets; None: that of `aws:region`, or of the provider."""
+    """Region of the cluster and of secrets. None: that of `aws:region`, or of the provider."""
     account: str | None = None
-    """None: the one that deploys, which is asked for once."""
+    """Id of the AWS account. None: the account that deploys, which is asked for once."""
     partition: str = "aws"
-    """Of AWS."""
+    """Partition of AWS: `aws`, `aws-cn` or `aws-us-gov`."""
     permissions_boundary: pulumi.Input[str] | None = None
     """ARN of a policy that bounds the roles."""
     job_policies: Sequence[pulumi.Input[str]] = ()

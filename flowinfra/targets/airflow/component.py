@@ -45,19 +45,19 @@ class AirflowFlowArgs(FlowArgs, total=False):
     """Arguments of a flow on Airflow."""
 
     platform: Required[AirflowPlatform]
-    """Where it runs, and where Airflow takes its DAG files from."""
+    """The platform that the flow runs on, which also says where Airflow takes its DAG files from."""
     worker_pool: str
-    """Airflow's pool for the flow's tasks."""
+    """Pool of Airflow for the flow's tasks, which has to exist. Default: Airflow's default pool."""
     paused: bool
-    """A new DAG waits until it is unpaused in Airflow."""
+    """Whether a new DAG waits until it is unpaused in Airflow. Default: False."""
     job_policies: Sequence[pulumi.Input[str]]
     """ARNs of managed policies for the flow's pods, where the platform has `pod_roles`."""
     reads: Sequence[str] | Literal["all"]
     """Other flows whose artifacts, cards and data the flow's pods may read, where the platform has `pod_roles`."""
     labels: Mapping[str, pulumi.Input[str]]
-    """Of the tasks' pods and the flow's ConfigMap, and tags (`key:value`) of the DAG, beside the platform's."""
+    """Labels of the tasks' pods and the flow's ConfigMap, and tags (`key:value`) of the DAG, beside the platform's."""
     annotations: Mapping[str, pulumi.Input[str]]
-    """Of the tasks' pods and the flow's ConfigMap, beside the platform's."""
+    """Annotations of the tasks' pods and the flow's ConfigMap, beside the platform's."""
 
 
 class AirflowFlow(pulumi.ComponentResource):
@@ -67,16 +67,17 @@ class AirflowFlow(pulumi.ComponentResource):
     """
 
     dag_id: pulumi.Output[str]
+    """Id of the DAG."""
     file: pulumi.Output[str]
     """Where the DAG file is: `s3://…`, `configmap://namespace/name/key`, or a path."""
     namespace: pulumi.Output[str]
-    """Metaflow namespace of its runs."""
+    """Metaflow namespace of the flow's runs."""
     authorize: pulumi.Output[str]
     """The command that lets a person write a DAG of the same production token by hand."""
     trigger: pulumi.Output[str]
-    """The command of Airflow's that starts a run."""
+    """The command of Airflow that starts a run."""
     metaflow_config: pulumi.Output[dict[str, str]]
-    """METAFLOW_* settings with which a laptop reaches it; as JSON, a file that Metaflow takes."""
+    """METAFLOW_* settings with which a laptop reaches the flow; as JSON, a file that Metaflow takes."""
     version: pulumi.Output[Version]
     """What is deployed (`id`, `digest`, `package`, `metaflow`), and which commit and person brought it."""
 

@@ -20,8 +20,9 @@ class DagBucket:
     """DAG files are objects of S3: the DAG folder of MWAA, or what an Airflow copies from S3."""
 
     bucket: pulumi.Input[str]
+    """Name of the bucket that Airflow takes DAG files from."""
     prefix: str = "dags"
-    """Folder in the bucket; as MWAA has it, `dags`."""
+    """Folder of the DAG files in the bucket. MWAA's default is `dags`, too."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class DagConfigMaps:
     """Each DAG file is a ConfigMap of its own in Kubernetes, which Airflow's pods mount."""
 
     namespace: str
-    """Of Airflow, which may be another than that of the tasks."""
+    """Namespace of Airflow, which may be another than that of the tasks."""
     check_cluster: bool = True
     """Ask the cluster whether the namespace is there, and no ConfigMap of somebody else's, before one is made; False
     where the program makes the namespace, or speaks to the cluster through a provider of its own."""
@@ -40,7 +41,7 @@ class DagFolder:
     """DAG files are written to a folder of the machine that deploys: one that Airflow reads too."""
 
     path: str
-    """Absolute."""
+    """Absolute path of the folder."""
 
 
 @dataclass(frozen=True)
@@ -80,30 +81,30 @@ class AirflowPlatform(Settings[AirflowSite]):
     }
 
     bucket: pulumi.Input[str]
-    """Of the datastore; in Azure a container."""
+    """Name of the datastore's bucket; in Azure of its container."""
     namespace: pulumi.Input[str]
-    """Of Kubernetes, for the tasks' pods."""
+    """Namespace of Kubernetes that the tasks' pods run in."""
     dags: DagBucket | DagConfigMaps | DagFolder
     """Where Airflow takes its DAG files from."""
     prefix: str = "metaflow"
-    """Of the datastore in the bucket."""
+    """Prefix of the datastore in the bucket."""
     datastore: str = "s3"
-    """Metaflow's: `s3`, `gs` (Google Cloud Storage) or `azure` (Azure Blob Storage)."""
+    """Metaflow's datastore: `s3`, `gs` (Google Cloud Storage) or `azure` (Azure Blob Storage)."""
     azure: AzureStorage | None = None
     """The storage account, where the datastore is `azure`."""
     service_account: pulumi.Input[str] = "default"
-    """Of the tasks' pods; it needs what docs/airflow.md says."""
+    """Service account of the tasks' pods; docs/airflow.md says which rights it needs."""
     pod_roles: PodRoles | None = None
     """A service account and a role for each flow's pods, in place of `service_account` (EKS)."""
     check_cluster: bool = True
     """Ask the cluster whether somebody else has a service account of that name; False where the program speaks to the
     cluster through a provider of its own."""
     service_url: pulumi.Input[str] | None = None
-    """Metaflow's metadata service, as pods reach it."""
+    """Address of Metaflow's metadata service, as pods reach it. None: runs are known in the datastore only."""
     labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Of the tasks' pods and the flows' ConfigMaps, and tags (`key:value`) of their DAGs; a flow's own win."""
+    """Labels of the tasks' pods and the flows' ConfigMaps, and tags (`key:value`) of their DAGs; a flow's own win."""
     annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Of the tasks' pods and the flows' ConfigMaps; a flow's own win."""
+    """Annotations of the tasks' pods and the flows' ConfigMaps; a flow's own win."""
 
     @property
     def own_account(self) -> bool:

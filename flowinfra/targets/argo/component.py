@@ -39,32 +39,41 @@ class ArgoFlowArgs(FlowArgs, total=False):
     """Arguments of a flow on Argo Workflows."""
 
     platform: Required[KubernetesPlatform]
-    """Where it runs."""
+    """The platform that the flow runs on."""
     workflow_priority: int
+    """Priority of each run: higher ones run first."""
     workflow_title: str
+    """Title in Argo's user interface. Default: the flow's name."""
     workflow_description: str
+    """Description in Argo's user interface. Default: the flow's docstring."""
     emit_events: bool
-    """Each finished step publishes an event, where the platform has Argo Events; default True."""
+    """Whether each finished step publishes an event, where the platform has Argo Events. Default: True."""
     capture_errors: bool
     """Whether a failed run shows its first error. Default: True."""
     heartbeat: bool
     """Whether a container beside each run reports it alive to the metadata service. Default: False."""
     notify_on_error: bool
+    """Whether a message is sent when a run fails. Default: False."""
     notify_on_success: bool
+    """Whether a message is sent when a run succeeds. Default: False."""
     notify_slack: str
-    """`NAME/KEY` of the Kubernetes Secret that holds the address of Slack's webhook."""
+    """`NAME/KEY` of the Kubernetes Secret that holds the address of a Slack webhook."""
     notify_pager_duty: str
+    """`NAME/KEY` of the Kubernetes Secret that holds PagerDuty's integration key."""
     notify_incident_io: str
+    """`NAME/KEY` of the Kubernetes Secret that holds incident.io's API key."""
     incident_io_source: str
+    """Id of incident.io's alert source."""
     incident_io_metadata: Mapping[str, str]
+    """Fields that are sent to incident.io with each alert."""
     job_policies: Sequence[pulumi.Input[str]]
     """ARNs of managed policies for the flow's pods, where the platform has `pod_roles`."""
     reads: Sequence[str] | Literal["all"]
     """Other flows whose artifacts, cards and data the flow's pods may read, where the platform has `pod_roles`."""
     labels: Mapping[str, pulumi.Input[str]]
-    """Of the flow's Kubernetes objects, workflows and pods, beside the platform's."""
+    """Labels of the flow's Kubernetes objects, workflows and pods, beside the platform's."""
     annotations: Mapping[str, pulumi.Input[str]]
-    """Of the same objects."""
+    """Annotations of the flow's Kubernetes objects, workflows and pods, beside the platform's."""
 
 
 class ArgoFlow(pulumi.ComponentResource):
@@ -75,19 +84,19 @@ class ArgoFlow(pulumi.ComponentResource):
     """
 
     workflow_template: pulumi.Output[str]
-    """Its name."""
+    """Name of the WorkflowTemplate."""
     kubernetes_namespace: pulumi.Output[str]
-    """Where it is."""
+    """Namespace of Kubernetes that the WorkflowTemplate is in."""
     namespace: pulumi.Output[str]
-    """Metaflow namespace of its runs."""
+    """Metaflow namespace of the flow's runs."""
     authorize: pulumi.Output[str]
-    """The command that lets a person deploy over it by hand."""
+    """The command that lets a person deploy over the flow by hand."""
     trigger: pulumi.Output[str]
     """The command that starts a run."""
     ui_url: pulumi.Output[str | None]
-    """Its page in Argo's user interface, where the platform names one."""
+    """Address of the flow's page in Argo's user interface; None where the platform has no `ui_url`."""
     metaflow_config: pulumi.Output[dict[str, str]]
-    """METAFLOW_* settings with which a laptop reaches it; as JSON, a file that Metaflow takes."""
+    """METAFLOW_* settings with which a laptop reaches the flow; as JSON, a file that Metaflow takes."""
     version: pulumi.Output[Version]
     """What is deployed (`id`, `digest`, `package`, `metaflow`), and which commit and person brought it."""
 

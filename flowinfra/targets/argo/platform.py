@@ -29,11 +29,12 @@ class ArgoEvents:
     bus: str = "default"
     """Name of the EventBus."""
     service_account: str | None = None
-    """Of the Sensors' pods; None: one per flow, which may start that flow and nothing else."""
+    """Service account of the Sensors' pods. None: one per flow, which may start that flow and nothing else."""
     webhook_url: str | None = None
-    """Where tasks publish events; None: the service of that EventSource on port 12000, with the event as its path."""
+    """URL to which tasks publish events. None: the service of that EventSource on port 12000, with the event as its
+    path."""
     webhook_auth: Literal["none", "service"] = "none"
-    """`service`: events are sent with the headers of the metadata service."""
+    """With `service`, events are sent with the headers of the metadata service."""
 
     def webhook(self, namespace: str) -> str:
         """Where the tasks of a namespace publish events."""
@@ -77,17 +78,17 @@ class KubernetesPlatform(Settings[ArgoSite]):
     }
 
     bucket: pulumi.Input[str]
-    """Of the datastore; in Azure a container."""
+    """Name of the datastore's bucket; in Azure of its container."""
     namespace: pulumi.Input[str]
-    """Each stack needs one of its own."""
+    """Namespace of Kubernetes that the flows run in. Each stack needs one of its own."""
     prefix: str = "metaflow"
-    """Of the datastore in the bucket."""
+    """Prefix of the datastore in the bucket."""
     datastore: str = "s3"
-    """Metaflow's: `s3`, `gs` (Google Cloud Storage) or `azure` (Azure Blob Storage)."""
+    """Metaflow's datastore: `s3`, `gs` (Google Cloud Storage) or `azure` (Azure Blob Storage)."""
     azure: AzureStorage | None = None
     """The storage account, where the datastore is `azure`."""
     service_account: pulumi.Input[str] | None = None
-    """Of all pods, in place of one per flow."""
+    """Service account of all pods, in place of one per flow."""
     pod_role: pulumi.Input[str] | None = None
     """ARN of the IAM role of the flows' own service accounts (EKS: `eks.amazonaws.com/role-arn`)."""
     pod_roles: PodRoles | None = None
@@ -95,18 +96,18 @@ class KubernetesPlatform(Settings[ArgoSite]):
     image_pull_secrets: tuple[str, ...] = ()
     """Names of Secrets in the namespace with which the flows' own service accounts pull images."""
     events: ArgoEvents | None = None
-    """None: flows with @trigger are refused, and tasks publish no events."""
+    """Argo Events. None: flows with @trigger are refused, and tasks publish no events."""
     check_cluster: bool = True
     """Ask the cluster for namespace, Argo and what else the flows need before anything is made; False where the
     program makes them itself, or speaks to the cluster through a provider of its own."""
     service_url: pulumi.Input[str] | None = None
-    """Metaflow's metadata service, as pods reach it."""
+    """Address of Metaflow's metadata service, as pods reach it. None: runs are known in the datastore only."""
     ui_url: str | None = None
-    """Argo's user interface, for a link in the outputs."""
+    """Address of Argo's user interface, for a link in the outputs."""
     labels: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Of the flows' Kubernetes objects, workflows and pods; a flow's own win."""
+    """Labels of the flows' Kubernetes objects, workflows and pods; a flow's own win."""
     annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Of the same objects; a flow's own win."""
+    """Annotations of the flows' Kubernetes objects, workflows and pods; a flow's own win."""
 
     @property
     def store(self) -> Store:

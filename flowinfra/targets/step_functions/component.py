@@ -52,16 +52,21 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     """Arguments of a flow on Step Functions."""
 
     platform: Required[Platform | PlatformSettings]
-    """Where it runs."""
+    """The platform that the flow runs on."""
     name_prefix: str
-    """Begins the names of state machine and rule in place of the platform's."""
+    """Begins the names of state machine and rule, in place of the platform's prefix."""
     distributed_map: bool
+    """Whether a foreach is a distributed instead of an inline map. Default: False."""
     compress: bool
+    """Whether commands of steps are kept in the datastore, which makes definitions small. Default: False."""
     log_history: bool
+    """Whether the execution history goes to a log group of CloudWatch. Default: False."""
     log_retention_days: pulumi.Input[int]
-    """Of the execution history, in place of the platform's."""
+    """Days for which the execution history is kept, in place of the platform's."""
     queue: pulumi.Input[str]
+    """Batch job queue, by name or ARN, in place of the platform's."""
     batch_tags: Mapping[str, str]
+    """Tags of the Batch jobs themselves."""
     job_policies: Sequence[pulumi.Input[str]]
     """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
     reads: Sequence[str] | Literal["all"]
@@ -78,16 +83,17 @@ class StepFunctionsFlow(pulumi.ComponentResource):
     arn: pulumi.Output[str]
     """ARN of the state machine."""
     state_machine: pulumi.Output[str]
-    """Its name."""
+    """Name of the state machine."""
     namespace: pulumi.Output[str]
-    """Metaflow namespace of its runs."""
+    """Metaflow namespace of the flow's runs."""
     authorize: pulumi.Output[str]
-    """The command that lets a person deploy over it by hand."""
+    """The command that lets a person deploy over the flow by hand."""
     trigger: pulumi.Output[str]
     """The command that starts a run."""
     console_url: pulumi.Output[str]
+    """Address of the state machine's page in the AWS console."""
     metaflow_config: pulumi.Output[dict[str, str]]
-    """METAFLOW_* settings with which a laptop reaches it; as JSON, a file that Metaflow takes."""
+    """METAFLOW_* settings with which a laptop reaches the flow; as JSON, a file that Metaflow takes."""
     version: pulumi.Output[Version]
     """What is deployed (`id`, `digest`, `package`, `metaflow`), and which commit and person brought it."""
 
