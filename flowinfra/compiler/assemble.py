@@ -173,7 +173,7 @@ def _grammar(name: str) -> str:
 
 
 def _refuse_marks(request: CompileRequest, described: Mapping[str, Any], package: Package) -> None:
-    """The mark in the flow's own text would be bound like ours."""
+    """Refuse the mark of placeholders in the flow's own text, which would be bound like a placeholder."""
     if MARK in json.dumps(sorted(package.files)):
         raise CompileError(f"{request.label}: a packaged file's name holds {MARK!r}; rename it")
     given = {MARK + name for name in given_placeholders(request.target)}

@@ -62,7 +62,7 @@ def compile_flow(request: CompileRequest, warn: Warn = _warn) -> CompiledFlow:
 
 
 def compile_with_needs(request: CompileRequest, warn: Warn) -> tuple[CompiledFlow, Needs, list[Packages]]:
-    """As `compile_flow`, with what the tasks need beside the code package, and what the places where they run have."""
+    """Compile as `compile_flow` does, with what the tasks need beside the package, and what their places have."""
     with named_from(request.root):
         made = _compile(request, cache.Reads(), warn)
         found = places(request, made.compiled, made.needed, made.lock)
@@ -98,7 +98,7 @@ def compile_each(
     progress: Progress | None = None,
     warn: Warn = _warn,
 ) -> list[CompiledFlow | FlowInfraError]:
-    """As `compile_flows` does, with the error of a flow in its place: who has more to say of the others can go on."""
+    """Compile as `compile_flows` does, with a failed flow's error in its place, so that the caller can go on."""
     for target in {request.target for request in requests} & TARGETS.keys():
         TARGETS[target].part("compiled")
     build()

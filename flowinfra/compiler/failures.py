@@ -132,7 +132,7 @@ def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> CompileEr
 
 
 def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaflowError:
-    """The error for a Metaflow that does something else than what we build on."""
+    """The error for a Metaflow that does something else than what flowinfra builds on."""
     return UnsupportedMetaflowError(
         f"{request.label}: Metaflow {metaflow} {what}; use a version that this flowinfra supports (see README) "
         "or a newer flowinfra"

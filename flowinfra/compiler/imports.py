@@ -52,7 +52,7 @@ class Need:
     optional: bool
     """The code goes on without it."""
     unless: tuple[str, ...]
-    """It is made where one of these modules is not there."""
+    """The import is made where one of these modules is not there."""
     via: str | None = None
     """The module that makes it, where the package has not that either."""
     found: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -70,7 +70,7 @@ class Needs:
     """Folders of the compiling interpreter's site-packages; empty where nothing is needed."""
 
     def data(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The value as JSON data."""
         return asdict(self)
 
     @classmethod
@@ -196,7 +196,7 @@ class Finding:
     """A module that tasks import and nothing is known to have."""
 
     head: str
-    """Where it is imported and by whom."""
+    """Where the module is imported, and by whom."""
     words: str
     error: bool
     trusted: bool
@@ -224,7 +224,7 @@ class Place:
     words: str
     packages: Packages
     bare: bool
-    """It is known to have nothing else."""
+    """Whether the place is known to have nothing else."""
     modules: Lock | None = None
     environment: str | None = None
 

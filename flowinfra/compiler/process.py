@@ -1,4 +1,4 @@
-"""The child process: Metaflow's command in the flow's interpreter, in an environment that we declare.
+"""The child process: Metaflow's command in the flow's interpreter, in an environment that flowinfra declares.
 
 Nothing of the caller's environment passes: no credentials, no METAFLOW_*, no profile, no passphrase.
 """

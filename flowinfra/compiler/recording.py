@@ -19,7 +19,7 @@ class RecordedObject:
 
     key: str
     body: bytes
-    """As it was stored."""
+    """The content as Metaflow stored it."""
     metadata: dict[str, str]
 
 

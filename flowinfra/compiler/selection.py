@@ -44,7 +44,7 @@ class Selection:
 
     @classmethod
     def of(cls, flow: Path, base: Path, shape: Shape) -> Selection:
-        """That of a flow's options."""
+        """The selection that a flow's options make."""
         return cls(base, flow, shape.package_root, shape.package_include, shape.package_exclude, shape.package_suffixes)
 
     @property

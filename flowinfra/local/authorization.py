@@ -3,7 +3,7 @@
 A call is a record of the call log; what it needs are pairs of an action and a resource's ARN, after the tables of the
 service authorization reference (https://docs.aws.amazon.com/service-authorization/latest/reference/). A call that is
 not in the tables raises: nothing is allowed by guess. Policies are statements that allow or deny actions on resources,
-with `*` and `?`; conditions are taken as met, for ours are about who passes a role to whom.
+with `*` and `?`; conditions are taken as met, for flowinfra's are about who passes a role to whom.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def parsed(environ: dict[str, Any]) -> Call | None:
 
 
 def record(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a call's parameters those that the log has."""
+    """The parameters of a call that the log keeps."""
     return {key: value for key, value in parameters.items() if key in _NAMES}
 
 

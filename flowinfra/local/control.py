@@ -197,7 +197,7 @@ def _reap() -> None:
 def _await_start(state: State, process: subprocess.Popen[bytes]) -> Instance:
     """Wait until an emulator serves; LocalError, with its last words, if it does not come to that.
 
-    It may be another one than ours, if somebody else was faster: that is as good.
+    It may be another one than that process, if somebody else was faster: that is as good.
     """
 
     def settled() -> bool:

@@ -2,7 +2,7 @@
 
 moto enforces no policies, but the call log shows who called: whatever acts under a role of AWS's (a
 job, Step Functions, EventBridge) signs its requests with a key id that says which role that is. It
-is readable and reversible, for tests that evaluate our policies against what was really called.
+is readable and reversible, for tests that evaluate flowinfra's policies against what was really called.
 """
 
 from __future__ import annotations

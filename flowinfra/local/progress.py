@@ -89,7 +89,7 @@ class Progress:
     error: str | None = None
     cause: str | None = None
     steps: tuple[Step, ...] = field(default=())
-    """In the order of the definition."""
+    """Steps in the order of the definition."""
 
     @property
     def execution(self) -> str:

@@ -80,7 +80,7 @@ class Attempt:
     environment: Mapping[str, str]
     """All variables but HOME and TMPDIR, which the runner adds."""
     folder: Path
-    """Of this attempt alone; made here. Log, working directory, home and /tmp are in it."""
+    """Folder of this attempt alone; made here. Log, working directory, home and /tmp are in it."""
     visible: Sequence[Path]
     """Folders that stay visible where the private /tmp would hide them."""
     timeout: float | None = None
@@ -97,13 +97,13 @@ class Outcome:
     """How an attempt ended."""
 
     exit_code: int
-    """As a container reports it: 128 + signal where one ended the process."""
+    """Exit code as a container reports it: 128 + signal where one ended the process."""
     stopped: str | None
-    """Why we ended it; None where it ended by itself."""
+    """Why the runner ended it; None where it ended by itself."""
 
     @property
     def succeeded(self) -> bool:
-        """Exit code 0, and not ended by us."""
+        """Whether the exit code is 0, and the runner did not end the process."""
         return self.exit_code == 0 and self.stopped is None
 
 

@@ -63,7 +63,7 @@ class Settings:
 
 
 class _Handler(MotoRequestHandler):
-    """No line on stderr for each request."""
+    """A handler of requests that writes no line to stderr for each."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing: the call log has it."""

@@ -24,7 +24,7 @@ class Wiring:
     """Interpreter of the jobs."""
     isolation: Isolation
     slots: threading.Semaphore
-    """As many as jobs may run at once."""
+    """One slot for each job that may run at once."""
     interpreter: tuple[Path, ...]
     """Folders of the jobs' interpreter and its packages."""
     bytecode: Path

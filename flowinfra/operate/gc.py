@@ -58,7 +58,7 @@ AIRFLOW_DAYS = 7.0
 _ARGO_OBJECTS = ("workflowtemplates", "workflows")
 """Where flows on Argo name objects; a workflow has the template that it began with in its status."""
 _OWNED = '"metaflow.owner"'
-"""In every definition that Metaflow or flowinfra deployed."""
+"""A text in every definition that Metaflow or flowinfra deployed."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class Leftover:
     name: str
     """`name:revision` of a job definition, `s3://bucket/key` of an object."""
     flow: str
-    """Its state machine."""
+    """Name of the flow's state machine."""
     size: int = 0
     """Bytes of an object."""
     target: str = ""
-    """Of an object that flows elsewhere than in AWS may refer to: `argo`, `airflow`."""
+    """Target outside of AWS whose flows may refer to an object: `argo`, `airflow`."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ class Scope:
     on_argo: bool = False
     """The stack's platform has a namespace of Kubernetes: the cluster is asked even if no object says so."""
     kubeconfig: str | None = None
-    """Of that cluster, path or text; None for KUBECONFIG or ~/.kube/config."""
+    """Kubeconfig of that cluster, path or text; None for KUBECONFIG or ~/.kube/config."""
     context: str | None = None
-    """Of the kubeconfig; None for its current one."""
+    """Context of the kubeconfig; None for its current one."""
     on_airflow: bool = False
     """The stack's platform has an Airflow: states are asked even if no object says so."""
     airflow_days: float = AIRFLOW_DAYS

@@ -33,10 +33,10 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Rights:
-    """Of a kind of thing: what a purpose calls."""
+    """Actions on a kind of thing, by purpose."""
 
     read: tuple[str, ...] = ()
-    """Of `pulumi refresh`, and of each create and update, which read back."""
+    """Actions of `pulumi refresh`, and of each create and update, which read back."""
     write: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
 
@@ -196,7 +196,7 @@ class _Scope:
 
     @classmethod
     def of(cls, config: StackConfig, names: StackNames, region: str | None, compiled: Sequence[Any]) -> _Scope:
-        """Of a stack with its compiled flows."""
+        """The scope of a stack with its compiled flows."""
         platform = config.platform
         flows = [each for each in compiled if isinstance(each, StepFunctionsCompiled)]
         schedules = [flow.step_functions.schedule for flow in flows]

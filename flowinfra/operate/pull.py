@@ -29,7 +29,7 @@ class PulledRun:
     id: str
     new_tasks: int
     complete: bool
-    """Its `end` task is here."""
+    """Whether the run's `end` task is here."""
 
     def __str__(self) -> str:
         return f"{self.id}: {self.new_tasks} new tasks{'' if self.complete else ', not finished'}"

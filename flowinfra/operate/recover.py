@@ -32,7 +32,7 @@ class Creation:
 
     urn: str
     arn: str
-    """Of the state machine, or of the cluster that has the association."""
+    """ARN of the state machine, or of the cluster that has the association."""
     region: str
     inputs: Mapping[str, Any]
 
@@ -44,7 +44,7 @@ class Creation:
 
     @property
     def name(self) -> str:
-        """Its name in the stack."""
+        """Name of the resource in the stack."""
         return self.urn.rpartition("::")[2]
 
 
@@ -53,7 +53,7 @@ class Recovered:
     """What was done about the creations that were under way; names in the stack."""
 
     adopted: tuple[str, ...]
-    """They were there: the state has them now, a refresh completes them."""
+    """Resources that existed: the state has them now, and a refresh completes them."""
     again: tuple[str, ...]
     """The next `up` makes them (again)."""
 
@@ -155,7 +155,7 @@ def access_of(stack: str, folder: Path) -> Access:
 
 
 def _identifier(creation: Creation, access: Access) -> str | None:
-    """Its id, if it is there and carries the tags that this stack gives it: another one's is not taken over."""
+    """Id of what was made, if it exists with this stack's tags: another stack's is not taken over."""
     session = access.session(creation.region or None)
     try:
         made = _association(creation, session) if ":eks:" in creation.arn else _machine(creation, session)

@@ -75,7 +75,7 @@ class Trial:
     """What a deployment has and the trial did without, in words."""
 
     def data(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """The data that `--json` prints."""
         failure = None if self.failure is None else vars(self.failure)
         return {**vars(self), "steps": dict(self.steps), "failure": failure, "left_out": list(self.left_out)}
 

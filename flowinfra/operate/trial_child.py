@@ -1,4 +1,4 @@
-"""In every process of a trial: what only a deployment has is left alone, and what happens is noted.
+"""Runs in every process of a trial: leaves alone what only a deployment has, and notes what happens.
 
 `operate.trial` puts this file into the trial's own site-packages, from where each interpreter of it loads it first.
 Standard library and Metaflow only. FLOWINFRA_TRIAL names a file with what is to be done (JSON):

@@ -9,5 +9,5 @@
                       sources  (unified diffs of files, where both versions are to be had)
 
 All but `sources` and the reading of the preview's file is pure. Values of a preview are untrusted: `clean` makes them
-printable, and each format escapes every span that is not of our own words (`words.Span`).
+printable, and each format escapes every span that is not of flowinfra's own words (`words.Span`).
 """

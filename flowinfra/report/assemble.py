@@ -76,9 +76,9 @@ class StackReport:
     flows: tuple[FlowReport, ...]
     """Those with risks first, then by `KINDS` and name (the engine's order varies); unchanged ones are counted only."""
     resources: tuple[ResourceChange, ...]
-    """Of no flow."""
+    """Changes of resources that belong to no flow."""
     risks: tuple[Risk, ...]
-    """Of no flow."""
+    """Risks that belong to no flow."""
     diagnostics: tuple[Diagnostic, ...]
     """Warnings and errors, made printable."""
     failed: bool
@@ -94,7 +94,7 @@ class StackReport:
 
     @property
     def risk_lines(self) -> tuple[tuple[tuple[str, ...], Risk], ...]:
-        """The same risk of several flows once: flows (none for none) and risk, the gravest first."""
+        """Flows (none for none) and risk, the gravest first; a risk that several flows have stands once."""
         groups: dict[Risk, list[str]] = {}
         for label, risk in self.all_risks:
             groups.setdefault(risk, []).append(label)

@@ -13,11 +13,11 @@ Kind = Literal["added", "removed", "changed", "renamed"]
 
 @dataclass(frozen=True)
 class Change:
-    """One line. `subject`, `what`, `unit` and `note` are our own words; all else is untrusted text, made printable."""
+    """One line. `subject`, `what`, `unit` and `note` are flowinfra's words; all else is untrusted, made printable."""
 
     kind: Kind
     subject: str = ""
-    """step, parameter, schedule, …; empty for an input that we have no word for."""
+    """step, parameter, schedule, …; empty for an input that flowinfra has no word for."""
     names: tuple[str, ...] = ()
     """Which steps, which parameter; empty where there is but one."""
     what: str = ""

@@ -95,7 +95,7 @@ def _one_step(old: Json, new: Json, renamed: Mapping[str, str]) -> Iterator[Chan
 
 
 def _together(changes: list[Change], steps: set[str]) -> Iterator[Change]:
-    """The same change of several steps is one line."""
+    """Changes in which a change that several steps have is one line."""
     groups: dict[Change, list[str]] = {}
     for change in changes:
         groups.setdefault(replace(change, names=()), []).extend(change.names)

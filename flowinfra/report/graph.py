@@ -15,7 +15,7 @@ Json = Any
 Mark = Literal["same", "added", "removed", "changed", "renamed"]
 
 MOST_NODES = 60
-"""Of a larger graph only what changes and its neighbours are drawn."""
+"""Most nodes that are drawn; of a larger graph only what changes and its neighbours are."""
 NOTES = 3
 """Changes that a node lists; the rest is counted."""
 NOTE = 34
@@ -27,7 +27,7 @@ class Node:
     """A step."""
 
     name: str
-    """As the flow has it, untrusted; `label` is made printable."""
+    """Name of the step in the flow, untrusted; `label` is made printable."""
     mark: Mark = "same"
     notes: tuple[str, ...] = ()
     """What changes, made printable and short."""

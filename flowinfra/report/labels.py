@@ -23,7 +23,7 @@ class Field:
     absent: str = "none"
     """What no value means."""
     quoted: bool = False
-    """Its values are of any type: text that looks like another value is quoted."""
+    """Whether values are of any type, so that text that looks like another value is quoted."""
 
 
 def _declared() -> Iterator[tuple[bool, str, Any, Option]]:

@@ -61,7 +61,7 @@ class Block:
     owner: int | None = None
     """Index of the block without which this one makes no sense."""
     short: str = ""
-    """In place of `text` where that does not fit; empty for nothing."""
+    """Stands for `text` where that does not fit; empty for nothing."""
 
 
 def render(report: Report) -> str:

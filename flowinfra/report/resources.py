@@ -79,7 +79,7 @@ class ResourceChange:
 
     action: Action
     noun: str
-    """Our word for its type; empty for a type that we do not know."""
+    """Flowinfra's word for the type; empty for a type that it does not know."""
     type: str
     """Pulumi's type of the resource: untrusted, made printable; so are the two fields that follow."""
     name: str
@@ -107,7 +107,7 @@ class FlowPart:
     step: Step | None
     """The component's own step; None where it stays unchanged and the preview leaves it out."""
     children: tuple[Step, ...]
-    """Its resources' steps."""
+    """Steps of the component's resources."""
 
     @property
     def old(self) -> Mapping[str, Json] | None:
@@ -176,7 +176,7 @@ def resource_changes(steps: Iterable[Step]) -> list[ResourceChange]:
 
 
 def noun(step: Step) -> str:
-    """Our word for a resource's type; empty for one that we do not know."""
+    """Flowinfra's word for a resource's type; empty for one that it does not know."""
     return _airflow_noun(step) or _NOUNS.get(step.urn.type, "")
 
 

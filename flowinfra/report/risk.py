@@ -55,7 +55,7 @@ class Starter:
     id: str
     """An ARN, or `namespace/name`."""
     context: str | None = None
-    """Of the kubeconfig, for what is in Kubernetes; None for its current one."""
+    """Context of the kubeconfig, for what is in Kubernetes; None for its current one."""
     aws: tuple[tuple[str, str], ...] = ()
     """Configuration of the stack that says how its account is reached."""
 

@@ -314,7 +314,7 @@ def _steps(old: Mapping[str, Json], new: Mapping[str, Json], renamed: Mapping[st
 
 
 def _versions(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
-    """Of Python and Metaflow: both are those of whoever compiles, unless something pins them."""
+    """Risks of new versions of Python and Metaflow, which are those of whoever compiles, unless something pins them."""
     if old.get("python") != new.get("python"):
         before, after = mapping(old, "steps"), mapping(new, "steps")
         moved = [step for step in in_order(after) if step in before and _image(before[step]) != _image(after[step])]

@@ -82,7 +82,7 @@ def _places(steps: Mapping[str, Json], labels: Mapping[str, str | None]) -> dict
 
 
 def _distance(old: Json, new: Json) -> int:
-    """In how many properties two steps differ, apart from what follows them."""
+    """Number of properties in which two steps differ, apart from what follows them."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return 0 if old == new else 2
     return sum(old.get(key) != new.get(key) for key in _union(old, new) if key != "next")

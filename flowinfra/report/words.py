@@ -1,4 +1,4 @@
-"""Lines of a report as spans: our own words, and untrusted names and values that each format escapes in its own way."""
+"""Lines of a report as spans: flowinfra's words, and untrusted names and values, which each format escapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Role = Literal["plain", "name", "before", "after"]
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a line. Only the text of role `plain` is our own; it holds no markup either."""
+    """A part of a line. Only the text of role `plain` is flowinfra's own; it holds no markup either."""
 
     text: str
     role: Role = "plain"
@@ -21,7 +21,7 @@ Phrase = tuple[Span, ...]
 
 
 def phrase(*parts: Span | str) -> Phrase:
-    """A line; plain text is our own words."""
+    """Make a line; plain text is flowinfra's own words."""
     return tuple(part if isinstance(part, Span) else Span(part) for part in parts if part)
 
 

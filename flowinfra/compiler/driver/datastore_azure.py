@@ -23,7 +23,7 @@ SEAMS = (
     (_CREDENTIALS, "cached_provider_class"),
     ("metaflow.plugins.azure.blob_service_client_factory", "get_azure_blob_service_client"),
 )
-"""Where we stand in Metaflow: module and name."""
+"""What is replaced in Metaflow: module and name."""
 
 
 class AzureError(Exception):

@@ -19,7 +19,7 @@ _STORAGE = "metaflow.plugins.datastores.gs_storage"
 _CLIENTS = "metaflow.plugins.gcp.gs_storage_client_factory"
 
 SEAMS = ((_STORAGE, "StorageExecutor"), (_CLIENTS, "cached_provider_class"))
-"""Where we stand in Metaflow: module and name."""
+"""What is replaced in Metaflow: module and name."""
 
 
 class NotFoundError(Exception):

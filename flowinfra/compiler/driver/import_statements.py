@@ -38,7 +38,7 @@ class Statement:
     level: int
     """Dots in front of it."""
     members: tuple[str, ...]
-    """Of `from name import …`: attributes or modules."""
+    """What `from name import …` imports: attributes or modules."""
     line: int
     moment: Moment
 

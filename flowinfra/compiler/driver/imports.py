@@ -92,7 +92,7 @@ class Imports:
             yield each
 
     def _below_shared(self, name: str, members: Iterable[str]) -> Iterator[str]:
-        """Of a folder of site-packages that several distributions share: the modules in it that are meant."""
+        """The modules that are meant in a folder of site-packages that several distributions share."""
         words = name.split(".")
         for count in range(2, len(words) + 1):
             inner = ".".join(words[:count])
@@ -225,7 +225,7 @@ def _written(folder: str) -> str | None:
 
 
 def installed(file: str, libraries: Iterable[str]) -> dict[str, Any]:
-    """Of a module outside site-packages: the editable install or the path file that makes it importable, if any."""
+    """The editable install or path file that makes a module outside site-packages importable, if any."""
     libraries = tuple(libraries)
     for name, folder in _distributions(libraries):
         try:

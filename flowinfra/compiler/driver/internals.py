@@ -1,4 +1,4 @@
-"""Metaflow's own modules, without types: what we use of them has none that would hold."""
+"""Metaflow's own modules, without types: what flowinfra uses of them has none that would hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def internals(module: str) -> Any:
-    """A module of Metaflow's, as Any: what we use of it has no types that would hold."""
+    """A module of Metaflow's, as Any: what flowinfra uses of it has no types that would hold."""
     return importlib.import_module(module)
 
 

@@ -35,7 +35,7 @@ class Members:
 
 
 def add_file(archive: Any, filename: str, arcname: str | None = None) -> None:
-    """In place of the method of Metaflow's archive, which opens each file."""
+    """Replaces the method of Metaflow's archive, which opens each file."""
     archive._archive.members.append({"name": arcname or filename, "path": os.path.abspath(filename)})
 
 

@@ -18,7 +18,7 @@ from . import places
 from .refusals_kubernetes import Part
 
 _MISSING, _LATER = object(), object()
-"""In place of what is not there, or not yet: a flow is started before its file is read to the end."""
+"""Stand for what is not there, or not yet: a flow is started before its file is read to the end."""
 _WRITE = "write a function with `def` at the left margin of the flow's file, and give it by its own name"
 _ONCE = "Metaflow runs a function once: give it in one decorator"
 

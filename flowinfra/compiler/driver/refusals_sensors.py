@@ -41,7 +41,7 @@ TASK_STATES = (
     "up_for_retry",
     "upstream_failed",
 )
-"""Of airflow/utils/state.py: those that each of the supported versions has."""
+"""States of airflow/utils/state.py that each of the supported versions has."""
 
 Rule = Callable[[Any], Iterator[str]]
 

@@ -27,7 +27,7 @@ from .watch import Watch
 
 
 class Seams:
-    """Each place where we stand in Metaflow, with the module and name that a supported version has."""
+    """Everything that is replaced in Metaflow, with the module and name that a supported version has."""
 
     REQUIRED = (
         ("metaflow.flowspec", "FlowSpec.__init__"),

@@ -39,7 +39,7 @@ SEAMS = ((MAKER, f"ArgoWorkflows.{TRIGGERS}"),)
 
 
 def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
-    """Of AWS there is the datastore alone."""
+    """Answers of AWS: a flow on Argo asks it for the datastore alone."""
     command: Any = importlib.import_module(COMMAND)
     original = command.make_flow
 

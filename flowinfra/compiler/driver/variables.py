@@ -16,7 +16,7 @@ from . import places
 from .watch import OWN_FOLDER
 
 Environment: Any = type(os.environ)
-"""The class of `os.environ`, before ours."""
+"""The class of `os.environ` before the driver replaces it."""
 
 _THROUGH = {"os", "_collections_abc", "collections.abc", "string", __name__}
 """Modules through which code reads a variable: who calls them asks for it."""

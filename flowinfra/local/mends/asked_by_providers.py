@@ -26,7 +26,7 @@ _PAYER = """<?xml version="1.0" encoding="UTF-8"?>
 <Payer>BucketOwner</Payer></RequestPaymentConfiguration>
 """
 _MOST_DIAGNOSTICS = 100
-"""Of one answer, as AWS has it by default."""
+"""Most diagnostics of one answer, by AWS's default."""
 
 
 def validate(self: StepFunctionResponse) -> ActionResult:

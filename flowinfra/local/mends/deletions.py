@@ -36,7 +36,7 @@ _POLL = 0.1
 
 
 class StateMachineDeleting(AWSError):  # noqa: N818  (AWS's name for it)
-    """As in the API's model."""
+    """Error of AWS, as the API's model has it."""
 
     TYPE = "StateMachineDeleting"
 

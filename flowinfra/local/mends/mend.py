@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ABSENT = object()
-"""In place of an original that there is not."""
+"""Stands for an original that does not exist."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class StateMachineAlreadyExists(AWSError):  # noqa: N818  (AWS's name for it)
-    """As in the API's model."""
+    """Error of AWS, as the API's model has it."""
 
     TYPE = "StateMachineAlreadyExists"
 

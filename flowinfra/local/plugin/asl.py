@@ -49,7 +49,7 @@ class Diagnostic:
     location: str = ""
 
     def __str__(self) -> str:
-        """As pulumi-aws shows it."""
+        """The text that pulumi-aws shows."""
         where = f" at {self.location}" if self.location else ""
         return f"ERROR ({self.code}): {self.message}{where}"
 

@@ -21,9 +21,9 @@ class Naming:
     """What a made-up name is made of."""
 
     name: str
-    """Of the resource in the program."""
+    """Name of the resource in the program."""
     seed: bytes = b""
-    """Of the engine; equal seeds give equal names."""
+    """Random seed that the engine gives; equal seeds give equal names."""
     mode: Mode = ""
     proposed: str = ""
     """The name that the engine's `pulumi:autonaming` configuration comes to."""

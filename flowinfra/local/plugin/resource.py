@@ -88,5 +88,5 @@ def present(**values: Any) -> dict[str, Any]:
 
 
 def made(found: Mapping[str, Any] | None, new: State) -> dict[str, Any]:
-    """Of what was read after a create, that which the program did not give."""
+    """The properties that were read after a create and that the program did not give."""
     return {key: value for key, value in (found or {}).items() if key not in new and value is not None}

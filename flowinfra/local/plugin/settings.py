@@ -100,7 +100,7 @@ class Settings:
         return {key: value for key, value in merged.items() if not self.ignores(key)}
 
     def ignores(self, key: str) -> bool:
-        """Whether a tag is not ours to manage: AWS's own, or one that the configuration ignores."""
+        """Whether the plugin leaves a tag alone: AWS's own, or one that the configuration ignores."""
         return key.startswith(("aws:", *self.ignore_prefixes)) or key in self.ignore_keys
 
     def own_tags(self, tags: Mapping[str, str]) -> dict[str, str]:

@@ -62,7 +62,7 @@ class Preview:
         return f"{base}-{self.stack}" if base else self.stack
 
     def datastore_prefix(self, base: str) -> str:
-        """Its folder in the bucket."""
+        """Folder of the preview's datastore in the bucket."""
         return f"{base}/{FOLDER}/{self.stack}"
 
 
@@ -71,7 +71,7 @@ class Mark:
     """What says that a stack is a preview stack."""
 
     name: str
-    """As it was given."""
+    """The preview's name, as a person gave it."""
     datastore: str
     """`s3://bucket/prefix` of its own, removed with it."""
     access: Access = NOTHING_SAID

@@ -30,7 +30,7 @@ class Place:
     """A namespace of a cluster."""
 
     kubeconfig: str | None
-    """As the stack's provider has it: path or text; None for KUBECONFIG or ~/.kube/config."""
+    """Kubeconfig of the stack's provider: path or text; None for KUBECONFIG or ~/.kube/config."""
     context: str | None
     namespace: str
 

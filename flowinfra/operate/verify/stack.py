@@ -34,7 +34,7 @@ class Difference:
     flow: str
     """Name of its component."""
     resource: str
-    """Its name in the stack."""
+    """Name of the resource in the stack."""
     what: str
     unknown: bool = False
     """AWS did not say."""

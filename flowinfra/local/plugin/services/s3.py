@@ -60,7 +60,7 @@ class Bucket(Resource):
     )
 
     def made_up_name(self, names: Naming) -> str:
-        """In lower case."""
+        """Make up a name in lower case."""
         return super().made_up_name(names).lower()
 
     def create(self, aws: Scope, new: State) -> Created:
