@@ -83,7 +83,7 @@ class SystemRefusal(FlowInfraError):  # noqa: N818  (an error of the system's, i
     """The operating system refuses something, and no command has more to say about it than it does."""
 
     def __init__(self, error: OSError) -> None:
-        """In the system's words, with the file where it names one."""
+        """Take the system's words, with the file where it names one."""
         what = error.strerror or str(error)
         super().__init__(what if error.filename is None else f"{os.fsdecode(error.filename)}: {what}")
 

@@ -1,7 +1,7 @@
 """The provider plugin `flowinfra-aws`: what flowinfra needs of AWS and Pulumi's `aws` provider cannot do.
 
 That is one resource type so far: state machines with dots in their names, as Metaflow names every @project flow. AWS
-takes them, `aws.sfn.StateMachine` does not. Why a provider of our own: docs/decisions/dotted-state-machines.md.
+takes them, `aws.sfn.StateMachine` does not. Why flowinfra has a provider: docs/decisions/dotted-state-machines.md.
 
     bin/pulumi-resource-flowinfra-aws   what the engine starts; runs `python -m flowinfra.aws_plugin`
     server.py     gRPC: the engine's calls in, answers out

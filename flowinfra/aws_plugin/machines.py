@@ -127,7 +127,7 @@ class Machines:
         _when_possible(change, patience)
 
     def tag(self, live: Machine, wanted: Mapping[str, str], ours: Callable[[str], bool]) -> None:
-        """Give it exactly these tags; those that are not ours to manage stay."""
+        """Give it exactly these tags; those that flowinfra does not manage stay."""
         surplus = sorted(key for key in live.tags if key not in wanted and ours(key))
         missing = {key: value for key, value in wanted.items() if live.tags.get(key) != value}
         with explained(f"changing the tags of state machine {live.arn}"):
@@ -204,7 +204,7 @@ def _logging(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _destinations(logging: Mapping[str, Any]) -> dict[str, Any]:
-    """As Step Functions takes it."""
+    """Logging configuration in the form that Step Functions takes."""
     sent = {"level": logging["level"], "includeExecutionData": bool(logging.get("includeExecutionData"))}
     group = logging.get("logDestination")
     return {**sent, "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]} if group else sent

@@ -169,7 +169,7 @@ class Provider:
     def _tell_what_is_there(
         self, machines: Machines, before: Machine, error: AwsError, olds: Struct, news: Struct
     ) -> None:
-        """Of a failed update that did a part of its work the part goes into the state; else the old state stays."""
+        """Report a failed update: what it has changed goes into the state; without a change the old state stays."""
         try:
             now = machines.find(before.arn)
         except AwsError:

@@ -46,7 +46,7 @@ KEYS = (
     "useDualstackEndpoint",
     "useFipsEndpoint",
 )
-"""Of `aws:…` what concerns Step Functions. Not here: what is about S3, user agents and tag policies."""
+"""Keys of `aws:…` that concern Step Functions. Keys about S3, user agents and tag policies are not here."""
 _LISTS = ("allowedAccountIds", "assumeRoles", "endpoints", "forbiddenAccountIds", "sharedConfigFiles",
           "sharedCredentialsFiles")  # fmt: skip
 _MAPS = ("assumeRoleWithWebIdentity", "defaultTags", "ignoreTags")
@@ -77,12 +77,12 @@ class Settings:
         return {key: value for key, value in merged.items() if not self.ignores(key)}
 
     def ignores(self, key: str) -> bool:
-        """Whether a tag is not ours to manage: AWS's own, or one that the configuration ignores."""
+        """Whether flowinfra leaves a tag alone: AWS's own, or one that the configuration ignores."""
         ignored = self.values.get("ignoreTags") or {}
         return key.startswith(("aws:", *(ignored.get("keyPrefixes") or ()))) or key in (ignored.get("keys") or ())
 
     def own_tags(self, tags: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-        """Of a resource's tags those that the program gives, which may repeat a default one (`given`)."""
+        """The tags of a resource that the program gives, which may repeat a default one (`given`)."""
         return {key: value for key, value in tags.items() if key in given or self.default_tags.get(key) != value}
 
     def endpoint(self, service: str) -> str | None:

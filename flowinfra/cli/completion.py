@@ -27,7 +27,7 @@ def stacks(_context: Context, _parameter: Parameter, incomplete: str) -> list[Co
 
 
 def stacks_or_files(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
-    """The same; files where no stack begins so."""
+    """Complete a stack's name, or a file's where no stack begins so."""
     return stacks(context, parameter, incomplete) or [CompletionItem(incomplete, type="file")]
 
 

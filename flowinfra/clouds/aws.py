@@ -33,7 +33,7 @@ class Access:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Access:
-        """Of a stack's configuration: values as its file has them, or as JSON text.
+        """Read the access from a stack's configuration: values as its file has them, or as JSON text.
 
         Raises:
             ConfigError: `aws:assumeRoles` is not a list of mappings with a `roleArn`.
@@ -73,7 +73,7 @@ class Access:
 
 
 NOTHING_SAID = Access()
-"""Of a configuration that says nothing: what the shell has."""
+"""Access by a configuration that says nothing: with what the shell has."""
 
 
 def refuse_other_account(session: boto3.Session, accounts: Iterable[str], who: str) -> None:

@@ -29,9 +29,9 @@ class Declared:
     """A key of the mirror's own file, or of the file of a stack between it and the other."""
 
     key: str
-    """As a person finds it: `stacks/Pulumi.staging.yaml: flowinfra:defaults.schedule.enabled`."""
+    """Where a person finds the key: `stacks/Pulumi.staging.yaml: flowinfra:defaults.schedule.enabled`."""
     path: Path
-    """In a flow's configuration (`schedule`, `enabled`), or in the platform's (`platform`, `compute`)."""
+    """Path in a flow's configuration (`schedule`, `enabled`), or in the platform's (`platform`, `compute`)."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Finding:
     """Which flows have it; empty where it is the stack's own."""
     kind: Kind
     line: Phrase
-    """In the flow's words, from the other stack's value to the mirror's."""
+    """The difference in the flow's words, from the other stack's value to the mirror's."""
     key: str | None = None
     """What declares it."""
 
@@ -229,7 +229,7 @@ def _one_sided(flow: Flow, stack: str, kind: Kind) -> _Found:
 
 
 def _grouped(found: Iterable[_Found]) -> tuple[Finding, ...]:
-    """The same difference of several flows once; what is the stack's own comes first."""
+    """Findings in which a difference that several flows have stands once; the stack's own come first."""
     groups: dict[tuple[Kind, Phrase, str | None], list[str]] = {}
     for each in found:
         key = each.reason.key if isinstance(each.reason, Declared) else None

@@ -29,7 +29,7 @@ from flowinfra.targets import TARGETS
 from flowinfra.targets.target import Target
 
 MADE = "[made with the stack]"
-"""In place of a name that is not known before the stack is deployed."""
+"""Stands for a name that is not known before the stack is deployed."""
 
 _LABELS = ("labels", "annotations")
 _KEYED = ("schedule", "parameters", "configs", "env", "settings", "package", "batch_tags", "aws_tags", *_LABELS)
@@ -40,7 +40,7 @@ _DEPTHS = {
 _RUNNERS = [target.runner for target in TARGETS.values() if target.runner]
 """The platform's keys with labels and annotations of its flows."""
 _PLATFORM_DEPTHS = {"create": 1, **dict.fromkeys(_RUNNERS, 2)}
-"""The same for the platform's keys, where it is not the key itself."""
+"""Key of the platform → how many keys further down one thing is declared; for all others it is the key itself."""
 _NAMES = ("flow", "name", "digest")
 """Keys that say which flow an entry is for."""
 _TOLD_BY_FLOWS = {
@@ -131,7 +131,7 @@ class _Declarations:
         ]
 
     def of_flow(self, config: FlowConfig | None) -> tuple[Declared, ...]:
-        """Of a flow; the most specific first, and a stack's own before those of the stacks between."""
+        """What is declared for a flow: the most specific first, the stack's own before those of the stacks between."""
         return tuple(self._of_flow(config)) if config is not None else ()
 
     def _of_flow(self, config: FlowConfig) -> Iterator[Declared]:

@@ -32,7 +32,7 @@ class Version:
     flows: Mapping[str, Inputs]
     """Deployed name → the component's inputs."""
     compiled: CompiledFlow | None = None
-    """Where it is one flow, and all of it is known."""
+    """The compiled flow, where the version is one flow and all of it is known."""
 
 
 def read_version(text: str, folder: Path) -> Version:

@@ -174,5 +174,5 @@ _MAKERS: Mapping[str, Callable[..., pulumi.Resource]] = {"gs": _google, "azure":
 
 
 def _own(tags: Mapping[str, str], joint: str) -> dict[str, str]:
-    """Our tags as metadata, whose keys take no colon; the user's are those of AWS."""
+    """Flowinfra's tags as metadata, whose keys take no colon; the user's are those of AWS."""
     return {key.replace(":", joint): value for key, value in tags.items() if key in OWN_TAGS}

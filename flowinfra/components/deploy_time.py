@@ -29,7 +29,7 @@ class Deployer:
     branch: str | None
     now: datetime
     commit: str | None = None
-    """As CI declares it; None: that of the project's folder."""
+    """The commit that CI declares; None: that of the project's folder."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Deployer:

@@ -6,7 +6,7 @@ is green while AWS has the old definition, revision, policy or schedule (pulumi/
 3.120; `tests/bridge` shows it). What helps is to read first: `pulumi up --refresh`. What was weighed instead:
 
 - a refresh at each operation (`options: refresh: always` in Pulumi.yaml): every preview would read every resource;
-- `on_error` hooks, to try again in the same deploy: not in every engine that we take (pulumi/pulumi#23344), and a
+- `on_error` hooks, to try again in the same deploy: not in every supported engine (pulumi/pulumi#23344), and a
   failure that stays is lost as before;
 - to compare with what is live, here: the provider of the resource may have other credentials than this program.
 

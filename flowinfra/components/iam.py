@@ -114,7 +114,7 @@ def policy_problems(who: str, kind: str, policy: Mapping[str, Any]) -> Iterator[
 
 
 def policy_warnings(who: str, kind: str, policies: Sequence[object]) -> Iterator[str]:
-    """Of the flow's own role for its tasks: `job_policies` of flow and platform, which are attached to it."""
+    """Warnings about the flow's own role for its tasks: `job_policies` of flow and platform are attached to it."""
     if near(len(policies), MANAGED_POLICIES):
         yield (
             f"{who}: the role for {kind} has {len(policies)} managed policies (job_policies of flow and platform), and "

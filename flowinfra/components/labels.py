@@ -71,7 +71,7 @@ class Taken:
     templates: tuple[str, ...]
     """What begins a template of its own in an annotation's value."""
     runner: str
-    """Its name."""
+    """Name of what runs the flows."""
 
 
 def metadata_problems(

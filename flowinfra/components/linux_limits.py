@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 ARGUMENT_BYTES = 131_071
-"""Of one argument, or of one variable with its name: MAX_ARG_STRLEN of Linux (include/uapi/linux/binfmts.h), of which
+"""Bytes of one argument, or a variable with its name: MAX_ARG_STRLEN of Linux (include/uapi/linux/binfmts.h), of which
 the last byte ends the text."""
 
 

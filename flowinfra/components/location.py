@@ -21,7 +21,7 @@ class AzureStorage:
 
     @property
     def endpoint(self) -> str:
-        """As tasks reach the account."""
+        """URL at which tasks reach the account."""
         return self.blob_endpoint or f"https://{self.storage_account}.blob.core.windows.net"
 
 
@@ -30,7 +30,7 @@ class Place:
     """A datastore's identity."""
 
     bucket: str
-    """In Azure a container."""
+    """Name of the bucket; in Azure of the container."""
     prefix: str
     datastore: str = "s3"
     """One of `DATASTORES`."""

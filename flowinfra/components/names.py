@@ -29,10 +29,10 @@ DAG_FILE, OWNER_RECORD = "-dag", "-owner"
 """End the names, in Pulumi, of a flow's DAG file, and of Metaflow's record of who deploys the DAG."""
 
 STATE_MACHINES = ("aws:sfn/stateMachine:StateMachine", STATE_MACHINE)
-"""Types, in Pulumi, of a state machine: by Pulumi's aws provider, and by ours where the name has dots."""
+"""Types, in Pulumi, of a state machine: by Pulumi's aws provider, and by flowinfra's where the name has dots."""
 
 PROJECT_LABEL, STACK_LABEL, FLOW_LABEL = "flowinfra/project", "flowinfra/stack", "flowinfra/flow"
-"""Of Kubernetes objects; values as `label_value` makes them."""
+"""Labels of Kubernetes objects; values as `label_value` makes them."""
 
 _JOB_PREFIX, _ROLE_PREFIX = 80, 38
 _LABEL = 63
@@ -99,7 +99,7 @@ class Names:
         return f"{token_prefix}-0-{letters}"
 
     def tags(self, extra: Mapping[str, str]) -> dict[str, str]:
-        """Tags of everything that takes tags: the user's, and ours, which win."""
+        """Tags of everything that takes tags: the user's, and flowinfra's, which win."""
         own = {PROJECT_TAG: self.project, STACK_TAG: self.stack, FLOW_TAG: self.flow}
         return {**extra, **own}
 

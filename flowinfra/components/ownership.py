@@ -19,7 +19,7 @@ from flowinfra.components.names import PROJECT_LABEL, STACK_LABEL
 from flowinfra.errors import ConfigError
 
 _LOOKING = ThreadPoolExecutor(thread_name_prefix="flowinfra-looks")
-"""Threads of our own: in those of the event loop Pulumi waits for resources, which may wait for a look."""
+"""Threads of this module's own: in those of the event loop Pulumi waits for resources, which may wait for a look."""
 
 LABELS = (PROJECT_LABEL, STACK_LABEL)
 """Those of a Kubernetes object that say whose it is."""

@@ -63,15 +63,15 @@ class Site(Protocol):
 
     @property
     def bucket(self) -> str:
-        """Of the datastore."""
+        """Name of the datastore's bucket."""
 
     @property
     def prefix(self) -> str:
-        """Of the datastore in the bucket."""
+        """Prefix of the datastore in the bucket."""
 
     @property
     def namespace(self) -> str:
-        """Of the pods."""
+        """Namespace of the pods."""
 
 
 class PodPlatform(Protocol):

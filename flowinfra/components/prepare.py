@@ -39,17 +39,17 @@ class Prepared(Generic[P, S]):
     """What the flow says in place of the platform."""
 
     def on(self, platform: S, adapted: Callable[[str, FlowConfig, S], S]) -> Prepared[P, S]:
-        """The same on a platform that was not there yet when the flow was checked."""
+        """The prepared flow on a platform that did not exist yet when the flow was checked."""
         return replace(self, platform=adapted(self.label, self.config, platform))
 
 
 def nothing_later(platform: S, _later: Later) -> S:
-    """Of a target none of whose arguments of its own may be an Output."""
+    """For a target none of whose own arguments may be an Output."""
     return platform
 
 
 def as_it_is(_label: str, _config: FlowConfig, platform: S) -> S:
-    """Of a target whose flows have nothing of their own in place of the platform's."""
+    """For a target whose flows have nothing of their own in place of the platform's."""
     return platform
 
 

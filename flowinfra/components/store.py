@@ -21,7 +21,7 @@ class Store:
     """Where a component makes a flow's objects."""
 
     bucket: pulumi.Input[str]
-    """In Azure a container."""
+    """Name of the bucket; in Azure of the container."""
     prefix: str
     datastore: str = "s3"
     """One of `DATASTORES`."""

@@ -23,7 +23,7 @@ Json = Any
 
 SECRET = "[secret]"  # noqa: S105  (what Pulumi itself prints in place of one)
 UNKNOWN = "[known after up]"
-"""In place of a value that the preview cannot know."""
+"""Stands for a value that the preview cannot know."""
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -84,7 +84,7 @@ class State:
     retained: bool = False
     """Stays in the cloud when it leaves the stack."""
     id: str = ""
-    """As the cloud calls it: an ARN, often. Empty for what is not there yet."""
+    """Id of the resource in its cloud: an ARN, often. Empty for what is not there yet."""
 
 
 @dataclass(frozen=True)

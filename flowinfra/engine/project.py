@@ -24,7 +24,7 @@ class StackFile:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """Path of the file."""
         return self.root / self.label
 
     def of(self, stack: str) -> StackFile:

@@ -1,7 +1,7 @@
 """What a stack has deployed, by its Pulumi state: the inputs of its flows' components.
 
 States come from `pulumi stack export` (and `--version N`), from a file that it wrote, or from a checkpoint of Pulumi's
-own file backend. Resources of types that are not ours are passed over.
+own file backend. Resources of types that are not flowinfra's are passed over.
 """
 
 from __future__ import annotations

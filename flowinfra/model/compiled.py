@@ -65,7 +65,7 @@ class Secret(Model):
     id: str
     """Name or ARN."""
     region: str | None = None
-    """Of AWS, where the source names one; otherwise Metaflow's setting, and then the task's own."""
+    """Region of AWS, where the source names one; otherwise Metaflow's setting, and then the task's own."""
     role: str | None = None
     """ARN of the role that the task takes on to fetch it; None for the task's own."""
 
@@ -93,7 +93,7 @@ class Step(Model):
     next: tuple[str, ...]
     """Names of the steps that follow, in the order of the flow's source."""
     switch: Switch | None = None
-    """Of a step of kind `split-switch`."""
+    """The switch of a step of kind `split-switch`."""
     doc: str = ""
     image: str | None = None
     queue: str | None = None
@@ -126,7 +126,7 @@ class Trigger(Model):
     """An event that starts the flow: `@trigger`, `@trigger_on_finish`. Where there are several, all have to come."""
 
     name: str
-    """Of the event; `metaflow.<flow>.end`, with project and branch where there are any, for a flow that has ended."""
+    """Name of the event; for a flow that has ended `metaflow.<flow>.end`, with project and branch if it has any."""
     type: Literal["event", "run"]
     parameters: dict[str, str] = Field(default_factory=dict)
     """Parameter → key of the event's payload."""
@@ -225,7 +225,7 @@ class DatastoreObject(Model):
     """Key from the datastore's root on: `<flow>/data/<first two>/<digest>`, `data/<flow>/<digest>` (IncludeFile), or
     `conda/<host>/<path>` (a package of a locked environment)."""
     sha256: str
-    """Of the content before compression: compressors differ from machine to machine, the content does not."""
+    """Digest of the content before compression: compressors differ from machine to machine, the content does not."""
     size: int
     """Bytes of the content before compression."""
     gzip: bool = False

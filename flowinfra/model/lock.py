@@ -74,7 +74,7 @@ class LockedPackage(Model):
     """One package of an environment, for one platform."""
 
     url: Address
-    """Where it was solved to be."""
+    """Address at which the package was found when it was solved."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     size: Annotated[int, Field(ge=0)]
     """Bytes."""

@@ -49,9 +49,9 @@ class Prop:
     same: Callable[[Any, Any], bool] | None = None
     """Equality in the provider's eyes, of an old and a new value that are both known."""
     fields: Mapping[str, Prop] = field(default_factory=dict)
-    """Of an object."""
+    """Fields of an object."""
     item: Prop | None = None
-    """Of a list or map."""
+    """Type of the items of a list or map."""
     unordered: bool = False
     """A list whose order means nothing (a set)."""
     limit: int | None = None
@@ -93,10 +93,10 @@ class Schema:
     """A resource type."""
 
     title: str
-    """As upstream names it in messages: `Step Functions State Machine`."""
+    """Name that upstream's messages give the type: `Step Functions State Machine`."""
     inputs: Mapping[str, Prop]
     outputs: tuple[str, ...] = ()
-    """What only AWS can tell."""
+    """Properties that only AWS knows."""
     identity: str | None = "name"
     """The property that the provider makes up where the program leaves it out; None where it makes up no property."""
     identity_limit: int = 255

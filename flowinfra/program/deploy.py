@@ -79,7 +79,7 @@ class CheckedFlows:
     targets: Mapping[str, StackTarget]
     """The parts of the targets that the flows have, by target."""
     prepared: Sequence[Prepared[Any, Any]]
-    """The same flows, ready to be deployed."""
+    """The stack's flows, ready to be deployed."""
 
 
 def checked_stack(

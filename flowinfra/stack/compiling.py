@@ -66,7 +66,7 @@ def compiled_configs(
 def each_compiled(
     configs: Sequence[tuple[FlowConfig, PlatformShape]], root: Path, warn: Callable[[str], None]
 ) -> list[CompiledFlow | FlowInfraError]:
-    """As `compiled_configs` does, with what is wrong with a flow in its place."""
+    """Compile as `compiled_configs` does, with the error of a failed flow in its place."""
     requests: dict[int, CompileRequest] = {}
     results: dict[int, CompiledFlow | FlowInfraError] = {}
     for index, (config, shape) in enumerate(configs):

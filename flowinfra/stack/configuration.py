@@ -26,7 +26,7 @@ _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$
 """Names of Secrets and service accounts: Kubernetes' IsDNS1123Subdomain."""
 
 CLUSTER_NAME = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
-"""Of EKS (https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
+"""Name of a cluster of EKS (https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
 OIDC_PROVIDER = r"^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[^/]+(/.+)?$"
 _KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
 """IAM knows keys by this ARN alone, not by an alias."""
@@ -612,7 +612,7 @@ _PYDANTIC = (
     ("String should have ", ""),
     ("String should match pattern ", "text that matches "),
 )
-"""Words of pydantic's → ours."""
+"""Words of pydantic's → flowinfra's."""
 
 
 _UNDER = "; write it under "

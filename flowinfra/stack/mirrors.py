@@ -30,7 +30,7 @@ class Source:
 
     stack: str
     places: Places
-    """In its file, for errors."""
+    """Places in the stack's file, for errors."""
     values: Mapping[str, Json]
     """Key without `flowinfra:` → value."""
 

@@ -15,7 +15,7 @@ from flowinfra.model.base import Json
 NAMESPACE = "flowinfra:"
 """Begins flowinfra's keys in a stack's file."""
 KeyPath = tuple[str | int, ...]
-"""Keys and indices from the top of our configuration: `("flows", 2, "memory")`."""
+"""Keys and indices from the top of flowinfra's configuration: `("flows", 2, "memory")`."""
 TEXT = ("name_prefix", "mirrors")
 """Keys whose value is text; all others are structures."""
 
@@ -27,7 +27,7 @@ class Places:
     label: str
     """The stack's file, from the project's folder."""
     file: StackFile | None = None
-    """The same, where its lines can be looked up; it need not exist."""
+    """The stack's file, where its lines can be looked up; it need not exist."""
     values: Mapping[str, Json] = field(default_factory=dict)
     """The configuration that is spoken of: key without `flowinfra:` → value. Only what the file has the same is there:
     a project's defaults and a file of another name (`--config-file`) give values to the engine too."""

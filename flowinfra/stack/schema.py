@@ -26,7 +26,7 @@ class _Terse(GenerateJsonSchema):
     """Without what says nothing: titles made of the names of keys, and defaults that are nothing or empty."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """No."""
+        """Leave titles out: they only repeat the names of keys."""
         return False
 
     def default_schema(self, schema: Any) -> dict[str, Any]:

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 def no_problems(_shape: Any) -> Iterator[str]:
-    """Of a target that has nothing to check beyond what all have."""
+    """For a target that has nothing to check beyond what all have."""
     return iter(())
 
 
 def nothing(_stack: Any) -> dict[str, Any]:
-    """Of a target whose options are all the flow's."""
+    """For a target whose options are all the flow's."""
     return {}
 
 
 def nothing_lacks(_stack: Any, _flow: Any) -> None:
-    """Of a target that needs nothing of the platform."""
+    """For a target that needs nothing of the platform."""
 
 
 def no_arguments(_name: str) -> list[str]:
-    """Of a target whose `create` takes options alone."""
+    """For a target whose `create` takes options alone."""
     return []
 
 
@@ -44,9 +44,9 @@ class Target:
     """
 
     name: str
-    """As `--target` and a stack's file say it."""
+    """Name of the target in `--target` and in a stack's file."""
     title: str
-    """As people call it."""
+    """Name that people use."""
     group: str
     """Metaflow's command for the target, whose `create` is asked."""
     options: type[Shape]

@@ -29,15 +29,17 @@ BANNED: Mapping[str, str] = {
     "is none": "name what is missing: `None where the flow has no schedule`",
     "is no(?! longer)": "write `is not a`, or `does not exist`",
     "likewise": "say it again: a docstring is read on its own",
-    "of ours": "write `flowinfra's`",
+    "ours|our": "write `flowinfra's`, or name whose",
     "as it is": "write `unchanged`",
     "above": "name what is meant: a docstring is read on its own; of a number write `greater than`",
     "below": "name what is meant: a docstring is read on its own; of a number write `less than`",
     "just so": "write `the same`",
 }
 """Regular expression → what to write instead. A space stands for any white space."""
+BEGINNINGS = re.compile(r"[rb]*\"{3}(?:of|as|its|in place of|the same)\b", re.IGNORECASE)
+"""Begins a docstring that cannot be read without the line before it: `Of the datastore.`"""
 
-_PATTERNS = {re.compile(rf"\b{words}\b".replace(" ", r"\s+"), re.IGNORECASE): words for words in BANNED}
+_PATTERNS = {re.compile(rf"\b(?:{words})\b".replace(" ", r"\s+"), re.IGNORECASE): words for words in BANNED}
 _CODE = re.compile(r"`[^`\n]*`|^\s+\**\w+:(?=\s)", re.MULTILINE)
 """Code in backticks, and the names that a section such as `Args:` explains."""
 
@@ -69,6 +71,8 @@ def problems(source: str, label: str) -> list[str]:
     """`file:line: word` of each banned word in a module's docstrings, with what to write instead."""
     found = []
     for line, text in docstrings(source):
+        if begins := BEGINNINGS.match(text.lstrip()):
+            found.append((line, f"{label}:{line}: {begins[0]}: name what is described: begin with a noun or a verb"))
         read = _CODE.sub(_blanked, text)
         for pattern, words in _PATTERNS.items():
             for match in pattern.finditer(read):
@@ -113,9 +117,17 @@ def f() -> None:
     ]
 
 
+def test_a_fragment_is_found() -> None:
+    source = (
+        'class Place:\n    bucket: str\n    """Of the datastore."""\n    prefix: str\n    """Offset in the bucket."""\n'
+    )
+    [problem] = problems(source, "m.py")
+    assert problem.startswith('m.py:3: """Of: ')
+
+
 @pytest.mark.parametrize("words", BANNED)
 def test_each_expression_finds_its_words(words: str) -> None:
-    example = re.sub(r"\(.*\)", "", words)
+    example = re.sub(r"\(.*\)|\|.*", "", words)
     assert len(problems(f'"""Here {example} stands."""', "m.py")) == 1
     assert problems(f'"""Here x{example}x stands."""', "m.py") == []
 

@@ -25,7 +25,7 @@ class Fires:
     per_day: float
     """Average number of runs a day."""
     words: str
-    """The same in words: `24 times a day`, `about 2.1 times a month`."""
+    """How often the schedule fires, in words: `24 times a day`, `about 2.1 times a month`."""
 
 
 def count(

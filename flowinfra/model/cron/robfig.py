@@ -25,7 +25,7 @@ _NAMES = {
 }
 _EVERY = "@every "
 _LARGEST = 2**63 - 1
-"""Of Go's `int`."""
+"""Largest value of Go's `int`."""
 _DURATION = re.compile(r"[+-]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 """What Go's `time.ParseDuration` takes."""
 _PART = re.compile(r"([0-9.]+)(ns|us|µs|μs|ms|s|m|h)")
@@ -47,7 +47,7 @@ def parse(expression: str) -> Fires:
 
 
 def parse_fields(expression: str) -> Fires:
-    """As `parse`, without the names that begin with `@`: the parser that Argo Events has for `reset_at`."""
+    """Parse as `parse` does, without the names that begin with `@`: the parser that Argo Events has for `reset_at`."""
     if expression.startswith("@"):
         raise CronError(f"{expression!r} is a name; Argo Events takes five fields")
     return parse(expression)

@@ -13,7 +13,7 @@ class AirflowTarget(Model):
     """What `airflow create` would have written."""
 
     dag_id: str
-    """As Metaflow makes it."""
+    """Id of the DAG, as Metaflow makes it."""
     dag: dict[str, Json]
     """The DAG as Metaflow describes it at the head of the file that it writes."""
     code: str

@@ -87,7 +87,7 @@ _POD_VARIABLES = (
 """,
 )
 CODE_MENDS = (_PROVIDER_VERSION, _SECRET, _SECRETS, _POD_OPERATOR, _TASK_SENSOR, _JOIN_LIST, _POD_VARIABLES)
-"""What Metaflow's code says → what it says in ours."""
+"""Text of Metaflow's code → text that replaces it."""
 
 
 def mend_code(code: str) -> str:

@@ -8,7 +8,7 @@ from flowinfra.targets.airflow.compiled import AirflowCompiled
 
 
 def needs(compiled: AirflowCompiled) -> Iterator[str]:
-    """In words, what has to be there before the DAG's first run."""
+    """What has to be there before the DAG's first run, in words."""
     dag = compiled.airflow.dag
     if pool := dag["dag_instantiation_params"]["default_args"].get("pool"):
         # a task in a pool that is missing is never queued: airflow.jobs.scheduler_job_runner

@@ -15,7 +15,7 @@ FILE = "/dev/null"
 """The path that Metaflow gets for the DAG file: what it would write is recorded, and made anew per stack."""
 
 ID_CHARACTERS = 250
-"""Of a DAG's or task's id: Airflow's column for it."""
+"""Most characters of a DAG's or task's id: Airflow's column for it."""
 
 
 def _create_options(shape: AirflowOptions) -> list[str]:

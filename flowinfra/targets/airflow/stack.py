@@ -53,7 +53,7 @@ class Airflow:
         }
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
-        """Of the stack's platform."""
+        """Settings of the stack's platform for a laptop."""
         return airflow_platform(self._stack, created).on_site(metaflow_config)
 
 

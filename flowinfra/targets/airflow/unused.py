@@ -13,7 +13,7 @@ GIVEN = frozenset(
 
 
 def unused(compiled: AirflowCompiled) -> Iterator[str]:
-    """In words, for each step, the attributes that have no effect on Airflow."""
+    """The attributes that have no effect on Airflow, for each step, in words."""
     for name, step in compiled.flow.steps.items():
         if ignored := sorted(set(step.resources.extra) - GIVEN):
             yield (

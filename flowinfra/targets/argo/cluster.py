@@ -111,7 +111,7 @@ def _event_problems(site: ArgoSite, cluster: Cluster, resources: frozenset[str])
 
 
 def _is_ours(found: Named, plan: ArgoPlan) -> bool:
-    """It carries this stack's labels, or its token: somebody who may has deployed over it by hand."""
+    """Whether an object carries this stack's labels, or its token: somebody who may has deployed over it by hand."""
     labels = plan.names.labels
     same = all(found.labels.get(label) == labels[label] for label in (PROJECT_LABEL, STACK_LABEL))
     return same or found.annotations.get(PRODUCTION) == plan.token

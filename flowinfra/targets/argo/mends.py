@@ -49,7 +49,7 @@ _INIT = re.compile(rf"; then (?P<init>[^;]* init --run-id \S+ --task-id \S+)(?:{
 """How Metaflow before 2.19 hands parameters to its `init`: as options."""
 
 _NOT_RUN = "not-run"
-"""In place of the task's id of a step that a run left out. No name of a step has a dash."""
+"""Stands for the task's id of a step that a run left out. No name of a step has a dash."""
 _TASK_ID = re.compile(r"\{\{tasks\.([\w-]+)\.outputs\.parameters\.task-id\}\}")
 _LAST_ROUND = re.compile(
     r"\((?P<again>steps\['[\w-]+-recursion'\])\?\.outputs \?\? (?P<first>steps\['[\w-]+-internal'\])\?\.outputs\)"

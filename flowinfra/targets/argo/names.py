@@ -17,7 +17,7 @@ STEP = "metaflow/step_name"
 """Annotation of what runs a step."""
 
 _NAME_LENGTH = 128
-"""Of a template's name, at most (isValidWorkflowFieldName of workflow/validate)."""
+"""Most characters of a template's name (isValidWorkflowFieldName of workflow/validate)."""
 
 
 def name_parts(spec: dict[str, Json]) -> None:

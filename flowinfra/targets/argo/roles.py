@@ -16,7 +16,7 @@ _CREATED = {"jobset.x-k8s.io/v1alpha2/JobSet": ("jobset.x-k8s.io", "jobsets")}
 
 
 def pod_rules(workflow_template: Mapping[str, Json]) -> list[Rule]:
-    """Of the flow's tasks: to report results to Argo, and what special steps need.
+    """Rules for the flow's tasks: to report results to Argo, and what special steps need.
 
     Raises:
         BindError: a step makes something in the cluster that this version does not know.
@@ -29,7 +29,7 @@ def pod_rules(workflow_template: Mapping[str, Json]) -> list[Rule]:
 
 
 def sensor_rules() -> list[Rule]:
-    """Of the Sensor's pod: to start workflows. Kubernetes has no narrower grant, since a new one has no name yet."""
+    """Rules for the Sensor's pod: to start workflows. No grant is narrower, since a new workflow has no name yet."""
     return [_rule("argoproj.io", "workflows", "create")]
 
 

@@ -64,7 +64,7 @@ class Argo:
         }
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
-        """Of the stack's platform, without what is a flow's own."""
+        """Settings of the stack's platform for a laptop, without what is a flow's own."""
         return kubernetes_platform(self._stack, created).on_site(metaflow_config)
 
 

@@ -13,7 +13,7 @@ class JobDefinition(Model):
     """Arguments of Batch RegisterJobDefinition as recorded, for one step."""
 
     properties: dict[str, Json]
-    """In the API's own camelCase, without jobDefinitionName."""
+    """Properties in the API's own camelCase, without jobDefinitionName."""
 
 
 class ScheduleRule(Model):

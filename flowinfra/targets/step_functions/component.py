@@ -327,7 +327,7 @@ state machine once its executions meet their next state: with a long task that t
 
 
 def _logging(making: _Making) -> Any:
-    """Of a state machine; OFF is said explicitly, for AWS takes silence as "as before"."""
+    """Logging of a state machine; OFF is said explicitly, for AWS takes silence as "as before"."""
     if not making.plan.compiled.step_functions.log_history:
         return {"level": "OFF", "include_execution_data": False}
     group = _log_group(making)

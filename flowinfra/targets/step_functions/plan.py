@@ -22,7 +22,7 @@ from flowinfra.targets.step_functions.bound import Bound, bind
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 STAND_IN_REVISION = 9_999_999
-"""Of a job definition that is new or changes: longer than real ones, so that a limit is not found too late."""
+"""Revision of a job definition that is new or changes: longer than real ones, so that no limit is found too late."""
 
 STATES, JOBS, EVENTS, EXECUTION = "states", "jobs", "events", "execution"
 _SERVICES = {

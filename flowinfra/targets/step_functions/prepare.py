@@ -50,7 +50,7 @@ def _problems(plan: FlowPlan, settings: PlatformSettings) -> list[FlowInfraError
 
 
 def _default_tags() -> Mapping[str, str]:
-    """Of the default provider, which gives them to every resource."""
+    """Tags of the default provider, which gives them to every resource."""
     given = pulumi.Config("aws").get_object("defaultTags")
     tags = given.get("tags") if isinstance(given, Mapping) else None
     return {str(key): str(value) for key, value in tags.items()} if isinstance(tags, Mapping) else {}

@@ -42,7 +42,7 @@ def job_warnings(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[str]
 
 
 def stack_warnings(roles: int, rules: int) -> Iterator[str]:
-    """Of all flows of a stack together: what alone is near a quota of the account, whatever else the account has."""
+    """Warnings where a stack's flows alone come near a quota of the account, whatever else the account has."""
     if near(roles, ROLES):
         yield (
             f"the flows of this stack have {roles:,} roles of their own, and an account has {ROLES:,} unless its quota "

@@ -62,7 +62,7 @@ class StepFunctions:
         }
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
-        """Of the stack's platform, without what is a flow's own."""
+        """Settings of the stack's platform for a laptop, without what is a flow's own."""
         settings = created or self._existing
         return settings.on_site(lambda site: metaflow_config({**asdict(site), "name_prefix": settings.name_prefix}))
 
