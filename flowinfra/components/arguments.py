@@ -15,7 +15,10 @@ _With = TypedDict("_With", {"with": Sequence[str]}, total=False)
 
 
 class FlowArgs(_With, total=False):
-    """A flow, whatever runs it."""
+    """A flow, whatever runs it.
+
+    The key `with`, which is a keyword of Python, has decorators for all steps, as Metaflow's `--with` takes them.
+    """
 
     flow: Required[str | CompiledFlow]
     """The flow's file or a bundle, as a path from the project's folder; or a flow that is compiled already."""

@@ -32,7 +32,7 @@ ROLE_ARN = "eks.amazonaws.com/role-arn"
 
 @dataclass(frozen=True)
 class PodRoles:
-    """A role for the pods of each flow, which may do what the flow's tasks need and nothing else: give one of two."""
+    """A role for the pods of each flow, with only what its tasks need: give `cluster` or `oidc_provider`."""
 
     cluster: pulumi.Input[str] | None = None
     """Name of the EKS cluster, which has the add-on EKS Pod Identity Agent."""

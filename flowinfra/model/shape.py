@@ -22,7 +22,7 @@ class CommonKeys(Model):
     parameters: dict[str, Json] = Field(default_factory=dict)
     """Parameter → its default in this environment."""
     max_workers: Annotated[int, Option("max workers"), Field(gt=0)] = 100
-    """Tasks of a foreach at a time."""
+    """Most tasks of a foreach that run at a time."""
     workflow_timeout: Annotated[int | None, Option("run timeout", "s"), Field(gt=0)] = None
     """Seconds for a whole run. Default: no limit."""
     environment: Annotated[Literal["local", "conda", "pypi"], Option("Metaflow environment", absent="local")] = "local"

@@ -48,12 +48,12 @@ class PackageConfig(Config):
     """What goes into the code package beside the modules of the flow's folder. Paths are from the project's folder."""
 
     root: str | None = None
-    """Folder from which tasks import what is added; without `include` all of its modules are packaged. None: the
+    """Folder from which tasks import what is added; without `include` all of its modules are packaged. Default: the
     project's folder."""
     include: list[str] = []
     """Files, folders with all that is in them, and globs of both that are packaged too."""
     exclude: list[str] = []
-    """Files, folders and globs that stay out."""
+    """Files, folders and globs that stay out of the package."""
     suffixes: list[str] = []
     """Endings, such as `.sql`, of files that are packaged beside `.py`."""
 
@@ -116,18 +116,19 @@ class CommonDefaults(CommonKeys, Config):
     package: PackageConfig = PackageConfig()
     """What goes into the code package beside the modules of the flow's folder."""
     working_folder: str | None = Field(default=None, min_length=1)
-    """Where the flow's module runs when it is compiled, and its own relative paths count from: a path from the
-    project's folder, or `flow` for the flow's own folder; none: the project's folder."""
+    """Folder that the flow's module runs in when it is compiled: a path from the project's folder, or `flow` for
+    the flow's own folder. Relative paths of the module count from it. Default: the project's folder."""
     python: str | None = None
-    """Interpreter with the flow's dependencies: a path from the project's folder, or a command."""
+    """Interpreter with the flow's dependencies: a path from the project's folder, or a command. Default: the
+    interpreter that runs flowinfra."""
     python_version: str | None = Field(default=None, pattern=r"^3\.[0-9]{1,2}$")
-    """Python of the tasks, such as `3.12`, and of their default image. None: that of the compiling interpreter."""
+    """Python of the tasks, such as `3.12`, and of their default image. Default: that of the compiling interpreter."""
     env: dict[str, str] = {}
     """Variables that the flow's module may read when it is compiled."""
     image_packages: list[str] = []
     """Packages that the image has: requirements (`pandas`), globs of names (`*`: all), paths of requirements files."""
     steps: dict[str, StepConfig] = {}
-    """Step → what differs in this environment."""
+    """Step → its overrides in this environment."""
     aws_tags: dict[str, str] = {}
     """Tags of the flow's resources in AWS."""
     job_policies: list[str] = []
@@ -201,7 +202,7 @@ class EventsConfig(Config):
     source: str = Field(default="argo-events-webhook", min_length=1)
     """Name of the EventSource that takes Metaflow's events."""
     event: str = Field(default="metaflow-event", min_length=1)
-    """Name of the event in that source."""
+    """Name of the event in that EventSource."""
     bus: str = Field(default="default", min_length=1)
     """Name of the EventBus."""
     service_account: str | None = Field(default=None, min_length=1)
@@ -214,7 +215,7 @@ class EventsConfig(Config):
 
 
 class PodRolesConfig(Config):
-    """An IAM role for the pods of each flow in an EKS cluster, with only what the flow needs: one of these."""
+    """An IAM role for the pods of each flow in an EKS cluster, with only what the flow needs: give one key."""
 
     cluster: str | None = Field(default=None, pattern=CLUSTER_NAME)
     """Name of the EKS cluster, which has the add-on EKS Pod Identity Agent."""
@@ -223,7 +224,7 @@ class PodRolesConfig(Config):
 
 
 class KubernetesConfig(Config):
-    """Where flows run on Kubernetes, in the cluster of `kubernetes:context`; nothing of it is created."""
+    """Where flows run on Kubernetes, in the cluster of `kubernetes:context`; flowinfra creates nothing of it."""
 
     namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     """Namespace of Kubernetes that the flows run in. Each stack needs one of its own."""
@@ -246,18 +247,18 @@ class KubernetesConfig(Config):
 
 
 class DagsConfig(Config):
-    """Where Airflow takes its DAG files from: one of these."""
+    """Where Airflow takes its DAG files from: give one of `s3`, `config_maps` and `folder`."""
 
     s3: str | None = Field(default=None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*$")
     """`s3://bucket/folder`: the DAG folder of MWAA, or what an Airflow copies from S3."""
     config_maps: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     """Airflow's namespace in Kubernetes, in the cluster of `kubernetes:context`: a ConfigMap per flow."""
     folder: str | None = Field(default=None, pattern=r"^/")
-    """Absolute path of a folder of the machine that deploys."""
+    """Absolute path of a folder of the machine that deploys, which Airflow reads too."""
 
 
 class AirflowConfig(Config):
-    """An Airflow that is there already, and where its tasks' pods run; nothing of it is created."""
+    """An Airflow that exists already, and where its tasks' pods run; flowinfra creates nothing of it."""
 
     namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     """Namespace of Kubernetes that the tasks' pods run in."""
@@ -286,7 +287,7 @@ class AzureConfig(Config):
 
 
 class PlatformConfig(Config):
-    """Where the flows of a stack run: infrastructure that is there already, or `create`."""
+    """Where the flows of a stack run: infrastructure that exists already, or `create`."""
 
     create: CreatePlatform | None = None
     """A small platform that the stack makes for itself, in place of bucket, queue and table."""
@@ -301,7 +302,7 @@ class PlatformConfig(Config):
     queue: str | None = None
     """Batch job queue, by name or ARN."""
     table: str | None = None
-    """DynamoDB table, needed by flows with a foreach."""
+    """Name of the DynamoDB table, which flows with a foreach need."""
     compute: Literal["EC2", "FARGATE"] = "EC2"
     """What the queue's compute environment is made of."""
     region: str | None = None
@@ -357,13 +358,13 @@ class StackConfig(Config):
     name_prefix: str | None = Field(default=None, min_length=1)
     """Begins the names of state machines and rules: stacks that share an account need different ones."""
     defaults: FlowDefaults = FlowDefaults()
-    """What all flows of the stack have that do not say otherwise."""
+    """Keys for all flows of the stack; what a flow says itself wins, and mappings are merged."""
     flows: list[FlowConfig] = []
     """The stack's flows; with `mirrors`, what differs from the flows of that stack."""
     mirrors: str | None = Field(default=None, min_length=1)
-    """Another stack, whose flows this one has."""
+    """Name of another stack, whose flows this stack has."""
     preview: PreviewConfig | None = None
-    """The mark of a preview stack."""
+    """The mark of a preview stack, which `flowinfra preview-stack` writes."""
 
 
 Problem = tuple[KeyPath, str]

@@ -29,7 +29,7 @@ class ArgoKeys(Model):
     notify_on_error: Annotated[bool, Option("notification of failed runs", absent="off")] = False
     """A message is sent when a run fails, to where the keys `notify_…` that name a Secret say."""
     notify_on_success: Annotated[bool, Option("notification of succeeded runs", absent="off")] = False
-    """A message is sent when a run succeeds, to the same places."""
+    """A message is sent when a run succeeds, to where the keys `notify_…` that name a Secret say."""
     notify_slack: Annotated[str | None, Option("Slack webhook's Secret", metavar="NAME/KEY")] = None
     """`NAME/KEY` of the Kubernetes Secret that holds the address of a Slack webhook."""
     notify_pager_duty: Annotated[str | None, Option("PagerDuty key's Secret", metavar="NAME/KEY")] = None

@@ -25,7 +25,7 @@ class ArgoEvents:
     source: str = "argo-events-webhook"
     """Name of the EventSource that takes Metaflow's events."""
     event: str = "metaflow-event"
-    """Name of the event in that source."""
+    """Name of the event in that EventSource."""
     bus: str = "default"
     """Name of the EventBus."""
     service_account: str | None = None
