@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -91,6 +92,23 @@ def test_docstrings_have_no_banned_words() -> None:
     assert found == [], "\n" + "\n".join(found)
 
 
+def _descriptions(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("description"), str):
+            yield schema["description"]
+        for value in schema.values():
+            yield from _descriptions(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _descriptions(value)
+
+
+def test_the_schema_that_editors_show_has_no_banned_words() -> None:
+    found = set(_descriptions(json.loads((ROOT / "stacks" / "schema.json").read_text(encoding="utf-8"))))
+    assert len(found) > 100
+    assert [line for text in sorted(found) for line in problems(f'"""{text}"""', repr(text))] == []
+
+
 def test_a_banned_word_is_found_where_it_stands() -> None:
     source = '''"""A module.
 
@@ -151,7 +169,9 @@ def _class_of(public: type) -> ast.ClassDef:
 
 
 def _file_of(public: type) -> Path:
-    return Path(inspect.getsourcefile(public) or "")
+    file = inspect.getsourcefile(public)
+    assert file, f"{public} has no source"
+    return Path(file)
 
 
 def _functions(name: str, public: Any) -> Iterator[tuple[str, Callable[..., Any], str]]:
