@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from flowinfra.components.platform import Platform, PlatformArgs
     from flowinfra.components.pod_roles import PodRoles
     from flowinfra.errors import FlowInfraError
-    from flowinfra.model.compiled import CompiledFlow, Shape
+    from flowinfra.model.compiled import CompiledFlow
+    from flowinfra.model.shape import Shape
     from flowinfra.program.deploy import deploy
     from flowinfra.targets.airflow.component import AirflowFlow, AirflowFlowArgs
     from flowinfra.targets.airflow.options import AirflowOptions
@@ -56,7 +57,7 @@ _HOMES = {
     "Platform": "flowinfra.components.platform",
     "PlatformArgs": "flowinfra.components.platform",
     "PodRoles": "flowinfra.components.pod_roles",
-    "Shape": "flowinfra.model.compiled",
+    "Shape": "flowinfra.model.shape",
     "StepFunctionsFlow": "flowinfra.targets.step_functions.component",
     "StepFunctionsFlowArgs": "flowinfra.targets.step_functions.component",
     "StepFunctionsOptions": "flowinfra.targets.step_functions.options",
