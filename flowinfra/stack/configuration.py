@@ -439,11 +439,8 @@ def parse_flow(values: Mapping[str, Json], who: str) -> FlowConfig:
     try:
         flow = FlowConfig.model_validate(_with_section(values, target) if target else dict(values))
     except ValidationError as error:
-        mistakes = _mistakes(error, FlowConfig)
-        for path, reason in mistakes:
-            words, found, _ = reason.partition(_UNDER)
-            here = f", and this flow's target is {target.name}; leave it out" if found and target else ""
-            problems.append((_without_section(path, target) if target else path, words + here))
+        mistakes = _mistakes(error, FlowConfig, target)
+        problems += [(_without_section(path, target) if target else path, reason) for path, reason in mistakes]
     if problems:
         raise Problems([ConfigError(f"{who}: {key_path(path)}: {reason}") for path, reason in problems])
     return flow
@@ -566,12 +563,18 @@ def merged(defaults: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, J
     return result
 
 
-def _mistakes(error: ValidationError, model: type[Config]) -> list[Problem]:
-    """One per mistake; branches of a union that were not meant add nothing."""
+def _mistakes(error: ValidationError, model: type[Config], component: Target | None = None) -> list[Problem]:
+    """One per mistake; branches of a union that were not meant add nothing.
+
+    Args:
+        error: what pydantic says.
+        model: the model that it speaks of.
+        component: the target of the component whose arguments these are; None for a stack's file.
+    """
     found: dict[Problem, None] = {}
     for details in error.errors(include_url=False):
         location = [part for part in details["loc"] if not _branch(part)]
-        found[tuple(location), _reason(details, location, model)] = None
+        found[tuple(location), _reason(details, location, model, component)] = None
     return list(found)
 
 
@@ -580,7 +583,7 @@ def _branch(part: int | str) -> bool:
     return isinstance(part, str) and (part.startswith(("list[", "dict[")) or part in ("str", "bool", "[key]"))
 
 
-def _reason(details: ErrorDetails, location: list[int | str], model: type[Config]) -> str:
+def _reason(details: ErrorDetails, location: list[int | str], model: type[Config], component: Target | None) -> str:
     name = next((part for part in reversed(location) if isinstance(part, str)), "")
     found = shown(details["input"], name)
     kind = details["type"]
@@ -589,7 +592,7 @@ def _reason(details: ErrorDetails, location: list[int | str], model: type[Config
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        return _unknown(str(location[-1]), _model_at(model, location[:-1]))
+        return _unknown(str(location[-1]), _model_at(model, location[:-1]), component)
     if kind == "literal_error":
         return f"found {found!r}, allowed: {details['ctx']['expected']}"
     if kind == "model_type":
@@ -616,17 +619,14 @@ _PYDANTIC = (
 """Words of pydantic's → flowinfra's."""
 
 
-_UNDER = "; write it under "
-"""Stands before the names of sections, which a component's arguments do not have."""
-
-
-def _unknown(key: str, model: type[BaseModel]) -> str:
+def _unknown(key: str, model: type[BaseModel], component: Target | None) -> str:
     """The error for a key that `model` does not have: one of a target, or maybe a misspelt one."""
     part = "step" if issubclass(model, CommonStep) else "section" if issubclass(model, CommonDefaults) else None
     if part and (owners := [each for each in TARGETS.values() if key in getattr(each, part).model_fields]):
-        under = " or ".join(f"`{each.key}`" for each in owners)
-        titles = " and ".join(each.title for each in owners)
-        return f"key {key!r} is for {titles} alone{_UNDER}{under}"
+        alone = f"key {key!r} is for {' and '.join(each.title for each in owners)} alone"
+        if component:
+            return f"{alone}, and this flow's target is {component.name}; leave it out"
+        return f"{alone}; write it under {' or '.join(f'`{each.key}`' for each in owners)}"
     allowed = _keys(model)
     near = difflib.get_close_matches(key, allowed, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
