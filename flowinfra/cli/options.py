@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -66,7 +65,7 @@ def _click(name: str, field: FieldInfo, option: Option, words: str) -> Decorator
 
 def _type(kind: Any, field: FieldInfo) -> Any:
     if get_origin(kind) is Literal:
-        return click.Choice([each for each in get_args(kind) if each is not NoneType])
+        return click.Choice(get_args(kind))
     if kind is int and (above := next((each.gt for each in field.metadata if isinstance(each, Gt)), None)) is not None:
         return click.IntRange(min=int(str(above)) + 1)
     return kind

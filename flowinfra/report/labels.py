@@ -39,18 +39,21 @@ def _declared() -> Iterator[tuple[bool, str, Any, Option]]:
                 yield step, name, plain_type(field), option
 
 
+_DECLARED = tuple(_declared())
+
+
 def _fields(step: bool) -> dict[str, Field]:
     """Options that are one value."""
     return {
         name: Field(option.label, option.unit, option.absent)
-        for of_step, name, kind, option in _declared()
+        for of_step, name, kind, option in _DECLARED
         if of_step == step and get_origin(kind) not in (list, dict)
     }
 
 
 def _words(kind: type) -> dict[str, str]:
     """Options that are lists or mappings → what each of their entries is called."""
-    return {name: option.label for _, name, each, option in _declared() if get_origin(each) is kind}
+    return {name: option.label for _, name, each, option in _DECLARED if get_origin(each) is kind}
 
 
 STEP_FIELDS = {
@@ -118,6 +121,6 @@ MAPPINGS = {
     **_words(dict),
 }
 TEXTS = {"environment", "AWS tag", "setting", "variable"} | {
-    option.label for _, _, kind, option in _declared() if get_origin(kind) is dict and get_args(kind)[1] is not Any
+    option.label for _, _, kind, option in _DECLARED if get_origin(kind) is dict and get_args(kind)[1] is not Any
 }
 """Mappings whose values are always text."""
