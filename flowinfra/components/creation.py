@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import pulumi
+from typing_extensions import Self
 
 from flowinfra.components.prepare import P, Preparation, Prepared, S
 from flowinfra.components.program import project_root
@@ -52,9 +53,26 @@ def begun(
         raise pulumi.RunError(str(error)) from None
 
 
-def bringer() -> Mapping[str, Any]:
-    """Who deploys, and from which commit of the program's project."""
-    return origin(project_root())
+class FlowComponent(pulumi.ComponentResource, Generic[P, S]):
+    """A flow as a Pulumi component, whatever runs it."""
+
+    @classmethod
+    def of(cls, prepared: Prepared[P, S], by: Mapping[str, Any]) -> Self:
+        """Deploy a flow that the program of a stack has checked already, with all others, under the flow's name.
+
+        Args:
+            prepared: the flow.
+            by: who brings it, from which commit (`origin`).
+        """
+        made = cls.__new__(cls)
+        made._make(prepared.plan.name, prepared, by, None)
+        return made
+
+    def _make(
+        self, name: str, prepared: Prepared[P, S], by: Mapping[str, Any], opts: pulumi.ResourceOptions | None
+    ) -> None:
+        """Make the component and its resources; `by` says who brings the flow, from which commit."""
+        raise NotImplementedError
 
 
 def after(made: pulumi.Resource, value: pulumi.Input[T]) -> pulumi.Output[T]:

@@ -18,6 +18,7 @@ from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettin
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.program import project_root
 from flowinfra.components.source import Deployment, deploy_time_values
+from flowinfra.components.version import origin
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.base import Json
@@ -50,6 +51,7 @@ def deploy() -> None:
         file = stack_file(root, pulumi.get_stack())
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
         stack, checked = checked_stack(lambda: _configured(file), deployment, pulumi.log.warn)
+        by = origin(root)
     except Problems as problems:
         count = len(problems.errors)
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
@@ -60,7 +62,7 @@ def deploy() -> None:
     for prepared in checked.prepared:
         compiled = prepared.plan.compiled
         key = compiled.name if compiled.name not in deployed else f"{compiled.name} ({compiled.target})"
-        deployed[key] = checked.targets[compiled.target].deploy(prepared, created)
+        deployed[key] = checked.targets[compiled.target].deploy(prepared, created, by)
     pulumi.export("flows", deployed)
     settings = shared_settings(flow.compiled for flow in checked.flows)
     configs = [*(target.metaflow_config(created) for target in checked.targets.values()), settings]

@@ -30,12 +30,13 @@ class StackTarget(Protocol):
     def check(self, label: str, flow: StackFlow) -> Prepared[Any, Any]:
         """The flow, ready to be deployed; raises everything that would be refused of it. Nothing is made."""
 
-    def deploy(self, flow: Prepared[Any, Any], created: PlatformSettings | None) -> Outputs:
+    def deploy(self, flow: Prepared[Any, Any], created: PlatformSettings | None, by: Mapping[str, Any]) -> Outputs:
         """Make the component of a flow that was checked, and give the stack's outputs for it.
 
         Args:
             flow: what `check` gave.
             created: a platform that the stack makes itself, which was not there for the checks.
+            by: who brings the flow, from which commit.
         """
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:

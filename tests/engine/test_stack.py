@@ -211,6 +211,18 @@ def test_every_problem_is_told_at_once_without_a_traceback_and_nothing_is_touche
     assert (project.machines(), project.roles(), project.job_definitions()) == ({}, [], {})
 
 
+def test_what_ci_declares_wrongly_is_told_without_a_traceback(project: Project) -> None:
+    project.write("flow.py", flow_source(unique(project, "Declared")))
+    project.configure({"flow": "flow.py"})
+    project.pulumi("stack", "init", "--stack", "test")
+    (project.folder / ".made").touch()
+    project.variables["FLOWINFRA_COMMIT"] = "main; rm -rf /"
+    printed = project.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert "FLOWINFRA_COMMIT is 'main; rm -rf /'" in printed
+    assert "Traceback" not in printed
+    assert (project.machines(), project.roles(), project.job_definitions()) == ({}, [], {})
+
+
 def test_a_secret_in_the_configuration_is_refused(project: Project) -> None:
     project.write("flow.py", flow_source(unique(project, "Secret")))
     project.configure({"flow": "flow.py"})

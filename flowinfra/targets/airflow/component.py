@@ -16,7 +16,7 @@ from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
 from flowinfra.components.arguments import FlowArgs
-from flowinfra.components.creation import Making, after, begun, bringer
+from flowinfra.components.creation import FlowComponent, Making, after, begun
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.inputs import describe_deployed
@@ -60,7 +60,7 @@ class AirflowFlowArgs(FlowArgs, total=False):
     """Annotations of the tasks' pods and the flow's ConfigMap, beside the platform's."""
 
 
-class AirflowFlow(pulumi.ComponentResource):
+class AirflowFlow(FlowComponent[AirflowPlan, AirflowPlatform]):
     """A DAG file where Airflow finds it, and what the tasks read from the datastore.
 
     Removing the flow removes the file. The datastore's objects stay, for the runs that still refer to them.
@@ -93,18 +93,6 @@ class AirflowFlow(pulumi.ComponentResource):
             pulumi.RunError: with every problem of the flow, its arguments and the limits, before anything is made.
         """
         self._make(name, *begun(name, args, AIRFLOW), opts)
-
-    @classmethod
-    def of(cls, name: str, prepared: Prepared[AirflowPlan, AirflowPlatform]) -> AirflowFlow:
-        """Deploy a flow that the program of a stack has checked already, with all others.
-
-        Args:
-            name: of the resource.
-            prepared: the flow.
-        """
-        made = cls.__new__(cls)
-        made._make(name, prepared, bringer(), None)
-        return made
 
     def _make(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pulumi
 
@@ -37,11 +38,13 @@ class Airflow:
         platform = airflow_platform(self._stack, None)
         return AIRFLOW.planned(label, flow.source, platform, self._deployment)
 
-    def deploy(self, flow: Prepared[AirflowPlan, AirflowPlatform], created: PlatformSettings | None) -> Outputs:
+    def deploy(
+        self, flow: Prepared[AirflowPlan, AirflowPlatform], created: PlatformSettings | None, by: Mapping[str, Any]
+    ) -> Outputs:
         """Make an AirflowFlow."""
         if created:
             flow = flow.on(airflow_platform(self._stack, created), AIRFLOW.adapted)
-        made = AirflowFlow.of(flow.plan.name, flow)
+        made = AirflowFlow.of(flow, by)
         return {
             "dag_id": made.dag_id,
             "file": made.file,

@@ -13,7 +13,7 @@ from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
 from flowinfra.components.arguments import FlowArgs
-from flowinfra.components.creation import Making, after, begun, bringer
+from flowinfra.components.creation import FlowComponent, Making, after, begun
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.inputs import describe_deployed
@@ -76,7 +76,7 @@ class ArgoFlowArgs(FlowArgs, total=False):
     """Annotations of the flow's Kubernetes objects, workflows and pods, beside the platform's."""
 
 
-class ArgoFlow(pulumi.ComponentResource):
+class ArgoFlow(FlowComponent[ArgoPlan, KubernetesPlatform]):
     """A WorkflowTemplate, its CronWorkflow and Sensor, service accounts, and what the tasks read from the datastore.
 
     A running workflow keeps the template that it began with (Argo stores it in the workflow), and the datastore's
@@ -112,18 +112,6 @@ class ArgoFlow(pulumi.ComponentResource):
             pulumi.RunError: with every problem of the flow, its arguments and the limits, before anything is made.
         """
         self._make(name, *begun(name, args, ARGO), opts)
-
-    @classmethod
-    def of(cls, name: str, prepared: Prepared[ArgoPlan, KubernetesPlatform]) -> ArgoFlow:
-        """Deploy a flow that the program of a stack has checked already, with all others.
-
-        Args:
-            name: of the resource.
-            prepared: the flow.
-        """
-        made = cls.__new__(cls)
-        made._make(name, prepared, bringer(), None)
-        return made
 
     def _make(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pulumi
 
@@ -47,11 +48,13 @@ class Argo:
         platform = replace(kubernetes_platform(self._stack, None), check_cluster=self._deployment.asks)
         return ARGO.planned(label, flow.source, platform, self._deployment)
 
-    def deploy(self, flow: Prepared[ArgoPlan, KubernetesPlatform], created: PlatformSettings | None) -> Outputs:
+    def deploy(
+        self, flow: Prepared[ArgoPlan, KubernetesPlatform], created: PlatformSettings | None, by: Mapping[str, Any]
+    ) -> Outputs:
         """Make an ArgoFlow."""
         if created:
             flow = flow.on(kubernetes_platform(self._stack, created), ARGO.adapted)
-        made = ArgoFlow.of(flow.plan.name, flow)
+        made = ArgoFlow.of(flow, by)
         return {
             "workflow_template": made.workflow_template,
             "kubernetes_namespace": made.kubernetes_namespace,

@@ -15,7 +15,7 @@ from typing_extensions import Required
 
 from flowinfra.components import datastore, outputs
 from flowinfra.components.arguments import FlowArgs
-from flowinfra.components.creation import Making, after, begun, bringer
+from flowinfra.components.creation import FlowComponent, Making, after, begun
 from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.iam_delay import settled
@@ -73,7 +73,7 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     """Other flows whose artifacts, cards and data the flow's jobs may read."""
 
 
-class StepFunctionsFlow(pulumi.ComponentResource):
+class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
     """A state machine, a job definition per step, roles, the schedule, and what the tasks read from the datastore.
 
     Job definitions and datastore objects stay when they leave the program, for the runs that still refer to them;
@@ -109,18 +109,6 @@ class StepFunctionsFlow(pulumi.ComponentResource):
             pulumi.RunError: with every problem of the flow, its arguments and AWS's limits, before anything is made.
         """
         self._make(name, *begun(name, args, STEP_FUNCTIONS), opts)
-
-    @classmethod
-    def of(cls, name: str, prepared: Prepared[FlowPlan, PlatformSettings]) -> StepFunctionsFlow:
-        """Deploy a flow that the program of a stack has checked already, with all others.
-
-        Args:
-            name: of the resource.
-            prepared: the flow.
-        """
-        made = cls.__new__(cls)
-        made._make(name, prepared, bringer(), None)
-        return made
 
     def _make(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cached_property
+from typing import Any
 
 import pulumi
 
@@ -48,9 +49,11 @@ class StepFunctions:
         """What all flows that were checked come near to together."""
         return stack_warnings(self._roles, self._rules)
 
-    def deploy(self, flow: Prepared[FlowPlan, PlatformSettings], created: PlatformSettings | None) -> Outputs:
+    def deploy(
+        self, flow: Prepared[FlowPlan, PlatformSettings], created: PlatformSettings | None, by: Mapping[str, Any]
+    ) -> Outputs:
         """Make a StepFunctionsFlow."""
-        made = StepFunctionsFlow.of(flow.plan.name, flow.on(created, STEP_FUNCTIONS.adapted) if created else flow)
+        made = StepFunctionsFlow.of(flow.on(created, STEP_FUNCTIONS.adapted) if created else flow, by)
         return {
             "arn": made.arn,
             "namespace": made.namespace,
