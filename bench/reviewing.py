@@ -111,7 +111,7 @@ def _steps(compiled: CompiledFlow) -> list[dict[str, Any]]:
     source = {**new["source"], "models.py": "0" * 12}
     old = {**new, "steps": {**new["steps"], "train": train}, "source": source, "package": "0" * 12}
     definition = canonical_json(compiled.step_functions.definition)
-    container = canonical_json(compiled.step_functions.job_definitions["train"].properties)
+    container = canonical_json(compiled.step_functions.job_definitions["start"].properties)
     name = compiled.name
     component = f"urn:pulumi:prod::bench::{_FLOW}::{name}"
     return [
@@ -124,7 +124,7 @@ def _steps(compiled: CompiledFlow) -> list[dict[str, Any]]:
             component,
         ),
         _update(
-            _child("aws:batch/jobDefinition:JobDefinition", f"{name}-job-train"),
+            _child("aws:batch/jobDefinition:JobDefinition", f"{name}-job-start"),
             "aws:batch/jobDefinition:JobDefinition",
             {"containerProperties": container.replace("8192", "4096")},
             {"containerProperties": container},

@@ -43,8 +43,8 @@ from flowinfra.model.datastores import DATASTORES
 from flowinfra.model.sites import marked
 from flowinfra.targets import TARGETS, compiled_flow
 
-_IDENTITIES = "|".join(sorted((name for name in GRAMMARS if name != "job-definition"), key=len, reverse=True))
-_PLACEHOLDER = re.compile(rf"{MARK}(job-definition-\w+|parameter-[\w-]+|{_IDENTITIES})")
+_IDENTITIES = "|".join(sorted(GRAMMARS, key=len, reverse=True))
+_PLACEHOLDER = re.compile(rf"{MARK}(parameter-[\w-]+|{_IDENTITIES})")
 
 _COMPUTE_FIELDS = {"cpu", "gpu", "memory", "image", "queue"}
 """Attributes of the compute decorator that `Step` and `Resources` have fields for."""
@@ -166,8 +166,6 @@ def placeholders(compiled: CompiledFlow, label: str) -> dict[str, Placeholder]:
 
 
 def _grammar(name: str) -> str:
-    if name.startswith("job-definition-"):
-        return GRAMMARS["job-definition"]
     # a parameter's value is any JSON: it is bound inside the JSON text of METAFLOW_DEFAULT_PARAMETERS
     return GRAMMARS.get(name, ".*")
 

@@ -17,9 +17,6 @@ from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow
 from flowinfra.model.secrets import shown
 from flowinfra.model.sites import keys, marked
 
-JOB_DEFINITION = "job-definition-"
-"""Begins the name of a placeholder for a step's job definition; the step's name follows."""
-
 PARAMETER = "parameter-"
 """Begins the name of a placeholder for a deploy-time parameter's value."""
 
@@ -37,7 +34,6 @@ GRAMMAR_WORDS: dict[str, str] = {
     "service-url": "http:// or https://, a host, an optional port and path",
     "job-role": "the ARN of an IAM role",
     "execution-role": "the ARN of an IAM role",
-    "job-definition": "NAME:REVISION",
     "kubernetes-namespace": "up to 63 lower-case letters, digits and `-`, a letter or digit at both ends",
     "service-account": "up to 253 lower-case letters, digits, `-` and `.`, a letter or digit at both ends",
     "event-name": "letters, digits, `_`, `.` and `-`",
@@ -90,23 +86,17 @@ def deploy_time_parameters(compiled: CompiledFlow) -> list[str]:
     return [name for name, entry in compiled.flow.parameters.items() if entry.deploy_time]
 
 
-def grammar_key(name: str) -> str:
-    """The key of GRAMMARS for a placeholder's name: `job-definition-train` → `job-definition`."""
-    return "job-definition" if name.startswith(JOB_DEFINITION) else name
-
-
 def value_problem(name: str, value: str) -> str | None:
     """What is wrong with `value` for the placeholder `name`, in words; None if it fits."""
-    key = grammar_key(name)
-    if re.fullmatch(GRAMMARS[key], value):
+    if re.fullmatch(GRAMMARS[name], value):
         return None
-    return f"{name.replace('-', '_')} is {shown(value)!r}, allowed: {GRAMMAR_WORDS[key]}"
+    return f"{name.replace('-', '_')} is {shown(value)!r}, allowed: {GRAMMAR_WORDS[name]}"
 
 
 def _value_problems(compiled: CompiledFlow, identity: Mapping[str, str]) -> Iterator[BindError]:
     who = compiled.name
     for name in sorted(identity_names(compiled)):
-        if grammar_key(name) not in GRAMMARS:
+        if name not in GRAMMARS:
             yield BindError(
                 f"{who}: the compiled flow has a placeholder {MARK + name} that this version of flowinfra does not "
                 "know; compile the flow again with this version"

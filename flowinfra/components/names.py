@@ -36,7 +36,7 @@ PROJECT_LABEL, STACK_LABEL, FLOW_LABEL = "flowinfra/project", "flowinfra/stack",
 
 _JOB_PREFIX, _ROLE_PREFIX = 80, 38
 _LABEL = 63
-_DIGEST = 8
+_DIGEST, _CONTENT = 8, 12
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,9 @@ class Names:
         """Begins every name, at most 89 characters; its digest keeps apart what reads alike (`a-b` `c`, `a` `b-c`)."""
         return f"{self._readable[:_JOB_PREFIX]}-{self._digest}"
 
-    def job(self, step: str) -> str:
-        """Name of a step's job definition, at most 128 characters."""
-        name = f"{self.prefix}-{step}"
-        if len(name) <= 128:
-            return name
-        digest = short_digest(step)
-        return f"{name[: 128 - 1 - len(digest)]}-{digest}"
+    def job(self, content: str) -> str:
+        """Name of the job definition with a content: the same for the same, so that a definition can name it."""
+        return f"{self.prefix}-{hashlib.sha256(content.encode()).hexdigest()[:_CONTENT]}"
 
     def role_prefix(self, kind: str) -> str:
         """Begins a role's name, at most 38 characters; the provider adds what makes it unique.

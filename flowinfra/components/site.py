@@ -61,7 +61,7 @@ class Site(AwsSite):
 
 
 def identity(compiled: CompiledFlow, site: Site, names: Names) -> dict[str, str]:
-    """Placeholder name → value, for all that is known before any job definition has a revision."""
+    """Placeholder name → value, for all that a stack knows."""
     values = {
         "bucket": site.bucket,
         "prefix": site.prefix,

@@ -316,7 +316,6 @@ GRAMMARS: dict[str, str] = {
     "service-url": r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_.-]+)*/?",
     "job-role": _ROLE,
     "execution-role": _ROLE,
-    "job-definition": r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}:[0-9]+",
     "kubernetes-namespace": _LABEL,
     "service-account": _SUBDOMAIN,
     "event-name": _WORD,
@@ -328,8 +327,6 @@ GRAMMARS: dict[str, str] = {
     "events-webhook-auth": r"none|service",
 }
 """Identity (what a stack binds in place of `flowinfra--<identity>`) → regular expression of the whole value.
-
-`job-definition` stands for `flowinfra--job-definition-<step>`, bound to `name:revision`.
 
 Every match is left unchanged by JSON encoding and by shell quoting, so one text fits at any nesting depth.
 """

@@ -12,6 +12,7 @@ of the stack is under way: what it has uploaded is not referred to yet.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -122,6 +123,7 @@ class _References:
     """What definitions that are deployed or running name."""
 
     definitions: list[str] = field(default_factory=list)
+    """State machines' definitions, and the job definitions that they name."""
     digests: set[str] = field(default_factory=set)
 
     def add(self, text: str) -> None:
@@ -130,7 +132,9 @@ class _References:
 
     def name(self, leftover: Leftover) -> bool:
         if leftover.kind == "job-definition":
-            return any(f'"{leftover.name}"' in text for text in self.definitions)
+            # a definition names what its jobs are made from with or without the revision
+            names = (f'"{leftover.name}"', f'"{leftover.name.rpartition(":")[0]}"')
+            return any(name in text for text in self.definitions for name in names)
         if leftover.kind == "environment":
             # named inside code packages only: needed as long as anything is deployed to this datastore
             root = leftover.name.partition("/conda/")[0]
@@ -150,8 +154,15 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
     session = session or boto3.Session()
     with _told():
         s3, states = session.client("s3"), session.client("stepfunctions")
-        revisions, homes = _job_definitions(session, scope)
         references = _references(states)
+        # after the definitions, which are made last
+        jobs = list(_job_definitions(session))
+        for job in jobs:
+            # what its jobs download is named in a job definition alone
+            if references.name(job.leftover):
+                references.add(job.text)
+        own = [job for job in jobs if scope.owns(job.tags)]
+        homes = {job.tags[DATASTORE_TAG] for job in own if DATASTORE_TAG in job.tags}
         homes.update(home for root in scope.datastores for home in _homes(s3, root))
         parts = [part for home in sorted(homes) for part in _parts(home)]
         parts += [_Part(f"{root}/conda", tuple(sorted(homes))) for root in sorted({_root(home) for home in homes})]
@@ -165,7 +176,7 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
             *(_add_argo(references, scope) if scope.on_argo or _ARGO in targets else ()),
             *(_add_airflow(references, scope) if scope.on_airflow or _AIRFLOW in targets else ()),
         ]
-        gone = [revision for revision in revisions if not references.name(revision)]
+        gone = [job.leftover for job in own if not references.name(job.leftover)]
         kept: list[Leftover] = []
         recent: list[Leftover] = []
         runs = {home: not scope.with_packages and _has_runs(s3, home) for home in homes}
@@ -198,19 +209,24 @@ def remove(leftovers: Iterable[Leftover], session: boto3.Session | None = None) 
             yield leftover
 
 
-def _job_definitions(session: boto3.Session, scope: Scope) -> tuple[list[Leftover], set[str]]:
-    """Active revisions of the stack, and the flows' parts of the datastore that they name."""
-    revisions: list[Leftover] = []
-    homes: set[str] = set()
+@dataclass(frozen=True)
+class _Job:
+    """An active revision of a job definition."""
+
+    leftover: Leftover
+    tags: Mapping[str, str]
+    text: str
+    """What its jobs are made from."""
+
+
+def _job_definitions(session: boto3.Session) -> Iterator[_Job]:
+    """All of the account, since stacks may share objects."""
     for page in session.client("batch").get_paginator("describe_job_definitions").paginate(status="ACTIVE"):
         for definition in page["jobDefinitions"]:
             tags = definition.get("tags", {})
-            if scope.owns(tags):
-                name = f"{definition['jobDefinitionName']}:{definition['revision']}"
-                revisions.append(Leftover("job-definition", name, tags.get(FLOW_TAG, "")))
-                if DATASTORE_TAG in tags:
-                    homes.add(tags[DATASTORE_TAG])
-    return revisions, homes
+            name = f"{definition['jobDefinitionName']}:{definition['revision']}"
+            text = json.dumps(definition.get("containerProperties", {}))
+            yield _Job(Leftover("job-definition", name, tags.get(FLOW_TAG, "")), tags, text)
 
 
 def _references(states: SFNClient) -> _References:

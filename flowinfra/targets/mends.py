@@ -16,6 +16,8 @@ _EXPORT = re.compile(
 )
 _LEFT = re.compile(r"set_batch_environment (?!parent_tasks parent_tasks\.sh )")
 _PARENTS = re.compile(r"set_batch_environment parent_tasks (?P<file>[a-z]{10}) && \. `pwd`/(?P=file)")
+_DOWNLOAD = re.compile(r'download_file\("[^"]+", "[^"]+", "job\.tar"\)')
+_DOWNLOAD_FAILED = re.compile(r"mflog '(Failed to download code package from )s3://\S+( [^']*)'")
 _SIGN = re.compile(r"\$(?=[$(])")
 """What Kubernetes changes in variables and commands: `$(NAME)`, and `$$` (k8s.io/kubernetes/third_party/forked/golang/
 expansion)."""
@@ -73,6 +75,21 @@ def plain_version(value: str, python: str) -> str:
     return json.dumps({**kept, "python_version": python}, sort_keys=True, separators=(",", ":"))
 
 
+def name_package(command: str) -> str:
+    """A command names the code package by METAFLOW_CODE_URL, which each task has: it is the same for any package."""
+    command = _DOWNLOAD.sub('download_file(*os.environ["METAFLOW_CODE_URL"][5:].split("/", 1), "job.tar")', command)
+    return _DOWNLOAD_FAILED.sub(r'mflog "\1$METAFLOW_CODE_URL\2"', command)
+
+
+def name_step(command: str, step: str) -> str:
+    """A command names its step by METAFLOW_STEP_NAME, which each task has: it is the same for any step."""
+    command = command.replace(
+        f"/sfn-$METAFLOW_RUN_ID/{step}/$AWS_BATCH_JOB_ID ",
+        "/sfn-$METAFLOW_RUN_ID/$METAFLOW_STEP_NAME/$AWS_BATCH_JOB_ID ",
+    )
+    return command.replace(f" step {step} --run-id ", " step $METAFLOW_STEP_NAME --run-id ")
+
+
 def mend_command(command: str) -> str:
     """All mends of a step's command.
 
@@ -90,13 +107,12 @@ def quotes_parameters(command: str) -> bool:
 
 
 def mend_state(state: dict[str, Any], python: str) -> dict[str, Any]:
-    """All mends of a state that submits a Batch job; other states are returned as they are."""
-    overrides = state.get("Parameters", {}).get("ContainerOverrides")
-    if overrides is None:
-        return state
+    """All mends of a state that submits a Batch job."""
+    parameters = state["Parameters"]
+    overrides, step = parameters["ContainerOverrides"], parameters["Parameters"]["metaflow.step_name"]
     mended = {
         **overrides,
-        "Command": [mend_command(word) for word in overrides["Command"]],
+        "Command": [name_step(name_package(mend_command(word)), step) for word in overrides["Command"]],
         "Environment": plain_environment(overrides["Environment"], python),
     }
     return {**state, "Parameters": {**state["Parameters"], "ContainerOverrides": mended}}

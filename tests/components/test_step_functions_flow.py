@@ -14,8 +14,8 @@ from flowinfra import AwsProvider, Platform, StepFunctionsFlow
 from flowinfra.aws_plugin import STATE_MACHINE
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.model.compiled import MARK
-from flowinfra.targets.step_functions.limits import submissions
-from tests.components.mocked import ACCOUNT, REVISION, Program, outputs, role_arn, run
+from flowinfra.targets.step_functions.states import submitting_states
+from tests.components.mocked import ACCOUNT, Program, outputs, role_arn, run
 from tests.unit.components.compiled import compiled
 
 SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:key-AbCdEf"
@@ -61,7 +61,7 @@ def test_exactly_what_is_needed(name: str, settings: dict[str, Any], more: dict[
     expected = {
         "StepFunctionsFlow": 1,
         "StateMachine": 1,
-        "JobDefinition": len(compiled(name).flow.steps),
+        "JobDefinition": len(compiled(name).step_functions.job_definitions),
         "Role": 2,
         "RolePolicy": 2,
         "BucketObjectv2": 1,
@@ -86,12 +86,27 @@ def test_children_are_named_after_the_component() -> None:
     assert len({item.name for item in program.resources}) == len(program.resources)
 
 
-def test_the_definition_pins_the_revisions() -> None:
-    program = deploy("split")
+def test_the_definition_names_job_definitions_by_their_content() -> None:
+    program = deploy("batch")
     definition = json.loads(program.one("StateMachine")["definition"])
-    names = {item["name"] for item in program.of("JobDefinition").values()}
-    assert {job["JobDefinition"] for job in submissions(definition)} == {f"{name}:{REVISION}" for name in names}
+    made = program.of("JobDefinition").values()
+    assert {state["Parameters"]["JobDefinition"] for state in submitting_states(definition)} == {
+        item["name"] for item in made
+    }
     assert MARK not in json.dumps(definition)
+    other = deploy("batch", aws_tags={"team": "ml"})
+    assert {item["name"] for item in other.of("JobDefinition").values()} == {item["name"] for item in made}
+
+
+def test_what_all_steps_have_stands_once() -> None:
+    program = deploy("split")
+    (job,) = program.of("JobDefinition").values()
+    variables = {each["name"]: each["value"] for each in json.loads(job["containerProperties"])["environment"]}
+    definition = program.one("StateMachine")["definition"]
+    assert variables["METAFLOW_CODE_SHA"] not in definition
+    assert job["timeout"] == {"attemptDurationSeconds": 432000}
+    assert job["retryStrategy"] == {"attempts": 1}
+    assert job["parameters"]["metaflow.owner"] == "flowinfra"
 
 
 def test_job_definitions_outlive_a_deploy() -> None:
@@ -127,8 +142,10 @@ def test_objects_are_where_tasks_look_for_them() -> None:
     program = deploy("include_file")
     keys = {inputs["key"] for inputs in program.of("BucketObjectv2").values()}
     assert keys == {f"metaflow/{entry.key}" for entry in compiled("include_file").objects.values()}
-    definition = program.one("StateMachine")["definition"]
-    assert all(key in definition for key in keys)
+    named = (
+        program.one("StateMachine")["definition"] + program.of("JobDefinition")["flow-job-start"]["containerProperties"]
+    )
+    assert all(key in named for key in keys)
 
 
 def test_compressed_commands_are_objects_with_the_identity_in_them() -> None:
@@ -221,7 +238,7 @@ def test_the_metadata_services_key_is_a_reference() -> None:
         container = json.loads(inputs["containerProperties"])
         assert container["secrets"] == [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": SECRET}]
         assert container["executionRoleArn"] == role_arn("app-dev-LinearFlow-execution-1")
-    assert "https://meta.example" in program.one("StateMachine")["definition"]
+        assert {"name": "METAFLOW_SERVICE_URL", "value": "https://meta.example"} in container["environment"]
     assert len(program.of("Role")) == 3
 
 
@@ -236,8 +253,8 @@ def test_roles_and_what_uses_them() -> None:
 
 def test_a_queue_of_the_flows_own() -> None:
     program = deploy("linear", queue="big")
-    jobs = submissions(json.loads(program.one("StateMachine")["definition"]))
-    assert {job["JobQueue"] for job in jobs} == {"big"}
+    states = submitting_states(json.loads(program.one("StateMachine")["definition"]))
+    assert {state["Parameters"]["JobQueue"] for state in states} == {"big"}
     assert program.one("StepFunctionsFlow")["queue"] == "big"
 
 

@@ -155,15 +155,14 @@ class Project:
             if machine["name"].startswith(self.name)
         }
 
-    def job_definitions(self) -> dict[str, list[int]]:
-        """Step → revisions that jobs can be submitted with."""
-        found: dict[str, list[int]] = {}
-        for page in self.cloud.client("batch").get_paginator("describe_job_definitions").paginate(status="ACTIVE"):
-            for definition in page["jobDefinitions"]:
-                if definition["tags"].get("flowinfra:project") == self.name:
-                    step = definition["jobDefinitionName"].rsplit("-", 1)[-1]
-                    found.setdefault(step, []).append(definition["revision"])
-        return {step: sorted(revisions) for step, revisions in found.items()}
+    def job_definitions(self) -> set[str]:
+        """`name:revision` of those that jobs can be submitted with."""
+        return {
+            f"{definition['jobDefinitionName']}:{definition['revision']}"
+            for page in self.cloud.client("batch").get_paginator("describe_job_definitions").paginate(status="ACTIVE")
+            for definition in page["jobDefinitions"]
+            if definition["tags"].get("flowinfra:project") == self.name
+        }
 
     def rules(self) -> list[str]:
         """Names of the schedule's rules."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flowinfra.targets.step_functions.states import submitting_states
 from tests.engine.conftest import Cloud
 from tests.engine.project import Project, flow_source
 from tests.engine.refusing import Refusing, refusing
@@ -61,7 +62,7 @@ def test_a_failed_update_is_never_green(project: Project, cloud_that_refuses: Re
     configure(10)
     project.up()
     assert verify(project) == []
-    for version, refused in enumerate(("RegisterJobDefinition", "UpdateStateMachine", "PutRule"), 11):
+    for version, refused in enumerate(("UpdateStateMachine", "PutRule"), 11):
         configure(version)
         cloud_that_refuses.refused = {CALLS[refused]}
         project.pulumi("up", "--yes", "--skip-preview", "--continue-on-error", fails=True)
@@ -75,14 +76,38 @@ def test_a_failed_update_is_never_green(project: Project, cloud_that_refuses: Re
 
         project.pulumi("up", "--yes", "--skip-preview", "--refresh")
         assert verify(project) == [], refused
-        machine = project.machines()[name]
-        assert all(
-            state["Parameters"]["JobDefinition"].endswith(f":{version - 9}")
-            for state in json.loads(machine["definition"])["States"].values()
-        )
+        assert images(project, name) == {f"python:3.{version}"}
         [rule] = project.cloud.client("events").list_rules(NamePrefix=project.name)["Rules"]
         assert rule["ScheduleExpression"] == f"cron({version} 3 * * ? *)"
         project.pulumi("preview", "--expect-no-changes")
+
+
+def test_a_job_definition_that_was_refused_is_made_by_the_next_up(
+    project: Project, cloud_that_refuses: Refusing
+) -> None:
+    """Its name is new, so nothing of the flow was updated when it failed."""
+    name = f"Refused{project.name}"
+    project.write("flow.py", flow_source(name))
+    project.configure({"flow": "flow.py", "image": "python:3.10"})
+    project.up()
+    project.configure({"flow": "flow.py", "image": "python:3.11"})
+    cloud_that_refuses.refused = {CALLS["RegisterJobDefinition"]}
+    project.pulumi("up", "--yes", "--skip-preview", "--continue-on-error", fails=True)
+    cloud_that_refuses.refused = set()
+    assert verify(project) == []
+    assert images(project, name) == {"python:3.10"}
+    project.up()
+    assert verify(project) == []
+    assert images(project, name) == {"python:3.11"}
+    project.pulumi("preview", "--expect-no-changes")
+
+
+def images(project: Project, machine: str) -> set[str]:
+    """Images of the jobs that the deployed definition submits."""
+    states = submitting_states(json.loads(project.machines()[machine]["definition"]))
+    named = {f"{state['Parameters']['JobDefinition']}:1" for state in states}
+    found = project.cloud.client("batch").describe_job_definitions(jobDefinitions=sorted(named))["jobDefinitions"]
+    return {each["containerProperties"]["image"] for each in found}
 
 
 def test_what_was_changed_by_hand_is_told(project: Project, cloud: Cloud) -> None:
@@ -106,7 +131,7 @@ def test_what_was_changed_by_hand_is_told(project: Project, cloud: Cloud) -> Non
     states.tag_resource(resourceArn=arn, tags=[{"key": "theirs", "value": "x"}])
     states.untag_resource(resourceArn=arn, tagKeys=["flowinfra:flow"])
     pinned = json.loads(machine["definition"])["States"]["train"]["Parameters"]["JobDefinition"]
-    batch.deregister_job_definition(jobDefinition=pinned)
+    batch.deregister_job_definition(jobDefinition=f"{pinned}:1")
     [rule] = events.list_rules(NamePrefix=project.name)["Rules"]
     events.disable_rule(Name=rule["Name"])
     roles = {role.split("-")[-2]: role for role in project.roles()}
@@ -120,7 +145,7 @@ def test_what_was_changed_by_hand_is_told(project: Project, cloud: Cloud) -> Non
     assert f"{name}-state-machine: step end: runs the job definition" in words
     assert f"{name}-state-machine: has the tag theirs, which was not deployed" in words
     assert f"{name}-state-machine: the tag flowinfra:flow is missing" in words
-    assert f"{name}-job-train: is not registered any more (INACTIVE)" in words
+    assert f"{name}-job-start: is not registered any more (INACTIVE)" in words
     assert f"{name}-schedule: is DISABLED, deployed was ENABLED" in words
     assert "-role-policy: is not there" in words
     assert "-package-" in words

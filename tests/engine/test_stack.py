@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from flowinfra.components.names import VERSION_RECORD
+from flowinfra.targets.step_functions.states import submitting_states
 from tests.engine.conftest import Cloud
 from tests.engine.project import Project, flow_source
 
@@ -32,10 +33,14 @@ def project(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         project.pulumi("destroy", "--yes", "--skip-preview")
 
 
-def pins(project: Project, machine: str) -> dict[str, str]:
-    """Step → `name:revision` in the deployed definition."""
-    definition = json.loads(project.machines()[machine]["definition"])
-    return {name: state["Parameters"]["JobDefinition"] for name, state in definition["States"].items()}
+def named(project: Project, machine: str) -> set[str]:
+    """Names of the job definitions in the deployed definition."""
+    return {state["Parameters"]["JobDefinition"] for state in submitting_states(definition_of(project, machine))}
+
+
+def definition_of(project: Project, machine: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(project.machines()[machine]["definition"])
+    return found
 
 
 def unique(project: Project, name: str) -> str:
@@ -64,7 +69,7 @@ def test_a_second_preview_is_empty_also_for_somebody_else_elsewhere(project: Pro
     other.pulumi("preview", "--expect-no-changes")
     other.pulumi("preview", "--expect-no-changes", "--refresh")
     other.up()
-    assert pins(project, name) == {step: pin for step, pin in pins(project, name).items() if pin.endswith(":1")}
+    assert {f"{job}:1" for job in named(project, name)} < project.job_definitions()
 
 
 def test_a_change_reads_in_the_flows_own_words(project: Project) -> None:
@@ -89,34 +94,36 @@ def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(projec
     project.write("flow.py", flow_source(name, "prepare", "train", header="@schedule(daily=True)"))
     project.configure({"flow": "flow.py"})
     project.up()
-    assert project.job_definitions() == {step: [1] for step in ("start", "prepare", "train", "end")}
+    [first] = project.job_definitions()
+    assert {f"{job}:1" for job in named(project, name)} == {first}
     assert len(project.rules()) == 1
     first_package = set(project.objects(name))
 
-    # another image: new revisions, the old ones stay; a step less: its job definition stays; no schedule: no rule
+    # another image: another job definition, the old one stays; no schedule: no rule
     project.write("flow.py", flow_source(name, "train"))
     project.configure({"flow": "flow.py", "image": "python:3.12"})
     project.up()
-    assert project.job_definitions() == {"start": [1, 2], "prepare": [1], "train": [1, 2], "end": [1, 2]}
-    assert {pin.rsplit(":", 1)[1] for pin in pins(project, name).values()} == {"2"}
+    [second] = project.job_definitions() - {first}
+    assert first in project.job_definitions()
+    assert {f"{job}:1" for job in named(project, name)} == {second}
     assert project.rules() == []
     assert first_package < set(project.objects(name))
     project.pulumi("preview", "--expect-no-changes")
 
     shown = project.flowinfra("gc", "test", "--json")
     assert {item["kind"] for item in shown["remove"]} == {"job-definition", "package"}
-    assert len(shown["remove"]) == 5
+    assert len(shown["remove"]) == 2
     project.flowinfra("gc", "test", "--json", "--yes")
-    assert project.job_definitions() == {"start": [2], "train": [2], "end": [2]}
+    assert project.job_definitions() == {second}
     assert first_package.isdisjoint(project.objects(name))
     project.pulumi("preview", "--refresh", "--expect-no-changes")
 
     project.pulumi("destroy", "--yes", "--skip-preview")
     assert (project.machines(), project.roles(), project.rules()) == ({}, [], [])
-    assert project.job_definitions() == {"start": [2], "train": [2], "end": [2]}
+    assert project.job_definitions() == {second}
     removed = project.flowinfra("gc", "test", "--json", "--yes")
-    assert len(removed["removed"]) == 4
-    assert project.job_definitions() == {}
+    assert len(removed["removed"]) == 2
+    assert project.job_definitions() == set()
     assert project.objects(name) == []
 
 
@@ -208,7 +215,7 @@ def test_every_problem_is_told_at_once_without_a_traceback_and_nothing_is_touche
     assert "bucket is 'My $(id)'" in printed
     assert "queue is 'a b'" in printed
     assert "Traceback" not in printed
-    assert (project.machines(), project.roles(), project.job_definitions()) == ({}, [], {})
+    assert (project.machines(), project.roles(), project.job_definitions()) == ({}, [], set())
 
 
 def test_what_ci_declares_wrongly_is_told_without_a_traceback(project: Project) -> None:
@@ -220,7 +227,7 @@ def test_what_ci_declares_wrongly_is_told_without_a_traceback(project: Project) 
     printed = project.pulumi("up", "--yes", "--skip-preview", fails=True)
     assert "FLOWINFRA_COMMIT is 'main; rm -rf /'" in printed
     assert "Traceback" not in printed
-    assert (project.machines(), project.roles(), project.job_definitions()) == ({}, [], {})
+    assert (project.machines(), project.roles(), project.job_definitions()) == ({}, [], set())
 
 
 def test_a_secret_in_the_configuration_is_refused(project: Project) -> None:

@@ -14,6 +14,8 @@ from metaflow.decorators import Decorator
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.targets import TARGETS, shape_of
+from flowinfra.targets.step_functions.compiled import StepFunctionsTarget
+from tests.unit.expanded import step_commands
 from tests.unit.sources import write_flow
 from tests.unit.test_jinja import rendered
 from tests.unit.test_versions import VERSIONS, python_with
@@ -52,8 +54,7 @@ def compiled(folder: Path, target: str, python: str = sys.executable, **shape: A
 def commands(flow: dict[str, Any], target: str) -> list[str]:
     """What the shell of the tasks is given; in pods, Kubernetes reads `$$` and `$(NAME)` before."""
     if target == "step-functions":
-        states = flow["step_functions"]["definition"]["States"].values()
-        return [state["Parameters"]["ContainerOverrides"]["Command"][-1] for state in states if "Parameters" in state]
+        return list(step_commands(StepFunctionsTarget.model_validate(flow["step_functions"])).values())
     if target == "argo":
         templates = flow["argo"]["workflow_template"]["spec"]["templates"]
         found = [one["container"]["command"][-1] for one in templates if "container" in one]

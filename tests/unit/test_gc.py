@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,11 +33,19 @@ class Account:
         self.states: Any = boto3.client("stepfunctions")
         self.s3.create_bucket(Bucket="bkt")
 
-    def job(self, name: str, stack: str = "dev", image: str = "python:3.11", project: str = "app") -> str:
+    def job(
+        self,
+        name: str,
+        stack: str = "dev",
+        image: str = "python:3.11",
+        project: str = "app",
+        variables: Mapping[str, str] | None = None,
+    ) -> str:
+        environment = [{"name": key, "value": value} for key, value in (variables or {}).items()]
         made = self.batch.register_job_definition(
             jobDefinitionName=name,
             type="container",
-            containerProperties={"image": image, "vcpus": 1, "memory": 128},
+            containerProperties={"image": image, "vcpus": 1, "memory": 128, "environment": environment},
             tags={**tags(stack, project), "flowinfra:datastore": HOME},
         )
         return f"{name}:{made['revision']}"
@@ -100,6 +108,24 @@ def test_job_definitions_that_nothing_names(account: Account) -> None:
     account.machine("Flow", new)
     assert (old, new) == ("app-step:1", "app-step:2")
     assert names(collect(SCOPE)) == {old, gone}
+
+
+def test_what_a_job_definition_names_is_referred_to_as_it_is_itself(account: Account) -> None:
+    """A state machine names its job definitions, and these name the code package."""
+    used, other = (account.put(f"Flow/data/{letter * 2}/{digest(letter)}") for letter in ("a", "b"))
+    deployed = account.job("app-aaa", variables={"METAFLOW_CODE_URL": used})
+    left = account.job("app-bbb", variables={"METAFLOW_CODE_URL": other})
+    account.machine("Flow", deployed.rpartition(":")[0])
+    assert names(collect(SCOPE)) == {left, other}
+
+
+def test_a_job_definition_of_another_stack_keeps_what_both_share(account: Account) -> None:
+    shared = account.put(f"Flow/data/aa/{digest('a')}")
+    job = account.job("other-aaa", stack="prod", variables={"METAFLOW_CODE_URL": shared})
+    scope = replace(SCOPE, datastores=("s3://bkt/metaflow",))
+    assert names(collect(scope)) == {shared}
+    account.machine("Flow", job.rpartition(":")[0])
+    assert names(collect(scope)) == set()
 
 
 def test_a_name_that_only_begins_alike_is_no_reference(account: Account) -> None:

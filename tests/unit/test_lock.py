@@ -31,6 +31,7 @@ from flowinfra.targets.argo.reading import step_containers
 from tests.locked_flow import FLOW, PYTHON, Locked, conda_only, env_flow, locked_flow, stock, use_solver
 from tests.package_site import Site, serve
 from tests.unit.components.compiled import for_step_functions
+from tests.unit.expanded import step_commands
 
 # the flow makes sure that the solver's variable does not reach it
 pytestmark = pytest.mark.filterwarnings(
@@ -193,12 +194,12 @@ class TestCompile:
 
     def test_steps_start_in_their_environment(self, locked: Locked) -> None:
         compiled = compile_flow(locked.request)
-        states = for_step_functions(compiled).step_functions.definition["States"]
+        commands = step_commands(for_step_functions(compiled).step_functions)
         for name, step in locked.lock.steps.items():
-            command = states[name]["Parameters"]["ContainerOverrides"]["Command"][-1]
+            command = commands[name]
             assert f"python -m metaflow.plugins.pypi.bootstrap EnvFlow {step.environment} s3" in command
             assert f"$MF_ARCH/{step.environment}/bin/python -s flow.py" in command
-        assert "bootstrap" not in states["end"]["Parameters"]["ContainerOverrides"]["Command"][-1]
+        assert "bootstrap" not in commands["end"]
 
     def test_steps_on_argo_start_in_their_environment(self, locked: Locked) -> None:
         compiled = compile_flow(replace(locked.request, target="argo"))

@@ -16,6 +16,8 @@ from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError
 from flowinfra.targets import TARGETS, shape_of
 from flowinfra.targets.argo.names import STEP
+from flowinfra.targets.step_functions.states import step_of, submitting_states
+from tests.unit.expanded import expanded
 from tests.unit.golden import document
 from tests.unit.test_versions import VERSIONS, python_with
 from tests.unit.ways import LATE_WAYS, Said, plain_flow, said_flow
@@ -161,10 +163,12 @@ def steps_of(flow: dict[str, Any], target: str) -> dict[str, Any]:
     """Step → what is deployed of it, but for the words of its command, and what the flow says of it."""
     if target == "step-functions":
         part = flow["step_functions"]
+        jobs = {key: job["properties"] for key, job in part["job_definitions"].items()}
         deployed = {
-            name: [state, part["job_definitions"][name]]
-            for name, state in part["definition"]["States"].items()
-            if name in part["job_definitions"]
+            step_of(state): [state, without_shared(jobs[key])]
+            for state in submitting_states(expanded(part["definition"], jobs))
+            for key, job in part["job_definitions"].items()
+            if step_of(state) in job["steps"]
         }
     elif target == "argo":
         deployed = {
@@ -178,6 +182,13 @@ def steps_of(flow: dict[str, Any], target: str) -> dict[str, Any]:
         name: [without_commands(deployed[name]), {key: of for key, of in step.items() if key != "decorators"}]
         for name, step in flow["flow"]["steps"].items()
     }
+
+
+def without_shared(job: dict[str, Any]) -> dict[str, Any]:
+    """A job definition without what stands in the jobs that are made from it."""
+    shared = {"environment", "resourceRequirements", "parameters", "retryStrategy", "timeout"}
+    container = {key: item for key, item in job["containerProperties"].items() if key not in shared}
+    return {**{key: item for key, item in job.items() if key not in shared}, "containerProperties": container}
 
 
 def without_commands(data: Any) -> Any:

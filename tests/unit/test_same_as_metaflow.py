@@ -4,7 +4,7 @@ The judge is Metaflow with real boto3 against moto. What may differ, and nothing
 
     the mends (flowinfra.targets.mends)
     digests of the code package and of commands that name it (it is packed reproducibly; its files are compared)
-    a job definition is pinned as NAME:REVISION, not by its ARN
+    what steps share stands in job definitions (flowinfra.targets.step_functions.sharing); it is put back here
     git's branch and commit in METAFLOW_VERSION: Metaflow runs on a copy outside of git here
 """
 
@@ -22,11 +22,14 @@ from typing import Any
 import pytest
 
 from flowinfra.compiler import blob_path, compile_flow, evaluate_parameters
+from flowinfra.model.base import canonical_json
 from flowinfra.model.compiled import CompiledFlow, rename_digests
 from flowinfra.targets import mends
-from flowinfra.targets.step_functions.bound import bind
+from flowinfra.targets.step_functions.bound import Job, bind
+from flowinfra.targets.step_functions.states import State, step_of, submitting_states, with_submitting
 from tests.unit.components.compiled import for_step_functions
 from tests.unit.constructs import Construct
+from tests.unit.expanded import expanded
 from tests.unit.metaflow_create import FARGATE_QUEUE, IDENTITY, Account, Created, account, create, members
 
 PYTHON = ".".join(platform.python_version_tuple()[:2])
@@ -93,28 +96,31 @@ def test_same_as_metaflow(
     compiled = for_step_functions(compile_flow(request))
     theirs = create(aws, request.flow, tmp_path, options, env)
 
-    identity = {**IDENTITY, "token": theirs.token, **_pinned(theirs)}
+    identity = {**IDENTITY, "token": theirs.token}
     if "METAFLOW_BATCH_JOB_QUEUE" in env:
         identity["queue"] = env["METAFLOW_BATCH_JOB_QUEUE"]
     deploy_time = [name for name, parameter in compiled.flow.parameters.items() if parameter.deploy_time]
     values = evaluate_parameters(request, IDENTITY["owner"]) if deploy_time else {}
-    bound = bind(compiled, identity, values)
+    bound = bind(compiled, identity, named, values)
 
     digests = {_package_sha(theirs.definition): compiled.package.object}
     commands = {}
     for key, stored in theirs.objects.items():
         if stored[:2] != b"\x1f\x8b":
-            text = rename_digests(mends.mend_command(stored.decode()), digests)
+            text = rename_digests(mends.name_package(mends.mend_command(stored.decode())), digests)
             commands[key.rsplit("/", 1)[-1]] = text
     assert sorted(commands.values()) == sorted(command.text for command in bound.commands.values())
     digests.update({old: hashlib.sha1(text.encode()).hexdigest() for old, text in commands.items()})
     expected = _expected(theirs.definition, digests)
 
-    assert differences(plain(bound.definition), plain(expected)) == []
+    jobs = {job.name: job.arguments for job in bound.jobs.values()}
+    assert differences(_without_job(plain(expanded(bound.definition, jobs))), _without_job(plain(expected))) == []
     assert _files(theirs, compiled) == {}
-    for step, arn in _job_arns(theirs.definition).items():
-        ours = bound.job_definitions[step]
-        assert differences(ours, _registered(theirs.jobs[arn], ours)) == []
+    arns = {step_of(state): state["Parameters"]["JobDefinition"] for state in submitting_states(theirs.definition)}
+    for state in submitting_states(bound.definition):
+        ours = _container(jobs[state["Parameters"]["JobDefinition"]])
+        assert differences(ours, _registered(theirs.jobs[arns[step_of(state)]], ours)) == []
+    assert {step_of(state) for state in submitting_states(bound.definition)} == set(arns)
     rule = compiled.step_functions.schedule
     assert (rule is None) == (theirs.rule is None)
     if rule is not None and theirs.rule is not None:
@@ -153,43 +159,36 @@ def differences(ours: Any, theirs: Any, path: str = "") -> list[str]:
     return [] if ours == theirs else [f"{path}: {ours!r} and {theirs!r}"]
 
 
+def named(arguments: dict[str, Any]) -> Job:
+    return Job(hashlib.sha1(canonical_json(arguments).encode()).hexdigest(), arguments)
+
+
 def _expected(definition: dict[str, Any], digests: dict[str, str]) -> Any:
-    """Metaflow's definition with mends, our digests, and job definitions pinned by name."""
+    """Metaflow's definition with mends and our digests."""
 
     def change(value: Any) -> Any:
         if isinstance(value, dict):
-            if "ContainerOverrides" in value.get("Parameters", {}):
-                value = mends.mend_state(value, PYTHON)
-                job = _pin(value["Parameters"]["JobDefinition"])
-                value = {**value, "Parameters": {**value["Parameters"], "JobDefinition": job}}
             return {key: change(item) for key, item in value.items()}
         if isinstance(value, list):
             return [change(item) for item in value]
         return rename_digests(value, digests) if isinstance(value, str) else value
 
-    return change(definition)
+    return change(with_submitting(definition, lambda state: _in_order(mends.mend_state(state, PYTHON))))
 
 
-def _pin(arn: str) -> str:
-    return arn.rsplit("/", 1)[-1]
+def _in_order(state: State) -> State:
+    overrides = state["Parameters"]["ContainerOverrides"]
+    ordered = sorted(overrides["Environment"], key=lambda each: each["Name"])
+    return {**state, "Parameters": {**state["Parameters"], "ContainerOverrides": {**overrides, "Environment": ordered}}}
 
 
-def _job_arns(definition: Any) -> dict[str, str]:
-    """Step → ARN of its job definition."""
-    found: dict[str, str] = {}
-    if isinstance(definition, dict):
-        if "JobDefinition" in definition:
-            found[definition["Parameters"]["metaflow.step_name"]] = definition["JobDefinition"]
-        for item in definition.values():
-            found.update(_job_arns(item))
-    elif isinstance(definition, list):
-        for item in definition:
-            found.update(_job_arns(item))
-    return found
+def _without_job(definition: dict[str, Any]) -> dict[str, Any]:
+    """Without the names of job definitions: these are compared by their content."""
 
+    def change(state: State) -> State:
+        return {**state, "Parameters": {**state["Parameters"], "JobDefinition": ""}}
 
-def _pinned(theirs: Created) -> dict[str, str]:
-    return {f"job-definition-{step}": _pin(arn) for step, arn in _job_arns(theirs.definition).items()}
+    return with_submitting(definition, change)
 
 
 def _package_sha(definition: dict[str, Any]) -> str:
@@ -219,6 +218,16 @@ def _files(theirs: Created, compiled: CompiledFlow) -> dict[str, str]:
     return differing
 
 
+_SHARED = {"parameters", "retryStrategy", "timeout"}
+_SHARED_OF_CONTAINER = {"command", "environment", "resourceRequirements"}
+
+
+def _container(job: dict[str, Any]) -> dict[str, Any]:
+    """A job definition without what is compared in the jobs, where Metaflow's has it."""
+    container = {key: item for key, item in job["containerProperties"].items() if key not in _SHARED_OF_CONTAINER}
+    return {**{key: item for key, item in job.items() if key not in _SHARED}, "containerProperties": container}
+
+
 def _registered(job: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     """A job definition as it was given to the account: without what moto adds."""
     added = {"jobDefinitionName", "jobDefinitionArn", "revision", "status"}
@@ -226,4 +235,4 @@ def _registered(job: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     own = ours["containerProperties"]
     container = {k: v for k, v in job["containerProperties"].items() if k in own or v}
     container.pop("fargatePlatformConfiguration", None)  # the default
-    return {**known, "containerProperties": container}
+    return _container({**known, "containerProperties": container})

@@ -48,6 +48,48 @@ def test_a_definition_is_compared_step_by_step_also_inside_of_a_foreach() -> Non
     ]
 
 
+def test_a_job_definition_is_compared_with_its_newest_revision() -> None:
+    """Definitions name no revision, so one that somebody else registered is what jobs are made from."""
+    container = {"image": "python:3.11", "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}
+    inputs = {
+        "name": "dev-train",
+        "containerProperties": json.dumps(container),
+        "timeout": {"attemptDurationSeconds": 60},
+        "parameters": {"metaflow.owner": "flowinfra"},
+    }
+    deployed = {
+        "revision": 1,
+        "containerProperties": {**container, "environment": list(reversed(container["environment"])), "vcpus": 1},
+        "timeout": {"attemptDurationSeconds": 60},
+        "parameters": {"metaflow.owner": "flowinfra"},
+        "tags": {},
+    }
+    revisions: list[dict[str, Any]] = [deployed]
+
+    class Asked(Calls):
+        def __init__(self) -> None: ...
+
+        def ask(self, region: str, service: str, call: str, **arguments: Any) -> dict[str, Any] | None:
+            assert (service, call) == ("batch", "describe_job_definitions")
+            assert arguments == {"jobDefinitionName": "dev-train", "status": "ACTIVE"}
+            return {"jobDefinitions": revisions}
+
+    def differs() -> list[str]:
+        return list(KINDS["aws:batch/jobDefinition:JobDefinition"](Live(Asked(), "us-east-1", "", inputs, {})))
+
+    assert differs() == []
+    other = {"image": "python:3.12", "environment": [{"name": "A", "value": "2"}, {"name": "C", "value": "3"}]}
+    revisions.append(
+        {**deployed, "revision": 2, "containerProperties": other, "timeout": {"attemptDurationSeconds": 90}}
+    )
+    assert differs() == [
+        f"revision 2 has another {path} than was deployed"
+        for path in ("image", "environment.A", "environment.B", "environment.C", "timeout.attemptDurationSeconds")
+    ]
+    revisions.clear()
+    assert differs() == ["is not registered any more (INACTIVE): AWS refuses to start its steps"]
+
+
 def test_tags_are_exact_but_for_those_of_aws() -> None:
     assert list(tag_differences({"a": "1", "b": "2"}, {"b": "3", "c": "4", "aws:x": "y"})) == [
         "the tag a is missing",

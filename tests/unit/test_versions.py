@@ -24,11 +24,12 @@ from flowinfra.targets import mends
 from flowinfra.targets.argo import mends as mends_argo
 from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.reading import step_containers
-from flowinfra.targets.step_functions.reading import submitting_states
+from flowinfra.targets.step_functions.compiled import StepFunctionsTarget
 from tests.judge import prepared, problems
 from tests.unit.argo_bound import bound_objects
 from tests.unit.components.compiled import for_step_functions
 from tests.unit.constructs import CONSTRUCTS
+from tests.unit.expanded import expanded, step_commands
 from tests.unit.golden import compiled as locked
 from tests.unit.golden import document, refusal_path, render_refusal
 from tests.unit.interpreters import ROOT
@@ -114,7 +115,7 @@ def test_supported_minor(minor: str) -> None:
         assert compiled.metaflow == VERSIONS[minor]
         assert essence(document(compiled)) == essence(document(locked(construct.name))), construct.name
         if construct.name != "compress":
-            assert parameters_are_quoted(for_step_functions(compiled).step_functions.definition)
+            assert parameters_are_quoted(for_step_functions(compiled).step_functions)
 
 
 @pytest.mark.versions
@@ -195,13 +196,23 @@ def arrives(argument: str) -> str:
 def essence(compiled: dict[str, Any]) -> dict[str, Any]:
     """What no version of Metaflow may change: all but the words of commands and the variables of tasks."""
     target = compiled["step_functions"]
+    jobs = {key: job["properties"] for key, job in target["job_definitions"].items()}
     return {
         **{key: compiled[key] for key in ("flow", "shape", "package")},
         "objects": {name: entry["kind"] for name, entry in compiled["objects"].items()},
         "placeholders": sorted(compiled["placeholders"]),
-        "states": shape_of(target["definition"]),
-        **{key: value for key, value in target.items() if key != "definition"},
+        "states": shape_of(expanded(target["definition"], jobs)),
+        "jobs": {
+            key: [job["steps"], without_texts(job["properties"])] for key, job in target["job_definitions"].items()
+        },
+        **{key: value for key, value in target.items() if key not in ("definition", "job_definitions")},
     }
+
+
+def without_texts(job: dict[str, Any]) -> dict[str, Any]:
+    texts = {"command", "environment"}
+    container = {key: item for key, item in job["containerProperties"].items() if key not in texts}
+    return {**job, "containerProperties": container}
 
 
 def shape_of(workflow: dict[str, Any]) -> dict[str, Any]:
@@ -217,9 +228,8 @@ def shape_of(workflow: dict[str, Any]) -> dict[str, Any]:
     return states
 
 
-def parameters_are_quoted(definition: dict[str, Any]) -> bool:
-    [start] = [state for state in submitting_states(definition) if state is definition["States"]["start"]]
-    return any(map(mends.quotes_parameters, start["Parameters"]["ContainerOverrides"]["Command"]))
+def parameters_are_quoted(target: StepFunctionsTarget) -> bool:
+    return mends.quotes_parameters(step_commands(target)["start"])
 
 
 OLDER = ["2.17", "2.18"]

@@ -29,6 +29,9 @@ KUBERNETES = False
 CHECK: str | None = None
 """Function of COMMAND in which Metaflow looks at flow and graph before all else; None: it does so in `make_flow`."""
 
+TASK = "FLOWINFRA_TASK_"
+"""Begins the names of variables that a task's command is put together from (`targets/step_functions/sharing.py`)."""
+
 SEAMS = ()
 """Modules and names of Metaflow's in which this target stands, beside those of every target."""
 
@@ -46,9 +49,15 @@ def _wrong(decorator: Any) -> Iterator[str]:
         image = decorator.attributes["image"]
         if image is not None and not (isinstance(image, str) and grammar.image(image)):
             yield f"image: {found(image, grammar.IMAGE_WORDS)}"
-    elif decorator.name == "environment" and not isinstance(decorator.attributes["vars"], Mapping):
-        # a text may be secret
-        yield f"vars: {NO_MAPPING.format(type(decorator.attributes['vars']).__name__)}"
+    elif decorator.name == "environment":
+        variables = decorator.attributes["vars"]
+        if not isinstance(variables, Mapping):
+            # a text may be secret
+            yield f"vars: {NO_MAPPING.format(type(variables).__name__)}"
+            return
+        for name in variables:
+            if str(name).startswith(TASK):
+                yield f"vars: {name} is not for flows: the command of each task is kept in variables {TASK}…; rename it"
 
 
 def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:

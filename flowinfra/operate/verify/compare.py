@@ -45,6 +45,10 @@ def not_in(asked: Any, live: Any, path: str = "") -> Iterator[str]:
     if isinstance(asked, Mapping) and isinstance(live, Mapping):
         for key, value in asked.items():
             yield from not_in(value, live.get(key), f"{path}.{key}" if path else key)
+    elif _named(asked) and _named(live):
+        wanted, found = _by_name(asked), _by_name(live)
+        yield from not_in(wanted, found, path)
+        yield from (f"{path}.{name}" for name, value in found.items() if value and name not in wanted)
     elif isinstance(asked, list) and isinstance(live, list):
         if _ordered(asked) != _ordered(live):
             yield path
@@ -52,12 +56,20 @@ def not_in(asked: Any, live: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
+def _named(items: Any) -> bool:
+    """Whether it is a list such as Batch's of variables, which comes in any order."""
+    return isinstance(items, list) and all(isinstance(item, Mapping) and {*item} == {"name", "value"} for item in items)
+
+
+def _by_name(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return {item["name"]: item["value"] for item in items}
+
+
 def _ordered(items: list[Any]) -> list[str]:
-    # lists of variables and of resources come in any order; without an empty variable, which Batch drops
-    kept = [item for item in items if not (isinstance(item, Mapping) and item.get("value") == "")]
-    if all(isinstance(item, str) for item in kept):
-        return [str(item) for item in kept]
-    return sorted(json.dumps(item, sort_keys=True) for item in kept)
+    # lists of resources come in any order
+    if all(isinstance(item, str) for item in items):
+        return [str(item) for item in items]
+    return sorted(json.dumps(item, sort_keys=True) for item in items)
 
 
 def shown(value: Any) -> str:

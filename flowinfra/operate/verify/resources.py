@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flowinfra.components.names import STATE_MACHINES
@@ -26,8 +26,6 @@ class Live:
     identifier: str
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
-    jobs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """ARN → job definition: all of a stack are asked for at once."""
 
     def ask(self, service: str, call: str, **arguments: Any) -> dict[str, Any] | None:
         """Ask AWS, and return its answer; None where the thing does not exist."""
@@ -56,11 +54,17 @@ def _state_machine(item: Live) -> Iterator[str]:
 
 
 def _job_definition(item: Live) -> Iterator[str]:
-    found = item.jobs.get(str(item.outputs.get("arn")))
-    if found is None or found["status"] != "ACTIVE":
-        yield "is not registered any more (INACTIVE): AWS refuses to start the step"
+    """The newest revision is what jobs are made from: a definition names no revision."""
+    name = item.inputs["name"]
+    asked = item.ask("batch", "describe_job_definitions", jobDefinitionName=name, status="ACTIVE") or {}
+    revisions = asked.get("jobDefinitions", ())
+    if not revisions:
+        yield "is not registered any more (INACTIVE): AWS refuses to start its steps"
         return
-    for path in not_in(json.loads(item.inputs["containerProperties"]), found.get("containerProperties")):
+    found = max(revisions, key=lambda revision: int(revision["revision"]))
+    wanted = {key: item.inputs[key] for key in ("parameters", "retryStrategy", "timeout") if item.inputs.get(key)}
+    container = json.loads(item.inputs["containerProperties"])
+    for path in (*not_in(container, found.get("containerProperties")), *not_in(wanted, found)):
         yield f"revision {found['revision']} has another {path} than was deployed"
     yield from tag_differences(item.tags, found.get("tags", {}))
 

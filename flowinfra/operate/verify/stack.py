@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,11 @@ from flowinfra.engine.state import export_state, resources_in_state
 from flowinfra.engine.tokens import FLOW_TYPE
 from flowinfra.errors import ToolError
 from flowinfra.operate.verify.aws import THREADS, Calls
-from flowinfra.operate.verify.resources import JOB, KINDS, Live
+from flowinfra.operate.verify.resources import KINDS, Live
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 """Key of a value that is a secret, or a file."""
 _PASSED_OVER = ("pulumi:", "flowinfra:")
-_BATCH = 100
-"""Job definitions per call."""
 
 Told = Callable[[int, int], None]
 """Progress: how many resources were looked at, of how many."""
@@ -90,8 +88,7 @@ def verify(stack: str, folder: Path, access: Access, told: Told = lambda done, o
         for urn, reason in failed.items()
     ]
     with ThreadPoolExecutor(THREADS) as pool:
-        jobs = _jobs(items, pool)
-        asked = [pool.submit(_look, replace(item, live=replace(item.live, jobs=jobs))) for item in items]
+        asked = [pool.submit(_look, item) for item in items]
         for done, future in enumerate(as_completed(asked), 1):
             differences += future.result()
             told(done, len(asked))
@@ -129,22 +126,6 @@ def _hidden(value: Any) -> bool:
     if isinstance(value, Mapping):
         return _SIGNATURE in value or any(map(_hidden, value.values()))
     return isinstance(value, list) and any(map(_hidden, value))
-
-
-def _jobs(items: Iterable[_Item], pool: ThreadPoolExecutor) -> dict[str, Mapping[str, Any]]:
-    """ARN → job definition, of all that the state has."""
-    pinned = [(item.live, str(item.live.outputs.get("arn"))) for item in items if item.kind == JOB]
-    groups: dict[str, list[tuple[Live, str]]] = {}
-    for live, arn in pinned:
-        groups.setdefault(live.region, []).append((live, arn))
-
-    def ask(group: list[tuple[Live, str]]) -> Iterator[Mapping[str, Any]]:
-        arns = [arn for _, arn in group]
-        found = group[0][0].ask("batch", "describe_job_definitions", jobDefinitions=arns) or {}
-        yield from found.get("jobDefinitions", ())
-
-    parts = [group[at : at + _BATCH] for group in groups.values() for at in range(0, len(group), _BATCH)]
-    return {job["jobDefinitionArn"]: job for part in pool.map(lambda group: list(ask(group)), parts) for job in part}
 
 
 def _look(item: _Item) -> list[Difference]:

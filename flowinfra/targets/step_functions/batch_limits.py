@@ -57,10 +57,11 @@ def job_problems(job: Mapping[str, Any], definition: Mapping[str, Any], step: St
 
     Args:
         job: arguments of SubmitJob.
-        definition: those of RegisterJobDefinition.
+        definition: those of RegisterJobDefinition, which hold where the job has none of its own.
         step: what the flow says of it.
     """
     name = str(job["jobName"])
+    job = {**definition, **job}
     if not JOB_NAME.fullmatch(name):
         yield (
             f"its job is called {name!r} ({len(name)} characters); Batch takes up to 128 letters, digits, hyphens and "

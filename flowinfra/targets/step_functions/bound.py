@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from flowinfra.components.binding import filled
 from flowinfra.model.base import Json, canonical_json
 from flowinfra.model.compiled import rename_digests
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
+from flowinfra.targets.step_functions.states import State, with_submitting
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,23 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Job:
+    """A job definition."""
+
+    name: str
+    """By its content: what is called so is never anything else."""
+    arguments: dict[str, Json]
+    """Arguments of RegisterJobDefinition, without the name."""
+
+
+@dataclass(frozen=True)
 class Bound:
     """A compiled flow with a stack's identity in it."""
 
     definition: dict[str, Json]
     """Amazon States Language."""
-    job_definitions: dict[str, dict[str, Json]]
-    """Step → arguments of RegisterJobDefinition, without its name."""
+    jobs: dict[str, Job]
+    """First of its steps → job definition."""
     commands: dict[str, Command] = field(default_factory=dict)
     """Digest in the CompiledFlow → command that is kept in the datastore."""
 
@@ -40,18 +51,34 @@ class Bound:
 
 
 def bind(
-    compiled: StepFunctionsCompiled, identity: Mapping[str, str], parameters: Mapping[str, Json] | None = None
+    compiled: StepFunctionsCompiled,
+    identity: Mapping[str, str],
+    job: Callable[[dict[str, Json]], Job],
+    parameters: Mapping[str, Json] | None = None,
 ) -> Bound:
-    """Put `identity` (placeholder name without its mark → value) and deploy-time `parameters` into the flow.
+    """Put a stack's identity into a flow.
 
-    Raises `Problems` with every value that is missing or breaks its grammar, and every stray placeholder.
+    Args:
+        compiled: the flow.
+        identity: placeholder name without its mark → value.
+        job: makes the job definition of the bound arguments of one.
+        parameters: deploy-time values.
+
+    Raises:
+        Problems: every value that is missing or breaks its grammar, and every stray placeholder.
     """
     document = filled(compiled, identity, parameters)
     target = document["step_functions"]
     commands, renamed = _commands(document["objects"])
-    definition = _renamed(target["definition"], renamed)
+    recorded = _renamed(target["job_definitions"], renamed)
+    jobs = {key: job(entry["properties"]) for key, entry in recorded.items()}
+
+    def refer(state: State) -> State:
+        asked = state["Parameters"]
+        return {**state, "Parameters": {**asked, "JobDefinition": jobs[asked["JobDefinition"]].name}}
+
+    definition = _renamed(with_submitting(target["definition"], refer), renamed)
     _set_parameters(definition, parameters or {})
-    jobs = {step: job["properties"] for step, job in target["job_definitions"].items()}
     return Bound(definition, jobs, commands)
 
 

@@ -10,10 +10,12 @@ from flowinfra.targets.step_functions.options import StepFunctionsOptions
 
 
 class JobDefinition(Model):
-    """Arguments of Batch RegisterJobDefinition as recorded, for one step."""
+    """What the jobs of all steps with the same container are made from; a step's state says what is its own."""
 
+    steps: tuple[str, ...]
+    """The steps whose jobs are made from it."""
     properties: dict[str, Json]
-    """Properties in the API's own camelCase, without jobDefinitionName."""
+    """Arguments of Batch RegisterJobDefinition in the API's own camelCase, without jobDefinitionName."""
 
 
 class ScheduleRule(Model):
@@ -33,9 +35,9 @@ class StepFunctionsTarget(Model):
     state_machine: str
     """Name of the state machine, as Metaflow makes it."""
     definition: dict[str, Json]
-    """Amazon States Language. `Parameters.JobDefinition` of a step's state is `flowinfra--job-definition-<step>`."""
+    """Amazon States Language. `Parameters.JobDefinition` of a step's state is a key of `job_definitions`."""
     job_definitions: dict[str, JobDefinition]
-    """Step → job definition."""
+    """First of its steps → job definition."""
     schedule: ScheduleRule | None = None
     log_history: bool = False
     """Execution history goes to a log group (`--log-execution-history`)."""

@@ -74,7 +74,7 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
 
 
 class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
-    """A state machine, a job definition per step, roles, the schedule, and what the tasks read from the datastore.
+    """A state machine, a job definition per distinct container, roles, schedule, and what tasks read in the datastore.
 
     Job definitions and datastore objects stay when they leave the program, for the runs that still refer to them;
     `flowinfra gc` removes them.
@@ -133,7 +133,7 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
         objects = [*files, *_commands(binding)]
         jobs = _job_definitions(binding, settings.on_site(plan.job_tags))
         machine = _state_machine(
-            making, _definition(binding, jobs), settled(roles[STATES], granted), [*granted, *objects]
+            making, _definition(binding), settled(roles[STATES], granted), [*granted, *objects, *jobs]
         )
         if plan.compiled.step_functions.schedule is not None:
             _schedule(making, machine, roles[EVENTS])
@@ -240,41 +240,42 @@ def _commands(making: _Making) -> list[pulumi.Resource]:
     ]
 
 
-def _job_definitions(making: _Making, tags: pulumi.Input[dict[str, str]]) -> dict[str, aws.batch.JobDefinition]:
-    """A job definition per step; earlier revisions stay, for executions that pin them."""
+def _job_definitions(making: _Making, tags: pulumi.Input[dict[str, str]]) -> list[pulumi.Resource]:
+    """A job definition per distinct container; earlier ones stay, for executions that refer to them.
+
+    Its name is made of its content, so that the definition, which refers to it by name, is known at preview.
+    """
     plan = making.plan
-    recorded = plan.compiled.step_functions.job_definitions
+    bound = pulumi.Output.from_input(making.platform.on_site(lambda site: plan.bound(site).jobs))
 
-    def containers(site: Site) -> dict[str, str]:
-        bound = plan.bound(site)
-        jobs = {step: plan.job_definition(bound, step, site) for step in recorded}
-        return {step: canonical_json(job["containerProperties"]) for step, job in jobs.items()}
-
-    texts = pulumi.Output.from_input(making.platform.on_site(containers))
-    return {
-        step: aws.batch.JobDefinition(
+    def definition(step: str) -> aws.batch.JobDefinition:
+        job = bound[step]
+        recorded = plan.compiled.step_functions.job_definitions[step].properties
+        return aws.batch.JobDefinition(
             f"{making.name}-job-{step}",
-            name=plan.names.job(step),
+            name=job.name,
             type="container",
-            container_properties=texts[step],
-            platform_capabilities=recorded[step].properties.get("platformCapabilities"),
-            propagate_tags=recorded[step].properties.get("propagateTags"),
+            container_properties=job.apply(lambda job: canonical_json(job.arguments["containerProperties"])),
+            parameters=job.apply(lambda job: job.arguments.get("parameters")),
+            retry_strategy=recorded.get("retryStrategy"),
+            timeout={"attempt_duration_seconds": recorded["timeout"]["attemptDurationSeconds"]},
+            platform_capabilities=recorded.get("platformCapabilities"),
+            propagate_tags=recorded.get("propagateTags"),
             deregister_on_new_revision=False,
             tags=tags,
             opts=making.options(retain_on_delete=True),
         )
-        for step in recorded
-    }
+
+    return [definition(step) for step in plan.compiled.step_functions.job_definitions]
 
 
-def _definition(making: _Making, jobs: Mapping[str, aws.batch.JobDefinition]) -> pulumi.Output[str]:
-    """The definition's text, unknown only while some job definition has no revision yet."""
+def _definition(making: _Making) -> pulumi.Output[str]:
+    """The definition's text, known at preview unless a deploy-time parameter or the platform is not."""
 
     def text(found: dict[str, Any]) -> str:
         plan = replace(making.plan, parameters=json.loads(found["parameters"]))
-        revisions = {step: int(revision) for step, revision in found["revisions"].items()}
         try:
-            bound = plan.bound(found["site"], revisions)
+            bound = plan.bound(found["site"])
             if problems := list(limits.flow_problems(plan.compiled, bound)):
                 raise Problems(problems)
         except FlowInfraError as error:
@@ -284,7 +285,6 @@ def _definition(making: _Making, jobs: Mapping[str, aws.batch.JobDefinition]) ->
     return pulumi.Output.all(
         site=making.platform.on_site(lambda site: site),
         parameters=deployed_parameters(making.name, making.plan.compiled, making.plan.parameters, making.child),
-        revisions={step: job.revision for step, job in jobs.items()},
     ).apply(text)
 
 

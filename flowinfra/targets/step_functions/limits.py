@@ -13,6 +13,7 @@ from flowinfra.errors import BindError
 from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions.bound import Bound
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
+from flowinfra.targets.step_functions.states import step_of, submitting_states
 
 DEFINITION_CHARACTERS = 1_048_576
 STATE_MACHINE_NAME = 80
@@ -26,8 +27,6 @@ TAGS = 50
 OBJECT_TAGS = 10
 TAG_KEY, TAG_VALUE = 128, 256
 
-SMALLER = "`compress: true` moves the commands of the steps to the datastore"
-
 _STATE_MACHINE = re.compile(r"[0-9A-Za-z_.-]+")
 _TAG = re.compile(r"[\w .:/=+@-]*")
 
@@ -40,7 +39,7 @@ def flow_problems(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[Bin
     if size > DEFINITION_CHARACTERS:
         yield BindError(
             f"{who}: the state machine's definition has {size:,} characters for {len(compiled.flow.steps)} steps, "
-            f"allowed are {DEFINITION_CHARACTERS:,}; {SMALLER}, or split the flow"
+            f"allowed are {DEFINITION_CHARACTERS:,}; split the flow, or shorten variables that only some steps have"
         )
     rule = compiled.step_functions.schedule
     if rule and len(rule.name) > RULE_NAME:
@@ -48,14 +47,15 @@ def flow_problems(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[Bin
             f"{who}: the schedule's rule name {rule.name!r} has {len(rule.name)} characters, allowed are {RULE_NAME}"
         )
     yield from _state_name_problems(who, bound.definition)
-    for parameters in submissions(bound.definition):
-        yield from _job_problems(who, parameters, compiled.shape.compress)
-    for step, properties in bound.job_definitions.items():
-        size = len(canonical_json(properties).encode())
+    for state in submitting_states(bound.definition):
+        yield from _job_problems(who, step_of(state), state["Parameters"])
+    for step, job in bound.jobs.items():
+        size = len(canonical_json(job.arguments).encode())
         if size > JOB_DEFINITION_BYTES:
+            variables = {each["name"]: each["value"] for each in job.arguments["containerProperties"]["environment"]}
             yield BindError(
                 f"{who}: step {step!r}: its job definition has {size:,} bytes, "
-                f"allowed are {JOB_DEFINITION_BYTES:,}; shorten what @batch adds (volumes, log options)"
+                f"allowed are {JOB_DEFINITION_BYTES:,}; {_largest(variables)}"
             )
 
 
@@ -78,19 +78,6 @@ def tag_problems(who: str, tags: Mapping[str, str], objects: bool) -> Iterator[B
             yield BindError(
                 f"{who}: aws_tags.{key} is {value!r}, allowed: up to {TAG_VALUE} letters, digits, spaces and _.:/=+-@"
             )
-
-
-def submissions(workflow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The parameters of every state that submits a job, inner workflows included."""
-    for state in workflow["States"].values():
-        parameters = state.get("Parameters", {})
-        if "JobDefinition" in parameters:
-            yield parameters
-        for key in ("Iterator", "ItemProcessor"):
-            if key in state:
-                yield from submissions(state[key])
-        for branch in state.get("Branches", ()):
-            yield from submissions(branch)
 
 
 def _name_problems(name: str) -> Iterator[BindError]:
@@ -130,20 +117,18 @@ def _state_names(workflow: Mapping[str, Any]) -> Iterator[str]:
             yield from _state_names(inner)
 
 
-def _job_problems(who: str, parameters: Mapping[str, Any], compressed: bool) -> Iterator[BindError]:
-    step = parameters["Parameters"]["step_name"]
+def _job_problems(who: str, step: str, parameters: Mapping[str, Any]) -> Iterator[BindError]:
     overrides = parameters["ContainerOverrides"]
-    largest = _largest(overrides)
-    advice = f"; {largest}" if compressed else f"; {SMALLER}; {largest}"
+    advice = _largest({entry["Name"]: str(entry.get("Value", "")) for entry in overrides["Environment"]})
     size = len(canonical_json(overrides))
     if size > CONTAINER_OVERRIDES_CHARACTERS:
         yield BindError(
             f"{who}: step {step!r}: its container overrides (command and environment) have {size:,} characters, "
-            f"allowed are {CONTAINER_OVERRIDES_CHARACTERS:,}{advice}"
+            f"allowed are {CONTAINER_OVERRIDES_CHARACTERS:,}; {advice}"
         )
     size = len(canonical_json(parameters).encode())
     if size > SUBMIT_JOB_BYTES:
-        yield BindError(f"{who}: step {step!r}: its job has {size:,} bytes, allowed are {SUBMIT_JOB_BYTES:,}{advice}")
+        yield BindError(f"{who}: step {step!r}: its job has {size:,} bytes, allowed are {SUBMIT_JOB_BYTES:,}; {advice}")
 
 
 _SHORTEN = {
@@ -153,9 +138,8 @@ _SHORTEN = {
 """Variable of Metaflow's → what makes it smaller."""
 
 
-def _largest(overrides: Mapping[str, Any]) -> str:
-    """The largest variable of a job, and how it gets smaller."""
-    sizes = {entry["Name"]: len(str(entry.get("Value", ""))) for entry in overrides["Environment"]}
-    name = max(sizes, key=lambda name: sizes[name])
+def _largest(variables: Mapping[str, str]) -> str:
+    """The largest variable, and how it gets smaller."""
+    name = max(variables, key=lambda name: len(variables[name]))
     how = _SHORTEN.get(name, "shorten its value, or have the step read it from S3")
-    return f"its largest variable is {name}, with {sizes[name]:,} characters: {how}"
+    return f"its largest variable is {name}, with {len(variables[name]):,} characters: {how}"

@@ -20,8 +20,8 @@ class StepFunctionsKeys(Model):
     distributed_map: Annotated[bool, Option("distributed map", absent="off")] = False
     """A foreach is a distributed instead of an inline map: Metaflow's `--use-distributed-map`."""
     compress: Annotated[bool, Option("compressed commands", absent="off")] = False
-    """Commands of steps are kept in the datastore, which makes definitions small: Metaflow's
-    `--compress-state-machine`."""
+    """Commands of steps are kept in the datastore: Metaflow's `--compress-state-machine`. Definitions are small without
+    it, too."""
     log_history: Annotated[bool, Option("execution history log", absent="off")] = False
     """Execution history goes to a log group of CloudWatch: Metaflow's `--log-execution-history`."""
     batch_tags: Annotated[dict[str, str], Option("Batch tag")] = Field(default_factory=dict)

@@ -7,22 +7,18 @@ problem of a stack is reported at once and nothing is touched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from flowinfra.components.binding import JOB_DEFINITION
 from flowinfra.components.confidential import secret_problems
 from flowinfra.components.iam import Policy, policy_problems, policy_warnings
 from flowinfra.components.names import DATASTORE_TAG, KIND_TAG
 from flowinfra.components.plan import Plan
 from flowinfra.components.site import Site, identity
 from flowinfra.errors import BindError, FlowInfraError, Problems
-from flowinfra.model.base import Json
+from flowinfra.model.base import Json, canonical_json
 from flowinfra.targets.step_functions import iam, limits, quotas, requests
-from flowinfra.targets.step_functions.bound import Bound, bind
+from flowinfra.targets.step_functions.bound import Bound, Job, bind
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
-
-STAND_IN_REVISION = 9_999_999
-"""Revision of a job definition that is new or changes: longer than real ones, so that no limit is found too late."""
 
 STATES, JOBS, EVENTS, EXECUTION = "states", "jobs", "events", "execution"
 _SERVICES = {
@@ -31,12 +27,17 @@ _SERVICES = {
     EVENTS: "events.amazonaws.com",
     EXECUTION: "ecs-tasks.amazonaws.com",
 }
-_JOB_DEFINITION_KEYS = {"type", "containerProperties", "platformCapabilities", "propagateTags"}
+_JOB_DEFINITION_KEYS = frozenset(
+    ("type", "containerProperties", "platformCapabilities", "propagateTags", "parameters", "retryStrategy", "timeout")
+)
 
 
 @dataclass(frozen=True)
 class FlowPlan(Plan[StepFunctionsCompiled]):
     """One flow in one stack."""
+
+    _bound: dict[Site, Bound] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What binding came to: checks and resources ask for the same."""
 
     def object_tags(self, kind: str) -> dict[str, str]:
         """Tags of a datastore object: without the target, for what refers to it is in AWS, where `gc` looks anyway."""
@@ -74,32 +75,30 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         }
         return policies[kind]()
 
-    def bound(self, site: Site, revisions: Mapping[str, int] | None = None) -> Bound:
-        """The flow with the stack's identity; a step without a revision gets the stand-in.
+    def bound(self, site: Site) -> Bound:
+        """The flow with the stack's identity.
 
         Raises `Problems` with every value that does not fit.
         """
-        pins = {
-            JOB_DEFINITION + step: f"{self.names.job(step)}:{(revisions or {}).get(step, STAND_IN_REVISION)}"
-            for step in self.compiled.step_functions.job_definitions
-        }
-        return bind(self.compiled, {**identity(self.compiled, site, self.names), **pins}, self.parameters)
+        if site not in self._bound:
+            named = identity(self.compiled, site, self.names)
+            bound = bind(self.compiled, named, lambda properties: self._job(properties, site), self.parameters)
+            self._bound[site] = bound
+        return self._bound[site]
 
-    def job_definition(self, bound: Bound, step: str, site: Site) -> dict[str, Json]:
-        """Arguments of RegisterJobDefinition; the metadata service's key goes in by reference.
+    def _job(self, properties: dict[str, Json], site: Site) -> Job:
+        """A job definition; the metadata service's key goes in by reference.
 
         Metaflow sends `linuxParameters: {}` for each step on EC2. Whether Batch keeps what is empty is not known, and
         what it drops would be a change in each preview: it is left out.
         """
-        properties: dict[str, Json] = _without_empty(bound.job_definitions[step])
-        if site.service_auth_secret is None:
-            return properties
-        container = {
-            **properties["containerProperties"],
-            "executionRoleArn": site.execution_role or site.role_to_be,
-            "secrets": [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": site.service_auth_secret}],
-        }
-        return {**properties, "containerProperties": container}
+        arguments: dict[str, Json] = _without_empty(properties)
+        if site.service_auth_secret is not None:
+            arguments["containerProperties"] |= {
+                "executionRoleArn": site.execution_role or site.role_to_be,
+                "secrets": [{"name": "METAFLOW_SERVICE_AUTH_KEY", "valueFrom": site.service_auth_secret}],
+            }
+        return Job(self.names.job(canonical_json(arguments)), arguments)
 
 
 def _without_empty(value: Json) -> Json:
@@ -119,11 +118,10 @@ def check(plan: FlowPlan, site: Site, default_tags: Mapping[str, str] | None = N
         bound = plan.bound(site)
     except Problems as problems:
         return list(problems.errors)
-    jobs = {step: plan.job_definition(bound, step, site) for step in bound.job_definitions}
     return [
-        *_unknown_job_keys(plan.name, jobs),
-        *limits.flow_problems(plan.compiled, replace(bound, job_definitions=jobs)),
-        *requests.problems(plan, bound, jobs, site),
+        *_unknown_job_keys(plan.name, bound.jobs),
+        *limits.flow_problems(plan.compiled, bound),
+        *requests.problems(plan, bound, site),
         *limits.tag_problems(plan.name, {**(default_tags or {}), **plan.object_tags("include-file")}, objects=True),
         *_role_problems(plan, site),
         *secret_problems(plan.name, plan.parameters, site.service_auth_secret),
@@ -143,9 +141,9 @@ def state_machine(name: str) -> str:
     return f"state machine {name!r}"
 
 
-def _unknown_job_keys(who: str, jobs: Mapping[str, Mapping[str, Json]]) -> Iterator[BindError]:
-    for step, properties in jobs.items():
-        if unknown := sorted(set(properties) - _JOB_DEFINITION_KEYS):
+def _unknown_job_keys(who: str, jobs: Mapping[str, Job]) -> Iterator[BindError]:
+    for step, job in jobs.items():
+        if unknown := sorted(set(job.arguments) - _JOB_DEFINITION_KEYS):
             yield BindError(
                 f"{who}: step {step!r}: Metaflow registers a job definition with {', '.join(unknown)}, "
                 "which this version of flowinfra does not deploy"

@@ -11,7 +11,8 @@ from flowinfra.components.iam import near
 from flowinfra.model.base import Json, canonical_json
 from flowinfra.targets.step_functions.bound import Bound
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
-from flowinfra.targets.step_functions.limits import CONTAINER_OVERRIDES_CHARACTERS, submissions
+from flowinfra.targets.step_functions.limits import CONTAINER_OVERRIDES_CHARACTERS
+from flowinfra.targets.step_functions.states import step_of, submitting_states
 
 ROLES = 1_000
 """Roles per account (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
@@ -28,16 +29,14 @@ _RESOLVED = 36
 
 def job_warnings(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[str]:
     """Steps whose container overrides are near Batch's limit once what they refer to is put in."""
-    for parameters in submissions(bound.definition):
-        step = parameters["Parameters"]["step_name"]
-        overrides = parameters["ContainerOverrides"]
+    for state in submitting_states(bound.definition):
+        overrides = state["Parameters"]["ContainerOverrides"]
         size = len(canonical_json(resolved(overrides)))
         if size >= NEAR_CONTAINER_OVERRIDES and len(canonical_json(overrides)) <= CONTAINER_OVERRIDES_CHARACTERS:
             yield (
-                f"{compiled.name}: step {step!r}: its container overrides have about {size:,} characters at run time, "
-                f"Batch takes {CONTAINER_OVERRIDES_CHARACTERS:,}, with what a run puts in (ids, parameters): beyond "
-                "that the job is refused. Shorten variables of @environment and defaults of parameters, or set "
-                "`compress: true`"
+                f"{compiled.name}: step {step_of(state)!r}: its container overrides have about {size:,} characters "
+                f"at run time, Batch takes {CONTAINER_OVERRIDES_CHARACTERS:,}, with what a run puts in (ids, parameters): "
+                "beyond that the job is refused. Shorten variables of @environment and defaults of parameters"
             )
 
 

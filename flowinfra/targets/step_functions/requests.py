@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from flowinfra.components.site import Site
 from flowinfra.errors import BindError
-from flowinfra.model.base import Json
 from flowinfra.targets.step_functions.batch_limits import job_problems
 from flowinfra.targets.step_functions.bound import Bound
-from flowinfra.targets.step_functions.limits import submissions
 from flowinfra.targets.step_functions.service_models import as_arguments, violations
+from flowinfra.targets.step_functions.states import step_of, submitting_states
 
 if TYPE_CHECKING:
     from flowinfra.targets.step_functions.plan import FlowPlan
@@ -24,28 +23,25 @@ _LIMITS = "checked-by-limits"
 """Stands for what is not checked here."""
 
 
-def problems(
-    plan: FlowPlan, bound: Bound, job_definitions: Mapping[str, Mapping[str, Json]], site: Site
-) -> Iterator[BindError]:
+def problems(plan: FlowPlan, bound: Bound, site: Site) -> Iterator[BindError]:
     """Everything that AWS would refuse of the flow's requests.
 
     Args:
         plan: the flow in its stack.
         bound: the flow with the stack's identity in it.
-        job_definitions: step → arguments of RegisterJobDefinition.
         site: the stack's identity.
     """
     who = plan.name
-    jobs = {
-        parameters["Parameters"]["step_name"]: as_arguments("batch", "SubmitJob", parameters)
-        for parameters in submissions(bound.definition)
-    }
-    for step, properties in job_definitions.items():
-        found = dict.fromkeys(job_problems(jobs[step], properties, plan.compiled.flow.steps[step]))
-        yield from (BindError(f"{who}: step {step!r}: {words}") for words in found)
-        definition = {"jobDefinitionName": plan.names.job(step), **properties}
-        yield from _refused(f"{who}: step {step!r}: its job definition", "batch", "RegisterJobDefinition", definition)
-        yield from _refused(f"{who}: step {step!r}: its job", "batch", "SubmitJob", jobs[step])
+    definitions = {job.name: {"jobDefinitionName": job.name, **job.arguments} for job in bound.jobs.values()}
+    for step, job in bound.jobs.items():
+        registered = definitions[job.name]
+        yield from _refused(f"{who}: step {step!r}: its job definition", "batch", "RegisterJobDefinition", registered)
+    for state in submitting_states(bound.definition):
+        step = step_of(state)
+        asked = as_arguments("batch", "SubmitJob", state["Parameters"])
+        found = job_problems(asked, definitions[asked["jobDefinition"]], plan.compiled.flow.steps[step])
+        yield from (BindError(f"{who}: step {step!r}: {words}") for words in dict.fromkeys(found))
+        yield from _refused(f"{who}: step {step!r}: its job", "batch", "SubmitJob", asked)
     machine = {"name": _LIMITS, "definition": _LIMITS, "roleArn": site.states_role or site.role_to_be}
     yield from _refused(f"{who}: its state machine", "stepfunctions", "CreateStateMachine", machine)
     yield from _schedule_problems(plan, site)

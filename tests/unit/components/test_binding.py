@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
-from flowinfra.components.binding import GRAMMAR_WORDS, deploy_time_parameters, identity_names, value_problem
+from flowinfra.components.binding import GRAMMAR_WORDS, deploy_time_parameters, value_problem
 from flowinfra.components.site import identity
 from flowinfra.errors import BindError, Problems
 from flowinfra.model.compiled import GRAMMARS, MARK, CompiledFlow
-from flowinfra.targets.step_functions.bound import bind
+from flowinfra.targets.step_functions.bound import Bound, Job
+from flowinfra.targets.step_functions.bound import bind as bind_with
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
-from flowinfra.targets.step_functions.limits import submissions
+from flowinfra.targets.step_functions.states import step_of, submitting_states
 from tests.unit.components.compiled import SITE, compiled, plan, site
+from tests.unit.expanded import expanded
 
 EXAMPLES = {
     "bucket": ["abc", "my.bucket-1", "a" * 63],
@@ -34,7 +36,6 @@ EXAMPLES = {
     "service-url": ["http://h", "https://a.b-c:8080/api/v1/", "https://service.example/x"],
     "job-role": ["arn:aws:iam::123456789012:role/a", "arn:aws-cn:iam::123456789012:role/p/q+=,.@-_"],
     "execution-role": ["arn:aws:iam::123456789012:role/a"],
-    "job-definition": ["name:1", "a-b_c:9999999"],
     "kubernetes-namespace": ["ml", "team-1", "n" * 63],
     "service-account": ["default", "metaflow.jobs-1"],
     "event-name": ["metaflow_flow_run_succeeded", "flow.succeeded"],
@@ -49,9 +50,11 @@ HOSTILE = ["", "a b", "it's", 'a"b', "$(id)", "`id`", "a\nb", "a;b", "a\\b", "a$
 
 
 def full_identity(flow: CompiledFlow) -> dict[str, str]:
-    values = identity(flow, SITE, plan("linear").names)
-    pins = {name: f"{name}:7" for name in identity_names(flow) if name.startswith("job-definition-")}
-    return {**values, **pins}
+    return identity(flow, SITE, plan("linear").names)
+
+
+def bind(flow: StepFunctionsCompiled, values: dict[str, str], parameters: dict[str, Any] | None = None) -> Bound:
+    return bind_with(flow, values, lambda arguments: Job(f"job-{len(json.dumps(arguments))}", arguments), parameters)
 
 
 def test_every_grammar_has_words_and_examples() -> None:
@@ -99,13 +102,14 @@ def test_nothing_is_left_over(name: str) -> None:
     flow = compiled(name)
     bound = bind(flow, {**full_identity(flow), "service-url": "https://meta.example"})
     assert MARK not in bound.definition_text
-    assert MARK not in json.dumps(bound.job_definitions)
+    assert MARK not in json.dumps([job.arguments for job in bound.jobs.values()])
 
 
 def test_values_land_in_json_inside_json_and_in_shell_words() -> None:
     flow = compiled("include_file")
     bound = bind(flow, full_identity(flow))
-    start = next(job for job in submissions(bound.definition) if job["Parameters"]["step_name"] == "start")
+    jobs = {job.name: job.arguments for job in bound.jobs.values()}
+    start = expanded(bound.definition, jobs)["States"]["start"]["Parameters"]
     variables = {entry["Name"]: entry.get("Value") for entry in start["ContainerOverrides"]["Environment"]}
     defaults = json.loads(variables["METAFLOW_DEFAULT_PARAMETERS"])
     urls = [json.loads(value)["url"] for value in defaults.values() if isinstance(value, str) and "url" in value]
@@ -123,11 +127,13 @@ def test_official_clients_find_owner_and_token() -> None:
     assert parameters["metaflow.production_token"].startswith(f"{flow.flow.token_prefix}-0-")
 
 
-def test_a_job_definition_is_pinned_to_its_step_even_where_names_begin_alike() -> None:
-    flow = compiled("split")
+def test_a_step_refers_to_the_job_definition_of_its_container() -> None:
+    flow = compiled("batch")
     bound = bind(flow, full_identity(flow))
-    pins = {job["Parameters"]["step_name"]: job["JobDefinition"] for job in submissions(bound.definition)}
-    assert pins == {step: f"job-definition-{step}:7" for step in flow.flow.steps}
+    assert len(bound.jobs) == len({job.name for job in bound.jobs.values()}) == 6
+    named = {step_of(state): state["Parameters"]["JobDefinition"] for state in submitting_states(bound.definition)}
+    containers = flow.step_functions.job_definitions.items()
+    assert named == {step: bound.jobs[key].name for key, definition in containers for step in definition.steps}
 
 
 def test_all_problems_are_told_at_once_with_flow_key_value_and_what_is_allowed() -> None:

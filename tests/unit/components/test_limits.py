@@ -53,23 +53,21 @@ def test_state_machine_name() -> None:
 
 def test_container_overrides_to_the_character() -> None:
     bound = plan("linear").bound(SITE)
-    start = next(job for job in limits.submissions(bound.definition) if job["Parameters"]["step_name"] == "start")
-    size = len(canonical_json(start["ContainerOverrides"]))
+    size = len(canonical_json(bound.definition["States"]["start"]["Parameters"]["ContainerOverrides"]))
     entry = len(',{"Name":"PAD","Value":""}')
     room = limits.CONTAINER_OVERRIDES_CHARACTERS - size - entry
     assert messages(padded_environment(room)) == []
     (message,) = messages(padded_environment(room + 1))
     assert "step 'start': its container overrides (command and environment) have 8,193 characters" in message
-    assert "`compress: true`" in message
     assert f"its largest variable is PAD, with {room + 1:,} characters: shorten its value" in message
 
 
-def test_a_flow_that_is_compressed_is_told_which_variable_is_large(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compress", [False, True])
+def test_which_variable_is_large_is_told(compress: bool, tmp_path: Path) -> None:
     body = f"    words = Parameter('words', default={'x' * 9000!r})\n{STEPS}"
-    flow = for_step_functions(compile_flow(request(write_flow(tmp_path, body=body), compress=True)))
+    flow = for_step_functions(compile_flow(request(write_flow(tmp_path, body=body), compress=compress)))
     (message,) = messages(flow)
     assert "step 'start': its container overrides (command and environment) have" in message
-    assert "compress: true" not in message
     assert "its largest variable is METAFLOW_DEFAULT_PARAMETERS, with 9,0" in message
     assert message.endswith("shorten the defaults of parameters, or read long ones from a file (IncludeFile)")
 
@@ -88,16 +86,22 @@ def test_definition() -> None:
 
 def test_job_definition() -> None:
     def change(target: dict[str, Any]) -> None:
-        container = target["job_definitions"]["end"]["properties"]["containerProperties"]
-        container["command"] = ["x" * limits.JOB_DEFINITION_BYTES]
+        container = target["job_definitions"]["start"]["properties"]["containerProperties"]
+        container["environment"].append({"name": "PAD", "value": "x" * limits.JOB_DEFINITION_BYTES})
 
     (message,) = messages(altered("linear", change))
-    assert "step 'end': its job definition has" in message
+    assert "step 'start': its job definition has" in message
+    assert "its largest variable is PAD, with 24,576 characters: shorten its value" in message
 
 
 def test_a_job_definition_that_is_not_understood_is_not_deployed() -> None:
-    flow = altered("linear", lambda t: t["job_definitions"]["end"]["properties"].update(nodeProperties={"numNodes": 2}))
-    assert "step 'end': Metaflow registers a job definition with nodeProperties" in messages(flow)[0]
+    def change(target: dict[str, Any]) -> None:
+        target["job_definitions"]["start"]["properties"].update(nodeProperties={"numNodes": 2})
+
+    assert (
+        "step 'start': Metaflow registers a job definition with nodeProperties"
+        in messages(altered("linear", change))[0]
+    )
 
 
 def test_rule_name() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions import quotas
-from flowinfra.targets.step_functions.limits import submissions
 from flowinfra.targets.step_functions.plan import check, warnings
+from flowinfra.targets.step_functions.states import submitting_states
 from tests.unit.components.compiled import SITE, plan, site
 
 
@@ -39,7 +39,7 @@ def test_overrides_that_a_run_makes_too_long() -> None:
     bound = small.bound(SITE)
     assert list(quotas.job_warnings(small.compiled, bound)) == []
     definition = bound.definition
-    job = next(iter(submissions(definition)))
+    job = next(submitting_states(definition))["Parameters"]
     job["ContainerOverrides"]["Environment"].append({"Name": "LONG", "Value": ""})
     size = len(canonical_json(quotas.resolved(job["ContainerOverrides"])))
     job["ContainerOverrides"]["Environment"][-1]["Value"] = "x" * (quotas.NEAR_CONTAINER_OVERRIDES - size)
