@@ -14,7 +14,9 @@ DRIVER = PACKAGE / "compiler" / "driver"
 """Runs in another interpreter and as a package of another name, so its modules know each other by relative imports."""
 PARTS = {
     "targets.request": {"__init__", "target", "options", "request", "compiled"},
-    "targets.reading": {"checks", "added", "jinja", "mends", "names", "params", "reading", "rules", "sharing", "states", "texts"},
+    "targets.reading": {
+        *("checks", "added", "jinja", "mends", "names", "params", "reading", "rules", "sharing", "states", "texts")
+    },
     "targets.stack": {"stack"},
     "stack.configuration": {"configuration", "places"},
 }

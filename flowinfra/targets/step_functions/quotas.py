@@ -35,8 +35,9 @@ def job_warnings(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[str]
         if size >= NEAR_CONTAINER_OVERRIDES and len(canonical_json(overrides)) <= CONTAINER_OVERRIDES_CHARACTERS:
             yield (
                 f"{compiled.name}: step {step_of(state)!r}: its container overrides have about {size:,} characters "
-                f"at run time, Batch takes {CONTAINER_OVERRIDES_CHARACTERS:,}, with what a run puts in (ids, parameters): "
-                "beyond that the job is refused. Shorten variables of @environment and defaults of parameters"
+                "at run time, with what a run puts in (ids, parameters); beyond "
+                f"{CONTAINER_OVERRIDES_CHARACTERS:,} Batch refuses the job. Shorten variables of @environment and "
+                "defaults of parameters"
             )
 
 
