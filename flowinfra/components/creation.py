@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -27,6 +28,16 @@ class Making(Generic[P, S]):
     plan: P
     platform: S
     child: pulumi.ResourceOptions
+
+    def told_in_words(self, *properties: str, **more: Any) -> pulumi.ResourceOptions:
+        """Options of a child whose properties a text preview names without their content.
+
+        Pulumi prints JSON in a property as a whole where one value of it changes. The component's inputs say the same
+        change in the flow's words; FLOWINFRA_SHOW_DEFINITIONS has the content printed, too. Where nothing else of the
+        resource changes, Pulumi prints all of it (`renderDiff` in pkg/backend/display/diff.go), so something else must.
+        """
+        hidden = [] if os.environ.get("FLOWINFRA_SHOW_DEFINITIONS") else list(properties)
+        return self.options(hide_diffs=hidden, **more)
 
     def options(self, **more: Any) -> pulumi.ResourceOptions:
         """A child's options."""

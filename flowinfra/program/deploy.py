@@ -62,7 +62,10 @@ def deploy() -> None:
     for prepared in checked.prepared:
         compiled = prepared.plan.compiled
         key = compiled.name if compiled.name not in deployed else f"{compiled.name} ({compiled.target})"
-        deployed[key] = checked.targets[compiled.target].deploy(prepared, created, by)
+        made = dict(checked.targets[compiled.target].deploy(prepared, created, by))
+        # a preview prints an output as a whole where one value of it changes: all flows, if it were one of `flows`
+        pulumi.export(f"version:{key}", made.pop("version"))
+        deployed[key] = made
     pulumi.export("flows", deployed)
     settings = shared_settings(flow.compiled for flow in checked.flows)
     configs = [*(target.metaflow_config(created) for target in checked.targets.values()), settings]

@@ -175,7 +175,8 @@ def test_a_name_with_dots_goes_through_our_own_provider() -> None:
     assert {item.type for item in program.resources if item.type.endswith("StateMachine")} == {STATE_MACHINE}
     assert inputs["name"] == compiled("project_branch").name
     assert "." in inputs["name"]
-    assert set(inputs["tags"]) == {"flowinfra:project", "flowinfra:stack", "flowinfra:flow"}
+    kinds = ("project", "stack", "flow", "definition")
+    assert set(inputs["tags"]) == {f"flowinfra:{kind}" for kind in kinds}
     assert MARK not in inputs["definition"]
     assert inputs["loggingConfiguration"] == {"level": "OFF", "includeExecutionData": False}
     assert [item.type for item in program.resources].count("pulumi:providers:flowinfra-aws") == 1

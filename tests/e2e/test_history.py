@@ -89,7 +89,7 @@ def declared(user: str, commit: str) -> dict[str, Any]:
 def deploy(project: Project, user: str, commit: str) -> dict[str, Any]:
     """Deploy as CI does; returns what the outputs say of the flow's version."""
     project.pulumi("up", "--yes", "--skip-preview", "-s", project.stack, **declared(user, commit)).succeeded()
-    version: dict[str, Any] = project.outputs()["flows"][NAME]["version"]
+    version: dict[str, Any] = project.outputs()[f"version:{NAME}"]
     return version
 
 

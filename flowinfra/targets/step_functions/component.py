@@ -20,6 +20,7 @@ from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.iam_delay import settled
 from flowinfra.components.inputs import describe_deployed
+from flowinfra.components.names import DEFINITION_TAG, short_digest
 from flowinfra.components.plan import same_name
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Prepared
@@ -263,7 +264,7 @@ def _job_definitions(making: _Making, tags: pulumi.Input[dict[str, str]]) -> lis
             propagate_tags=recorded.get("propagateTags"),
             deregister_on_new_revision=False,
             tags=tags,
-            opts=making.options(retain_on_delete=True),
+            opts=making.told_in_words("containerProperties", retain_on_delete=True),
         )
 
     return [definition(step) for step in plan.compiled.step_functions.job_definitions]
@@ -303,8 +304,8 @@ def _state_machine(
         role_arn=role,
         type="STANDARD",
         logging_configuration=_logging(making),
-        tags=plan.tags,
-        opts=making.options(depends_on=needs, custom_timeouts=_TIMEOUTS),
+        tags={**plan.tags, DEFINITION_TAG: definition.apply(short_digest)},
+        opts=making.told_in_words("definition", depends_on=needs, custom_timeouts=_TIMEOUTS),
     )
 
 
