@@ -297,6 +297,7 @@ def _state_machine(
 ) -> pulumi.Resource:
     plan, name = making.plan, f"{making.name}-state-machine"
     kind = StateMachine if "." in plan.name else aws.sfn.StateMachine
+    tags: dict[str, pulumi.Input[str]] = {**plan.tags, DEFINITION_TAG: definition.apply(short_digest)}
     return kind(
         name,
         name=plan.name,
@@ -304,7 +305,7 @@ def _state_machine(
         role_arn=role,
         type="STANDARD",
         logging_configuration=_logging(making),
-        tags={**plan.tags, DEFINITION_TAG: definition.apply(short_digest)},
+        tags=tags,
         opts=making.told_in_words("definition", depends_on=needs, custom_timeouts=_TIMEOUTS),
     )
 
