@@ -48,7 +48,7 @@ class StateMachine(pulumi.CustomResource):
         role_arn: pulumi.Input[str],
         logging_configuration: Mapping[str, Any],
         type: str = "STANDARD",
-        tags: pulumi.Input[Mapping[str, str]] | None = None,
+        tags: Mapping[str, pulumi.Input[str]] | None = None,
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Have a state machine.
