@@ -18,7 +18,7 @@ from flowinfra.components.source import deploy_time_values
 from flowinfra.engine.project import project_folder
 from flowinfra.errors import ConfigError
 from flowinfra.operate.trial import Trial, try_flow
-from flowinfra.stack.configuration import FlowConfig
+from flowinfra.stack.flow import FlowConfig
 
 
 @click.command(

@@ -20,11 +20,13 @@ from flowinfra.errors import ConfigError
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
-from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfig
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.flow import FlowConfig
 from flowinfra.stack.listing import matched
 from flowinfra.stack.loading import flow_files, stored_source, stored_stack
 from flowinfra.stack.mirrors import MIRRORS, Source, for_flow
 from flowinfra.stack.places import NAMESPACE
+from flowinfra.stack.platform import PlatformConfig
 from flowinfra.targets import TARGETS
 from flowinfra.targets.target import Target
 

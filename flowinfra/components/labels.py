@@ -18,7 +18,7 @@ from flowinfra.model.metadata import (
     is_key,
     is_label_value,
 )
-from flowinfra.stack.configuration import FlowConfig
+from flowinfra.stack.flow import FlowConfig
 
 RESERVED = ("metaflow/", "flowinfra/", "workflows.argoproj.io/", "jobset.sigs.k8s.io/", "batch.kubernetes.io/")
 """Keys that begin so are set by Metaflow, by flowinfra, and by what runs the pods, some of them only for some flows."""

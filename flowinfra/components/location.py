@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowinfra.model.datastores import BLOB_ENDPOINT, DATASTORES
-from flowinfra.stack.configuration import PlatformConfig
+from flowinfra.stack.platform import PlatformConfig
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.model.options import default
 from flowinfra.model.shape import CommonKeys, Shape
-from flowinfra.stack.configuration import CommonStep, FlowConfig, StepConfig
+from flowinfra.stack.flow import CommonStep, FlowConfig, StepConfig
 from flowinfra.targets import TARGETS
 from flowinfra.targets.target import Target
 

@@ -17,7 +17,7 @@ from flowinfra.components.roles import own_role
 from flowinfra.components.settings import together
 from flowinfra.errors import ConfigError
 from flowinfra.model.base import canonical_json
-from flowinfra.stack.configuration import FlowConfig
+from flowinfra.stack.flow import FlowConfig
 
 S = TypeVar("S", bound=PodPlatform)
 

@@ -20,7 +20,7 @@ from flowinfra.components.later import is_output
 from flowinfra.components.plan import Plan
 from flowinfra.components.site import AwsSite
 from flowinfra.errors import ConfigError, FlowInfraError
-from flowinfra.stack.configuration import CLUSTER_NAME, OIDC_PROVIDER
+from flowinfra.stack.platform import CLUSTER_NAME, OIDC_PROVIDER
 
 PODS = "pods"
 """What the role is for."""

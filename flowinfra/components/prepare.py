@@ -13,7 +13,7 @@ from flowinfra.components.plan import EVERY, Plan
 from flowinfra.components.source import Deployment, FlowSource, flow_source
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
-from flowinfra.stack.configuration import FlowConfig
+from flowinfra.stack.flow import FlowConfig
 
 
 class Shaped(Protocol):

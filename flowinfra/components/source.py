@@ -15,7 +15,8 @@ from flowinfra.components.outputs import FlowFile
 from flowinfra.errors import ConfigError, Problems, named_from
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
-from flowinfra.stack.configuration import FlowConfig, parse_flow
+from flowinfra.stack.flow import FlowConfig
+from flowinfra.stack.parsing import parse_flow
 
 
 @dataclass(frozen=True)

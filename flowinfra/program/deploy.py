@@ -24,9 +24,11 @@ from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.compiling import StackFlow, each_compiled, platform_shape
-from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfig
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.flow import FlowConfig
 from flowinfra.stack.listing import APART
 from flowinfra.stack.loading import StackProblems, read_stack
+from flowinfra.stack.platform import PlatformConfig
 from flowinfra.stack.previews import production_problems
 from flowinfra.targets import TARGETS
 from flowinfra.targets.stack import CountsResources, Outputs, StackTarget

@@ -13,7 +13,8 @@ from flowinfra.components.source import FlowSource
 from flowinfra.errors import FlowInfraError, Problems, named_from
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
-from flowinfra.stack.configuration import FlowConfig, StackConfig
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.flow import FlowConfig
 from flowinfra.targets import TARGETS
 
 

@@ -12,7 +12,7 @@ from posixpath import normpath
 from flowinfra.compiler.globs import is_glob
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.base import Json
-from flowinfra.stack.configuration import merged
+from flowinfra.stack.parsing import merged
 from flowinfra.stack.places import Places
 
 Entry = Mapping[str, Json]

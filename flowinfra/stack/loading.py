@@ -12,8 +12,9 @@ from pathlib import Path
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.base import Json
-from flowinfra.stack.configuration import StackConfig, check_stack, parse_stack
+from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.mirrors import Source, resolve
+from flowinfra.stack.parsing import check_stack, parse_stack
 from flowinfra.stack.places import NAMESPACE, TEXT, KeyPath, Places, configuration
 from flowinfra.stack.previews import kept_apart
 

@@ -17,8 +17,8 @@ from typing import Any
 from flowinfra.compiler.globs import is_glob
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.base import Json
-from flowinfra.stack.configuration import merged
 from flowinfra.stack.listing import Files, glob_problems, listed, matched, twice
+from flowinfra.stack.parsing import merged
 from flowinfra.stack.places import Places
 
 MIRRORS = "mirrors"

@@ -16,6 +16,8 @@ NAMESPACE = "flowinfra:"
 """Begins flowinfra's keys in a stack's file."""
 KeyPath = tuple[str | int, ...]
 """Keys and indices from the top of flowinfra's configuration: `("flows", 2, "memory")`."""
+Problem = tuple[KeyPath, str]
+"""The path of a key, and what is wrong with it."""
 TEXT = ("name_prefix", "mirrors")
 """Keys whose value is text; all others are structures."""
 

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import CompiledFlow
-from flowinfra.stack.configuration import FlowConfig, PreviewConfig, StackConfig
+from flowinfra.stack.configuration import PreviewConfig, StackConfig
+from flowinfra.stack.flow import FlowConfig
 
 
 def kept_apart(stack: StackConfig) -> StackConfig:

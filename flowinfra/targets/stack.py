@@ -13,7 +13,8 @@ from flowinfra.components.prepare import Prepared
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.stack.compiling import StackFlow
-from flowinfra.stack.configuration import PlatformConfig, PodRolesConfig, StackConfig
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.platform import PlatformConfig, PodRolesConfig
 
 Outputs = Mapping[str, Any]
 """Name → value, which may be an Output of Pulumi."""

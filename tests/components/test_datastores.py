@@ -15,7 +15,7 @@ from flowinfra.components import store
 from flowinfra.model.compiled import MARK, CompiledFlow
 from flowinfra.model.shape import Shape
 from flowinfra.stack.compiling import platform_shape
-from flowinfra.stack.configuration import parse_stack
+from flowinfra.stack.parsing import parse_stack
 from flowinfra.targets import TARGETS
 from flowinfra.targets.airflow.stack import airflow_platform
 from flowinfra.targets.argo.stack import kubernetes_platform

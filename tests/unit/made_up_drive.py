@@ -26,7 +26,7 @@ from flowinfra.report.change import words
 from flowinfra.report.changes import compare
 from flowinfra.report.words import plain
 from flowinfra.stack.compiling import StackFlow, platform_shape
-from flowinfra.stack.configuration import parse_stack
+from flowinfra.stack.parsing import parse_stack
 from flowinfra.stack.schema import stack_schema
 from flowinfra.targets import TARGETS
 from tests.unit.options_table import tables

@@ -18,7 +18,7 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import BundleError, Problems
 from flowinfra.operate.bundles import Bundled, bundle_stacks
 from flowinfra.program.deploy import checked_flows
-from flowinfra.stack.configuration import parse_stack
+from flowinfra.stack.parsing import parse_stack
 from tests.unit.sources import STEPS, write_flow
 
 FLOWS = Path(__file__).parents[1] / "flows"

@@ -24,7 +24,7 @@ from flowinfra.operate.preview_stacks.commands import up
 from flowinfra.operate.preview_stacks.names import Preview
 from flowinfra.operate.pull import pull
 from flowinfra.report.words import plain
-from flowinfra.stack.configuration import parse_stack
+from flowinfra.stack.parsing import parse_stack
 from flowinfra.targets import shape_of
 from tests.unit.constructs import FLOWS
 from tests.unit.interpreters import interpreter

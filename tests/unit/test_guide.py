@@ -14,7 +14,9 @@ from pydantic import BaseModel
 
 from flowinfra.cli import COMMANDS
 from flowinfra.compiler.request import IDENTITY_SETTINGS
-from flowinfra.stack.configuration import FlowConfig, PackageConfig, PlatformConfig, StackConfig
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.flow import FlowConfig, PackageConfig
+from flowinfra.stack.platform import PlatformConfig
 
 ROOT = Path(__file__).parents[2]
 FLOW = ROOT / "examples" / "flows" / "project"

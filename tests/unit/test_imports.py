@@ -18,7 +18,7 @@ PARTS = {
         *("checks", "added", "jinja", "mends", "names", "params", "reading", "rules", "sharing", "states", "texts")
     },
     "targets.stack": {"stack"},
-    "stack.configuration": {"configuration", "places"},
+    "stack.configuration": {"configuration", "contradictions", "flow", "mistakes", "parsing", "places", "platform"},
 }
 """Parts of a folder that stand elsewhere in the order than the rest of it → their modules."""
 ORDER = (

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from flowinfra.errors import Problems
-from flowinfra.stack.configuration import FlowConfig, StackConfig
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.flow import FlowConfig
 from flowinfra.stack.loading import stored_stack
 
 PLATFORM = {"bucket": "bkt", "queue": "jobs"}

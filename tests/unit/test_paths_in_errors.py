@@ -12,7 +12,7 @@ from flowinfra.components.options import PlatformShape, compile_request
 from flowinfra.components.source import Deployment, flow_source
 from flowinfra.errors import ConfigError, FlowInfraError, Problems, named_from
 from flowinfra.stack.compiling import compiled_configs
-from flowinfra.stack.configuration import parse_flow
+from flowinfra.stack.parsing import parse_flow
 from tests.unit.sources import STEPS, source, write_flow
 
 SHAPE = PlatformShape()

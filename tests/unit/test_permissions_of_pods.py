@@ -10,7 +10,7 @@ import yaml
 
 from flowinfra.errors import Problems
 from flowinfra.operate.permissions import permissions
-from flowinfra.stack.configuration import check_stack
+from flowinfra.stack.parsing import check_stack
 from tests.unit.sources import source, write_flow
 
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/ABCDEF"

@@ -10,7 +10,8 @@ import pytest
 
 from flowinfra.errors import ConfigError
 from flowinfra.operate.preview_stacks.names import Preview, mark_of, settings
-from flowinfra.stack.configuration import PlatformConfig, check_stack
+from flowinfra.stack.parsing import check_stack
+from flowinfra.stack.platform import PlatformConfig
 
 PLATFORM = PlatformConfig(bucket="bkt", queue="jobs")
 

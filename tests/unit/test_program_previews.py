@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flowinfra.stack.configuration import StackConfig, parse_stack
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.parsing import parse_stack
 from flowinfra.stack.previews import kept_apart, production_problems
 from tests.unit.components.compiled import compiled
 

@@ -13,7 +13,7 @@ from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.options import PlatformShape, compile_request, shape_problems
 from flowinfra.errors import CompileError, Problems
 from flowinfra.model.shape import Shape
-from flowinfra.stack.configuration import parse_flow
+from flowinfra.stack.parsing import parse_flow
 from flowinfra.targets import TARGETS
 from tests.unit.sources import write_flow
 

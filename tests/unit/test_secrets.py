@@ -11,7 +11,7 @@ from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.components.confidential import secret_problems
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.secrets import HIDDEN, looks_secret, secrets_in, shown
-from flowinfra.stack.configuration import parse_flow, parse_stack
+from flowinfra.stack.parsing import parse_flow, parse_stack
 from flowinfra.targets import shape_of
 from tests.unit.sources import STEPS, write_flow
 

@@ -11,16 +11,10 @@ import pytest
 
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import ConfigError, Problems
-from flowinfra.stack.configuration import (
-    CommonStep,
-    CreatePlatform,
-    FlowConfig,
-    PackageConfig,
-    PlatformConfig,
-    parse_flow,
-    parse_stack,
-)
+from flowinfra.stack.flow import CommonStep, FlowConfig, PackageConfig
 from flowinfra.stack.loading import read_stack, stored_stack
+from flowinfra.stack.parsing import parse_flow, parse_stack
+from flowinfra.stack.platform import CreatePlatform, PlatformConfig
 from tests.unit import options_table
 
 FILE = "stacks/Pulumi.dev.yaml"

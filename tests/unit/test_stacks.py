@@ -20,16 +20,10 @@ from flowinfra.components.source import Deployment
 from flowinfra.errors import Problems
 from flowinfra.program.deploy import check_flows, checked_flows
 from flowinfra.stack.compiling import StackFlow
-from flowinfra.stack.configuration import (
-    CreatePlatform,
-    FlowConfig,
-    PackageConfig,
-    PlatformConfig,
-    ScheduleConfig,
-    StackConfig,
-    StepConfig,
-)
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.flow import FlowConfig, PackageConfig, ScheduleConfig, StepConfig
 from flowinfra.stack.loading import stored_stack
+from flowinfra.stack.platform import CreatePlatform, PlatformConfig
 from flowinfra.stack.schema import DIALECT, schema_text
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,9 +25,9 @@ from flowinfra.operate.preview_stacks.names import ENCRYPTION, PREVIEW, Mark, Pr
 from flowinfra.operate.preview_stacks.workflows import GONE_CLUSTERS, has_templates, stop_workflows, templates
 from flowinfra.operate.recover import recover
 from flowinfra.report.words import count
-from flowinfra.stack.configuration import PlatformConfig
 from flowinfra.stack.loading import stored_stack
 from flowinfra.stack.places import NAMESPACE
+from flowinfra.stack.platform import PlatformConfig
 
 Tell = Callable[[str], None]
 """Shows a line to whoever waits."""

@@ -11,8 +11,8 @@ from typing import Any
 
 from flowinfra.clouds.aws import NOTHING_SAID, Access
 from flowinfra.errors import ConfigError
-from flowinfra.stack.configuration import PlatformConfig
 from flowinfra.stack.places import NAMESPACE
+from flowinfra.stack.platform import PlatformConfig
 
 PREVIEW = f"{NAMESPACE}preview"
 """The mark's key."""

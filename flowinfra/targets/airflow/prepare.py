@@ -10,7 +10,7 @@ from flowinfra.components.pod_identity import roles_later, with_roles
 from flowinfra.components.pod_roles import role_problems
 from flowinfra.components.prepare import Preparation
 from flowinfra.errors import ConfigError, FlowInfraError
-from flowinfra.stack.configuration import FlowConfig
+from flowinfra.stack.flow import FlowConfig
 from flowinfra.targets.airflow.compiled import AirflowCompiled
 from flowinfra.targets.airflow.plan import AirflowPlan, check
 from flowinfra.targets.airflow.platform import AirflowPlatform

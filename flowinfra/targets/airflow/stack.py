@@ -14,7 +14,8 @@ from flowinfra.components.prepare import Prepared
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
 from flowinfra.stack.compiling import StackFlow
-from flowinfra.stack.configuration import DagsConfig, StackConfig
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.platform import DagsConfig
 from flowinfra.targets.airflow.component import AirflowFlow
 from flowinfra.targets.airflow.outputs import metaflow_config
 from flowinfra.targets.airflow.plan import AirflowPlan, dag

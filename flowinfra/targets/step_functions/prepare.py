@@ -12,7 +12,7 @@ from flowinfra.components.later import Later
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Preparation
 from flowinfra.errors import ConfigError, FlowInfraError
-from flowinfra.stack.configuration import FlowConfig
+from flowinfra.stack.flow import FlowConfig
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import FlowPlan, check
 from flowinfra.targets.step_functions.section import StepFunctionsSection

@@ -12,7 +12,7 @@ from flowinfra.components.names import Names
 from flowinfra.components.outputs import FlowFile
 from flowinfra.errors import ConfigError, Problems
 from flowinfra.model.metadata import is_annotation_key, is_key, is_label_value
-from flowinfra.stack.configuration import check_stack
+from flowinfra.stack.parsing import check_stack
 from flowinfra.targets.airflow.plan import AirflowPlan
 from flowinfra.targets.airflow.plan import check as check_airflow
 from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket

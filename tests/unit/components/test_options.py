@@ -12,7 +12,8 @@ from flowinfra.compiler.request import STEP_OVERRIDES
 from flowinfra.compiler.variables import digests
 from flowinfra.components.options import PlatformShape, compile_request, requested_shape, shape_problems
 from flowinfra.errors import ConfigError
-from flowinfra.stack.configuration import CommonStep, FlowConfig, parse_flow
+from flowinfra.stack.flow import CommonStep, FlowConfig
+from flowinfra.stack.parsing import parse_flow
 from flowinfra.targets import TARGETS
 from flowinfra.targets.step_functions.options import StepFunctionsOptions
 from tests.unit.components.compiled import compiled
