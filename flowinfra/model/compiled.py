@@ -183,20 +183,27 @@ class Flow(Model):
 def topological(following: Mapping[str, tuple[str, ...]], start: str) -> list[str]:
     """Names of steps in the order in which they can run; those of a split as its step names them.
 
+    The order in which `following` names the steps makes no difference: canonical JSON has another one than the source.
+
     Raises ValueError where a step that is named does not exist.
     """
     missing = {start, *(name for names in following.values() for name in names)} - following.keys()
     if missing:
         raise ValueError(f"no step is called {', '.join(sorted(missing))}")
-    waits = {name: sum(name in names for names in following.values()) for name in following}
-    ready, order = [start], []
-    while ready:
+    # a step that repeats itself does not wait for itself
+    waits = {name: sum(name in names for other, names in following.items() if other != name) for name in following}
+    ready, order = [start], list[str]()
+    while len(order) < len(following):
+        if not ready:
+            # steps that wait for each other: by who names them first; steps that nobody leads to: by their names
+            named = [name for each in order for name in following[each]]
+            ready.append(next(name for name in (*named, *sorted(following)) if name not in order))
         order.append(ready.pop(0))
-        for name in following[order[-1]]:
-            waits[name] -= 1
-            if waits[name] == 0:
+        for name in dict.fromkeys(following[order[-1]]):
+            waits[name] -= name != order[-1]
+            if waits[name] == 0 and name not in order and name not in ready:
                 ready.append(name)
-    return [*order, *(name for name in following if name not in order)]
+    return order
 
 
 class SourceFile(Model):

@@ -86,6 +86,34 @@ def test_cached_result_is_the_same(compiler: Compiler) -> None:
     assert list(cached.flow.steps) == ["start", "end"]
 
 
+REPEATED = """
+    @step
+    def start(self):
+        self.next(self.train)
+
+    @step
+    def train(self):
+        self.more = "yes"
+        self.next({"yes": self.train, "no": self.report}, condition="more")
+
+    @step
+    def report(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+def test_a_step_that_repeats_itself_stands_at_its_place_also_from_the_cache(cache: Path, tmp_path: Path) -> None:
+    asked = request(write_flow(tmp_path / "flows", body=REPEATED), target="argo")
+    cold, warm = compile_flow(asked), compile_flow(asked)
+    assert list(cold.flow.steps) == ["start", "train", "report", "end"]
+    assert list(warm.flow.steps) == list(cold.flow.steps)
+    assert warm == cold
+
+
 def test_a_change_of_what_was_read_compiles_anew(compiler: Compiler) -> None:
     for path, text in [
         ("beside.py", "X = 2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 
 import pytest
 from pydantic import ValidationError
@@ -34,8 +35,21 @@ def test_order_follows_the_source_where_steps_are_independent() -> None:
     assert topological({"a": ("z", "b"), "b": ("j",), "z": ("j",), "j": ()}, "a") == ["a", "z", "b", "j"]
 
 
-def test_order_of_a_loop_names_every_step_once() -> None:
-    assert sorted(topological({"a": ("b",), "b": ("b", "c"), "c": ()}, "a")) == ["a", "b", "c"]
+@pytest.mark.parametrize(
+    ("following", "order"),
+    [
+        ({"start": ("z",), "z": ("z", "y"), "y": ("x",), "x": ()}, ["start", "z", "y", "x"]),
+        ({"start": ("z",), "z": ("m",), "m": ("y", "end"), "y": ("z",), "end": ()}, ["start", "z", "m", "y", "end"]),
+        ({"start": ("end",), "end": ("start",), "z": ("y",), "y": ("z",)}, ["start", "end", "y", "z"]),
+        ({"start": ("start", "b", "b"), "b": ("c", "start"), "c": ("b",)}, ["start", "b", "c"]),
+    ],
+    ids=["repeats itself", "way back", "not reached", "start again"],
+)
+def test_order_with_a_cycle_does_not_depend_on_how_the_steps_are_listed(
+    following: dict[str, tuple[str, ...]], order: list[str]
+) -> None:
+    for names in permutations(following):
+        assert topological({name: following[name] for name in names}, "start") == order
 
 
 def test_a_step_that_does_not_exist_is_refused(compiled: CompiledFlow) -> None:
