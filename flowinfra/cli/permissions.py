@@ -10,7 +10,8 @@ import click
 
 from flowinfra.cli import completion
 from flowinfra.engine.project import project_folder
-from flowinfra.operate.permissions import MANAGED_POLICY_CHARACTERS, PURPOSES, Purpose, permissions, size
+from flowinfra.operate.permissions import MANAGED_POLICY_CHARACTERS, permissions, size
+from flowinfra.operate.rights import PURPOSES, Purpose
 
 
 @click.command("permissions", epilog="Docs: docs/permissions.md")

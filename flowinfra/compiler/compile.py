@@ -18,8 +18,9 @@ from flowinfra.compiler import cache, process
 from flowinfra.compiler.confidential import refuse_secrets
 from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.image_packages import Packages
-from flowinfra.compiler.imports import Needs, judge, needs, places
+from flowinfra.compiler.imports import judge, places
 from flowinfra.compiler.lock import check_lock, environment_objects, lock_for, used_environments
+from flowinfra.compiler.needs import Needs, needs
 from flowinfra.compiler.package import Package, compress
 from flowinfra.compiler.provenance import WorkTrees
 from flowinfra.compiler.request import CompileRequest, check, config_texts, selection

@@ -1,9 +1,7 @@
 """What people and pipelines do with a stack, as IAM policies: scoped to the stack's names, from its file alone.
 
-Each service's actions are those that Metaflow's commands, this package and Pulumi's provider call. What the provider
-calls beyond the local stand-in is from the source of terraform-provider-aws, named at each list; the tests hold the
-rest to what is called. Resources are the stack's own by their names, so that a flow that joins the stack later needs no
-other policy where its name begins with the stack's `name_prefix`.
+`rights` has the actions. Resources are the stack's own by their names, so that a flow that joins the stack later needs
+no other policy where its name begins with the stack's `name_prefix`.
 """
 
 from __future__ import annotations
@@ -12,141 +10,22 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from flowinfra.components.names import StackNames
 from flowinfra.engine.project import project_name, read_mapping, stack_file
+from flowinfra.operate import rights
+from flowinfra.operate.rights import Purpose
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.loading import stored_stack
 from flowinfra.targets import TARGETS
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
-Purpose = Literal["preview", "deploy", "laptop", "destroy"]
-PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-
 MANAGED_POLICY_CHARACTERS = 6_144
 """IAM's limit of a managed policy, whitespace not counted."""
 
 Statement = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Rights:
-    """Actions on a kind of thing, by purpose."""
-
-    read: tuple[str, ...] = ()
-    """Actions of `pulumi refresh`, and of each create and update, which read back."""
-    write: tuple[str, ...] = ()
-    delete: tuple[str, ...] = ()
-
-    def of(self, purpose: Purpose) -> tuple[str, ...]:
-        """Actions of a purpose."""
-        return {
-            "preview": self.read,
-            "deploy": (*self.read, *self.write, *self.delete),
-            "destroy": (*self.read, *self.delete),
-        }[purpose]
-
-
-# internal/service/sfn/state_machine.go: Read lists versions too
-_MACHINES = _Rights(
-    read=("states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource"),
-    write=("states:CreateStateMachine", "states:TagResource", "states:UntagResource", "states:UpdateStateMachine"),
-    delete=("states:DeleteStateMachine",),
-)
-# internal/service/iam/role.go, role_policy.go, role_policy_attachment.go: a role is read with its policies, and freed
-# of instance profiles before it is deleted
-_ROLES = _Rights(
-    read=("iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
-    write=(
-        *("iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole"),
-        *("iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"),
-        *("iam:UpdateAssumeRolePolicy", "iam:UpdateRole"),
-    ),
-    delete=("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:ListInstanceProfilesForRole"),
-)
-# internal/service/eks/pod_identity_association.go; its tags come with it
-_PODS = _Rights(
-    read=("eks:DescribePodIdentityAssociation",),
-    write=(
-        "eks:CreatePodIdentityAssociation",
-        "eks:TagResource",
-        "eks:UntagResource",
-        "eks:UpdatePodIdentityAssociation",
-    ),
-    delete=("eks:DeletePodIdentityAssociation",),
-)
-# internal/service/events/rule.go, target.go
-_RULES = _Rights(
-    read=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
-    write=("events:PutRule", "events:PutTargets", "events:TagResource", "events:UntagResource"),
-    delete=("events:DeleteRule", "events:RemoveTargets"),
-)
-# internal/service/batch/job_definition.go: superseded revisions stay, so none is deregistered by a deployment
-_JOBS = _Rights(
-    read=("batch:ListTagsForResource",),
-    write=("batch:RegisterJobDefinition", "batch:TagResource", "batch:UntagResource"),
-)
-# internal/service/logs/group.go
-_LOGS = _Rights(
-    read=("logs:ListTagsForResource",),
-    write=(
-        *("logs:CreateLogGroup", "logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy"),
-        *("logs:TagResource", "logs:UntagResource"),
-    ),
-    delete=("logs:DeleteLogGroup",),
-)
-# internal/service/s3/object.go: HeadObject, and the tags
-_OBJECTS = _Rights(
-    read=("s3:GetObject", "s3:GetObjectTagging"),
-    write=("s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"),
-    delete=("s3:DeleteObject",),
-)
-# internal/service/s3/bucket.go reads every setting of a bucket, and bucket_public_access_block.go one more
-_BUCKET = _Rights(
-    read=(
-        *("s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration"),
-        *("s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket"),
-    ),
-    write=("s3:CreateBucket", "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging"),
-    delete=("s3:DeleteBucket",),
-)
-# internal/service/dynamodb/table.go
-_TABLE = _Rights(
-    read=(
-        *("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"),
-        "dynamodb:ListTagsOfResource",
-    ),
-    write=(
-        *("dynamodb:CreateTable", "dynamodb:TagResource", "dynamodb:UntagResource", "dynamodb:UpdateTable"),
-        "dynamodb:UpdateTimeToLive",
-    ),
-    delete=("dynamodb:DeleteTable",),
-)
-# internal/service/batch/compute_environment.go, job_queue.go: both are disabled before they are deleted
-_COMPUTE = _Rights(
-    read=("batch:ListTagsForResource",),
-    write=(
-        *("batch:CreateComputeEnvironment", "batch:CreateJobQueue", "batch:TagResource", "batch:UntagResource"),
-        *("batch:UpdateComputeEnvironment", "batch:UpdateJobQueue"),
-    ),
-    delete=(
-        *("batch:DeleteComputeEnvironment", "batch:DeleteJobQueue"),
-        *("batch:UpdateComputeEnvironment", "batch:UpdateJobQueue"),
-    ),
-)
-# internal/service/ec2/vpc_security_group.go; a group's network interfaces are looked for before it is deleted
-_NETWORK = _Rights(
-    read=("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcAttribute", "ec2:DescribeVpcs"),
-    write=(
-        *("ec2:AuthorizeSecurityGroupEgress", "ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:DeleteTags"),
-        "ec2:RevokeSecurityGroupEgress",
-    ),
-    delete=("ec2:DeleteSecurityGroup", "ec2:DescribeNetworkInterfaces", "ec2:RevokeSecurityGroupIngress"),
-)
-_COLLECT_STATES = ("states:DescribeStateMachine", "states:ListExecutions")
-"""`flowinfra gc` looks at all state machines of the account, for stacks may share objects."""
 
 
 def permissions(stack: str, purpose: Purpose, root: Path) -> dict[str, Any]:
@@ -258,14 +137,14 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
     platform = scope.config.platform
     deploys, destroys = purpose == "deploy", purpose == "destroy"
     if scope.on_aws:
-        machines = [*_MACHINES.of(purpose)]
+        machines = [*rights.MACHINES.of(purpose)]
         yield _allow("StateMachines", machines, scope.state_machines())
         if not destroys:
             # terraform-provider-aws validates a changed definition at plan time, and so does flowinfra-aws; the call
             # knows no resource
             yield _allow("ValidateDefinitions", ["states:ValidateStateMachineDefinition"], ["*"])
         jobs = scope.arn("batch", f"job-definition/{scope.names.prefix}*")
-        yield _allow("JobDefinitions", _JOBS.of(purpose), [jobs])
+        yield _allow("JobDefinitions", rights.JOBS.of(purpose), [jobs])
         yield _allow("FindJobDefinitions", ["batch:DescribeJobDefinitions"], ["*"])
         if deploys:
             yield _allow("PassRoles", ["iam:PassRole"], scope.passed()) | {
@@ -278,23 +157,25 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
                 }
             }
         if scope.rules:
-            yield _allow("Schedules", _RULES.of(purpose), [scope.arn("events", f"rule/{name}") for name in scope.rules])
+            yield _allow(
+                "Schedules", rights.RULES.of(purpose), [scope.arn("events", f"rule/{name}") for name in scope.rules]
+            )
         if scope.log_history:
             group = scope.arn("logs", f"log-group:/aws/vendedlogs/states/{scope.names.prefix}*")
-            yield _allow("HistoryLogs", _LOGS.of(purpose), [group])
+            yield _allow("HistoryLogs", rights.LOGS.of(purpose), [group])
             yield _allow("FindLogs", ["logs:DescribeLogGroups"], ["*"])
     if scope.on_aws or scope.pods:
-        yield _allow("Roles", _ROLES.of(purpose), scope.roles())
+        yield _allow("Roles", rights.ROLES.of(purpose), scope.roles())
     if clusters := sorted({name for name in scope.pods if name}):
         places = [scope.arn("eks", f"{kind}/{name}{end}") for name in clusters for kind, end in _PLACES_OF_PODS]
-        yield _allow("PodIdentities", _PODS.of(purpose), places)
+        yield _allow("PodIdentities", rights.PODS.of(purpose), places)
         if deploys:
             # https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
             yield _allow("PassPodRoles", ["iam:PassRole"], scope.roles()) | {
                 "Condition": {"StringEquals": {"iam:PassedToService": ["pods.eks.amazonaws.com"]}}
             }
     if platform.datastore == "s3":
-        yield _allow("Objects", _OBJECTS.of(purpose), [scope.datastore()])
+        yield _allow("Objects", rights.OBJECTS.of(purpose), [scope.datastore()])
         yield _allow("FindObjects", ["s3:ListBucket"], [scope.bucket()])
         if platform.kms_keys:
             keys = ["kms:Decrypt", *(["kms:GenerateDataKey"] if deploys else [])]
@@ -302,7 +183,7 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
     if platform.airflow and platform.airflow.dags.s3:
         bucket, _, folder = platform.airflow.dags.s3.removeprefix("s3://").partition("/")
         dags = f"arn:{platform.partition}:s3:::{bucket}"
-        yield _allow("Dags", _OBJECTS.of(purpose), [f"{dags}/{folder.rstrip('/')}/*"])
+        yield _allow("Dags", rights.OBJECTS.of(purpose), [f"{dags}/{folder.rstrip('/')}/*"])
         yield _allow("FindDags", ["s3:ListBucket"], [dags])
     if platform.create:
         yield from _created(scope, purpose)
@@ -312,15 +193,15 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
 
 def _created(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
     """The stack's own platform; the provider makes its names up, of those in the program."""
-    yield _allow("Bucket", _BUCKET.of(purpose), [scope.bucket()])
-    yield _allow("Table", _TABLE.of(purpose), [scope.arn("dynamodb", "table/metaflow-foreach-*")])
+    yield _allow("Bucket", rights.BUCKET.of(purpose), [scope.bucket()])
+    yield _allow("Table", rights.TABLE.of(purpose), [scope.arn("dynamodb", "table/metaflow-foreach-*")])
     compute = [
         *(scope.arn("batch", f"{kind}/metaflow-{name}-*") for kind, name in _COMPUTE_NAMES),
     ]
-    yield _allow("Compute", _COMPUTE.of(purpose), compute)
+    yield _allow("Compute", rights.COMPUTE.of(purpose), compute)
     yield _allow("FindCompute", ["batch:DescribeComputeEnvironments", "batch:DescribeJobQueues"], ["*"])
     # security groups and what is looked up of networks have ids that are not known before
-    yield _allow("Network", _NETWORK.of(purpose), ["*"])
+    yield _allow("Network", rights.NETWORK.of(purpose), ["*"])
     if purpose == "deploy":
         linked = (
             f"arn:{scope.config.platform.partition}:iam::{scope.account}:role/aws-service-role/batch.amazonaws.com/*"
@@ -346,7 +227,7 @@ def _collected(scope: _Scope) -> Iterator[Statement]:
         [scope.arn("batch", f"job-definition/{scope.names.prefix}*")],
     )
     yield _allow("ListStateMachines", ["states:ListStateMachines"], ["*"])
-    yield _allow("LookAtStateMachines", _COLLECT_STATES, [scope.arn("states", "stateMachine:*")])
+    yield _allow("LookAtStateMachines", rights.COLLECT_STATES, [scope.arn("states", "stateMachine:*")])
     yield _allow(
         "LookAtExecutions", ["states:DescribeStateMachineForExecution"], [scope.arn("states", "execution:*:*")]
     )

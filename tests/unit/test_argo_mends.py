@@ -21,6 +21,7 @@ from flowinfra.targets.argo import added as added_argo
 from flowinfra.targets.argo import mends as mends_argo
 from flowinfra.targets.argo import request as request_argo
 from flowinfra.targets.argo.compiled import ArgoCompiled
+from flowinfra.targets.argo.job_set import loaded_job_set
 from flowinfra.targets.argo.names import STEP, name_claims
 from tests.receiver import Received, Receiver, receive
 from tests.unit.constructs import Construct
@@ -248,7 +249,7 @@ def test_job_set_keeps_texts_as_texts_and_is_made_by_its_own_service_account() -
     assert (mended["serviceAccountName"], mended["resource"]["action"]) == ("runner", "create")
     job_set = mended["resource"]["manifest"]
     assert "'replicas': {{=asInt(inputs.parameters.workerCount)}}\n" in job_set
-    bound = mends_argo.loaded_job_set(job_set.replace("flowinfra--owner", "0123"))
+    bound = loaded_job_set(job_set.replace("flowinfra--owner", "0123"))
     assert bound["metadata"]["annotations"] == {"owner": "0123", "time": {}}
     assert bound["spec"].keys() == {"replicatedJobs"}
     assert bound["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["containers"][0]["command"] == [

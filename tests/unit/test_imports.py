@@ -15,7 +15,8 @@ DRIVER = PACKAGE / "compiler" / "driver"
 PARTS = {
     "targets.request": {"__init__", "target", "options", "request", "compiled"},
     "targets.reading": {
-        *("checks", "added", "jinja", "mends", "names", "params", "reading", "rules", "sharing", "states", "texts")
+        *("added", "checks", "jinja", "job_set", "mends", "names", "params", "reading", "rules"),
+        *("sharing", "states", "texts"),
     },
     "targets.stack": {"stack"},
     "stack.configuration": {"configuration", "contradictions", "flow", "mistakes", "parsing", "places", "platform"},

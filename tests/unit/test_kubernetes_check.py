@@ -14,7 +14,7 @@ from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError, FlowInfraError
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.targets import shape_of
-from flowinfra.targets.argo.mends import loaded_job_set
+from flowinfra.targets.argo.job_set import loaded_job_set
 from tests.unit.sources import STEPS, write_flow
 
 HEAD = """

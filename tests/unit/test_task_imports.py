@@ -20,7 +20,8 @@ from flowinfra.cli.bundle import command as bundle
 from flowinfra.compiler import CompileRequest, compile_flow, compile_flows
 from flowinfra.compiler.cache import put_blob
 from flowinfra.compiler.compile import CompileWarning
-from flowinfra.compiler.imports import Need, Needs, Verdict, judge
+from flowinfra.compiler.imports import Verdict, judge
+from flowinfra.compiler.needs import Need, Needs
 from flowinfra.components.source import Deployment
 from flowinfra.errors import CompileError, ConfigError, Problems
 from flowinfra.model.compiled import CompiledFlow

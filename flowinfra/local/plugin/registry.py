@@ -28,14 +28,14 @@ RESOURCES: dict[str, str] = {
     "aws:iam/rolePolicy:RolePolicy": "iam:RolePolicy",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "iam:RolePolicyAttachment",
     "aws:s3/bucket:Bucket": "s3:Bucket",
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "s3:BucketLifecycleConfiguration",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "s3_settings:BucketLifecycleConfiguration",
     "aws:s3/bucketObject:BucketObject": "s3_object:BucketObject",
     "aws:s3/bucketObjectv2:BucketObjectv2": "s3_object:BucketObjectv2",
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "s3:BucketPublicAccessBlock",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "s3_settings:BucketPublicAccessBlock",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": (
-        "s3:BucketServerSideEncryptionConfiguration"
+        "s3_settings:BucketServerSideEncryptionConfiguration"
     ),
-    "aws:s3/bucketVersioning:BucketVersioning": "s3:BucketVersioning",
+    "aws:s3/bucketVersioning:BucketVersioning": "s3_settings:BucketVersioning",
     "aws:secretsmanager/secret:Secret": "secretsmanager:Secret",
     "aws:sfn/stateMachine:StateMachine": "sfn:StateMachine",
 }

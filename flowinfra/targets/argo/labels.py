@@ -8,7 +8,7 @@ from typing import Any
 from flowinfra.components.labels import Metadata, Taken, with_metadata
 from flowinfra.model.base import Json
 from flowinfra.targets.argo.compiled import ArgoCompiled
-from flowinfra.targets.argo.mends import dumped_job_set, loaded_job_set
+from flowinfra.targets.argo.job_set import dumped_job_set, loaded_job_set
 from flowinfra.targets.argo.names import STEP
 
 Object = dict[str, Json]

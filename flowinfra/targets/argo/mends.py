@@ -11,14 +11,13 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-import yaml
-
 from flowinfra.model.base import Json
 from flowinfra.model.shape import Shape
 from flowinfra.targets.argo.added import first_step, reaching_datastore, scheduled_as, without_agent
+from flowinfra.targets.argo.job_set import dumped_job_set, loaded_job_set
 from flowinfra.targets.argo.names import name_claims, name_parts
 from flowinfra.targets.argo.request import SECRETS
-from flowinfra.targets.argo.texts import keep_in_arguments, keep_in_container, keep_in_metadata, payload
+from flowinfra.targets.argo.texts import keep_in_arguments, keep_in_container, keep_in_metadata
 from flowinfra.targets.mends import plain_version
 
 TIMESTAMP = "metaflow/deployment_timestamp"
@@ -26,15 +25,6 @@ PARAMETERS = "metaflow/parameters"
 """Annotation that describes the parameters of a flow."""
 _IN_LITERAL = {"\\": r"\\", "'": r"\'", "\r": r"\r", "\0": r"\x00"}
 _NO_LITERAL = r"[\\'\r\0]"
-
-_QUOTED, _BARE = "'{{=asInt(inputs.parameters.workerCount)}}'", "{{=asInt(inputs.parameters.workerCount)}}"
-"""Metaflow takes the quotes off this one text of a JobSet, so that it is a number."""
-_QUOTED_PAYLOAD = re.compile(
-    re.escape("'{{=" + payload("NAME").replace("'", "''") + "}}'").replace("NAME", r"([\w-]+)")
-)
-_BARE_PAYLOAD = re.compile(re.escape("{{=toJson(" + payload("NAME") + ")}}").replace("NAME", r"([\w-]+)"))
-"""An event's payload in a variable of a JobSet: any text at all, which Argo is to write as a JSON text, so that it is
-one of YAML too."""
 
 _SET_PARAMETERS = re.compile(
     r"python -m metaflow\.plugins\.argo\.set_parameters (?P<file>[a-z]{10}) .*? && \. `pwd`/(?P=file)"
@@ -337,34 +327,6 @@ def mend_job_set(
         "serviceAccountName": pods[0]["serviceAccountName"],
         "resource": {**template["resource"], "manifest": dumped_job_set(job_set)},
     }
-
-
-def loaded_job_set(manifest: str) -> Any:
-    """A JobSet from its text, which is YAML but for braces of Argo's."""
-    text = _BARE_PAYLOAD.sub(lambda found: _quoted("{{=" + payload(found[1]) + "}}"), manifest)
-    return yaml.safe_load(text.replace(_BARE, _QUOTED))
-
-
-def dumped_job_set(job_set: Json) -> str:
-    """A JobSet as text, in which Argo fills in its braces."""
-    text = yaml.dump(job_set, Dumper=_Quoting, default_flow_style=False, width=float("inf"), allow_unicode=True)
-    text = _QUOTED_PAYLOAD.sub(lambda found: "{{=toJson(" + payload(found[1]) + ")}}", str(text))
-    return text.replace(_QUOTED, _BARE)
-
-
-def _quoted(text: str) -> str:
-    """A text of YAML in single quotes."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-class _Quoting(yaml.SafeDumper):
-    """Writes every text in single quotes, and nothing by reference to where it stood before."""
-
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
-
-
-_Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'"))
 
 
 def with_schedules(cron_workflow: Mapping[str, Json]) -> dict[str, Json]:

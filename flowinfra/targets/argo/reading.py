@@ -14,6 +14,7 @@ from flowinfra.model.base import Json
 from flowinfra.model.compiled import Schedule
 from flowinfra.targets.argo import mends
 from flowinfra.targets.argo.compiled import ArgoTarget
+from flowinfra.targets.argo.job_set import loaded_job_set
 from flowinfra.targets.argo.names import STEP
 from flowinfra.targets.argo.rules import faults
 
@@ -76,7 +77,7 @@ def step_containers(workflow_template: Mapping[str, Any]) -> Iterator[StepContai
         if "container" in template and step is not None:
             yield StepContainer(step, template["container"], Task(attempts, template["activeDeadlineSeconds"]))
         if "resource" in template:
-            job_set = mends.loaded_job_set(template["resource"]["manifest"])
+            job_set = loaded_job_set(template["resource"]["manifest"])
             for job in job_set["spec"]["replicatedJobs"]:
                 pod = job["template"]["spec"]["template"]["spec"]
                 task = Task(attempts, pod["activeDeadlineSeconds"])

@@ -16,7 +16,7 @@ from flowinfra.stack.parsing import check_stack
 from flowinfra.targets.airflow.plan import AirflowPlan
 from flowinfra.targets.airflow.plan import check as check_airflow
 from flowinfra.targets.airflow.platform import AirflowPlatform, DagBucket
-from flowinfra.targets.argo.mends import loaded_job_set
+from flowinfra.targets.argo.job_set import loaded_job_set
 from flowinfra.targets.argo.plan import check
 from tests.unit.components.airflow import airflow
 from tests.unit.components.argo import argo_plan, argo_site
