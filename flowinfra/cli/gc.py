@@ -64,24 +64,7 @@ def command(
     Exit codes: 0 nothing left to remove, 1 error, 3 there is something and it was not removed.
     """
     settings = _project_settings(stack)
-    if settings.datastore in DATASTORES and settings.datastore != "s3" and not datastores:
-        raise ConfigError(
-            f"the datastore of stack {stack!r} is in {DATASTORES[settings.datastore].words}, and gc knows S3 alone: "
-            "nothing was looked at, and all objects stay. What deploys left there carries the stack's name as "
-            "metadata; for what earlier ones left in S3, name it: --datastore s3://BUCKET/PREFIX"
-        )
-    scope = Scope(
-        project=project or settings.project or _missing_project(),
-        stack=stack.rsplit("/", 1)[-1],
-        datastores=datastores or settings.datastores,
-        with_packages=with_packages,
-        on_argo=settings.on_argo,
-        kubeconfig=settings.kubeconfig,
-        context=settings.context,
-        on_airflow=settings.on_airflow,
-        airflow_days=airflow_days,
-        folder=Path.cwd(),
-    )
+    scope = _scope(settings, stack, project, datastores, with_packages, airflow_days)
     session = settings.access.session()
     accounts = _deployed_accounts(stack) or settings.access.accounts
     refuse_other_account(session, accounts, f"the stack {stack!r}")
@@ -144,6 +127,35 @@ def _project_settings(stack: str) -> _Settings:
         kubeconfig=config.get("kubernetes:kubeconfig"),
         context=config.get("kubernetes:context"),
         on_airflow="airflow" in platform,
+    )
+
+
+def _scope(
+    settings: _Settings,
+    stack: str,
+    project: str | None,
+    datastores: tuple[str, ...],
+    with_packages: bool,
+    airflow_days: float,
+) -> Scope:
+    """What is looked through, by the options and the stack's file."""
+    if settings.datastore in DATASTORES and settings.datastore != "s3" and not datastores:
+        raise ConfigError(
+            f"the datastore of stack {stack!r} is in {DATASTORES[settings.datastore].words}, and gc knows S3 alone: "
+            "nothing was looked at, and all objects stay. What deploys left there carries the stack's name as "
+            "metadata; for what earlier ones left in S3, name it: --datastore s3://BUCKET/PREFIX"
+        )
+    return Scope(
+        project=project or settings.project or _missing_project(),
+        stack=stack.rsplit("/", 1)[-1],
+        datastores=datastores or settings.datastores,
+        with_packages=with_packages,
+        on_argo=settings.on_argo,
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+        on_airflow=settings.on_airflow,
+        airflow_days=airflow_days,
+        folder=Path.cwd(),
     )
 
 

@@ -35,89 +35,81 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
     if kind in ("seam", "unknown-call"):
         what = "lacks" if kind == "seam" else "makes a call that flowinfra does not know:"
         return unfit(request, metaflow, f"{what} {message}")
-    if kind == "no-metaflow":
-        return CompileError(
-            f"{label}: {request.python or sys.executable} has no module {message!r}; install it there, beside "
-            "what the flow imports"
-        )
-    if kind == "not-a-flow":
-        return CompileError(f"{label}: {message}; the file must end with `if __name__ == '__main__': MyFlow()`")
-    if kind == "project-branch":
-        return CompileError(
-            f"{label}: is part of @project(name={message!r}); give branch or production "
-            "(it is never deployed to the branch of whoever runs the deployment)"
-        )
-    if kind == "two-flows":
-        return CompileError(f"{label}: {message}; keep one flow per file")
-    if kind == "half-character":
-        return CompileError(
-            f"{label}: a text of the flow, or a file's name, holds half of a character (a surrogate), which cannot be "
-            f"kept: …{message}…"
-        )
-    if kind in _HERMETIC:
-        return CompileError(f"{label}: when its module was imported, {message}. {_HERMETIC[kind]}")
-    if kind == "deploy-time":
-        return together([_deploy_time(request, one) for one in json.loads(message)])
     if kind == "several":
         return together([each for one in json.loads(message) for each in explain(request, one, metaflow).errors])
-    if kind == "unsupported":
-        parts = [
-            CompileError(f"{place_of(request, one)}: {one['subject']}: {one['words']}") for one in json.loads(message)
-        ]
-        return together(parts)
-    if kind == "overrides":
-        return together([CompileError(f"{label}: {_DETAILED[one['kind']](one)}") for one in json.loads(message)])
+    if kind in _LISTED:
+        return together([CompileError(_LISTED[kind](request, one)) for one in json.loads(message)])
+    if kind in ("micromamba", "solve"):
+        return LockError(f"{label}: {_unsolved(kind, message)}")
+    if kind in _HERMETIC:
+        return CompileError(f"{label}: when its module was imported, {message}. {_HERMETIC[kind]}")
     if kind in _DETAILED:
         return CompileError(f"{label}: {_DETAILED[kind](json.loads(message))}")
+    if kind in _OF_THE_FLOW:
+        return CompileError(f"{label}: {_OF_THE_FLOW[kind].format(message)}")
+    if kind == "no-metaflow":
+        return CompileError(
+            f"{label}: {_program(request)} has no module {message!r}; install it there, beside what the flow imports"
+        )
     if kind == "metaflow-exit":
         words = _last_words(message)
         return CompileError(f"{label}: {words}{looked_for(request, words)}")
-    if kind == "micromamba":
-        return LockError(f"{label}: {_no_micromamba(json.loads(message))}")
-    if kind == "solve":
-        return LockError(f"{label}: its environments could not be solved. {redact(_clean(message))}")
-    where = place_of(request, error)
-    if _TRACEBACK in message:
-        where, message = _inner(request, where, message)
-    if kind == "metaflow" and error["headline"] == "Argo Workflows name too long":
-        name = request.shape.name
-        what = "the flow's name" if name is None else f"the workflow's name {name!r}"
-        return CompileError(f"{label}: {what} is longer than 45 characters; give the workflow a shorter `name`")
-    if kind == "metaflow" and "hasn't been configured for your deployment yet" in message:
-        return CompileError(
-            f"{label}: waits for events (@trigger, @trigger_on_finish), but is compiled for a platform without Argo "
-            "Events: give the platform of the stack its event source (on the command line --events)"
-        )
-    if kind == "metaflow" and error["headline"] == "Incompatible environment":
-        return CompileError(
-            f"{where}: {_clean(message)}: give `environment: pypi` (on the command line --environment pypi), "
-            f"and lock the packages once with `flowinfra lock {label}`"
-        )
-    if kind == "metaflow":
-        words = f"{error['headline']}: {_line(message)}{looked_for(request, message)}"
-        return CompileError(f"{where}: {_subject(error)}{words}")
     if kind == "crash":
         place = f"{Path(error['file']).name}, line {error['line']}"
         return CompileError(f"{label}: Metaflow {metaflow} fails on it: {_line(message)} ({place})")
+    return CompileError(_at_its_line(request, error))
+
+
+def _at_its_line(request: CompileRequest, error: Mapping[str, Any]) -> str:
+    """What is wrong with a line of the flow's source, or with one of its steps."""
+    kind, message, where = error["kind"], error["message"], place_of(request, error)
+    if _TRACEBACK in message:
+        where, message = _inner(request, where, message)
+    if kind == "metaflow":
+        return _refused_by_metaflow(request, error, where, message)
+    if kind == "syntax":
+        return f"{where}: syntax error: {message}"
     if kind == "no-module":
-        return CompileError(
-            f"{where}: {_subject(error)}{request.python or sys.executable} has no module {message!r}; install it "
-            "there, or name the interpreter that has it (`python`, on the command line --python); a module of your own "
-            "is found beside the flow, and elsewhere if it is packaged: `package: {include: [its folder]}`"
+        return (
+            f"{where}: {_subject(error)}{_program(request)} has no module {message!r}; install it there, or name the "
+            "interpreter that has it (`python`, on the command line --python); a module of your own is found beside "
+            "the flow, and elsewhere if it is packaged: `package: {include: [its folder]}`"
         )
     if kind == "no-variable":
-        return CompileError(
+        return (
             f"{where}: {_subject(error)}the variable {message!r} is not set: a compile sees none of the shell's. "
             "Declare it in `env` (on the command line --env) for the compile. Every task imports the module, too: "
             f"give it to all steps by @environment(vars=…) or `steps: {{NAME: {{environment: {{{message}: …}}}}}}`, or "
             "read it by os.environ.get, or in a step"
         )
-    if kind == "syntax":
-        return CompileError(f"{where}: syntax error: {message}")
-    return CompileError(f"{where}: {_subject(error)}{message}{looked_for(request, message)}")
+    return f"{where}: {_subject(error)}{message}{looked_for(request, message)}"
 
 
-def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> CompileError:
+def _refused_by_metaflow(request: CompileRequest, error: Mapping[str, Any], where: str, message: str) -> str:
+    """Metaflow's own words, and what to do in a stack where it asks for something of its own settings."""
+    if error["headline"] == "Argo Workflows name too long":
+        name = request.shape.name
+        what = "the flow's name" if name is None else f"the workflow's name {name!r}"
+        return f"{request.label}: {what} is longer than 45 characters; give the workflow a shorter `name`"
+    if "hasn't been configured for your deployment yet" in message:
+        return (
+            f"{request.label}: waits for events (@trigger, @trigger_on_finish), but is compiled for a platform without "
+            "Argo Events: give the platform of the stack its event source (on the command line --events)"
+        )
+    if error["headline"] == "Incompatible environment":
+        return (
+            f"{where}: {_clean(message)}: give `environment: pypi` (on the command line --environment pypi), "
+            f"and lock the packages once with `flowinfra lock {request.label}`"
+        )
+    return f"{where}: {_subject(error)}{error['headline']}: {_line(message)}{looked_for(request, message)}"
+
+
+def _program(request: CompileRequest) -> str:
+    """The interpreter that compiles the flow."""
+    return request.python or sys.executable
+
+
+def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> str:
     """A parameter's function that failed when it was evaluated for a deployment."""
     kind, words = error["kind"], error["message"]
     if kind in _HERMETIC:
@@ -125,10 +117,8 @@ def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> CompileEr
     elif kind == "no-variable":
         words = f"the variable {words!r} is not set: it sees none of the shell's. {_DEPLOY_TIME}"
     elif kind == "no-module":
-        words = f"{request.python or sys.executable} has no module {words!r}; install it there"
-    return CompileError(
-        f"{place_of(request, error)}: the deploy-time function of parameter {error['name']!r}: {_line(words)}"
-    )
+        words = f"{_program(request)} has no module {words!r}; install it there"
+    return f"{place_of(request, error)}: the deploy-time function of parameter {error['name']!r}: {_line(words)}"
 
 
 def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaflowError:
@@ -185,6 +175,13 @@ def _mutators_project(detail: Mapping[str, Any]) -> str:
     )
 
 
+def _unsolved(kind: str, message: str) -> str:
+    """Why the flow's environments have no lock."""
+    if kind == "micromamba":
+        return _no_micromamba(json.loads(message))
+    return f"its environments could not be solved. {redact(_clean(message))}"
+
+
 def _no_micromamba(detail: Mapping[str, Any]) -> str:
     """Metaflow found no micromamba, and could not download one."""
     hosts = " and ".join(url.split("{")[0].rstrip("/") for url in detail["urls"])
@@ -216,6 +213,26 @@ _DETAILED = {
         f"@timeout of {detail['limit']} s, which acts inside the task; raise it in the flow's code"
     ),
 }
+
+_LISTED = {
+    "deploy-time": _deploy_time,
+    "unsupported": lambda request, one: f"{place_of(request, one)}: {one['subject']}: {one['words']}",
+    "overrides": lambda request, one: f"{request.label}: {_DETAILED[one['kind']](one)}",
+}
+"""Kinds whose message is a list → the error for each entry."""
+
+_OF_THE_FLOW = {
+    "not-a-flow": "{}; the file must end with `if __name__ == '__main__': MyFlow()`",
+    "project-branch": (
+        "is part of @project(name={!r}); give branch or production (it is never deployed to the branch of whoever runs "
+        "the deployment)"
+    ),
+    "two-flows": "{}; keep one flow per file",
+    "half-character": (
+        "a text of the flow, or a file's name, holds half of a character (a surrogate), which cannot be kept: …{}…"
+    ),
+}
+"""Kinds that are of the flow as a whole → the words around their message."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -89,43 +89,22 @@ def _run(
     home = folder / "home"
     # Metaflow looks for .metaflow/config.json from the working folder upwards; here its search ends
     (home / ".metaflow").mkdir(parents=True)
-    selection = requests.selection(request)
-    task = {
-        "mode": mode,
-        "flow": str(request.file),
-        "folder": str(request.working_folder),
-        "search": selection.search,
-        "walks": [asdict(walk) for walk in selection.walks],
-        "suffixes": list(request.shape.package_suffixes),
-        "out": str(folder),
-        "target": request.target,
-        "options": {name: getattr(request.shape, name) for name in sorted(TARGETS[request.target].own)},
-        "datastore": request.shape.datastore,
-        "arguments": requests.arguments(request),
-        "project": requests.project(request),
-        "configs": list(requests.config_texts(request)),
-        "structures": {name: value for name, value in request.shape.configs.items() if not isinstance(value, str)},
-        "parameters": request.shape.parameters,
-        "schedule": request.shape.schedule,
-        "timezone": request.shape.schedule_timezone,
-        "steps": request.shape.steps,
-        "environments": environments,
-    }
-    # solving takes as long as it takes, and shows what it does
-    limit = None if mode == "lock" else TIME_LIMIT
+    task = json.dumps(_task(request, folder, mode, environments))
+    variables = {**_base_environment(home), **settings, **request.env, **declared}
     python = interpreter(request)
     try:
         done = subprocess.run(
             [python, str(DRIVER)],
-            input=json.dumps(task),
-            env={**_base_environment(home), **settings, **request.env, **declared},
+            input=task,
+            env=variables,
             cwd=home,
             stdout=subprocess.PIPE,
             stderr=None if mode == "lock" else subprocess.PIPE,
             text=True,
             encoding="utf-8",
             errors="replace",
-            timeout=limit,
+            # solving takes as long as it takes, and shows what it does
+            timeout=None if mode == "lock" else TIME_LIMIT,
         )
     except subprocess.TimeoutExpired:
         raise CompileError(
@@ -141,6 +120,32 @@ def _run(
     if answer["error"]:
         raise explain(request, answer["error"], answer["metaflow"])
     return Answer(answer, folder)
+
+
+def _task(request: CompileRequest, folder: Path, mode: str, environments: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the child is asked."""
+    selection, shape = requests.selection(request), request.shape
+    return {
+        "mode": mode,
+        "flow": str(request.file),
+        "folder": str(request.working_folder),
+        "search": selection.search,
+        "walks": [asdict(walk) for walk in selection.walks],
+        "suffixes": list(shape.package_suffixes),
+        "out": str(folder),
+        "target": request.target,
+        "options": {name: getattr(shape, name) for name in sorted(TARGETS[request.target].own)},
+        "datastore": shape.datastore,
+        "arguments": requests.arguments(request),
+        "project": requests.project(request),
+        "configs": list(requests.config_texts(request)),
+        "structures": {name: value for name, value in shape.configs.items() if not isinstance(value, str)},
+        "parameters": shape.parameters,
+        "schedule": shape.schedule,
+        "timezone": shape.schedule_timezone,
+        "steps": shape.steps,
+        "environments": environments,
+    }
 
 
 def interpreter(request: CompileRequest) -> str:

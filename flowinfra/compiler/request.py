@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flowinfra.compiler.driver import kubernetes_grammar as grammar
 from flowinfra.compiler.selection import Selection, absolute
-from flowinfra.errors import CompileError, FlowInfraError, Problems
+from flowinfra.errors import CompileError, Problems
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import MARK
 from flowinfra.model.datastores import BLOB_ENDPOINT, DATASTORES
@@ -132,75 +132,87 @@ def selection(request: CompileRequest) -> Selection:
 
 def check(request: CompileRequest) -> None:
     """Raise `Problems` with everything that can be known to be wrong without running the flow."""
-    problems = list(_problems(request))
+    problems = [CompileError(f"{request.label}: {problem}") for problem in _problems(request)]
     if problems:
         raise Problems(problems) if len(problems) > 1 else problems[0]
 
 
-def _problems(request: CompileRequest) -> Iterator[FlowInfraError]:
-    def problem(message: str) -> CompileError:
-        return CompileError(f"{request.label}: {message}")
-
-    yield from (problem(message) for message in selection(request).problems())
+def _problems(request: CompileRequest) -> Iterator[str]:
+    yield from selection(request).problems()
     if not request.working_folder.is_dir():
         what = "is a file" if request.working_folder.exists() else "does not exist"
-        yield problem(
+        yield (
             f"working_folder: {request.folder!r} {what}; give a folder by its path from {request.base}, or {OF_FLOW!r} "
             "for the flow's own"
         )
     if request.target not in TARGETS:
-        yield problem(f"unknown target {request.target!r}; known: {', '.join(TARGETS)}")
+        yield f"unknown target {request.target!r}; known: {', '.join(TARGETS)}"
     else:
-        yield from (problem(message) for message in _target_problems(request))
-    if not request.flow.is_file():
-        what = "is a folder" if request.flow.is_dir() else "does not exist"
-        yield problem(f"{what}; give the .py file of a Metaflow flow")
-    elif request.flow.suffix.lower() in {".r", ".rds"}:
-        yield problem("is an R flow; flowinfra compiles Python flows only")
-    elif request.flow.suffix != ".py":
-        yield problem("is not a .py file")
-    elif not _FILE.fullmatch(request.flow.name):
-        yield problem(
-            f"its tasks start `python {request.flow.name}`, of which a shell makes something else; allowed in the "
-            "file's own name are letters, digits and _ . + , = @ -, of which - is not the first: rename it"
-        )
+        yield from _target_problems(request)
+    yield from _file_problems(request.flow)
     for name, path in request.config_files.items():
         if not path.is_file():
-            yield problem(f"Config {name!r}: file {path} does not exist")
+            yield f"Config {name!r}: file {path} does not exist"
+    yield from _setting_problems(request)
+    yield from _option_problems(request)
+
+
+def _file_problems(flow: Path) -> Iterator[str]:
+    """Why a file cannot be that of a flow."""
+    if not flow.is_file():
+        what = "is a folder" if flow.is_dir() else "does not exist"
+        yield f"{what}; give the .py file of a Metaflow flow"
+    elif flow.suffix.lower() in {".r", ".rds"}:
+        yield "is an R flow; flowinfra compiles Python flows only"
+    elif flow.suffix != ".py":
+        yield "is not a .py file"
+    elif not _FILE.fullmatch(flow.name):
+        yield (
+            f"its tasks start `python {flow.name}`, of which a shell makes something else; allowed in the "
+            "file's own name are letters, digits and _ . + , = @ -, of which - is not the first: rename it"
+        )
+
+
+def _setting_problems(request: CompileRequest) -> Iterator[str]:
+    """Variables that are of another kind than where they stand."""
     mine = TARGETS[request.target].identity_settings if request.target in TARGETS else {}
     for name in request.shape.settings:
         if not name.startswith("METAFLOW_"):
-            yield problem(f"settings: {name} is no METAFLOW_* setting; variables of the flow go to env")
+            yield f"settings: {name} is no METAFLOW_* setting; variables of the flow go to env"
         elif name in IDENTITY_SETTINGS:
-            yield problem(
+            yield (
                 f"settings: {name} belongs to the stack's platform ({mine.get(name, IDENTITY_SETTINGS[name])}), "
                 "so that one compiled flow serves every stack"
             )
         elif name in SHAPE_SETTINGS:
-            yield problem(f"settings: {name} is given by {SHAPE_SETTINGS[name]}")
+            yield f"settings: {name} is given by {SHAPE_SETTINGS[name]}"
     for name in request.env:
         if name.startswith("METAFLOW_"):
-            yield problem(f"env: {name} is a Metaflow setting and goes to settings")
-    for option in request.shape.extra:
+            yield f"env: {name} is a Metaflow setting and goes to settings"
+
+
+def _option_problems(request: CompileRequest) -> Iterator[str]:
+    """Options that Metaflow's command would not take, or not as they were meant."""
+    shape = request.shape
+    for option in shape.extra:
         if (name := option.split("=", 1)[0]) in REFUSED_OPTIONS:
-            yield problem(f"option {name} is not for compiling: {REFUSED_OPTIONS[name]}")
-    if request.shape.python and not _PYTHON.fullmatch(request.shape.python):
-        yield problem(f"python_version: found {request.shape.python!r}, allowed: a minor version, such as 3.12")
-    words = {"tags": request.shape.tags, "namespace": (request.shape.namespace or "-",)}
-    for key, values in words.items():
+            yield f"option {name} is not for compiling: {REFUSED_OPTIONS[name]}"
+    if shape.python and not _PYTHON.fullmatch(shape.python):
+        yield f"python_version: found {shape.python!r}, allowed: a minor version, such as 3.12"
+    for key, values in {"tags": shape.tags, "namespace": (shape.namespace or "-",)}.items():
         for value in values:
             if not _SHELL_WORD.fullmatch(value):
-                yield problem(
+                yield (
                     f"{key}: {value!r} would not reach the task as it is; "
                     "allowed are letters, digits and . , : @ % + = / - _"
                 )
-    if request.shape.branch and not _SHELL_WORD.fullmatch(request.shape.branch):
-        yield problem(f"branch: {request.shape.branch!r} holds characters other than letters, digits, _ . and -")
+    if shape.branch and not _SHELL_WORD.fullmatch(shape.branch):
+        yield f"branch: {shape.branch!r} holds characters other than letters, digits, _ . and -"
     for key, image in _images(request):
         if not (isinstance(image, str) and grammar.image(image)):
-            yield problem(f"{key}: found {image!r}, allowed: {grammar.IMAGE_WORDS}")
-    if MARK in request.shape.model_dump_json():
-        yield problem(f"an option holds {MARK!r}, which marks values that a stack binds; choose another text")
+            yield f"{key}: found {image!r}, allowed: {grammar.IMAGE_WORDS}"
+    if MARK in shape.model_dump_json():
+        yield f"an option holds {MARK!r}, which marks values that a stack binds; choose another text"
 
 
 def _images(request: CompileRequest) -> Iterator[tuple[str, Json]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypedDict
 
 import pulumi
@@ -143,52 +143,18 @@ class Platform(pulumi.ComponentResource):
             raise pulumi.RunError(f"{name}: instance_profile is missing; EC2 compute needs the ARN of one")
         props = {key: value for key, value in args.items() if value is not None}
         super().__init__("flowinfra:aws:Platform", name, props, opts)
-        tags: dict[str, pulumi.Input[str]] = {
+        tags: Tags = {
             **args.get("tags", {}),
             PROJECT_TAG: pulumi.get_project(),
             STACK_TAG: pulumi.get_stack(),
         }
         own, asking = of_component(self, name), pulumi.InvokeOptions(parent=self)
-        region, account = (
-            args.get("region") or aws_identity.region(asking),
-            args.get("account") or aws_identity.account(asking),
-        )
+        region = args.get("region") or aws_identity.region(asking)
+        account = args.get("account") or aws_identity.account(asking)
         # physical names are the provider's to make up: a deploy that was killed can then run again
-        bucket = aws.s3.Bucket(f"{name}-datastore", tags=tags, opts=own)
-        aws.s3.BucketPublicAccessBlock(
-            f"{name}-datastore-private",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=own,
-        )
-        table = aws.dynamodb.Table(
-            f"{name}-foreach",
-            billing_mode="PAY_PER_REQUEST",
-            hash_key="pathspec",
-            attributes=[{"name": "pathspec", "type": "S"}],
-            ttl={"attribute_name": "ttl", "enabled": True},
-            tags=tags,
-            opts=own,
-        )
-        environment = aws.batch.ComputeEnvironment(
-            f"{name}-compute",
-            type="MANAGED",
-            compute_resources=_compute_resources(name, args, compute, tags, own),
-            tags=tags,
-            opts=own,
-        )
-        queue = aws.batch.JobQueue(
-            f"{name}-queue",
-            state="ENABLED",
-            priority=1,
-            compute_environment_orders=[{"order": 1, "compute_environment": environment.arn}],
-            tags=tags,
-            opts=own,
-        )
-        self.bucket, self.table, self.queue = bucket.bucket, table.name, queue.name
+        self.bucket = _bucket(name, tags, own)
+        self.table = _table(name, tags, own)
+        self.queue = _queue(name, _compute_resources(name, args, compute, tags, own), tags, own)
         self.settings = PlatformSettings(
             bucket=self.bucket,
             queue=self.queue,
@@ -256,19 +222,11 @@ class Platform(pulumi.ComponentResource):
             log_retention_days: of execution histories.
             opts: for the look-up of region and account.
         """
-        return PlatformSettings(
-            bucket=bucket,
-            queue=queue,
-            table=table,
-            prefix=prefix,
-            compute=compute,
-            region=region or aws_identity.region(opts),
-            account=account or aws_identity.account(opts),
-            partition=partition,
-            name_prefix=name_prefix,
-            job_role=job_role,
-            states_role=states_role,
-            events_role=events_role,
+        region, account = region or aws_identity.region(opts), account or aws_identity.account(opts)
+        where = PlatformSettings(bucket=bucket, queue=queue, region=region, account=account, prefix=prefix, table=table)
+        named = replace(where, compute=compute, partition=partition, name_prefix=name_prefix)
+        return replace(
+            replace(named, job_role=job_role, states_role=states_role, events_role=events_role),
             execution_role=execution_role,
             permissions_boundary=permissions_boundary,
             job_policies=tuple(job_policies),
@@ -279,8 +237,58 @@ class Platform(pulumi.ComponentResource):
         )
 
 
+Tags = Mapping[str, pulumi.Input[str]]
+
+
+def _bucket(name: str, tags: Tags, own: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """Name of a private bucket for the datastore."""
+    bucket = aws.s3.Bucket(f"{name}-datastore", tags=tags, opts=own)
+    aws.s3.BucketPublicAccessBlock(
+        f"{name}-datastore-private",
+        bucket=bucket.bucket,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+        opts=own,
+    )
+    return bucket.bucket
+
+
+def _table(name: str, tags: Tags, own: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """Name of a table for the tasks of a foreach."""
+    table = aws.dynamodb.Table(
+        f"{name}-foreach",
+        billing_mode="PAY_PER_REQUEST",
+        hash_key="pathspec",
+        attributes=[{"name": "pathspec", "type": "S"}],
+        ttl={"attribute_name": "ttl", "enabled": True},
+        tags=tags,
+        opts=own,
+    )
+    return table.name
+
+
+def _queue(
+    name: str, compute: aws.batch.ComputeEnvironmentComputeResourcesArgs, tags: Tags, own: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """Name of a job queue with a compute environment of its own."""
+    environment = aws.batch.ComputeEnvironment(
+        f"{name}-compute", type="MANAGED", compute_resources=compute, tags=tags, opts=own
+    )
+    queue = aws.batch.JobQueue(
+        f"{name}-queue",
+        state="ENABLED",
+        priority=1,
+        compute_environment_orders=[{"order": 1, "compute_environment": environment.arn}],
+        tags=tags,
+        opts=own,
+    )
+    return queue.name
+
+
 def _compute_resources(
-    name: str, args: PlatformArgs, compute: Compute, tags: dict[str, pulumi.Input[str]], own: pulumi.ResourceOptions
+    name: str, args: PlatformArgs, compute: Compute, tags: Tags, own: pulumi.ResourceOptions
 ) -> aws.batch.ComputeEnvironmentComputeResourcesArgs:
     subnets, groups = args.get("subnets"), args.get("security_groups")
     asking = pulumi.InvokeOptions(parent=own.parent)

@@ -5,6 +5,7 @@ as a package whose name no module of a flow has, and nothing of it can be import
 
 main.py           the process: request in, answer out
 session.py        one compile: recorders in Metaflow's seams, then Metaflow's command
+seams.py          where the driver stands in Metaflow, and how
 recording.py      what is recorded, and the AWS clients that record it
 target_*.py       per target: where the command is, and what an empty account or cluster answers it
 stand_in_*.py     what Metaflow gets in place of packages that only reach a cloud

@@ -36,7 +36,7 @@ SEAMS = (
     ("metaflow.plugins.pypi.utils", "MICROMAMBA_MIRROR_URL"),
     ("metaflow.plugins.datastores.local_storage", "LocalStorage.get_datastore_root_from_config"),
 )
-"""What is replaced in Metaflow: module and name. Checked like `Seams` of the driver."""
+"""What is replaced in Metaflow: module and name. `seams` checks that it is there."""
 
 CHUNK = 1 << 20
 """Bytes copied at a time."""

@@ -51,10 +51,48 @@ def run(session: Session, flow_file: str, folder: str) -> Any:
     return code
 
 
+class Packaged:
+    """What a compile has to say of the flow's files, beside what Metaflow made: nothing before the flow has run."""
+
+    def __init__(self) -> None:
+        self.imports: dict[str, Any] | None = None
+        self.walked: list[list[str]] = []
+        self.hidden: list[str] = []
+
+    def look(self, session: Session, libraries: list[str], before: list[str]) -> None:
+        """Look at the files of a flow that has run; `before`: sys.path before it ran."""
+        assert session.flow is not None
+        request = session.request
+        steps = (step["name"] for step in session.flow["steps"])
+        self.imports = Imports(libraries, before, steps).tell(request["flow"])
+        self.walked = walked(request["walks"], request["suffixes"])
+        session.watch.active = False
+        packed = [*(entry["name"] for entry in Tarfile.members()), *(name for names in self.walked for name in names)]
+        self.hidden = hidden(packed, [os.path.dirname(request["flow"]), *request["search"]])
+
+
+def record(session: Session, captured: Output, terminal: Any, libraries: list[str], packaged: Packaged) -> None:
+    """Install the recorders and run the flow; raises whatever goes wrong."""
+    request, watch = session.request, session.watch
+    session.install()
+    if request["environments"] is not None:
+        session.install_environments(watch, captured, terminal)
+    read_own_modules_from_source(libraries)
+    watch.writable = os.path.join(os.path.realpath(request["out"]), "")
+    random.seed(0)
+    before = [os.path.dirname(request["flow"]), *request["search"], *sys.path]
+    code = run(session, request["flow"], request["folder"])
+    if session.flow is None:
+        raise Refusal("not-a-flow", "it starts no flow")
+    if code:
+        raise Refusal("metaflow-exit", captured.getvalue())
+    if request["mode"] == "compile":
+        packaged.look(session, libraries, before)
+
+
 def main() -> None:
     gc.disable()  # a process this short never gets back the time that collecting takes
     request = json.load(sys.stdin)
-    out = request["out"]
     captured = Output()
     real_stdout, real_stderr = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = captured
@@ -63,41 +101,13 @@ def main() -> None:
 
     socket.has_ipv6 = False
     libraries = library_folders()
-    watch = Watch(
-        [
-            *libraries,
-            os.path.realpath(out),
-            os.path.realpath(OWN_FOLDER),
-            "/proc",
-            "/sys",
-            "/dev",
-        ]
-    )
+    watch = Watch([*libraries, os.path.realpath(request["out"]), os.path.realpath(OWN_FOLDER), "/proc", "/sys", "/dev"])
     variables = Variables(libraries)
     variables.install()
-    session = Session(request, out, watch)
-    error = imports = None
-    added: list[list[str]] = []
-    hides: list[str] = []
+    session, packaged = Session(request, request["out"], watch), Packaged()
+    error = None
     try:
-        session.install()
-        if request["environments"] is not None:
-            session.install_environments(watch, captured, real_stderr)
-        read_own_modules_from_source(libraries)
-        watch.writable = os.path.join(os.path.realpath(out), "")
-        random.seed(0)
-        before = [os.path.dirname(request["flow"]), *request["search"], *sys.path]
-        code = run(session, request["flow"], request["folder"])
-        if session.flow is None:
-            raise Refusal("not-a-flow", "it starts no flow")
-        if code:
-            raise Refusal("metaflow-exit", captured.getvalue())
-        if request["mode"] == "compile":
-            imports = Imports(libraries, before, (step["name"] for step in session.flow["steps"])).tell(request["flow"])
-            added = walked(request["walks"], request["suffixes"])
-            watch.active = False
-            packed = [*(entry["name"] for entry in Tarfile.members()), *(name for names in added for name in names)]
-            hides = hidden(packed, [os.path.dirname(request["flow"]), *request["search"]])
+        record(session, captured, real_stderr, libraries, packaged)
     except BaseException as problem:  # every way to fail is reported as data, by one writer
         error = failure(problem)
         if error["kind"] != "unsupported" and (found := session.refusals()):
@@ -109,8 +119,23 @@ def main() -> None:
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(5)
     watch.active = False
+    write(answer(session, packaged, variables, libraries, error, captured), request["out"])
+    sys.stdout, sys.stderr = real_stdout, real_stderr
+    sys.stdout.flush()
+    os._exit(0)  # no atexit hook of Metaflow's has business here
+
+
+def answer(
+    session: Session,
+    packaged: Packaged,
+    variables: Variables,
+    libraries: list[str],
+    error: dict[str, Any] | None,
+    captured: Output,
+) -> dict[str, Any]:
+    """Everything that the parent gets, also of a flow that failed."""
     metaflow: Any = sys.modules.get("metaflow")
-    answer = {
+    return {
         "error": error,
         "metaflow": metaflow.__version__ if metaflow else None,
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
@@ -119,28 +144,29 @@ def main() -> None:
         "token_prefix": session.token_prefix,
         "evaluated": session.evaluated,
         "included": session.included,
-        "imports": imports,
+        "imports": packaged.imports,
         "variables": variables.tell(),
         "environments": session.environments and session.environments.answer(),
         "calls": session.recording.calls,
         "objects": session.recording.objects,
-        "walked": added,
-        "hidden": hides,
-        "files": {path: digest(path) for path in sorted(watch.files)},
-        "folders": sorted(watch.folders),
+        "walked": packaged.walked,
+        "hidden": packaged.hidden,
+        "files": {path: digest(path) for path in sorted(session.watch.files)},
+        "folders": sorted(session.watch.folders),
         "libraries": libraries,
         "version_file": os.path.join(os.path.dirname(metaflow.__file__), "version.py") if metaflow else None,
         "output": captured.getvalue(),
     }
+
+
+def write(made: dict[str, Any], out: str) -> None:
+    """Write the answer where the parent looks for it."""
     try:
-        data = json.dumps(answer, ensure_ascii=False).encode()
+        data = json.dumps(made, ensure_ascii=False).encode()
     except UnicodeEncodeError as problem:
-        data = json.dumps({**answer, "error": half_character(problem)}).encode()
+        data = json.dumps({**made, "error": half_character(problem)}).encode()
     with open(os.path.join(out, "answer.json"), "wb") as file:
         file.write(data)
-    sys.stdout, sys.stderr = real_stdout, real_stderr
-    sys.stdout.flush()
-    os._exit(0)  # no atexit hook of Metaflow's has business here
 
 
 def half_character(problem: UnicodeEncodeError) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
-import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from . import decorator_words, places, secret_sources, stand_in_boto3, stand_in_unused
+from . import decorator_words, places, seams, secret_sources, stand_in_boto3, stand_in_unused
 from .checks import refuse_configs, refuse_personal_branch, refuse_second_flow
 from .describe import describe_flow, describe_trigger
 from .failure import failure
@@ -19,40 +17,11 @@ from .kubernetes_check import SEAMS as SEAMS_OF_KUBERNETES
 from .kubernetes_check import KubernetesCheck
 from .members import Tarfile, add_file
 from .output import Output
-from .overrides import SEAMS as SEAMS_OF_OVERRIDES
 from .overrides import Overrides
 from .recording import MARK, AbsentError, Client, Recording, datastore_answers
 from .refusal import Refusal, refuse
+from .seams import beside
 from .watch import Watch
-
-
-class Seams:
-    """Everything that is replaced in Metaflow, with the module and name that a supported version has."""
-
-    REQUIRED = (
-        ("metaflow.flowspec", "FlowSpec.__init__"),
-        ("metaflow.plugins.aws.aws_client", "cached_provider_class"),
-        ("metaflow.metaflow_version", "call_git_describe"),
-        ("metaflow.includefile", "FilePathClass"),
-        ("metaflow.packaging_sys.tar_backend", "tarfile"),
-        ("metaflow.packaging_sys.tar_backend", "TarPackagingBackend.add_file"),
-        ("metaflow.packaging_sys.utils", "walk"),
-        ("metaflow.packaging_sys.utils", "suffix_filter"),
-        ("metaflow.package", "DEFAULT_SUFFIXES_LIST"),
-        ("metaflow.parameters", "DeployTimeField"),
-        *SEAMS_OF_OVERRIDES,
-        *decorator_words.SEAMS,
-    )
-
-    @staticmethod
-    def check(required: Iterable[tuple[str, str]]) -> None:
-        for module, name in required:
-            try:
-                found = importlib.import_module(module)
-                for part in name.split("."):
-                    found = getattr(found, part)
-            except (ImportError, AttributeError):
-                raise Refusal("seam", f"{module}.{name}") from None
 
 
 class Session:
@@ -71,39 +40,38 @@ class Session:
 
     def install(self) -> None:
         """Put the recorders in place. Imports Metaflow, so the environment must be final by now."""
-        stand_in({**stand_in_boto3.modules(), **stand_in_unused.modules()})
+        seams.stand_in({**stand_in_boto3.modules(), **stand_in_unused.modules()})
         try:
             import metaflow  # noqa: F401
         except ModuleNotFoundError as missing:
             raise Refusal("no-metaflow", str(missing.name)) from None
-
         target = beside("target_" + self.request["target"].replace("-", "_"))
-        Seams.check(Seams.REQUIRED)
-        Seams.check(
-            [
-                (target.COMMAND, "make_flow"),
-                (target.COMMAND, "new_token"),
-                (target.MAKER, "deploy_time_eval"),
-                *target.SEAMS,
-            ]
-        )
-        parameters = internals("metaflow.parameters")
-        flow_spec = internals("metaflow.flowspec").FlowSpec
-        command = internals(target.COMMAND)
+        of_target = ((target.COMMAND, "make_flow"), (target.COMMAND, "new_token"), (target.MAKER, "deploy_time_eval"))
+        seams.check((*seams.REQUIRED, *of_target, *target.SEAMS))
+        self._record_calls(target)
+        self._start_once()
+        Overrides(self.request, target.COMPUTE, self.kubernetes).install()
+        decorator_words.install()
+        self._make_flow(target, self._look_at_flow(target))
+        # Metaflow asks git whether it is itself run from a checkout
+        internals("metaflow.metaflow_version").call_git_describe = lambda *_args, **_kwargs: None
+        if importlib.util.find_spec("metaflow.metaflow_git"):
+            internals("metaflow.metaflow_git").get_repository_info = lambda path: {}
 
-        session = self
+    def _record_calls(self, target: Any) -> None:
+        """Clients, and packages that reach a cluster or another datastore, answer as if nothing were there yet."""
         recording, request = self.recording, self.request
         client_error = stand_in_boto3.ClientError
         answers = {**datastore_answers(recording, client_error), **target.answers(request, recording, AbsentError)}
         if target.KUBERNETES:
-            stand_in(beside("stand_in_kubernetes").modules(recording))
-            Seams.check(SEAMS_OF_KUBERNETES)
+            seams.stand_in(beside("stand_in_kubernetes").modules(recording))
+            seams.check(SEAMS_OF_KUBERNETES)
             self.kubernetes = KubernetesCheck(request["target"])
             self.kubernetes.install()
         if request["datastore"] != "s3":
             datastore = beside("datastore_" + request["datastore"])
-            Seams.check(datastore.SEAMS)
-            stand_in(datastore.modules(recording))
+            seams.check(datastore.SEAMS)
+            seams.stand_in(datastore.modules(recording))
             datastore.install(recording)
 
         class Provider:
@@ -115,10 +83,13 @@ class Session:
                 return (client, client_error) if with_error else client
 
         internals("metaflow.plugins.aws.aws_client").cached_provider_class = Provider
-
         archives = internals("metaflow.packaging_sys.tar_backend")
         archives.tarfile, archives.TarPackagingBackend.add_file = Tarfile(), add_file
 
+    def _start_once(self) -> None:
+        """The flow that the file starts is given the request's command line."""
+        session, request = self, self.request
+        flow_spec = internals("metaflow.flowspec").FlowSpec
         original_init = flow_spec.__init__
 
         def start(flow: Any, use_cli: bool = True) -> None:
@@ -129,7 +100,7 @@ class Session:
                 session.flow = {}
                 # Metaflow packages the module of a flow's own decorators by this second name, which means this file
                 sys.modules["__mp_main__"] = sys.modules["__main__"]
-                with parameters.flow_context(type(flow)):
+                with internals("metaflow.parameters").flow_context(type(flow)):
                     # this import gives the command line the options of this very flow
                     code = internals("metaflow.cli").main(
                         flow,
@@ -140,14 +111,16 @@ class Session:
                 raise SystemExit(code or 0)
 
         flow_spec.__init__ = start
-        Overrides(request, target.COMPUTE, self.kubernetes).install()
-        decorator_words.install()
+
+    def _look_at_flow(self, target: Any) -> Callable[..., None]:
+        """What is wrong with the whole flow is found before Metaflow looks at one thing after the other: by what."""
 
         def look(flow: Any, graph: Any, *_more: Any) -> None:
-            found = [*secret_sources.refusals(graph), *session.refusals(graph), *target.refusals(flow, graph)]
+            found = [*secret_sources.refusals(graph), *self.refusals(graph), *target.refusals(flow, graph)]
             if found:
                 refuse("unsupported", json.dumps(found))
 
+        command = internals(target.COMMAND)
         if target.CHECK is not None:
             original_check = getattr(command, target.CHECK)
 
@@ -156,7 +129,13 @@ class Session:
                 original_check(*given)
 
             setattr(command, target.CHECK, check)
+        return look
 
+    def _make_flow(self, target: Any, look: Callable[..., None]) -> None:
+        """The flow is described when Metaflow makes a deployment of it; its token and its defaults are placeholders."""
+        session, request = self, self.request
+        command, maker = internals(target.COMMAND), internals(target.MAKER)
+        parameters = internals("metaflow.parameters")
         original_make = command.make_flow
 
         def make(obj: Any, *args: Any, **kwargs: Any) -> Any:
@@ -176,19 +155,12 @@ class Session:
             session.triggers = [describe_trigger(trigger) for trigger in getattr(made, "triggers", ())]
             return made
 
-        command.make_flow = make
-
         def token(prefix: str, _previous: str | None = None) -> str:
             session.token_prefix = prefix
             return MARK + "token"
 
-        command.new_token = token
-        internals(target.MAKER).deploy_time_eval = lambda value: session.default(value, parameters.deploy_time_eval)
-
-        # Metaflow asks git whether it is itself run from a checkout
-        internals("metaflow.metaflow_version").call_git_describe = lambda *_args, **_kwargs: None
-        if importlib.util.find_spec("metaflow.metaflow_git"):
-            internals("metaflow.metaflow_git").get_repository_info = lambda path: {}
+        command.make_flow, command.new_token = make, token
+        maker.deploy_time_eval = lambda value: session.default(value, parameters.deploy_time_eval)
 
     def refusals(self, graph: Any = None) -> list[dict[str, Any]]:
         """Find what is wrong with the steps' pods, as far as the values are known; with `graph`, of all its steps."""
@@ -207,7 +179,7 @@ class Session:
     def install_environments(self, watch: Watch, captured: Output, terminal: Any) -> None:
         """Put in place what @conda and @pypi need; a lock may use network and programs, and talks, while it solves."""
         module = beside("environments")
-        Seams.check(module.SEAMS)
+        seams.check(module.SEAMS)
 
         def unwatched(solve: Callable[[], None]) -> None:
             watch.active, captured.shown = False, terminal
@@ -224,18 +196,6 @@ class Session:
             lambda line: print(line, file=captured),
         )
         self.environments.install()
-
-
-def stand_in(modules: dict[str, Any]) -> None:
-    """Give Metaflow these modules (by name) where it imports them; everybody else gets what is installed."""
-    original = builtins.__import__
-
-    def imported(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-        if name in modules and level == 0 and str((globals or {}).get("__name__")).startswith("metaflow."):
-            return modules[name]
-        return original(name, globals, locals, fromlist, level)
-
-    builtins.__import__ = imported
 
 
 def evaluate(flow: Any, parameters: Any, watch: Watch) -> dict[str, Any]:
@@ -256,8 +216,3 @@ def evaluate(flow: Any, parameters: Any, watch: Watch) -> dict[str, Any]:
     if failed:
         refuse("deploy-time", json.dumps(failed))
     return values
-
-
-def beside(name: str) -> Any:
-    """A module of this package that only some compiles need."""
-    return importlib.import_module(f".{name}", __package__)
