@@ -184,7 +184,7 @@ class Provider:
         _known(token)
         if not identifier.startswith("arn:"):
             raise AwsError(
-                f"{identifier!r} is no ARN of a state machine: give arn:aws:states:REGION:ACCOUNT:stateMachine:NAME"
+                f"{identifier!r} is not an ARN of a state machine: give arn:aws:states:REGION:ACCOUNT:stateMachine:NAME"
             )
         found = self._machines(_region(identifier)).find(identifier)
         if found is None:

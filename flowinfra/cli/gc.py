@@ -169,7 +169,9 @@ def _deployed_accounts(stack: str) -> set[str]:
 
 
 def _missing_project() -> str:
-    raise ConfigError("there is no Pulumi.yaml here or above; name the stack's Pulumi project with --project")
+    raise ConfigError(
+        "there is no Pulumi.yaml in this folder or around it; name the stack's Pulumi project with --project"
+    )
 
 
 def _table(found: Collection) -> Table:

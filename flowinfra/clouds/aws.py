@@ -44,7 +44,7 @@ class Access:
         for role in roles if isinstance(roles, list) else [roles]:
             if not isinstance(role, Mapping) or not isinstance(role.get("roleArn"), str):
                 raise ConfigError(
-                    "aws:assumeRoles of the stack's file is no list of mappings, each with the `roleArn` of a role"
+                    "aws:assumeRoles of the stack's file is not a list of mappings, each with the `roleArn` of a role"
                 )
         platform = _value(config, "flowinfra:platform") or {}
         account = platform.get("account") if isinstance(platform, Mapping) else None

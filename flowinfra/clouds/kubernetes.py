@@ -314,7 +314,7 @@ def _as_text(kubeconfig: str | None) -> dict[str, Any] | None:
 
 def _no_file(path: str) -> str:
     """Say that a file does not exist. A text with line breaks is not shown: it is content, which holds credentials."""
-    return "its kubeconfig is none" if "\n" in path else f"there is no kubeconfig {path}"
+    return "what it has as kubeconfig is not one" if "\n" in path else f"there is no kubeconfig {path}"
 
 
 def _no_kubeconfig(error: Exception) -> str:
@@ -322,7 +322,7 @@ def _no_kubeconfig(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename} cannot be read ({error.strerror})"
     mark = getattr(error, "problem_mark", None)
-    return f"its kubeconfig is no YAML, line {mark.line + 1}" if mark else "its kubeconfig is none"
+    return f"its kubeconfig is not YAML, line {mark.line + 1}" if mark else "what it has as kubeconfig is not one"
 
 
 def _reason(error: Any) -> str:

@@ -64,7 +64,7 @@ def read_bundle(path: Path) -> CompiledFlow:
         raise BundleError(f"{path}: does not exist") from None
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise BundleError(
-            f"{path}: is no CompiledFlow bundle, or it is truncated ({error}); compile it again"
+            f"{path}: is not a CompiledFlow bundle, or it is truncated ({error}); compile it again"
         ) from None
     if FLOW not in members or "digest" not in members:
         raise BundleError(f"{path}: holds no {FLOW}; make bundles with `flowinfra compile -o NAME.flow`")

@@ -170,8 +170,8 @@ def _mutators_project(detail: Mapping[str, Any]) -> str:
     what = f"{detail['option']} is given, but the" if detail["option"] else "nothing says which branch is deployed: the"
     return (
         f"{what} @project(name={detail['name']!r}) comes from the mutator {detail['mutator']}, and Metaflow's tasks "
-        "take branch and production only of a @project above the class. Let the mutator say branch or production as an "
-        "attribute of @project (from a Config, where stacks differ), or write @project above the class"
+        "take branch and production only of a @project that is written on the class. Let the mutator say branch or "
+        "production as an attribute of @project (from a Config, where stacks differ), or write @project on the class"
     )
 
 

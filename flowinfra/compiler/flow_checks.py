@@ -77,7 +77,7 @@ def _no_pauses(described: Mapping[str, Any]) -> Iterator[str]:
     """Pauses that are no time at all, which Metaflow does not look at."""
     for step, given in _said_pauses(described):
         if _number(given) is None:
-            found = f"found {given!r}, allowed: a number of minutes, not below 0"
+            found = f"found {given!r}, allowed: a number of minutes, 0 or more"
             yield f"step {step}: @retry: minutes_between_retries: {found}"
 
 

@@ -172,7 +172,9 @@ class _Choice:
         try:
             mode = path.stat().st_mode
             if not stat.S_ISREG(mode):
-                raise CompileError(f"{path}: would be packaged, but is no file (a pipe, socket or device); remove it")
+                raise CompileError(
+                    f"{path}: would be packaged, but is not a file (a pipe, socket or device); remove it"
+                )
             body = path.read_bytes()
         except OSError as error:
             if path.is_symlink():

@@ -154,7 +154,7 @@ def interpreter(request: CompileRequest) -> str:
         return sys.executable
     found = shutil.which(request.python)
     if found is None:
-        raise CompileError(f"{request.label}: python: {request.python} is no program that can be run")
+        raise CompileError(f"{request.label}: python: {request.python} is not a program that can be run")
     # the child runs in a folder of its own; the path is made absolute but not resolved, for a virtual environment is
     # known by its own path
     return str(Path(found).absolute())

@@ -178,7 +178,7 @@ def _setting_problems(request: CompileRequest) -> Iterator[str]:
     mine = TARGETS[request.target].identity_settings if request.target in TARGETS else {}
     for name in request.shape.settings:
         if not name.startswith("METAFLOW_"):
-            yield f"settings: {name} is no METAFLOW_* setting; variables of the flow go to env"
+            yield f"settings: {name} is not a METAFLOW_* setting; variables of the flow go to env"
         elif name in IDENTITY_SETTINGS:
             yield (
                 f"settings: {name} belongs to the stack's platform ({mine.get(name, IDENTITY_SETTINGS[name])}), "
@@ -203,7 +203,7 @@ def _option_problems(request: CompileRequest) -> Iterator[str]:
         for value in values:
             if not _SHELL_WORD.fullmatch(value):
                 yield (
-                    f"{key}: {value!r} would not reach the task as it is; "
+                    f"{key}: {value!r} would not reach the task unchanged; "
                     "allowed are letters, digits and . , : @ % + = / - _"
                 )
     if shape.branch and not _SHELL_WORD.fullmatch(shape.branch):

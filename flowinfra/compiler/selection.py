@@ -143,7 +143,7 @@ class Selection:
             ):
                 yield (
                     f"package.include: {pattern.text!r} lies outside of {self.names_from}, from which tasks would "
-                    "import it; give that folder as package.root (`root: ..` is the one above)"
+                    "import it; give that folder as package.root (`root: ..` is the one around the project)"
                 )
         for suffix in self.suffixes:
             if not SUFFIX.fullmatch(suffix):

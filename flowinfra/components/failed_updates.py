@@ -73,7 +73,7 @@ def _look(args: pulumi.ResourceHookArgs) -> None:
         return
     problem = (
         f"{args.name}: its last update failed, and the stack's state says that it was done: without a refresh, a "
-        f"deploy would leave what is there as it is. Deploy with: pulumi up --refresh -s {pulumi.get_stack()}\n"
+        f"deploy would leave what is there unchanged. Deploy with: pulumi up --refresh -s {pulumi.get_stack()}\n"
         f"The failure was: {found[args.urn]}"
     )
     if not pulumi.runtime.is_dry_run():

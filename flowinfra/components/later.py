@@ -84,7 +84,7 @@ def _plain(value: Any, key: str, who: str) -> Any:
         if await value.is_secret():
             raise pulumi.RunError(
                 f"{who} is a secret, and {key} are shown to everybody who may look at the resources, and stand in the "
-                "state in plain text; give a value that is no secret, or leave it out"
+                "state in plain text; give a value that is not secret, or leave it out"
             )
         return await value.future(with_unknowns=True)
 

@@ -229,7 +229,7 @@ def _list(document: Mapping[str, Json], key: str, source: str) -> list[Json]:
 
 def _step(entry: Json, where: str) -> Step:
     if not isinstance(entry, dict) or not isinstance(entry.get("op"), str) or not isinstance(entry.get("urn"), str):
-        raise PreviewError(f"{where}: is no step of a preview of Pulumi, which has `op` and `urn`")
+        raise PreviewError(f"{where}: is not a step of a preview of Pulumi, which has `op` and `urn`")
     reasons = entry.get("replaceReasons") or entry.get("diffReasons") or []
     return Step(
         entry["op"],
@@ -243,7 +243,7 @@ def _step(entry: Json, where: str) -> Step:
 def _urn(text: str, where: str) -> Urn:
     parts = text.split("::", 3)
     if len(parts) != 4 or not parts[0].startswith("urn:pulumi:"):
-        raise PreviewError(f"{where}: {clean.inert(repr(text[:80]))} is no URN of Pulumi")
+        raise PreviewError(f"{where}: {clean.inert(repr(text[:80]))} is not a URN of Pulumi")
     stack, project, types, name = parts
     return Urn(text, stack.removeprefix("urn:pulumi:"), project, types.rsplit("$", 1)[-1], name)
 

@@ -45,7 +45,9 @@ def project_folder(start: Path) -> Path:
     """
     folder = found_folder(start)
     if folder is None:
-        raise ConfigError(f"{start}: neither here nor above is a {FILE}; run this in the folder of a project")
+        raise ConfigError(
+            f"{start}: there is no {FILE} in this folder or around it; run this in the folder of a project"
+        )
     return folder
 
 
@@ -80,7 +82,7 @@ def read_mapping(path: Path, label: str) -> dict[str, Any]:
     try:
         content = yaml_file.load(path.read_text(encoding="utf-8"), label)
     except UnicodeDecodeError:
-        raise ConfigError(f"{label}: is no text in UTF-8") from None
+        raise ConfigError(f"{label}: is not text in UTF-8") from None
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -88,7 +88,9 @@ def objects_in_state(content: bytes, source: str) -> list[str]:
             inputs = resource.get("inputs") or {}
             bucket, key = inputs.get("bucket"), inputs.get("key")
             if not isinstance(bucket, str) or not isinstance(key, str):
-                raise StateError(f"{source}: {resource['urn']}: where it is, is no text; a secret cannot be looked for")
+                raise StateError(
+                    f"{source}: {resource['urn']}: where it is, is not text; a secret cannot be looked for"
+                )
             urls.append(f"s3://{bucket}/{key}")
     return urls
 
@@ -162,7 +164,7 @@ def _document(content: bytes, source: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise StateError(f"{source}: is not JSON, or was cut off ({error}); write it with {_HOW}") from None
     if not isinstance(document, dict) or not {"deployment", "checkpoint"} & document.keys():
-        raise StateError(f"{source}: is no state of a stack; write one with {_HOW}")
+        raise StateError(f"{source}: is not the state of a stack; write one with {_HOW}")
     if document.get("version") not in SCHEMAS:
         raise StateError(
             f"{source}: is a state of schema version {document.get('version')!r}, known: "
@@ -178,8 +180,8 @@ def _resources(document: Mapping[str, Any], source: str) -> list[dict[str, Any]]
     if not resources:
         raise StateError(f"{source}: has no resources: the stack was never deployed, or is destroyed; `pulumi up` it")
     if not isinstance(resources, list):
-        raise StateError(f"{source}: resources is no list; a state of Pulumi has one there")
+        raise StateError(f"{source}: resources is not a list; a state of Pulumi has one there")
     for index, resource in enumerate(resources):
         if not isinstance(resource, dict) or not isinstance(resource.get("urn"), str):
-            raise StateError(f"{source}: resources[{index}] is no resource of Pulumi, which has a `urn`")
+            raise StateError(f"{source}: resources[{index}] is not a resource of Pulumi, which has a `urn`")
     return resources

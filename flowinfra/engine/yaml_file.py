@@ -120,9 +120,9 @@ def load(text: str, label: str) -> Any:
     except YAMLError as error:
         raise ConfigError(_broken(error, text, label)) from None
     except (KeyError, ValueError):
-        raise ConfigError(f"{label}: is no YAML: a value is not of the type that its tag (`!!…`) names") from None
+        raise ConfigError(f"{label}: is not YAML: a value is not of the type that its tag (`!!…`) names") from None
     except RecursionError:
-        raise ConfigError(f"{label}: is no YAML: its values are nested too deeply") from None
+        raise ConfigError(f"{label}: is not YAML: its values are nested too deeply") from None
 
 
 def config_of(text: str, label: str) -> dict[str, Any]:
@@ -252,7 +252,7 @@ def _broken(error: YAMLError, text: str, label: str) -> str:
     """What is wrong with a file, by its line."""
     if isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return f"{label}:{line}: is no YAML: it has a control character (number {error.character})"
+        return f"{label}:{line}: is not YAML: it has a control character (number {error.character})"
     mark = getattr(error, "problem_mark", None)
     place = f"{label}:{mark.line + 1}" if mark else label
     if isinstance(error, DuplicateKeyError):
@@ -262,4 +262,4 @@ def _broken(error: YAMLError, text: str, label: str) -> str:
     words = getattr(error, "problem", None) or "it cannot be read"
     # ruamel.yaml says the other half of this sentence in its context
     reason = f"{getattr(error, 'context', None)}, {words}" if words.startswith("but ") else words
-    return f"{place}: is no YAML: {reason}"
+    return f"{place}: is not YAML: {reason}"

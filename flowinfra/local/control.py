@@ -143,7 +143,7 @@ def _check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OverflowError as error:
-            raise LocalError(f"{port} is no port: {error}.") from None
+            raise LocalError(f"{port} is not a port: {error}.") from None
         except OSError as error:
             raise LocalError(
                 f"The embedded AWS cannot have port {port}: {error.strerror}{_taken_by(port)}. "

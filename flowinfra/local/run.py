@@ -101,7 +101,7 @@ def parse_parameters(words: Sequence[str]) -> dict[str, str]:
     while rest:
         word = rest.pop(0)
         if not word.startswith("--") or word == "--":
-            raise LocalError(f"{word!r} is no parameter: give them as --name VALUE.")
+            raise LocalError(f"{word!r} is not a parameter: give them as --name VALUE.")
         name, equals, value = word[2:].partition("=")
         if not equals:
             if not rest:

@@ -30,7 +30,7 @@ def address_problem(url: str) -> str | None:
     if url.startswith("git+") or parts.scheme in ("git", "ssh"):
         return "it is built from source, which gives other bytes on each machine; publish it as a wheel"
     if parts.scheme not in ("http", "https"):
-        return "it is no http(s) address, so that other machines cannot fetch it"
+        return "it is not an http(s) address, so that other machines cannot fetch it"
     if parts.username or parts.password:
         return "its address holds credentials; give them to pip and conda in .netrc or their own configuration"
     if parts.query or _TOKEN_IN_PATH.search(parts.path):
@@ -66,7 +66,7 @@ Key = Annotated[str, Field(pattern=r"^conda/[^/].*$"), AfterValidator(lambda key
 
 def _plain_key(key: str) -> str:
     if any(part in ("", ".", "..") for part in key.split("/")):
-        raise ValueError(f"{key!r} is no key of a package in the datastore")
+        raise ValueError(f"{key!r} is not the key of a package in the datastore")
     return key
 
 

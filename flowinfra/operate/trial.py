@@ -142,7 +142,7 @@ def _tell_left_out(setting: Setting) -> None:
             )
     if setting.compiled.shape.environment != "local":
         setting.left_out.append(
-            "the locked environments: steps have what of their packages is installed here, in the version that is"
+            "the locked environments: steps have those of their packages that are installed here, in that version"
         )
 
 

@@ -41,7 +41,7 @@ class Folder:
             PreviewError: the folder does not exist.
         """
         if not root.is_dir():
-            raise PreviewError(f"{root}: is no folder; give one that holds the flows' sources")
+            raise PreviewError(f"{root}: is not a folder; give one that holds the flows' sources")
         self._root = root
         self._by_name: dict[str, list[Path]] | None = None
 
@@ -77,7 +77,7 @@ class Revision:
         """
         self._folder = folder
         if revision.startswith("-"):
-            raise PreviewError(f"{revision!r}: is no revision of git; give a branch, tag or commit")
+            raise PreviewError(f"{revision!r}: is not a revision of git; give a branch, tag or commit")
         listed = self._git("ls-tree", "-r", "-z", "--full-tree", f"{revision}^{{tree}}", what=revision)
         self._by_name: dict[str, list[tuple[str, str]]] = {}
         for entry in listed.decode("utf-8", "surrogateescape").split("\0"):

@@ -114,7 +114,7 @@ def _stray_problems(
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             yield ConfigError(
-                f"{places.at('flows', index, 'flow')}: found {name!r}{hint}, which is no flow of the mirrored "
+                f"{places.at('flows', index, 'flow')}: found {name!r}{hint}, which is not a flow of the mirrored "
                 f"stack {other!r}; it has: {', '.join(known) or 'none'}"
             )
 

@@ -45,10 +45,10 @@ def shape_of(target: str, values: Mapping[str, Json], label: str = "") -> Shape:
     for name in sorted(given.keys() - model.model_fields.keys()):
         owners = [each for each in TARGETS.values() if name in each.own]
         if not owners:
-            problems.append(f"{name} is no option of any target; leave it out")
+            problems.append(f"{name} is not an option of any target; leave it out")
         elif given.pop(name) != default(owners[0].options.model_fields[name]):
             names = ", ".join(each.name for each in owners)
-            problems.append(f"{name} is no option of target {target} (but of {names}); leave it out")
+            problems.append(f"{name} is not an option of target {target} (but of {names}); leave it out")
     if not problems:
         try:
             return model.model_validate(given)

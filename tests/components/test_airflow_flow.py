@@ -272,7 +272,7 @@ def to_its_end(awaitable: Coroutine[Any, Any, None]) -> None:
         ({**RECORD, "content": None}, {"tags": {}, "etag": "x"}, "and is not of this stack"),
         ({**RECORD, "bucket": None}, {"tags": {}, "etag": "x"}, ""),
         (RECORD, OSError("api error NoSuchBucket"), ""),
-        (RECORD, OSError("AccessDenied"), "whether it is there, and whose it is, cannot be told: AccessDenied"),
+        (RECORD, OSError("AccessDenied"), "whether it is there, and whose it is, cannot be known: AccessDenied"),
     ],
 )
 def test_record_of_somebody_else(
@@ -299,7 +299,7 @@ def test_record_of_somebody_else(
         to_its_end(look)
     url = f"s3://bkt/{RECORD['key']}"
     assert str(caught.value).startswith((f"the record, {url}, is there already, ", f"{url}: whether it is there"))
-    assert "or the platform another `prefix`" in str(caught.value) or "cannot be told" in refused
+    assert "or the platform another `prefix`" in str(caught.value) or "cannot be known" in refused
 
 
 @pytest.mark.parametrize("preview", [True, False])

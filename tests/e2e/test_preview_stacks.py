@@ -107,10 +107,10 @@ def test_what_it_did_not_make_it_leaves_alone(cloud: Cloud, make_project: Callab
             file.write_text(text)
         for words in (("down", "eu-prod"), ("up", "eu-prod", "--of", "test")):
             done = flowinfra(cloud, project, *words)
-            assert "'eu-prod' is no preview stack" in done.failed()
+            assert "'eu-prod' is not a preview stack" in done.failed()
         assert file.exists() == (text is not None)
         file.write_text(base)
-    assert "'test' is no preview stack" in flowinfra(cloud, project, "up", "test", "--of", "test").failed()
+    assert "'test' is not a preview stack" in flowinfra(cloud, project, "up", "test", "--of", "test").failed()
     project.pulumi("destroy", "--yes", "--skip-preview", "-s", "eu-prod").succeeded()
 
 

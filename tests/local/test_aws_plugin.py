@@ -186,7 +186,7 @@ def test_import(aws: Aws) -> None:
     assert problems == []
     assert found.properties is not None
     assert it.diff(STATE_MACHINE, found.properties, checked).changes == []
-    with pytest.raises(AwsError, match="is no ARN of a state machine"):
+    with pytest.raises(AwsError, match="is not an ARN of a state machine"):
         it.read(STATE_MACHINE, "fraud.prod.Flow", Struct(), Struct())
 
 

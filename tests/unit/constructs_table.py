@@ -50,7 +50,7 @@ def _cell(construct: Construct, target: str, errors: list[str]) -> str:
     if golden_path(construct.name, target).exists():
         return "✓"
     lines = refusal_path(construct.name, target).read_text(encoding="utf-8").splitlines()
-    if all(" is no option of target " in line for line in lines):
+    if all(" is not an option of target " in line for line in lines):
         return "-"
     numbers = []
     for line in lines:

@@ -58,7 +58,7 @@ def test_what_airflow_takes(decorator: str, tmp_path: Path) -> None:
         (f"{S3}(name=5, {KEY})", "name: found 5, allowed: "),
         (f"{S3}(name='', {KEY})", "name: found '', allowed: "),
         (f"{S3}({KEY}, mode='pok')", "mode: found 'pok', allowed: poke, reschedule (did you mean 'poke'?)"),
-        (f"{S3}({KEY}, timeout='1h')", "timeout: found '1h', allowed: a number of seconds, not below 0"),
+        (f"{S3}({KEY}, timeout='1h')", "timeout: found '1h', allowed: a number of seconds, 0 or more"),
         (f"{S3}({KEY}, timeout=timedelta(hours=1))", "timeout: found datetime.timedelta(seconds=3600), allowed: "),
         (f"{S3}({KEY}, poke_interval=-1)", "poke_interval: found -1, allowed: "),
         (f"{S3}({KEY}, soft_fail='no')", "soft_fail: found 'no', allowed: True, False"),
@@ -111,5 +111,5 @@ def test_several_sensors_are_looked_at_at_once(tmp_path: Path) -> None:
         (sensors[2], f"name: found 'wait', {again}"),
         (sensors[1], "external_dag_id: is missing"),
         (sensors[5], "name: found 'end', which a step of the flow has too"),
-        (sensors[5], "poke_interval: found 'often', allowed: a number of seconds, not below 0"),
+        (sensors[5], "poke_interval: found 'often', allowed: a number of seconds, 0 or more"),
     }

@@ -23,7 +23,7 @@ FLOWS = Path(__file__).parents[1] / "flows"
         ("linear", {"name": "a" * 46}, ["longer than 45"]),
         ("batch", {}, ["step devices: @batch: is for AWS Batch", "step start: @batch"]),
         ("trigger", {}, ["@trigger", "event"]),
-        ("linear", {"compress": True}, ["compress is no option of target argo"]),
+        ("linear", {"compress": True}, ["compress is not an option of target argo"]),
         ("linear", {"steps": {"start": {"queue": "jobs"}}}, ["steps.start: 'queue' is for target step-functions"]),
     ],
 )

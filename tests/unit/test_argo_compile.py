@@ -176,7 +176,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         "notification without a service",
         "@step",
         {"notify_on_error": True},
-        r"notify_on_error: nobody is named to be told; give one of notify_slack, notify_pager_duty, notify_incident_io",
+        r"notify_on_error: nobody is named who gets it; give one of notify_slack, notify_pager_duty, .*",
     ),
     (
         "alert without a source",
@@ -200,19 +200,19 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         "timezone of the environment",
         "@step",
         {"schedule_timezone": "Europe/Pariss"},
-        r"schedule\.timezone: 'Europe/Pariss' is no timezone \(did you mean 'Europe/Paris'\?\); Argo takes names of .*",
+        r"schedule\.timezone: 'Europe/Pariss' is not a timezone \(did you mean 'Europe/Paris'\?\); Argo takes .*",
     ),
     (
         "a folder of timezones",
         "@step",
         {"schedule_timezone": "Europe"},
-        r"schedule\.timezone: 'Europe' is no timezone.*",
+        r"schedule\.timezone: 'Europe' is not a timezone.*",
     ),
     (
         "path",
         "@step",
         {"schedule_timezone": "/etc/localtime"},
-        r"schedule\.timezone: '/etc/localtime' is no timezone.*",
+        r"schedule\.timezone: '/etc/localtime' is not a timezone.*",
     ),
     (
         "secret",
@@ -230,7 +230,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
         "other target's option",
         "@step",
         {"compress": True},
-        r"compress is no option of target argo \(but of step-functions\).*",
+        r"compress is not an option of target argo \(but of step-functions\).*",
     ),
     (
         "queue",
@@ -265,7 +265,7 @@ def test_all_steps_on_another_compute_are_told_at_once(tmp_path: Path) -> None:
 
 def test_a_timezone_of_the_flow_that_is_none(tmp_path: Path) -> None:
     flow = write_flow(tmp_path, source(decorators='@schedule(daily=True, timezone="Paris")', body=STEPS))
-    with pytest.raises(CompileError, match=r"@schedule: 'Paris' is no timezone"):
+    with pytest.raises(CompileError, match=r"@schedule: 'Paris' is not a timezone"):
         compile_flow(CompileRequest(flow, target="argo"))
 
 
@@ -280,7 +280,7 @@ def test_a_timezone_of_the_flow_that_is_none(tmp_path: Path) -> None:
         ),
         (
             '@trigger_on_finish(flow="Other", options={"reset_at": {"cron": "0 8 * * *", "timezone": "Berlin"}})',
-            "@trigger_on_finish: reset_at: 'Berlin' is no timezone",
+            "@trigger_on_finish: reset_at: 'Berlin' is not a timezone",
         ),
     ],
 )

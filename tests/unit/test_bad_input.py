@@ -188,7 +188,7 @@ REQUESTS_TO_REFUSE = [
     ),
     Bad(
         "tag with space",
-        r"<flow>: tags: 'a b' would not reach the task as it is; allowed are .*",
+        r"<flow>: tags: 'a b' would not reach the task unchanged; allowed are .*",
         options=["--tag", "a b"],
     ),
     Bad("tag that runs", r"<flow>: tags: '\$\(id\)' would not.*", options=["--tag", "$(id)"]),
@@ -221,7 +221,7 @@ REQUESTS_TO_REFUSE = [
         r"<flow>: settings: METAFLOW_SFN_STATE_MACHINE_PREFIX is given by name_prefix",
         options=["--setting", "METAFLOW_SFN_STATE_MACHINE_PREFIX=x"],
     ),
-    Bad("other setting", r"<flow>: settings: X is no METAFLOW_\* setting; .*", options=["--setting", "X=1"]),
+    Bad("other setting", r"<flow>: settings: X is not a METAFLOW_\* setting; .*", options=["--setting", "X=1"]),
     Bad(
         "setting as env",
         r"<flow>: env: METAFLOW_X is a Metaflow setting and goes to settings",
@@ -245,7 +245,7 @@ REQUESTS_TO_REFUSE = [
     ),
     Bad(
         "interpreter",
-        r"<flow>: python: no-such-python is no program that can be run",
+        r"<flow>: python: no-such-python is not a program that can be run",
         options=["--python", "no-such-python"],
     ),
     Bad(

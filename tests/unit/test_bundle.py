@@ -155,11 +155,11 @@ def test_a_flipped_bit_is_refused(bundle: Path) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "flow.py"
     text.write_text("print()")
-    with pytest.raises(BundleError, match="is no CompiledFlow bundle"):
+    with pytest.raises(BundleError, match="is not a CompiledFlow bundle"):
         read_bundle(text)
     with pytest.raises(BundleError, match="does not exist"):
         read_bundle(tmp_path / "missing.flow")
-    with pytest.raises(BundleError, match="is no CompiledFlow bundle"):
+    with pytest.raises(BundleError, match="is not a CompiledFlow bundle"):
         read_bundle(tmp_path)
     other = io.BytesIO()
     with zipfile.ZipFile(other, "w") as archive:

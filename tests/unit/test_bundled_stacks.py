@@ -208,4 +208,4 @@ def test_all_that_a_preview_refuses_is_refused_at_once(tmp_path: Path) -> None:
 def test_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     said = CliRunner().invoke(command, ["prod", "-o", "out"])
-    assert "neither here nor above is a Pulumi.yaml" in str(said.exception)
+    assert "there is no Pulumi.yaml in this folder or around it" in str(said.exception)

@@ -103,15 +103,15 @@ def test_no_kubeconfig(tmp_path: Path) -> None:
         Cluster(missing)
     with pytest.raises(ClusterError) as raised:
         Cluster("SECRET\n")
-    assert "its kubeconfig is none" in str(raised.value)
+    assert "what it has as kubeconfig is not one" in str(raised.value)
     assert "SECRET" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("token: SECRET\nusers: [\n", "is no YAML, line 3"),
-        ("SECRET, just text\n", "its kubeconfig is none"),
+        ("token: SECRET\nusers: [\n", "is not YAML, line 3"),
+        ("SECRET, just text\n", "what it has as kubeconfig is not one"),
         ("clusters: SECRET\ncontexts: 3\ncurrent-context: x\n", ""),
         ("", "is empty"),
     ],

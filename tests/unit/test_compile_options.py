@@ -23,7 +23,7 @@ def test_every_option_of_the_target_is_one_of_the_command(target: str) -> None:
 def test_an_option_of_another_target() -> None:
     done = CliRunner().invoke(main, ["compile", FLOW, "-t", "airflow", "--heartbeat", "--worker-pool", "ml"])
     assert done.exit_code == 1
-    assert "heartbeat is no option of target airflow (but of argo); leave it out" in done.stderr
+    assert "heartbeat is not an option of target airflow (but of argo); leave it out" in done.stderr
 
 
 def test_options_of_airflow() -> None:

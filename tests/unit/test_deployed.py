@@ -46,15 +46,15 @@ def test_a_checkpoint_of_the_file_backend_is_a_state(tmp_path: Path) -> None:
         ("", "s: is empty"),
         ('{"version": 3, "deploy', "s: is not JSON, or was cut off"),
         ("[" * 100_000, "s: is not JSON, or was cut off"),
-        ("[]", "s: is no state of a stack"),
-        ('{"steps": []}', "s: is no state of a stack; write one with `pulumi stack export --stack STACK`"),
+        ("[]", "s: is not the state of a stack"),
+        ('{"steps": []}', "s: is not the state of a stack; write one with `pulumi stack export --stack STACK`"),
         ('{"version": 9, "deployment": {}}', "s: is a state of schema version 9, known: 3, 4"),
         ('{"deployment": {}}', "s: is a state of schema version None"),
         ('{"version": 3, "deployment": null}', "s: has no resources: the stack was never deployed, or is destroyed"),
         ('{"version": 3, "deployment": {"manifest": {}}}', "s: has no resources: the stack was never deployed"),
         ('{"version": 3, "checkpoint": {"latest": null}}', "s: has no resources"),
-        ('{"version": 3, "deployment": {"resources": {"a": 1}}}', "s: resources is no list"),
-        ('{"version": 3, "deployment": {"resources": [1]}}', "s: resources[0] is no resource of Pulumi"),
+        ('{"version": 3, "deployment": {"resources": {"a": 1}}}', "s: resources is not a list"),
+        ('{"version": 3, "deployment": {"resources": [1]}}', "s: resources[0] is not a resource of Pulumi"),
     ],
 )
 def test_what_is_no_state_is_refused(text: str, message: str) -> None:
@@ -148,5 +148,5 @@ def test_objects_of_all_stacks_of_a_project(project: Any) -> None:
 
 def test_an_object_whose_place_is_a_secret_is_not_passed_over() -> None:
     found = state({}, resource(OBJECT, "a-dag", {"bucket": SECRET, "key": "x.py"}))
-    with pytest.raises(StateError, match=r"s: urn:pulumi:prod::shop::.*a-dag: where it is, is no text"):
+    with pytest.raises(StateError, match=r"s: urn:pulumi:prod::shop::.*a-dag: where it is, is not text"):
         objects_in_state(content(found), "s")

@@ -28,5 +28,5 @@ def test_a_path_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_that_is_not_there() -> None:
-    with pytest.raises(CompileError, match=r"flow\.py: python: no-such-python is no program that can be run"):
+    with pytest.raises(CompileError, match=r"flow\.py: python: no-such-python is not a program that can be run"):
         interpreter(CompileRequest(FLOW, python="no-such-python"))

@@ -104,7 +104,7 @@ def test_all_problems_of_code_configs_mutators_and_stack_at_once(target: str, tm
     lines = (tmp_path / "flow.py").read_text().splitlines()
     found = [line.split(": ", 4) for line in told]
     assert [parts[1:-1] for parts in found] == [
-        ["steps.middle.environment.1", "'1' is no name of a variable, allowed"],
+        ["steps.middle.environment.1", "'1' is not the name of a variable, allowed"],
         ["steps.end.node_selector.disk", "found 'a b', allowed"],
         ["step start", "@environment", "vars['A B']"],
         ["step start", "@kubernetes", "cpu"],

@@ -61,10 +61,10 @@ TAKEN: dict[str, list[Any]] = {
 }
 
 REFUSED: list[tuple[str, Any, str, str]] = [
-    ("cpu", "500m", "", "found '500m', allowed: a number of vCPUs, above 0, without a unit. For 500m write 0.5"),
+    ("cpu", "500m", "", "found '500m', allowed: a number of vCPUs, greater than 0, without a unit. For 500m write 0.5"),
     ("cpu", "1500m", "", "For 1500m write 1.5"),
     *(("cpu", value, "", "without a unit") for value in (0, -1, True, "inf", "nan", "1_0", " 1", "lots", [1], "2 ")),
-    ("memory", "4Gi", "", "a number of MB (1,000,000 bytes), above 0, without a unit. For 4Gi write 4295"),
+    ("memory", "4Gi", "", "a number of MB (1,000,000 bytes), greater than 0, without a unit. For 4Gi write 4295"),
     ("memory", "512M", "", "For 512M write 512"),
     *(("memory", value, "", "without a unit") for value in ("1e3", 1e-7, "", {}, float("inf"), 10**16, False)),  # type: ignore[var-annotated]
     ("disk", "10Gi", "", "For 10Gi write 10738"),
@@ -123,7 +123,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ),
     ("tolerations", [{**EXISTS, "tolerationSeconds": 60}], "[0]", "did you mean 'toleration_seconds'?"),
     ("tolerations", [{**EXISTS, "toleration_secs": 60}], "[0]", "(did you mean 'toleration_seconds'?)"),
-    ("extended_resources", {"dongle": 1}, ".dongle", "no resource that a container can have"),
+    ("extended_resources", {"dongle": 1}, ".dongle", "not a resource that a container can have"),
     ("extended_resources", {"example.com/dongle": 0.5}, "['example.com/dongle']", "a whole number"),
     ("extended_resources", {"example.com/dongle": -1}, "['example.com/dongle']", "a whole number"),
     (
@@ -157,7 +157,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
         "security_context",
         {"seccomp_profile": {"type": "Localhost", "localhostProfile": "/etc/a"}},
         ".seccomp_profile.localhostProfile",
-        "a path below the node's folder of profiles",
+        "a path in the node's folder of profiles",
     ),
     ("security_context", {"windows_options": {"hostProcess": True}}, ".windows_options.hostProcess", "allowed: False"),
     ("security_context", {"windows_options": {"runAsUserName": ""}}, ".windows_options.runAsUserName", "not empty"),

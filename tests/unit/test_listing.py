@@ -159,7 +159,9 @@ def test_overrides_of_one_rank_for_one_flow_are_refused(project: Path) -> None:
 
 
 def test_an_override_by_glob_for_no_flow_of_the_other_stack_is_refused(project: Path) -> None:
-    with pytest.raises(Problems, match=r"flows\[0\].flow: found 'flows/deep/\*\*/\*.py', which is no flow of the mir"):
+    with pytest.raises(
+        Problems, match=r"flows\[0\].flow: found 'flows/deep/\*\*/\*.py', which is not a flow of the mir"
+    ):
         mirror(project, {"flow": "flows/deep/**/*.py"}, prod=({"flow": "flows/train/train_flow.py"},))
 
 

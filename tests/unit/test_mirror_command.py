@@ -205,7 +205,7 @@ def test_the_known_stacks_are_named(mirror: Run) -> None:
 def test_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["mirror", "a", "b"])
-    assert (result.exit_code, "neither here nor above is a Pulumi.yaml" in result.output) == (2, True)
+    assert (result.exit_code, "there is no Pulumi.yaml in this folder or around it" in result.output) == (2, True)
 
 
 # by states

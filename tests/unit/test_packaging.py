@@ -302,7 +302,7 @@ def broken_link(file: Path) -> None:
     file.symlink_to("nowhere.py")
 
 
-@pytest.mark.parametrize(("make", "words"), [(broken_link, "is a link to nowhere.py"), (os.mkfifo, "is no file")])
+@pytest.mark.parametrize(("make", "words"), [(broken_link, "is a link to nowhere.py"), (os.mkfifo, "is not a file")])
 def test_what_cannot_be_read_is_said(repository: Repository, make: Callable[[Path], None], words: str) -> None:
     make(repository.folder / "flows/fraud/odd.py")
     with pytest.raises(CompileError, match=rf"^flows/fraud/flow\.py: flows/fraud/odd\.py: .*{words}"):

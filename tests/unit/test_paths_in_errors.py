@@ -60,7 +60,7 @@ def said(root: Path, **values: Any) -> str:
             {"flow": "flows/locked.py", "configs": {"c": "conf/c.json"}},
             "flows/locked.py: Config 'c': file conf/c.json does not exist",
         ),
-        ({"flow": "flows/syntax.py", "python": "env/python"}, "flows/syntax.py: python: env/python is no program"),
+        ({"flow": "flows/syntax.py", "python": "env/python"}, "flows/syntax.py: python: env/python is not a program"),
     ],
     ids=["absent", "syntax", "beside", "writes", "config", "python"],
 )

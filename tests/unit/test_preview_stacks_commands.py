@@ -161,9 +161,9 @@ def test_a_failed_deploy_is_exit_code_1_and_says_how_to_go_on(place: Place) -> N
     ("words", "message"),
     [
         (("up", "pr-42", "--of", "no"), "there is no stack 'no'"),
-        (("up", "dev", "--of", "dev"), "'dev' is no preview stack (stacks/Pulumi.dev.yaml); give another name"),
-        (("down", "dev"), "'dev' is no preview stack"),
-        (("up", "\x1b", "--of", "dev"), "is no name of a preview stack"),
+        (("up", "dev", "--of", "dev"), "'dev' is not a preview stack (stacks/Pulumi.dev.yaml); give another name"),
+        (("down", "dev"), "'dev' is not a preview stack"),
+        (("up", "\x1b", "--of", "dev"), "is not the name of a preview stack"),
         (("up", "pr-43", "--of", "pr-42"), "'pr-42' is a preview stack itself"),
         (("up", "pr-43", "--of", "broken"), "flowinfra:flow: unknown key 'flow'"),
     ],
@@ -183,7 +183,7 @@ def test_what_up_and_down_refuse(place: Place, words: tuple[str, ...], message: 
 def test_another_stack_of_that_name_is_not_touched(place: Place, words: tuple[str, ...]) -> None:
     place.there("dev", "pr-42")
     place.deployed()
-    assert "'pr-42' is no preview stack" in place.run(*words).output
+    assert "'pr-42' is not a preview stack" in place.run(*words).output
     place.deployed(name="PR/42", datastore="s3://bkt/mf/previews/pr-42")
     assert "'pr-42' is the preview stack of 'PR/42'" in place.run(*words).output
     # without a history, by what is in it
@@ -249,12 +249,12 @@ def test_only_a_folder_of_its_own_is_emptied(place: Place) -> None:
     place.deployed(name="pr-42", datastore="s3://bkt/mf")
     result = place.run("down", "pr-42")
     assert result.exit_code == 1
-    assert "'s3://bkt/mf' is no datastore folder of preview stack 'pr-42'; nothing was removed" in result.output
+    assert "'s3://bkt/mf' is not the datastore folder of preview stack 'pr-42'; nothing was removed" in result.output
 
 
 def test_outside_a_project(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "there is no Pulumi.yaml here or above" in place.run("down", "pr-42").output
+    assert "there is no Pulumi.yaml in this folder or around it" in place.run("down", "pr-42").output
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "pulumi is not on PATH" in place.run("down", "pr-42").output

@@ -59,7 +59,7 @@ def test_names_that_read_alike_are_apart() -> None:
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x1b[31mb", "\u202eb", "x" * 256])
 def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(ConfigError, match="is no name of a preview stack, allowed: 1 to 255 printable characters"):
+    with pytest.raises(ConfigError, match="is not the name of a preview stack, allowed: 1 to 255 printable characters"):
         Preview(name)
 
 
@@ -120,7 +120,7 @@ def test_the_mark_of_a_deployed_stack() -> None:
 
 
 def test_a_stack_without_the_mark_or_with_another_ones_is_not_touched() -> None:
-    with pytest.raises(ConfigError, match="'pr-42' is no preview stack"):
+    with pytest.raises(ConfigError, match="'pr-42' is not a preview stack"):
         mark_of({"flowinfra:platform": {"value": "{}"}}, Preview("pr-42"))
     with pytest.raises(ConfigError, match="'pr-42' is the preview stack of 'PR/42', not of 'pr-42'"):
         mark_of(recorded(name="PR/42"), Preview("pr-42"))

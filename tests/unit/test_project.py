@@ -26,15 +26,15 @@ def test_the_folder_above_and_the_files_of_stacks(tmp_path: Path) -> None:
 
 
 def test_no_project(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"neither here nor above is a Pulumi\.yaml"):
+    with pytest.raises(ConfigError, match=r"there is no Pulumi\.yaml in this folder or around it"):
         project_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (BROKEN.encode(), "Pulumi.yaml:3: is no YAML"),
-        (b"name: \xff\n", "Pulumi.yaml: is no text in UTF-8"),
+        (BROKEN.encode(), "Pulumi.yaml:3: is not YAML"),
+        (b"name: \xff\n", "Pulumi.yaml: is not text in UTF-8"),
         (b"runtime: python\n", "Pulumi.yaml: has no name"),
         (b"- a\n- list\n", "Pulumi.yaml: has no name"),
     ],
@@ -61,6 +61,6 @@ def test_commands_say_it_in_one_message(
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, list(words))
     assert done.exit_code == 1
-    assert "Pulumi.yaml:3: is no YAML" in done.stderr
+    assert "Pulumi.yaml:3: is not YAML" in done.stderr
     assert isinstance(done.exception, SystemExit)
     assert "planted" not in done.stderr

@@ -65,7 +65,7 @@ def test_regions_and_roles_are_those_of_the_source_then_of_the_decorator(tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("sources='aws-secrets-manager.db'", "is no list; write sources=['aws-secrets-manager.db']"),
+        ("sources='aws-secrets-manager.db'", "is not a list; write sources=['aws-secrets-manager.db']"),
         ("sources=[7]", "7 is neither text nor a mapping with an `id`"),
         ("sources=['vault.db']", "Unknown secrets backend type vault (available types: "),
         ("sources=[{'type': 'aws-secrets-manager'}]", "'id' must be a string"),

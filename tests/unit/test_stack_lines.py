@@ -120,7 +120,7 @@ def test_a_mirror_names_the_lines_of_the_file_that_is_wrong(tmp_path: Path) -> N
     )
     (told,) = problems(root, "dev")
     assert told.startswith(
-        "stacks/Pulumi.dev.yaml:9: flowinfra:flows[0].flow: found 'b.py' (did you mean 'a.py'?), which is no flow"
+        "stacks/Pulumi.dev.yaml:9: flowinfra:flows[0].flow: found 'b.py' (did you mean 'a.py'?), which is not a flow"
     )
 
 
@@ -160,11 +160,11 @@ def test_the_engines_values_are_taken_without_the_file(tmp_path: Path, monkeypat
     ("text", "message"),
     [
         ("    queue: hunter2\n", "8: queue: is there a second time; leave one of them out"),
-        ("\tflowinfra:flows: []\n", "8: is no YAML: found character '\\t' that cannot start any token"),
-        ("  flowinfra:flows: [\n", "9: is no YAML: "),
-        ("  x: *nowhere\n", "8: is no YAML: found undefined alias 'nowhere'"),
-        ("  x: \x01\n", "8: is no YAML: it has a control character (number 1)"),
-        ("---\nx: 1\n", "8: is no YAML: expected a single document in the stream, but found another document"),
+        ("\tflowinfra:flows: []\n", "8: is not YAML: found character '\\t' that cannot start any token"),
+        ("  flowinfra:flows: [\n", "9: is not YAML: "),
+        ("  x: *nowhere\n", "8: is not YAML: found undefined alias 'nowhere'"),
+        ("  x: \x01\n", "8: is not YAML: it has a control character (number 1)"),
+        ("---\nx: 1\n", "8: is not YAML: expected a single document in the stream, but found another document"),
     ],
 )
 def test_what_is_no_yaml(tmp_path: Path, text: str, message: str) -> None:

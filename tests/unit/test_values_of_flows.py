@@ -48,4 +48,4 @@ def test_a_pause_is_a_time(given: str, target: str, tmp_path: Path) -> None:
     body = STEPS.replace("@step", f"@retry(minutes_between_retries={given})\n    @step", 1)
     [words] = told(tmp_path, target, body)
     assert words.startswith(": step start: @retry: minutes_between_retries: found ")
-    assert words.endswith(", allowed: a number of minutes, not below 0")
+    assert words.endswith(", allowed: a number of minutes, 0 or more")

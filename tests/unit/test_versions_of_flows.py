@@ -115,4 +115,4 @@ def test_stacks_and_their_earlier_deployments(
 def test_a_stack_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = why("prod", "staging")
-    assert (result.exit_code, "neither here nor above is a Pulumi.yaml" in result.output) == (1, True)
+    assert (result.exit_code, "there is no Pulumi.yaml in this folder or around it" in result.output) == (1, True)

@@ -1,4 +1,4 @@
-"""Docstrings of the package are plain English, and those of its public names are complete.
+"""Docstrings and messages of the package are plain English, and docstrings of its public names are complete.
 
 A docstring is also the bare string after a field or a constant. What stands in backticks is code, and is not read.
 """
@@ -74,22 +74,81 @@ def problems(source: str, label: str) -> list[str]:
     for line, text in docstrings(source):
         if begins := BEGINNINGS.match(text.lstrip()):
             found.append((line, f"{label}:{line}: {begins[0]}: name what is described: begin with a noun or a verb"))
-        read = _CODE.sub(_blanked, text)
-        for pattern, words in _PATTERNS.items():
-            for match in pattern.finditer(read):
-                at = line + read.count("\n", 0, match.start())
-                found.append((at, f"{label}:{at}: {' '.join(match[0].split())!r}: {BANNED[words]}"))
+        found += _banned(line, text, label)
     return [problem for _, problem in sorted(found)]
 
 
-def test_docstrings_have_no_banned_words() -> None:
-    assert len(FILES) > 300
+def _banned(line: int, text: str, label: str) -> Iterator[tuple[int, str]]:
+    """Line and problem of each banned word in a text that begins in `line`."""
+    read = _CODE.sub(_blanked, text)
+    for pattern, words in _PATTERNS.items():
+        for match in pattern.finditer(read):
+            at = line + read.count("\n", 0, match.start())
+            yield at, f"{label}:{at}: {' '.join(match[0].split())!r}: {BANNED[words]}"
+
+
+_THERE = re.compile(r"\bthere\s+is\s+no\b", re.IGNORECASE)
+"""A message may say that there is no such thing: its reader looks for it. A docstring says what exists."""
+_FILLED_IN = re.compile(r"\{\w+\}")
+BEING_REWRITTEN = {"flowinfra/operate/gc.py", "flowinfra/operate/verify/definition.py"}
+"""Files whose messages are being rewritten."""
+
+
+def messages(source: str) -> list[Docstring]:
+    """Every text with a space in it that is not a docstring: errors, warnings, help, and what messages are made of.
+
+    An f-string has a text for each of its parts.
+    """
+    tree = ast.parse(source)
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        Docstring(node.lineno, _FILLED_IN.sub("", node.value))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if id(node) not in docs and " " in node.value.strip()
+    ]
+
+
+def message_problems(source: str, label: str) -> list[str]:
+    """`file:line: word` of each banned word in what a module says to people, with what to write instead."""
+    found = {problem for line, text in messages(source) for problem in _banned(line, _THERE.sub("", text), label)}
+    return [problem for _, problem in sorted(found)]
+
+
+def test_messages_have_no_banned_words() -> None:
     found = [
         problem
         for file in FILES
-        for problem in problems(file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix())
+        for problem in message_problems(file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix())
     ]
-    assert found == [], "\n" + "\n".join(found)
+    assert [each for each in found if each.partition(":")[0] not in BEING_REWRITTEN] == [], "\n" + "\n".join(found)
+    assert {each.partition(":")[0] for each in found} == BEING_REWRITTEN, "take what is rewritten off the list"
+
+
+def test_a_banned_word_in_a_message_is_found_where_it_stands() -> None:
+    source = '''
+@click.option("--all", help="As above.")
+def f(name):
+    """A function, as above."""
+    told = "told"
+    if name:
+        raise ConfigError(
+            f"{name} is no stack, likewise; there is no `what of`"
+        )
+    click.echo("{told} " + name)
+    yield f"the one {'that is below'}"
+    warnings.warn(told)
+
+
+WORDS = {"low": "not below 0"}
+'''
+    assert [problem.split(":")[:3] for problem in message_problems(source, "m.py")] == [
+        ["m.py", "2", " 'above'"],
+        ["m.py", "8", " 'is no'"],
+        ["m.py", "8", " 'likewise'"],
+        ["m.py", "11", " 'below'"],
+        ["m.py", "15", " 'below'"],
+    ]
 
 
 def _descriptions(schema: Any) -> Iterator[str]:

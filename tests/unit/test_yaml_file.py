@@ -48,7 +48,7 @@ def test_a_file_without_configuration(text: str) -> None:
 def test_what_is_no_yaml_is_told_with_its_line_and_without_its_text() -> None:
     with pytest.raises(ConfigError) as raised:
         yaml_file.config_of("config:\n  a: 1\n  b: {hunter2: [}\n", "stacks/Pulumi.prod.yaml")
-    assert str(raised.value).startswith("stacks/Pulumi.prod.yaml:3: is no YAML: ")
+    assert str(raised.value).startswith("stacks/Pulumi.prod.yaml:3: is not YAML: ")
     assert "hunter2" not in str(raised.value)
 
 
@@ -62,10 +62,10 @@ def test_names_are_text(tmp_path: Path) -> None:
     ("text", "place"),
     [
         ("a: 1\na: hunter2\n", "f.yaml:2: a: is there a second time"),
-        ("a: !!int hunter2\n", "f.yaml: is no YAML: a value is not of the type that its tag"),
-        ("a: !!bool hunter2\n", "f.yaml: is no YAML: a value is not of the type that its tag"),
-        ("\na: !own hunter2\n", "f.yaml:2: is no YAML: could not determine a constructor for the tag '!own'"),
-        ("{" * 3000, "f.yaml: is no YAML: its values are nested too deeply"),
+        ("a: !!int hunter2\n", "f.yaml: is not YAML: a value is not of the type that its tag"),
+        ("a: !!bool hunter2\n", "f.yaml: is not YAML: a value is not of the type that its tag"),
+        ("\na: !own hunter2\n", "f.yaml:2: is not YAML: could not determine a constructor for the tag '!own'"),
+        ("{" * 3000, "f.yaml: is not YAML: its values are nested too deeply"),
     ],
 )
 def test_what_is_wrong_is_told_without_values(text: str, place: str) -> None:

@@ -165,7 +165,7 @@ def variables(value: Any) -> Iterator[Problem]:
         return
     for name, text in value.items():
         if not isinstance(name, str) or not grammar.variable(name):
-            yield place(name), f"{shown(name)} is no name of a variable, allowed: {grammar.VARIABLE_WORDS}"
+            yield place(name), f"{shown(name)} is not the name of a variable, allowed: {grammar.VARIABLE_WORDS}"
         if "\0" in str(text):
             yield place(name), "its value holds a NUL character, which a variable cannot"
 

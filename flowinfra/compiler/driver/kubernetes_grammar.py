@@ -28,10 +28,10 @@ _SCALES = {
 
 LABEL_WORDS = "at most 63 letters, digits, '-', '_' and '.', of which the first and the last is a letter or a digit"
 KEY_WORDS = f"{LABEL_WORDS}; before it may stand a DNS name and '/'"
-DNS_LABEL_WORDS = "at most 63 small letters, digits and '-', of which the first and the last is no '-'"
+DNS_LABEL_WORDS = "at most 63 small letters, digits and '-', of which the first and the last is not '-'"
 SUBDOMAIN_WORDS = "at most 253 small letters, digits, '-' and '.', with a letter or a digit on both sides of each '.'"
 IMAGE_WORDS = "an image's name, such as registry.example.com/team/image:1.2, in small letters but for registry and tag"
-VARIABLE_WORDS = "letters, digits, '_', '-' and '.', of which the first is no digit"
+VARIABLE_WORDS = "letters, digits, '_', '-' and '.', of which the first is not a digit"
 
 
 def dns_label(value: str) -> bool:

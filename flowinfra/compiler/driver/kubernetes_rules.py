@@ -256,7 +256,7 @@ def _extended_resources(value: Any) -> Iterator[Problem]:
         if isinstance(key, str) and re.search(r"_[a-zA-Z]", key):
             yield f"Metaflow does not keep the '_' of {key!r}: it would ask for another resource"
         elif not isinstance(key, str) or not grammar.resource(key):
-            yield f"{shown(key)} is no resource that a container can have, allowed: such as 'example.com/dongle'"
+            yield f"{shown(key)} is not a resource that a container can have, allowed: such as 'example.com/dongle'"
 
     def values(key: str, amount: Any) -> Iterator[str]:
         number = grammar.amount(amount)
@@ -300,12 +300,12 @@ def _positive(value: Any) -> Iterator[Problem]:
         yield "", found(value, "a whole number of MiB") + _advice(value, 1024**2, whole=True)
 
 
-_MEGABYTES = "a number of MB (1,000,000 bytes), above 0, without a unit"
-_MEBIBYTES = "a whole number of MiB, above 0, without a unit"
+_MEGABYTES = "a number of MB (1,000,000 bytes), greater than 0, without a unit"
+_MEBIBYTES = "a whole number of MiB, greater than 0, without a unit"
 _MOST = 2**31 - 1
 
 RULES: Mapping[str, Callable[[Any], Iterator[Problem]]] = {
-    "cpu": _number("a number of vCPUs, above 0, without a unit", 1, "%s"),
+    "cpu": _number("a number of vCPUs, greater than 0, without a unit", 1, "%s"),
     "memory": _number(_MEGABYTES, 1e6, "%sM"),
     "disk": _number(_MEGABYTES, 1e6, "%sM"),
     "gpu": _whole(0, _MOST, "a whole number of GPUs"),

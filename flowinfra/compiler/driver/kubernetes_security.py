@@ -111,7 +111,7 @@ def _profile_path(value: Any) -> Iterator[Problem]:
     """`core.validateLocalDescendingPath`, and that no space is at an end, which AppArmor does not take."""
     fits = isinstance(value, str) and value == value.strip() and value and not value.startswith("/")
     if not fits or ".." in str(value).split("/"):
-        yield "", found(value, "a path below the node's folder of profiles, without '..'")
+        yield "", found(value, "a path in the node's folder of profiles, without '..'")
 
 
 def _profile(value: Any) -> Iterator[Problem]:

@@ -159,7 +159,7 @@ def _flag(value: Any) -> Iterator[str]:
 
 def _seconds(value: Any) -> Iterator[str]:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        yield found(value, "a number of seconds, not below 0")
+        yield found(value, "a number of seconds, 0 or more")
 
 
 def _mode(value: Any) -> Iterator[str]:

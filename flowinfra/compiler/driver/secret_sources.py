@@ -45,7 +45,7 @@ def _read(node: Any) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
             if decorator.name == "secrets":
                 sources = decorator.attributes["sources"]
                 if not isinstance(sources, (list, tuple)):
-                    yield None, f"@secrets: sources={sources!r} is no list; write sources=[{sources!r}]"
+                    yield None, f"@secrets: sources={sources!r} is not a list; write sources=[{sources!r}]"
                     continue
                 yield from (_source(source, decorator.attributes["role"]) for source in sources)
     finally:

@@ -163,7 +163,7 @@ def explained(doing: str) -> Iterator[None]:
         raise CloudError(f"{doing}: {code}: {detail.get('Message')}", code) from error
     except EndpointConnectionError as error:
         raise CloudError(
-            f"{doing}: the embedded AWS does not answer ({error}). Is it running? `flowinfra local status` tells, "
+            f"{doing}: the embedded AWS does not answer ({error}). Is it running? `flowinfra local status` says so, "
             "`flowinfra local start` starts it"
         ) from error
     except BotoCoreError as error:

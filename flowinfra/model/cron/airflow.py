@@ -29,7 +29,7 @@ def parse(expression: str) -> Fires:
         return Fires(1 / 365.25, "once")
     if expression.startswith("@") and expression not in _PRESETS:
         raise CronError(
-            f"{expression!r} is no preset that Metaflow's DAGs can have; they can have {', '.join(_PRESETS)}, @once"
+            f"{expression!r} is not a preset that Metaflow's DAGs can have; they can have {', '.join(_PRESETS)}, @once"
         )
     expression = _PRESETS.get(expression, expression)
     fields = len(expression.split())

@@ -41,7 +41,9 @@ def parse(expression: str) -> Fires:
         return _every(expression[len(_EVERY) :])
     if expression.startswith("@"):
         if expression not in _NAMES:
-            raise CronError(f"{expression!r} is no name that Argo has; it has {', '.join(_NAMES)}, and `@every 1h30m`")
+            raise CronError(
+                f"{expression!r} is not a name that Argo has; it has {', '.join(_NAMES)}, and `@every 1h30m`"
+            )
         expression = _NAMES[expression]
     return _fields(expression)
 
@@ -123,6 +125,6 @@ def _integer(text: str, field: Field) -> int:
 def _every(duration: str) -> Fires:
     """`@every 1h30m`. Less than a second, and what is negative, is a second to robfig/cron."""
     if not _DURATION.fullmatch(duration):
-        raise CronError(f"{duration!r} is no duration; Argo takes one of Go's, such as 90s or 1h30m")
+        raise CronError(f"{duration!r} is not a duration; Argo takes one of Go's, such as 90s or 1h30m")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(duration))
     return per_day(_SECONDS_A_DAY / max(1, int(-seconds if duration.startswith("-") else seconds)))

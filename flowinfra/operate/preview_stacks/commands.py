@@ -63,9 +63,7 @@ def up(preview: Preview, of: str, folder: Path, tell: Tell) -> None:
     platform = base.platform if base.platform.create is None else _created(base.platform, of, root)
     kept = {key: value for key, value in _content(file).items() if key in ENCRYPTION}
     content = {**kept, **settings(preview, of, source, platform)}
-    header = (
-        f"# Of {source_file.label}, for as long as it is needed: written and removed by `flowinfra preview-stack`.\n"
-    )
+    header = f"# Of {source_file.label}, while it is needed: written and removed by `flowinfra preview-stack`.\n"
     file.path.write_text(header + yaml_file.dump(content), encoding="utf-8")
     tell(f"Preview stack {preview.stack} of {of}: {file.label}")
     if not there:
@@ -134,7 +132,9 @@ def _project(folder: Path) -> Path:
     for path in (folder, *folder.parents):
         if (path / "Pulumi.yaml").is_file():
             return path
-    raise ConfigError("there is no Pulumi.yaml here or above; run this in the folder of the Pulumi project")
+    raise ConfigError(
+        "there is no Pulumi.yaml in this folder or around it; run this in the folder of the Pulumi project"
+    )
 
 
 def _own_file(preview: Preview, root: Path) -> StackFile:
@@ -145,7 +145,7 @@ def _own_file(preview: Preview, root: Path) -> StackFile:
         if file.path.is_file():
             mark = (_content(file).get("config") or {}).get(PREVIEW)
             if not isinstance(mark, Mapping):
-                raise ConfigError(f"{file.stack!r} is no preview stack ({file.label}); give another name")
+                raise ConfigError(f"{file.stack!r} is not a preview stack ({file.label}); give another name")
     return own
 
 
@@ -174,7 +174,9 @@ def _recorded(root: Path, preview: Preview) -> Mark | None:
         if any(key.startswith(NAMESPACE) for key in config):
             return mark_of(config, preview)
     if _state(root, preview.stack):
-        raise ConfigError(f"{preview.stack!r} is no preview stack: it has resources of another kind; give another name")
+        raise ConfigError(
+            f"{preview.stack!r} is not a preview stack: it has resources of another kind; give another name"
+        )
     return None
 
 

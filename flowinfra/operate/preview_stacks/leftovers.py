@@ -54,7 +54,7 @@ def clear(project: str, preview: Preview, mark: Mark, session: boto3.Session) ->
     bucket, _, prefix = mark.datastore.removeprefix("s3://").partition("/")
     if not prefix.endswith(f"/{FOLDER}/{preview.stack}"):
         raise ConfigError(
-            f"{mark.datastore!r} is no datastore folder of preview stack {preview.stack!r}; nothing was removed"
+            f"{mark.datastore!r} is not the datastore folder of preview stack {preview.stack!r}; nothing was removed"
         )
     found = collect(Scope(project, preview.stack), session)
     definitions = [each for each in found.remove if each.kind == "job-definition"]

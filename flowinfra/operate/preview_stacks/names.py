@@ -39,8 +39,8 @@ class Preview:
         """Refuse a text that cannot be a preview's name."""
         if not self.name.strip() or not self.name.isprintable() or len(self.name) > _NAME_LENGTH:
             raise ConfigError(
-                f"{self.name[:80]!r} is no name of a preview stack, allowed: 1 to {_NAME_LENGTH} printable characters, "
-                "such as pr-42 or the name of a git branch"
+                f"{self.name[:80]!r} is not the name of a preview stack, allowed: 1 to {_NAME_LENGTH} printable "
+                "characters, such as pr-42 or the name of a git branch"
             )
 
     @property
@@ -127,7 +127,7 @@ def mark_of(config: Mapping[str, Any], preview: Preview) -> Mark:
     mark = json.loads(text) if text else {}
     if not isinstance(mark, dict) or not mark:
         raise ConfigError(
-            f"{preview.stack!r} is no preview stack (it was deployed without one's mark); give another name"
+            f"{preview.stack!r} is not a preview stack (it was deployed without one's mark); give another name"
         )
     if mark.get("name") != preview.name:
         raise ConfigError(

@@ -101,8 +101,8 @@ def _stop(cluster: Cluster, namespace: str, names: list[str], tell: Callable[[st
         if time.monotonic() >= end:
             raise ToolError(
                 f"{count(len(running), 'workflow')} in namespace {namespace!r} still ran {patience:g} seconds after "
-                f"being told to end: {', '.join(sorted(running))}; nothing was removed. Is Argo's workflow controller "
-                "running? Run the same command again, or delete them first (`argo delete`)"
+                f"they had been asked to end: {', '.join(sorted(running))}; nothing was removed. Is Argo's workflow "
+                "controller running? Run the same command again, or delete them first (`argo delete`)"
             )
         time.sleep(_PAUSE)
     return len(told)

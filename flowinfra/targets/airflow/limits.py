@@ -35,7 +35,7 @@ def flow_problems(
     for task in bound.dag["states"]:
         if len(task) > ID_CHARACTERS or not _ID.fullmatch(task):
             yield BindError(
-                f"{who}: {task!r} is no id of a task in Airflow; allowed are {ID_CHARACTERS} letters, digits, "
+                f"{who}: {task!r} is not the id of a task in Airflow; allowed are {ID_CHARACTERS} letters, digits, "
                 "`_`, `-` and `.`"
             )
     for tag in bound.dag["dag_instantiation_params"]["tags"]:

@@ -111,7 +111,7 @@ async def look_in_bucket(making: _Making, inputs: Mapping[str, Any], words: str,
             if pulumi.runtime.is_dry_run():
                 warn_once(f"there is no bucket {bucket} yet; `up` needs it: make it, or name the one that is there")
             return
-        raise ConfigError(f"{url}: whether it is there, and whose it is, cannot be told: {error}") from None
+        raise ConfigError(f"{url}: whether it is there, and whose it is, cannot be known: {error}") from None
     if not same_content(inputs.get("content"), found.get("etag")):
         refuse(words.format(url), found.get("tags") or {}, making.plan.tags, _TAGS, f"aws s3 rm {url}", other)
 

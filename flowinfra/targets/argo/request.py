@@ -85,7 +85,7 @@ def _problems(shape: ArgoOptions) -> Iterator[str]:
             yield f"{name}: give a Secret of Kubernetes as NAME/KEY, not the secret itself"
     told = [name for name in ("notify_on_error", "notify_on_success") if getattr(shape, name)]
     if told and not any(getattr(shape, name) for name in _SECRET_OPTIONS.values()):
-        yield f"{', '.join(told)}: nobody is named to be told; give one of {', '.join(_SECRET_OPTIONS.values())}"
+        yield f"{', '.join(told)}: nobody is named who gets it; give one of {', '.join(_SECRET_OPTIONS.values())}"
     if told and shape.notify_incident_io is not None and shape.incident_io_source is None:
         yield "notify_incident_io: incident.io takes alerts of a source; give its id as incident_io_source"
     texts = {"image": shape.default_image, "incident_io_source": shape.incident_io_source}
@@ -134,7 +134,7 @@ def timezone_problem(timezone: str) -> str | None:
         return None
     near = get_close_matches(timezone, known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"{timezone!r} is no timezone{hint}; Argo takes names of IANA's, such as Europe/Berlin" if known else None
+    return f"{timezone!r} is not a timezone{hint}; Argo takes names of IANA's, such as Europe/Berlin" if known else None
 
 
 _EVENTS = "METAFLOW_ARGO_EVENTS_"

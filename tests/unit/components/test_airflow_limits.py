@@ -45,7 +45,7 @@ def test_tags_of_the_dag() -> None:
 def test_names_of_sensors() -> None:
     bound = bind(airflow("linear"), IDENTITY)
     [problem] = problems(bound=replace(bound, dag={**bound.dag, "states": {**bound.dag["states"], "a sensor": {}}}))
-    assert "'a sensor' is no id of a task in Airflow" in problem
+    assert "'a sensor' is not the id of a task in Airflow" in problem
 
 
 def test_command_of_a_step() -> None:

@@ -43,9 +43,9 @@ def nested(depth: int) -> bytes:
         (b'{"hello": 1}', "its keys are hello"),
         (b'{"steps": {}}', "steps is an object"),
         (b'{"steps": "x"}', "steps is text"),
-        (b'{"steps": [1]}', "steps[0]: is no step"),
-        (b'{"steps": [{"op": "create"}]}', "steps[0]: is no step"),
-        (b'{"steps": [{"op": "create", "urn": "x"}]}', "'x' is no URN"),
+        (b'{"steps": [1]}', "steps[0]: is not a step"),
+        (b'{"steps": [{"op": "create"}]}', "steps[0]: is not a step"),
+        (b'{"steps": [{"op": "create", "urn": "x"}]}', "'x' is not a URN"),
         (b'{"steps": [{"op": "create", "urn": "urn:pulumi:a::b::c::d", "newState": 1}]}', "its state is a number"),
         (b"[" * 100_000, "nested too deep"),
         (nested(102), "steps[0]: its inputs are nested more than 100 deep"),
@@ -53,7 +53,7 @@ def nested(depth: int) -> bytes:
         (b'{"steps": [], "duration": ' + b"9" * 5_000 + b"}", "holds a number of thousands of digits"),
         (b'{"\\u001b[31m::x": 1, "##[error]": 2}', r"its keys are \x1b[31m::x, \x23#[error]"),
         (b"##[error]no JSON", r"it begins with '\x23#[error]no JSON'"),
-        (b'{"steps": [{"op": "create", "urn": "##[error]"}]}', r"'\x23#[error]' is no URN"),
+        (b'{"steps": [{"op": "create", "urn": "##[error]"}]}', r"'\x23#[error]' is not a URN"),
         (
             b'{"steps": [{"op": "a", "urn": "urn:pulumi:a::b::c::d"}, '
             b'{"op": "a", "urn": "urn:pulumi:\\u001b::b::c::d"}]}',

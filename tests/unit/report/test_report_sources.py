@@ -121,7 +121,7 @@ def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(PreviewError, match="is no folder"):
+    with pytest.raises(PreviewError, match="is not a folder"):
         Folder(tmp_path / "no")
 
 
