@@ -16,6 +16,7 @@ from typing import Any
 
 from flowinfra.compiler import cache, process
 from flowinfra.compiler.confidential import refuse_secrets
+from flowinfra.compiler.driver.protocol import Answer
 from flowinfra.compiler.failures import unfit
 from flowinfra.compiler.image_packages import Packages
 from flowinfra.compiler.imports import judge, places
@@ -142,8 +143,7 @@ def evaluate_parameters(
     with named_from(request.root), tempfile.TemporaryDirectory(prefix="flowinfra-") as folder:
         check(request)
         answer = process.evaluate(request, Path(folder), user, {k: v for k, v in declared.items() if v})
-        values: dict[str, Json] = answer.data["evaluated"]
-        return values
+        return answer.data["evaluated"] or {}
 
 
 def unreviewed_files(flows: Sequence[tuple[CompiledFlow, CompileRequest]]) -> list[list[str]]:
@@ -256,9 +256,7 @@ def _load() -> tuple[Callable[..., tuple[CompiledFlow, Package]], Callable[..., 
     return assemble, flow_warnings
 
 
-def _inputs(
-    answer: dict[str, Any] | Any, package: Package, reads: cache.Reads
-) -> tuple[dict[str, str | None], list[str]]:
+def _inputs(answer: Answer, package: Package, reads: cache.Reads) -> tuple[dict[str, str | None], list[str]]:
     """Files with their digests and folders that a compile depended on."""
     version = answer["version_file"]
     files = {**answer["files"], **package.read, version: reads.file(version)}

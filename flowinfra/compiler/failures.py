@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from flowinfra.compiler.driver import protocol
 from flowinfra.compiler.missing import looked_for
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError, FlowInfraError, LockError, UnsupportedMetaflowError, together
@@ -29,7 +30,7 @@ _DEPLOY_TIME = (
 )
 
 
-def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) -> FlowInfraError:
+def explain(request: CompileRequest, error: protocol.Error, metaflow: str | None) -> FlowInfraError:
     """The error to raise for a failed child; `Problems` where it found several."""
     kind, message, label = error["kind"], error["message"], request.label
     if kind in ("seam", "unknown-call"):
@@ -55,12 +56,12 @@ def explain(request: CompileRequest, error: Mapping[str, Any], metaflow: str) ->
         words = _last_words(message)
         return CompileError(f"{label}: {words}{looked_for(request, words)}")
     if kind == "crash":
-        place = f"{Path(error['file']).name}, line {error['line']}"
+        place = f"{Path(str(error['file'])).name}, line {error['line']}"
         return CompileError(f"{label}: Metaflow {metaflow} fails on it: {_line(message)} ({place})")
     return CompileError(_at_its_line(request, error))
 
 
-def _at_its_line(request: CompileRequest, error: Mapping[str, Any]) -> str:
+def _at_its_line(request: CompileRequest, error: protocol.Error) -> str:
     """What is wrong with a line of the flow's source, or with one of its steps."""
     kind, message, where = error["kind"], error["message"], place_of(request, error)
     if _TRACEBACK in message:
@@ -85,7 +86,7 @@ def _at_its_line(request: CompileRequest, error: Mapping[str, Any]) -> str:
     return f"{where}: {_subject(error)}{message}{looked_for(request, message)}"
 
 
-def _refused_by_metaflow(request: CompileRequest, error: Mapping[str, Any], where: str, message: str) -> str:
+def _refused_by_metaflow(request: CompileRequest, error: protocol.Error, where: str, message: str) -> str:
     """Metaflow's own words, and what to do in a stack where it asks for something of its own settings."""
     if error["headline"] == "Argo Workflows name too long":
         name = request.shape.name
@@ -109,7 +110,7 @@ def _program(request: CompileRequest) -> str:
     return request.python or sys.executable
 
 
-def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> str:
+def _deploy_time(request: CompileRequest, error: protocol.Error) -> str:
     """A parameter's function that failed when it was evaluated for a deployment."""
     kind, words = error["kind"], error["message"]
     if kind in _HERMETIC:
@@ -121,7 +122,7 @@ def _deploy_time(request: CompileRequest, error: Mapping[str, Any]) -> str:
     return f"{place_of(request, error)}: the deploy-time function of parameter {error['name']!r}: {_line(words)}"
 
 
-def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaflowError:
+def unfit(request: CompileRequest, metaflow: str | None, what: str) -> UnsupportedMetaflowError:
     """The error for a Metaflow that does something else than what flowinfra builds on."""
     return UnsupportedMetaflowError(
         f"{request.label}: Metaflow {metaflow} {what}; use a version that this flowinfra supports (see README) "
@@ -129,15 +130,20 @@ def unfit(request: CompileRequest, metaflow: str, what: str) -> UnsupportedMetaf
     )
 
 
-def place_of(request: CompileRequest, error: Mapping[str, Any]) -> str:
-    """Where something stands in the user's source: the flow, with the line where it is known."""
-    place = error.get("file") or request.label
+def place_of(request: CompileRequest, found: Mapping[str, object]) -> str:
+    """Where something stands in the user's source: the flow, with the line where it is known.
+
+    Args:
+        request: the flow.
+        found: an error, part or place of the child's: `file` and `line`, where they are known.
+    """
+    place = found.get("file") or request.label
     if place == str(request.file):
         place = request.label
-    return f"{place}:{error['line']}" if error.get("line") else str(place)
+    return f"{place}:{found['line']}" if found.get("line") else str(place)
 
 
-def _subject(error: Mapping[str, Any]) -> str:
+def _subject(error: protocol.Error) -> str:
     """`step NAME: ` where Metaflow's words do not name it."""
     subject = error["subject"]
     if subject is None or re.search(rf"\b{re.escape(subject.split()[-1])}\b", error["message"]):
@@ -214,7 +220,7 @@ _DETAILED = {
     ),
 }
 
-_LISTED = {
+_LISTED: Mapping[str, Callable[[CompileRequest, Any], str]] = {
     "deploy-time": _deploy_time,
     "unsupported": lambda request, one: f"{place_of(request, one)}: {one['subject']}: {one['words']}",
     "overrides": lambda request, one: f"{request.label}: {_DETAILED[one['kind']](one)}",

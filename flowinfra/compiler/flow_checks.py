@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
+from flowinfra.compiler.driver.protocol import Flow
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.model.cron import refused
 from flowinfra.targets import TARGETS
 
 
-def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+def flow_problems(request: CompileRequest, described: Flow) -> Iterator[str]:
     """What has to change before the flow can run on the target."""
     yield from _names(described["parameters"])
     yield from _helps(described["parameters"])
@@ -26,7 +27,7 @@ def flow_problems(request: CompileRequest, described: Mapping[str, Any]) -> Iter
     yield from _times(request, described)
 
 
-def flow_warnings(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+def flow_warnings(request: CompileRequest, described: Flow) -> Iterator[str]:
     """What the flow says and the target does not do, or does otherwise."""
     found: Iterator[str] = TARGETS[request.target].part("checks").warnings(request, described)
     return found
@@ -57,7 +58,7 @@ def _helps(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f"Parameter {name!r}: help: found {parameter['help']!r}, allowed: text"
 
 
-def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+def _times(request: CompileRequest, described: Flow) -> Iterator[str]:
     """What is wrong with the flow's @schedule, and with `reset_at` of its triggers."""
     mine = TARGETS[request.target]
     for cron, timezone in schedules(described):
@@ -73,7 +74,7 @@ def _times(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[st
             yield f"@{decorator['name']}: reset_at: {problem}"
 
 
-def _no_pauses(described: Mapping[str, Any]) -> Iterator[str]:
+def _no_pauses(described: Flow) -> Iterator[str]:
     """Pauses that are no time at all, which Metaflow does not look at."""
     for step, given in _said_pauses(described):
         if _number(given) is None:
@@ -81,7 +82,7 @@ def _no_pauses(described: Mapping[str, Any]) -> Iterator[str]:
             yield f"step {step}: @retry: minutes_between_retries: {found}"
 
 
-def parts_of_minutes(title: str, described: Mapping[str, Any]) -> Iterator[str]:
+def parts_of_minutes(title: str, described: Flow) -> Iterator[str]:
     """Pauses of which Metaflow takes the whole minutes alone, by Python's `int`."""
     for step, minutes in retry_minutes(described):
         if minutes != int(minutes):
@@ -91,14 +92,14 @@ def parts_of_minutes(title: str, described: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def retry_minutes(described: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def retry_minutes(described: Flow) -> Iterator[tuple[str, float]]:
     """Steps whose @retry says how long to wait, with the minutes."""
     for step, given in _said_pauses(described):
         if (minutes := _number(given)) is not None:
             yield step, minutes
 
 
-def _said_pauses(described: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _said_pauses(described: Flow) -> Iterator[tuple[str, Any]]:
     for step in described["steps"]:
         for retry in step["decorators"]:
             if retry["name"] == "retry" and "minutes_between_retries" in retry["own"]:
@@ -114,7 +115,7 @@ def _number(given: Any) -> float | None:
     return number if 0 <= number < math.inf else None
 
 
-def schedules(described: Mapping[str, Any]) -> Iterator[tuple[str | None, str | None]]:
+def schedules(described: Flow) -> Iterator[tuple[str | None, str | None]]:
     """Cron and timezone of each @schedule. One without a cron has Metaflow's own, which all targets take."""
     for decorator in described["decorators"]:
         if decorator["name"] == "schedule":

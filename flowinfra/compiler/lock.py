@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from flowinfra.compiler import cache, process
+from flowinfra.compiler.driver.protocol import Answer, Environments
 from flowinfra.compiler.request import CompileRequest, check
 from flowinfra.errors import LockError
 from flowinfra.model.base import Json
@@ -95,7 +96,7 @@ def lock_flow(request: CompileRequest, *, explicit: bool = True, upgrade: bool =
     # beside the blobs: packages can be larger than what fits into a temporary file system
     with tempfile.TemporaryDirectory(prefix="lock-", dir=root) as folder:
         answer = process.solve(request, Path(folder), old, explicit, solver_variables(os.environ, root))
-        found = answer.data["environments"]
+        found = _asked(answer.data)
         if not found["steps"] or not (explicit or found["declared"]):
             return None
         lock = build_lock(request, answer.data)
@@ -117,9 +118,9 @@ def solver_variables(environment: Mapping[str, str], root: Path) -> dict[str, st
     return {**variables, "METAFLOW_TOKEN_HOME": str(solver), "MAMBA_ROOT_PREFIX": str(solver / "root")}
 
 
-def build_lock(request: CompileRequest, answer: Mapping[str, Any]) -> Lock:
+def build_lock(request: CompileRequest, answer: Answer) -> Lock:
     """What the child solved, as a lock."""
-    found = answer["environments"]
+    found = _asked(answer)
     packages: dict[str, LockedPackage] = {}
     environments: dict[str, LockedEnvironment] = {}
 
@@ -176,7 +177,7 @@ def _package(
     return key
 
 
-def check_lock(request: CompileRequest, lock: Lock | None, answer: Mapping[str, Any]) -> None:
+def check_lock(request: CompileRequest, lock: Lock | None, answer: Answer) -> None:
     """Raise `LockError` if a step asks for an environment that is not locked, or whose packages are not here.
 
     Args:
@@ -184,7 +185,7 @@ def check_lock(request: CompileRequest, lock: Lock | None, answer: Mapping[str, 
         lock: its lock, or None if the flow has no lock.
         answer: the child's report.
     """
-    asked = answer["environments"]["steps"]
+    asked = _asked(answer)["steps"]
     steps = {step["name"]: asked[step["name"]] for step in answer["flow"]["steps"] if step["name"] in asked}
     if not steps:
         return
@@ -206,9 +207,16 @@ def check_lock(request: CompileRequest, lock: Lock | None, answer: Mapping[str, 
         )
 
 
-def used_environments(answer: Mapping[str, Any]) -> set[str]:
+def used_environments(answer: Answer) -> set[str]:
     """Ids of the environments of the steps that the child reported."""
-    return {step["environment"] for step in answer["environments"]["steps"].values()}
+    return {step["environment"] for step in _asked(answer)["steps"].values()}
+
+
+def _asked(answer: Answer) -> Environments:
+    """The environments of a flow that was compiled or solved with some."""
+    found = answer["environments"]
+    assert found is not None
+    return found
 
 
 def missing_packages(lock: Lock, environments: set[str]) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flowinfra.compiler.driver.protocol import Answer
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.model.compiled import CompiledFlow
 
@@ -64,9 +65,10 @@ class Needs:
         return cls(imports, data["environments"], tuple(data["libraries"]))
 
 
-def needs(request: CompileRequest, answer: Mapping[str, Any], compiled: CompiledFlow) -> Needs:
+def needs(request: CompileRequest, answer: Answer, compiled: CompiledFlow) -> Needs:
     """What tasks need beside the code package, by the child's answer."""
     told = answer["imports"]
+    assert told is not None
     package = _Package(compiled.package.files, request.file.parent.resolve(), told["found"])
     found: dict[Need, None] = {}
     waiting: list[tuple[str, str | None, bool, str | None, str | None]] = [("__main__", None, True, None, None)]
@@ -74,7 +76,9 @@ def needs(request: CompileRequest, answer: Mapping[str, Any], compiled: Compiled
     while waiting:
         module, step, sure, inside, via = waiting.pop()
         source = told["modules"].get(module)
-        for record in source["imports"] if source else ():
+        if source is None:
+            continue
+        for record in source["imports"]:
             made_by = step if record["when"] != "step" else record["inside"]
             function = inside or (record["inside"] if record["when"] == "call" else None)
             certain = sure and record["sure"]

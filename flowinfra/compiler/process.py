@@ -11,11 +11,11 @@ import site
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flowinfra.compiler import request as requests
+from flowinfra.compiler.driver import protocol
 from flowinfra.compiler.failures import explain
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
@@ -31,7 +31,7 @@ TIME_LIMIT = 600
 class Answer:
     """What the child reported; `folder` holds the bytes of the objects that it recorded."""
 
-    data: Mapping[str, Any]
+    data: protocol.Answer
     folder: Path
 
 
@@ -55,14 +55,21 @@ def solve(
         explicit: solve for a flow that declares no packages of its own, too.
         variables: the solver's environment; the flow's module does not see it.
     """
-    task = {**(environments(request, lock) or {}), "solve": True, "explicit": explicit, "variables": dict(variables)}
+    task: protocol.EnvironmentsTask = {
+        **_locked(lock),
+        "solve": True,
+        "explicit": explicit,
+        "variables": dict(variables),
+    }
     return _run(request, folder, "lock", {**requests.settings(request), "METAFLOW_USER": "flowinfra"}, {}, task)
 
 
-def environments(request: CompileRequest, lock: Lock | None) -> dict[str, Any] | None:
+def environments(request: CompileRequest, lock: Lock | None) -> protocol.EnvironmentsTask | None:
     """The locked environments that the child gets; None for a flow without any."""
-    if request.shape.environment == "local":
-        return None
+    return None if request.shape.environment == "local" else _locked(lock)
+
+
+def _locked(lock: Lock | None) -> protocol.EnvironmentsTask:
     return {
         "solve": False,
         "explicit": True,
@@ -81,15 +88,15 @@ def evaluate(request: CompileRequest, folder: Path, user: str, declared: Mapping
 def _run(
     request: CompileRequest,
     folder: Path,
-    mode: str,
+    mode: protocol.Mode,
     settings: Mapping[str, str],
     declared: Mapping[str, str],
-    environments: Mapping[str, Any] | None,
+    environments: protocol.EnvironmentsTask | None,
 ) -> Answer:
     home = folder / "home"
     # Metaflow looks for .metaflow/config.json from the working folder upwards; here its search ends
     (home / ".metaflow").mkdir(parents=True)
-    task = json.dumps(_task(request, folder, mode, environments))
+    task = json.dumps(task_of(request, folder, mode, environments))
     variables = {**_base_environment(home), **settings, **request.env, **declared}
     python = interpreter(request)
     try:
@@ -116,13 +123,15 @@ def _run(
     if not report.is_file():
         words = ((done.stderr or "").strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
         raise CompileError(f"{request.label}: {python} ended without an answer: {words[-1]}")
-    answer = json.loads(report.read_text(encoding="utf-8"))
-    if answer["error"]:
+    answer: protocol.Answer | protocol.Failure = json.loads(report.read_text(encoding="utf-8"))
+    if answer["error"] is not None:
         raise explain(request, answer["error"], answer["metaflow"])
     return Answer(answer, folder)
 
 
-def _task(request: CompileRequest, folder: Path, mode: str, environments: Mapping[str, Any] | None) -> dict[str, Any]:
+def task_of(
+    request: CompileRequest, folder: Path, mode: protocol.Mode, environments: protocol.EnvironmentsTask | None
+) -> protocol.Request:
     """What the child is asked."""
     selection, shape = requests.selection(request), request.shape
     return {
@@ -130,7 +139,7 @@ def _task(request: CompileRequest, folder: Path, mode: str, environments: Mappin
         "flow": str(request.file),
         "folder": str(request.working_folder),
         "search": selection.search,
-        "walks": [asdict(walk) for walk in selection.walks],
+        "walks": [{"top": walk.top, "modules": walk.modules} for walk in selection.walks],
         "suffixes": list(shape.package_suffixes),
         "out": str(folder),
         "target": request.target,

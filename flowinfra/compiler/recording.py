@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowinfra.compiler.driver.protocol import Call, Flow
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
 from flowinfra.model.base import Json
@@ -28,13 +29,13 @@ class Recording:
     """One run of Metaflow's command."""
 
     request: CompileRequest
-    calls: Sequence[Mapping[str, Any]]
-    """`service`, `operation` and `arguments` of each call, in their order."""
+    calls: Sequence[Call]
+    """Each call, in their order."""
     python: str
     """Minor of the interpreter that compiled."""
     objects: Sequence[RecordedObject]
-    flow: Mapping[str, Any] = field(default_factory=dict)
-    """The flow as the child describes it (driver/describe.py)."""
+    flow: Flow
+    """What the child says of the flow (`driver.describe`)."""
 
     def one(self, operation: str) -> Mapping[str, Any]:
         """Arguments of the one call of an operation.

@@ -3,6 +3,7 @@
 Standard library and metaflow only, on any Python that Metaflow runs on. The folder is the program: `__main__` loads it
 as a package whose name no module of a flow has, and nothing of it can be imported by a plain name.
 
+protocol.py       request and answer, by their types
 main.py           the process: request in, answer out
 session.py        one compile: recorders in Metaflow's seams, then Metaflow's command
 seams.py          where the driver stands in Metaflow, and how

@@ -11,6 +11,7 @@ from . import places
 from .describe import describe_project
 from .internals import class_parameters, internals
 from .override_flow import mutators_project
+from .protocol import Request
 from .recording import MARK
 from .refusal import Refusal
 
@@ -31,7 +32,7 @@ def refuse_second_flow(module: dict[str, Any]) -> None:
         raise Refusal("two-flows", "it starts more than one flow: " + ", ".join(sorted(flows)))
 
 
-def refuse_configs(flow: Any, request: dict[str, Any]) -> None:
+def refuse_configs(flow: Any, request: Request) -> None:
     """Metaflow's command line takes a value for any Config: of one that the flow has not, of one that wants text."""
     parameter_type = internals("metaflow.parameters").Parameter
     known = {p.name: p for _, p in class_parameters(type(flow), parameter_type) if p.IS_CONFIG_PARAMETER}

@@ -9,9 +9,10 @@ from typing import Any
 
 from . import places, secret_sources
 from .internals import flow_state, internals, is_include
+from .protocol import Decorator, Flow, Parameter, Project, Step, Switch, Trigger
 
 
-def describe_flow(flow: Any, graph: Any) -> dict[str, Any]:
+def describe_flow(flow: Any, graph: Any) -> Flow:
     """The flow in plain data: what the graph and the decorators say."""
     decorators = flow._flow_decorators
     return {
@@ -56,7 +57,7 @@ def topological(graph: Any) -> list[str]:
     return order + [name for name in nodes if name not in order]
 
 
-def describe_step(node: Any) -> dict[str, Any]:
+def describe_step(node: Any) -> Step:
     kinds = {"start": "start", "end": "end"}
     kind = kinds.get(node.type, node.type)
     if getattr(node, "parallel_foreach", False) or getattr(node, "parallel_step", False):
@@ -76,13 +77,13 @@ def describe_step(node: Any) -> dict[str, Any]:
     }
 
 
-def describe_switch(node: Any) -> dict[str, Any] | None:
+def describe_switch(node: Any) -> Switch | None:
     if node.type != "split-switch":
         return None
     return {"condition": node.condition, "cases": {str(value): step for value, step in node.switch_cases.items()}}
 
 
-def describe_trigger(trigger: Any) -> dict[str, Any]:
+def describe_trigger(trigger: Any) -> Trigger:
     return {
         "name": trigger["name"],
         "type": trigger["type"],
@@ -90,14 +91,14 @@ def describe_trigger(trigger: Any) -> dict[str, Any]:
     }
 
 
-def describe_decorator(decorator: Any) -> dict[str, Any]:
+def describe_decorator(decorator: Any) -> Decorator:
     attributes = {name: plain(value) for name, value in decorator.attributes.items() if value is not None}
     defaults = type(decorator).defaults
     own = [name for name in attributes if decorator.attributes[name] != defaults.get(name)]
     return {"name": decorator.name, "attributes": attributes, "own": own}
 
 
-def describe_own_decorator(decorator: Any) -> dict[str, Any]:
+def describe_own_decorator(decorator: Any) -> Decorator:
     """A decorator or mutator that the user wrote; positional arguments are named by their place."""
     given = {**{str(place): value for place, value in enumerate(decorator._args)}, **decorator._kwargs}
     name = type(decorator).decorator_name.rsplit(".", 1)[-1]
@@ -114,11 +115,11 @@ def described_type(parameter: Any) -> str:
     return str(getattr(kind, "name", None) or getattr(kind, "__name__", None) or type(kind).__name__)
 
 
-def describe_parameter(parameter: Any) -> dict[str, Any]:
+def describe_parameter(parameter: Any) -> Parameter:
     from metaflow.parameters import DeployTimeField
 
     default = parameter.kwargs.get("default")
-    described = {
+    described: Parameter = {
         "type": described_type(parameter),
         "default": None,
         "required": bool(parameter.kwargs.get("required", False)),
@@ -154,7 +155,7 @@ def describe_configs(flow: Any) -> dict[str, Any]:
     return {name: plain(value[0] if isinstance(value, tuple) else value) for name, value in dict(configs).items()}
 
 
-def describe_project() -> dict[str, Any] | None:
+def describe_project() -> Project | None:
     current = internals("metaflow").current
     if not current.get("project_name"):
         return None

@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
+from .protocol import Environments as Found
+from .protocol import EnvironmentsTask, Package, StepEnvironment
+
 TARGET = "linux-64"
 """Conda's name of the platform that tasks run on."""
 
@@ -45,13 +48,12 @@ CHUNK = 1 << 20
 class Environments:
     """The environments of one flow.
 
-    `task` has `solve` (run the solver), `explicit` (also for a flow that declares no packages), `python` (full version
-    for steps that ask for none), `manifest` (what is locked) and `variables` (the solver's environment).
+    `task` says which are locked, or that they are to be solved.
     """
 
     def __init__(
         self,
-        task: dict[str, Any],
+        task: EnvironmentsTask,
         out: str,
         refuse: Callable[[str, str], NoReturn],
         unwatched: Callable[[Callable[[], None]], None],
@@ -62,11 +64,11 @@ class Environments:
         self.manifest_file = self.out / "conda.manifest"
         self.python = default_python(task["python"])
         self.declared = False
-        self.steps: dict[str, Any] = {}
-        self.kept: dict[str, dict[str, Any]] = {}
+        self.steps: dict[str, StepEnvironment] = {}
+        self.kept: dict[str, Package] = {}
         self.mutex = threading.Lock()
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> Found:
         """What the parent gets of the environments."""
         solved = self.task["solve"] and self.manifest_file.exists()
         return {
@@ -200,7 +202,8 @@ class Environments:
             if path in self.kept:
                 return
             name = f"package-{len(self.kept)}"
-            self.kept[path] = {"file": name}
+            kept: Package = {"file": name, "sha256": "", "size": 0}
+            self.kept[path] = kept
         sha256 = hashlib.sha256()
         size = 0
         with (self.out / name).open("wb") as file:
@@ -209,7 +212,7 @@ class Environments:
                 size += len(chunk)
                 file.write(chunk)
         handle.close()
-        self.kept[path].update(sha256=sha256.hexdigest(), size=size)
+        kept["sha256"], kept["size"] = sha256.hexdigest(), size
         self.say(f"  {unquote(path.rsplit('/', 1)[-1])} ({size / 1e6:.1f} MB)")
 
 
@@ -256,7 +259,7 @@ def without_paths(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def plan(steps: dict[str, Any]) -> list[str]:
+def plan(steps: dict[str, StepEnvironment]) -> list[str]:
     """One line per environment: its steps and what they ask for."""
     names: dict[str, list[str]] = {}
     for name, step in steps.items():

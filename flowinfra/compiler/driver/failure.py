@@ -7,8 +7,8 @@ import traceback
 from typing import Any
 
 from . import places
+from .protocol import Error, Meant, Part
 from .refusal import Refusal
-from .refusals_kubernetes import Part
 from .variables import Environment
 from .watch import OWN_FOLDER, of_the_user
 
@@ -23,19 +23,22 @@ _ABOUT_STEPS = ("_batch", "_container_templates", "_to_job")
 """Methods of what makes a deployment that make a step's container of `node`."""
 
 
-def failure(error: BaseException) -> dict[str, Any]:
+def failure(error: BaseException) -> Error:
     """What went wrong, as data: Metaflow's headline and words, with file and line where it gives them."""
     if isinstance(error, Refusal):
         return {"kind": error.kind, "message": error.message}
     from metaflow.exception import MetaflowException
 
     if isinstance(error, MetaflowException):
-        given = {"subject": None, "file": error.source_file, "line": error.line_no}
+        given: Meant = {"subject": None, "file": error.source_file, "line": error.line_no}
+        meant = given if error.line_no else _place(error)
         return {
             "kind": "metaflow",
             "headline": error.headline,
             "message": str(error.message),
-            **(given if error.line_no else _place(error)),
+            "subject": meant["subject"],
+            "file": meant["file"],
+            "line": meant["line"],
         }
     if isinstance(error, SyntaxError):
         return {
@@ -46,7 +49,13 @@ def failure(error: BaseException) -> dict[str, Any]:
         }
     kind, message = _kind(error)
     if (place := _place(error))["line"]:
-        return {"kind": kind, "message": message, **place}
+        return {
+            "kind": kind,
+            "message": message,
+            "subject": place["subject"],
+            "file": place["file"],
+            "line": place["line"],
+        }
     walked = list(traceback.extract_tb(error.__traceback__))
     frames = [f for f in walked if not f.filename.startswith(OWN_FOLDER)]
     users = [f for f in frames if of_the_user(f.filename)]
@@ -62,7 +71,7 @@ def failure(error: BaseException) -> dict[str, Any]:
     }
 
 
-def refused(parts: list[Part]) -> dict[str, Any]:
+def refused(parts: list[Part]) -> Error:
     """Parts of a flow that must change, as data."""
     return {"kind": "unsupported", "message": json.dumps(parts)}
 
@@ -84,7 +93,7 @@ def _kind(error: BaseException) -> tuple[str, str]:
     return "import", f"{type(error).__name__}: {error}"
 
 
-def _place(error: BaseException) -> dict[str, Any]:
+def _place(error: BaseException) -> Meant:
     """The step or decorator that Metaflow complains about without giving its line, and that line.
 
     A decorator refuses attributes when the flow's module is imported, which the user's own line shows, or when it
@@ -129,5 +138,5 @@ def _place(error: BaseException) -> dict[str, Any]:
     return {"subject": None, **places.NOWHERE}
 
 
-def _of_flow_decorator(flow_class: type, name: str) -> dict[str, Any]:
+def _of_flow_decorator(flow_class: type, name: str) -> Meant:
     return {"subject": f"@{name} of {flow_class.__name__}", **places.of_flow_decorator(flow_class, name)}

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .protocol import Import
+
 _ABSENCE = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 """What handlers name that go on where a module is not there."""
 _BLOCKS = {"body", "orelse", "finalbody", "handlers", "cases"}
@@ -42,7 +44,7 @@ class Statement:
     line: int
     moment: Moment
 
-    def data(self, name: str) -> dict[str, Any]:
+    def data(self, name: str) -> Import:
         """The module as the parent gets it; `name` is its full name."""
         moment = self.moment
         return {

@@ -18,6 +18,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from .import_statements import Source, Statement
+from .protocol import Found, Import, Module, Origin
+from .protocol import Imports as FoundImports
 
 _METAFLOW = {"metaflow", "metaflow_extensions"}
 """Modules that every code package has."""
@@ -32,27 +34,28 @@ class Imports:
     def __init__(self, libraries: Iterable[str], before: Iterable[str], steps: Iterable[str]) -> None:
         self.libraries = tuple(os.path.join(folder, "") for folder in libraries)
         self.before, self.steps = set(before), frozenset(steps)
-        self.found: dict[str, dict[str, Any]] = {}
+        self.found: dict[str, Found] = {}
         self.paths: dict[str, list[str]] = {}
-        self.modules: dict[str, dict[str, Any]] = {}
+        self.modules: dict[str, Module] = {}
 
-    def tell(self, flow_file: str) -> dict[str, Any]:
+    def tell(self, flow_file: str) -> FoundImports:
         """Every module that the flow's file reaches, as the parent gets it."""
         waiting = [("__main__", flow_file, "")]
+        # once is enough, however many import it
+        seen = {"__main__"}
         while waiting:
             module, file, package = waiting.pop()
             self.modules[module] = {"file": file, "imports": list(self._imports(file, package, module == "__main__"))}
             for record in self.modules[module]["imports"]:
                 name = record["name"]
-                if self.found[name]["kind"] == "source" and name not in self.modules:
+                if self.found[name]["kind"] == "source" and name not in seen:
+                    seen.add(name)
                     file = self.found[name]["file"]
                     inside = name if os.path.basename(file) == "__init__.py" else name.rpartition(".")[0]
                     waiting.append((name, file, inside))
-                    # once is enough, however many import it
-                    self.modules[name] = {}
         return {"modules": self.modules, "found": self.found}
 
-    def _imports(self, file: str, package: str, main: bool) -> Iterator[dict[str, Any]]:
+    def _imports(self, file: str, package: str, main: bool) -> Iterator[Import]:
         try:
             with open(file, "rb") as source:
                 statements = Source(source.read(), self.steps, main).statements(file)
@@ -103,13 +106,13 @@ class Imports:
             self._find(f"{name}.{member}")
             yield f"{name}.{member}"
 
-    def _find(self, name: str) -> dict[str, Any]:
+    def _find(self, name: str) -> Found:
         """What a module is here: `kind`, and where it is."""
         if name not in self.found:
             self.found[name] = self._look(name)
         return self.found[name]
 
-    def _look(self, name: str) -> dict[str, Any]:
+    def _look(self, name: str) -> Found:
         spec = self._spec(name)
         if spec is None:
             return {"kind": "absent"}
@@ -126,15 +129,15 @@ class Imports:
             return {"kind": "distribution", "distribution": distribution_of(name, file, self.libraries)}
         return self._own(name, "source" if file.endswith(".py") else "binary", file)
 
-    def _own(self, name: str, kind: str, file: str) -> dict[str, Any]:
+    def _own(self, name: str, kind: str, file: str) -> Found:
         """A module outside site-packages; of a top-level one, with how it comes to be importable."""
-        found: dict[str, Any] = {"kind": kind, "file": file}
+        found: Found = {"kind": kind, "file": file}
         if "." in name:
             return found
         for entry in sys.path:
             folder = os.path.realpath(entry or ".")
             if file.startswith(os.path.join(folder, "")) and _has(folder, name):
-                found.update(path=folder, by_flow=entry not in self.before)
+                found["path"], found["by_flow"] = folder, entry not in self.before
                 break
         if found.get("by_flow"):
             return found
@@ -224,7 +227,7 @@ def _written(folder: str) -> str | None:
     return None
 
 
-def installed(file: str, libraries: Iterable[str]) -> dict[str, Any]:
+def installed(file: str, libraries: Iterable[str]) -> Origin:
     """The editable install or path file that makes a module outside site-packages importable, if any."""
     libraries = tuple(libraries)
     for name, folder in _distributions(libraries):

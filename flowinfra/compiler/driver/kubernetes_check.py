@@ -17,7 +17,7 @@ from .kubernetes_rules import UNKNOWN_KEY, problems
 from .kubernetes_security import normal
 from .kubernetes_settings import of_settings
 from .kubernetes_words import NO_MAPPING, Problem, found, place, shown
-from .refusals_kubernetes import Part
+from .protocol import Part
 
 DECORATOR = ("metaflow.plugins.kubernetes.kubernetes_decorator", "KubernetesDecorator")
 """Module and class of @kubernetes."""
@@ -79,7 +79,7 @@ class KubernetesCheck:
         for name, node in nodes.items():
             self.look(name, node.decorators)
         order = [*nodes, *(step for step in self._of_steps if step not in nodes)]
-        of_steps = [
+        of_steps: list[Part] = [
             {
                 "subject": f"step {step}",
                 "words": words,
@@ -117,7 +117,7 @@ class KubernetesCheck:
     def fits(self, step: str, option: str, attribute: str, value: Any) -> bool:
         """Whether a stack's value may be put into the flow; what is wrong with it is noted."""
         rule = variables(value) if option == "environment" else problems(attribute, value)
-        wrong = [
+        wrong: list[Part] = [
             {"subject": f"steps.{step}.{option}{where}", "words": words, **places.NOWHERE} for where, words in rule
         ]
         self._of_stack += wrong

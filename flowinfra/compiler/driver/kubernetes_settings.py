@@ -14,7 +14,7 @@ from typing import Any
 from . import places
 from .kubernetes_rules import problems
 from .kubernetes_words import Problem, found, shown
-from .refusals_kubernetes import Part
+from .protocol import Part
 
 PREFIX = "METAFLOW_"
 

@@ -18,6 +18,8 @@ from .imports import Imports
 from .internals import internals
 from .members import Tarfile, walked
 from .output import Output
+from .protocol import Answer, Error, Failure, Flow, Request
+from .protocol import Imports as FoundImports
 from .refusal import Refusal
 from .session import Session
 from .variables import Variables
@@ -55,15 +57,14 @@ class Packaged:
     """What a compile has to say of the flow's files, beside what Metaflow made: nothing before the flow has run."""
 
     def __init__(self) -> None:
-        self.imports: dict[str, Any] | None = None
+        self.imports: FoundImports | None = None
         self.walked: list[list[str]] = []
         self.hidden: list[str] = []
 
-    def look(self, session: Session, libraries: list[str], before: list[str]) -> None:
+    def look(self, session: Session, flow: Flow, libraries: list[str], before: list[str]) -> None:
         """Look at the files of a flow that has run; `before`: sys.path before it ran."""
-        assert session.flow is not None
         request = session.request
-        steps = (step["name"] for step in session.flow["steps"])
+        steps = (step["name"] for step in flow["steps"])
         self.imports = Imports(libraries, before, steps).tell(request["flow"])
         self.walked = walked(request["walks"], request["suffixes"])
         session.watch.active = False
@@ -82,17 +83,17 @@ def record(session: Session, captured: Output, terminal: Any, libraries: list[st
     random.seed(0)
     before = [os.path.dirname(request["flow"]), *request["search"], *sys.path]
     code = run(session, request["flow"], request["folder"])
-    if session.flow is None:
+    if not session.started:
         raise Refusal("not-a-flow", "it starts no flow")
-    if code:
+    if code or session.flow is None:
         raise Refusal("metaflow-exit", captured.getvalue())
     if request["mode"] == "compile":
-        packaged.look(session, libraries, before)
+        packaged.look(session, session.flow, libraries, before)
 
 
 def main() -> None:
     gc.disable()  # a process this short never gets back the time that collecting takes
-    request = json.load(sys.stdin)
+    request: Request = json.load(sys.stdin)
     captured = Output()
     real_stdout, real_stderr = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = captured
@@ -104,8 +105,8 @@ def main() -> None:
     watch = Watch([*libraries, os.path.realpath(request["out"]), os.path.realpath(OWN_FOLDER), "/proc", "/sys", "/dev"])
     variables = Variables(libraries)
     variables.install()
-    session, packaged = Session(request, request["out"], watch), Packaged()
-    error = None
+    session, packaged = Session(request, watch), Packaged()
+    error: Error | None = None
     try:
         record(session, captured, real_stderr, libraries, packaged)
     except BaseException as problem:  # every way to fail is reported as data, by one writer
@@ -119,25 +120,24 @@ def main() -> None:
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(5)
     watch.active = False
-    write(answer(session, packaged, variables, libraries, error, captured), request["out"])
+    metaflow: Any = sys.modules.get("metaflow")
+    if error is None:
+        made: Answer | Failure = answer(session, packaged, variables, libraries)
+    else:
+        made = {"error": error, "metaflow": metaflow.__version__ if metaflow else None}
+    write(made, request["out"])
     sys.stdout, sys.stderr = real_stdout, real_stderr
     sys.stdout.flush()
     os._exit(0)  # no atexit hook of Metaflow's has business here
 
 
-def answer(
-    session: Session,
-    packaged: Packaged,
-    variables: Variables,
-    libraries: list[str],
-    error: dict[str, Any] | None,
-    captured: Output,
-) -> dict[str, Any]:
-    """Everything that the parent gets, also of a flow that failed."""
-    metaflow: Any = sys.modules.get("metaflow")
+def answer(session: Session, packaged: Packaged, variables: Variables, libraries: list[str]) -> Answer:
+    """Everything that the parent gets of a flow that `record` has run."""
+    metaflow: Any = sys.modules["metaflow"]
+    assert session.flow is not None
     return {
-        "error": error,
-        "metaflow": metaflow.__version__ if metaflow else None,
+        "error": None,
+        "metaflow": metaflow.__version__,
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
         "flow": session.flow,
         "triggers": session.triggers,
@@ -154,22 +154,22 @@ def answer(
         "files": {path: digest(path) for path in sorted(session.watch.files)},
         "folders": sorted(session.watch.folders),
         "libraries": libraries,
-        "version_file": os.path.join(os.path.dirname(metaflow.__file__), "version.py") if metaflow else None,
-        "output": captured.getvalue(),
+        "version_file": os.path.join(os.path.dirname(metaflow.__file__), "version.py"),
     }
 
 
-def write(made: dict[str, Any], out: str) -> None:
+def write(made: Answer | Failure, out: str) -> None:
     """Write the answer where the parent looks for it."""
     try:
         data = json.dumps(made, ensure_ascii=False).encode()
     except UnicodeEncodeError as problem:
-        data = json.dumps({**made, "error": half_character(problem)}).encode()
+        failed: Failure = {"error": half_character(problem), "metaflow": made["metaflow"]}
+        data = json.dumps(failed).encode()
     with open(os.path.join(out, "answer.json"), "wb") as file:
         file.write(data)
 
 
-def half_character(problem: UnicodeEncodeError) -> dict[str, Any]:
+def half_character(problem: UnicodeEncodeError) -> Error:
     """The error of a flow with a lone surrogate, which cannot be written as UTF-8, with the text around it."""
     around = problem.object[max(0, problem.start - 20) : problem.end + 20]
     return {"kind": "half-character", "message": around.encode("ascii", "backslashreplace").decode()}

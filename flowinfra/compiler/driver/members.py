@@ -13,6 +13,8 @@ import os
 import tarfile
 from typing import Any, BinaryIO, ClassVar
 
+from .protocol import Walk
+
 HEAD = b" " * 8
 """Where gzip has its header: Metaflow clears the time stamp in it."""
 
@@ -60,7 +62,7 @@ class Tarfile:
         return [member for opened in Tarfile._opened for member in opened.members]
 
 
-def walked(walks: list[dict[str, Any]], suffixes: list[str]) -> list[list[str]]:
+def walked(walks: list[Walk], suffixes: list[str]) -> list[list[str]]:
     """What Metaflow's own walk finds in folders, relative to each.
 
     Args:

@@ -18,6 +18,7 @@ from .kubernetes_check import KubernetesCheck
 from .override_flow import options_of_project, override_schedule
 from .override_parameters import overridden
 from .override_steps import StepOverrides
+from .protocol import Request
 from .refusal import Refusal
 
 SEAMS = (
@@ -37,7 +38,7 @@ LATE = "_process_late_attached_decorator"
 class Overrides:
     """All overrides of one request; all their mistakes are reported by one refusal."""
 
-    def __init__(self, request: dict[str, Any], compute: str, kubernetes: KubernetesCheck | None) -> None:
+    def __init__(self, request: Request, compute: str, kubernetes: KubernetesCheck | None) -> None:
         self.request = request
         self.steps = StepOverrides(request["steps"], compute, kubernetes)
         self.problems: list[dict[str, Any]] = []

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-Place = dict[str, Any]
-"""`file` and `line`; both None where they are not known."""
+from .protocol import Place
 
 NOWHERE: Place = {"file": None, "line": None}
 
@@ -26,7 +25,7 @@ def of_flow_decorator(flow_class: type, name: str) -> Place:
 
 def of_flow_decorators(flow_class: type, name: str) -> list[Place]:
     """The lines of all decorators of the flow with a name, the nearest class's first."""
-    found = []
+    found: list[Place] = []
     for file, source in _classes(flow_class):
         for decorator in source.decorator_list:
             written = decorator.func if isinstance(decorator, ast.Call) else decorator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, NoReturn
 
+from .protocol import Call, SavedObject
 from .refusal import Refusal
 
 MARK = "flowinfra--"
@@ -15,8 +16,8 @@ class Recording:
 
     def __init__(self, out: str) -> None:
         self.out = out
-        self.calls: list[dict[str, Any]] = []
-        self.objects: list[dict[str, Any]] = []
+        self.calls: list[Call] = []
+        self.objects: list[SavedObject] = []
         self.refusal: Refusal | None = None
 
     def call(self, service: str, operation: str, arguments: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import places, refusals_sensors
-from .refusals_kubernetes import Part, other_compute
+from .protocol import Part
+from .refusals_kubernetes import other_compute
 
 FLOW_DECORATORS = {
     "trigger": "Airflow has none of Metaflow's events; give the flow a @schedule, or let it wait with "

@@ -11,8 +11,9 @@ from typing import Any
 
 from . import places, refusals_hooks
 from .internals import internals
+from .protocol import Part
 from .recording import MARK
-from .refusals_kubernetes import Part, other_compute
+from .refusals_kubernetes import other_compute
 
 _PLATFORMS_NAMESPACE = MARK + "kubernetes-namespace"
 """What a decorator that names no namespace has got from Metaflow's settings by now."""

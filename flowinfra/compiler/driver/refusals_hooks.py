@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import places
-from .refusals_kubernetes import Part
+from .protocol import Part
 
 _MISSING, _LATER = object(), object()
 """Stand for what is not there, or not yet: a flow is started before its file is read to the end."""

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-Part = dict[str, Any]
-"""Something that must change in a flow: `subject`, `words`, and the place (`file`, `line`)."""
-
 _OTHER_COMPUTE = {"batch": "AWS Batch", "slurm": "Slurm"}
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from . import places
 from .internals import internals
 from .kubernetes_words import found, meant, shown
-from .refusals_kubernetes import Part
+from .protocol import Part
 
 BASE = ("metaflow.plugins.airflow.sensors.base_sensor", "AirflowSensorDecorator")
 """Module and class of Metaflow's sensors."""

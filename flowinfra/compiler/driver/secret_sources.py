@@ -8,9 +8,7 @@ from typing import Any
 
 from . import places
 from .internals import internals
-
-Part = dict[str, Any]
-"""Something that must change in a flow: `subject`, `words`, and the place (`file`, `line`)."""
+from .protocol import Part, Secret
 
 DEFAULT_BACKEND = "DEFAULT_SECRETS_BACKEND_TYPE"
 """Metaflow's setting for sources that name no backend; tasks get it from the compile."""
@@ -21,7 +19,7 @@ _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 
 
-def described(node: Any) -> list[dict[str, Any]]:
+def described(node: Any) -> list[Secret]:
     """Backend, id, region and role of each source of a step; sources that `refusals` reports are left out."""
     return [found for found, _ in _read(node) if found is not None]
 
@@ -35,7 +33,7 @@ def refusals(graph: Any) -> Iterator[Part]:
                 yield {"subject": f"step {name}", "words": words, **places.of_step(node)}
 
 
-def _read(node: Any) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
+def _read(node: Any) -> Iterator[tuple[Secret | None, str | None]]:
     """Each source of a step as data, or what is wrong with it."""
     config = internals("metaflow.metaflow_config")
     kept, given = getattr(config, DEFAULT_BACKEND), _variables(node).get(f"METAFLOW_{DEFAULT_BACKEND}")
@@ -61,7 +59,7 @@ def _variables(node: Any) -> dict[str, Any]:
     return found
 
 
-def _source(source: Any, role: Any) -> tuple[dict[str, Any] | None, str | None]:
+def _source(source: Any, role: Any) -> tuple[Secret | None, str | None]:
     metaflow = internals("metaflow.plugins.secrets.secrets_decorator")
     refused = internals("metaflow.exception").MetaflowException
     shown = _shown(source)
@@ -81,7 +79,7 @@ def _source(source: Any, role: Any) -> tuple[dict[str, Any] | None, str | None]:
         metaflow.get_secrets_backend_provider(spec.secrets_backend_type)
     except refused as problem:
         return None, f"@secrets: {shown}: {problem.message}"
-    found = {"backend": spec.secrets_backend_type, "id": spec.secret_id}
+    found: Secret = {"backend": spec.secrets_backend_type, "id": spec.secret_id}
     if spec.secrets_backend_type != AWS:
         return found, None
     region, role = spec.options.get("region"), spec.role

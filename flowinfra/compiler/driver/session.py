@@ -18,6 +18,7 @@ from .kubernetes_check import KubernetesCheck
 from .members import Tarfile, add_file
 from .output import Output
 from .overrides import Overrides
+from .protocol import Flow, Part, Request, Trigger
 from .recording import MARK, AbsentError, Client, Recording, datastore_answers
 from .refusal import Refusal, refuse
 from .seams import beside
@@ -27,11 +28,12 @@ from .watch import Watch
 class Session:
     """One compile: the request, what is recorded, and what the flow turned out to be."""
 
-    def __init__(self, request: dict[str, Any], out: str, watch: Watch) -> None:
+    def __init__(self, request: Request, watch: Watch) -> None:
         self.request, self.watch = request, watch
-        self.recording = Recording(out)
-        self.flow: dict[str, Any] | None = None
-        self.triggers: list[Any] = []
+        self.recording = Recording(request["out"])
+        self.started = False
+        self.flow: Flow | None = None
+        self.triggers: list[Trigger] = []
         self.token_prefix: str | None = None
         self.evaluated: dict[str, Any] | None = None
         self.included: dict[str, str] = {}
@@ -97,7 +99,7 @@ class Session:
             if use_cli:
                 refuse_second_flow(sys._getframe(1).f_globals)
                 refuse_configs(flow, request)
-                session.flow = {}
+                session.started = True
                 # Metaflow packages the module of a flow's own decorators by this second name, which means this file
                 sys.modules["__mp_main__"] = sys.modules["__main__"]
                 with internals("metaflow.parameters").flow_context(type(flow)):
@@ -162,7 +164,7 @@ class Session:
         command.make_flow, command.new_token = make, token
         maker.deploy_time_eval = lambda value: session.default(value, parameters.deploy_time_eval)
 
-    def refusals(self, graph: Any = None) -> list[dict[str, Any]]:
+    def refusals(self, graph: Any = None) -> list[Part]:
         """Find what is wrong with the steps' pods, as far as the values are known; with `graph`, of all its steps."""
         return self.kubernetes.parts(graph) if self.kubernetes else []
 
@@ -178,6 +180,8 @@ class Session:
 
     def install_environments(self, watch: Watch, captured: Output, terminal: Any) -> None:
         """Put in place what @conda and @pypi need; a lock may use network and programs, and talks, while it solves."""
+        task = self.request["environments"]
+        assert task is not None
         module = beside("environments")
         seams.check(module.SEAMS)
 
@@ -189,7 +193,7 @@ class Session:
                 watch.active, captured.shown = True, None
 
         self.environments = module.Environments(
-            self.request["environments"],
+            task,
             self.recording.out,
             refuse,
             unwatched,

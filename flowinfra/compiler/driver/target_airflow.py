@@ -13,6 +13,7 @@ from typing import Any
 
 from . import refusals_sensors
 from .describe import described_type
+from .protocol import Request
 from .refusals_airflow import refusals as refusals
 
 COMMAND = "metaflow.plugins.airflow.airflow_cli"
@@ -34,7 +35,7 @@ SEAMS = ((COMMAND, CHECK), *refusals_sensors.SEAMS)
 """Modules and names of Metaflow's in which this target stands, beside those of every target."""
 
 
-def answers(_request: dict[str, Any], recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
+def answers(_request: Request, recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
     """Nothing is asked of AWS but of the datastore; the DAG file that Metaflow would write goes to the recording."""
     maker: Any = importlib.import_module(MAKER)
     refusals_sensors.install()

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from .protocol import Request
 from .refusal import Refusal
 from .refusals_argo import event_refusals, template_refusals
 from .refusals_argo import refusals as refusals
@@ -38,7 +39,7 @@ SEAMS = ((MAKER, f"ArgoWorkflows.{TRIGGERS}"),)
 """Modules and names of Metaflow's in which this target stands, beside those of every target."""
 
 
-def answers(_request: dict[str, Any], _recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
+def answers(_request: Request, _recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
     """Answers of AWS: a flow on Argo asks it for the datastore alone."""
     command: Any = importlib.import_module(COMMAND)
     original = command.make_flow

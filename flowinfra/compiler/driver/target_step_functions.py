@@ -12,7 +12,7 @@ from typing import Any
 from . import kubernetes_grammar as grammar
 from . import places
 from .kubernetes_words import NO_MAPPING, found
-from .refusals_kubernetes import Part
+from .protocol import Part, Request
 
 COMMAND = "metaflow.plugins.aws.step_functions.step_functions_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -60,7 +60,7 @@ def _wrong(decorator: Any) -> Iterator[str]:
                 yield f"vars: {name} is not for flows: the command of each task is kept in variables {TASK}…; rename it"
 
 
-def answers(request: dict[str, Any], recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:
+def answers(request: Request, recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:
     """`service.operation` → what the account answers; what is created goes to the driver's recording."""
     return Account(request["options"]["compute"], recording, absent).answers()
 

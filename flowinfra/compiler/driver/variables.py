@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import places
+from .protocol import Asked, Place, Read
+from .protocol import Variables as ReadVariables
 from .watch import OWN_FOLDER
 
 Environment: Any = type(os.environ)
@@ -30,7 +32,7 @@ class Variables:
     def __init__(self, libraries: list[str]) -> None:
         self.names: set[str] = set()
         self.all = False
-        self.asked: list[dict[str, Any]] = []
+        self.asked: list[Read] = []
         self._foreign = ("<", OWN_FOLDER, *(os.path.join(folder, "") for folder in libraries))
         self._looped: set[tuple[str, int]] = set()
 
@@ -38,20 +40,20 @@ class Variables:
         """Note what is read from now on, by whoever holds `os.environ` already, too."""
         os.environ.__class__ = _noting(self)
 
-    def tell(self) -> dict[str, Any]:
+    def tell(self) -> ReadVariables:
         """What was read, as data; `sure`: where the variable is not set, the code fails."""
         base = set(os.environ)
         guarded = {each["name"] for each in self.asked if each["how"] == "in"}
 
-        def sure(each: dict[str, Any]) -> bool:
+        def sure(each: Read) -> bool:
             return each["how"] == "item" and each["name"] not in guarded and not _caught(each["file"], each["line"])
 
-        asked = [
+        asked: list[Asked] = [
             {**each, "sure": sure(each)}
             for each in self.asked
             if not (self.all and each["name"] in base and each["how"] == "item")
         ]
-        looped = [{"file": file, "line": line} for file, line in sorted(self._looped)]
+        looped: list[Place] = [{"file": file, "line": line} for file, line in sorted(self._looped)]
         return {"names": sorted(self.names), "all": self.all, "asked": asked, "looped": looped}
 
     def note(self, name: Any, how: str, default: Any = None) -> None:

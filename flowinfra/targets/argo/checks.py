@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from flowinfra.compiler.driver.protocol import Flow
 from flowinfra.compiler.flow_checks import parts_of_minutes, schedules
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.targets.argo.request import numbers_of_other_days
 
 
-def warnings(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+def warnings(request: CompileRequest, described: Flow) -> Iterator[str]:
     """Pauses, days of the week, and exit hooks that miss their run."""
     yield from parts_of_minutes("Argo", described)
     yield from _other_days(described)
     yield from _hooks(request, described)
 
 
-def _hooks(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+def _hooks(request: CompileRequest, described: Flow) -> Iterator[str]:
     """Functions that look at a run which their pod does not find (`exit_hook_script` of Metaflow)."""
     if request.shape.metadata == "local" and any(each["name"] == "exit_hook" for each in described["decorators"]):
         yield (
@@ -26,7 +26,7 @@ def _hooks(request: CompileRequest, described: Mapping[str, Any]) -> Iterator[st
         )
 
 
-def _other_days(described: Mapping[str, Any]) -> Iterator[str]:
+def _other_days(described: Flow) -> Iterator[str]:
     """Schedules that Argo takes, and reads as other days than AWS does."""
     for cron, _ in schedules(described):
         if cron and (days := numbers_of_other_days(cron)):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from flowinfra.compiler.driver.protocol import Flow
 from flowinfra.compiler.flow_checks import retry_minutes
 from flowinfra.compiler.request import CompileRequest
 
 
-def warnings(_request: CompileRequest, described: Mapping[str, Any]) -> Iterator[str]:
+def warnings(_request: CompileRequest, described: Flow) -> Iterator[str]:
     """Pauses between the attempts of a step."""
     for step, minutes in retry_minutes(described):
         if minutes > 0:
