@@ -15,7 +15,7 @@ from flowinfra.model.base import Json
 from flowinfra.model.compiled import MARK
 from flowinfra.model.datastores import BLOB_ENDPOINT, DATASTORES
 from flowinfra.model.shape import Shape
-from flowinfra.targets import TARGETS
+from flowinfra.targets import TARGETS, unknown_target
 from flowinfra.targets.target import Target
 
 OF_FLOW = "flow"
@@ -97,10 +97,11 @@ class CompileRequest:
 
     def __post_init__(self) -> None:
         """A shape with options that every target has becomes one of the target's own class."""
+        target = TARGETS.get(self.target)
         common = self.shape.model_fields_set <= Shape.model_fields.keys()
-        if self.target in TARGETS and common and not isinstance(self.shape, TARGETS[self.target].options):
+        if target and common and not isinstance(self.shape, target.options):
             given = {name: getattr(self.shape, name) for name in self.shape.model_fields_set}
-            object.__setattr__(self, "shape", TARGETS[self.target].options.model_validate(given))
+            object.__setattr__(self, "shape", target.options.model_validate(given))
 
     @property
     def label(self) -> str:
@@ -145,8 +146,8 @@ def _problems(request: CompileRequest) -> Iterator[str]:
             f"working_folder: {request.folder!r} {what}; give a folder by its path from {request.base}, or {OF_FLOW!r} "
             "for the flow's own"
         )
-    if request.target not in TARGETS:
-        yield f"unknown target {request.target!r}; known: {', '.join(TARGETS)}"
+    if problem := unknown_target(request.target):
+        yield problem
     else:
         yield from _target_problems(request)
     yield from _file_problems(request.flow)
@@ -175,7 +176,8 @@ def _file_problems(flow: Path) -> Iterator[str]:
 
 def _setting_problems(request: CompileRequest) -> Iterator[str]:
     """Variables that are of another kind than where they stand."""
-    mine = TARGETS[request.target].identity_settings if request.target in TARGETS else {}
+    target = TARGETS.get(request.target)
+    mine = target.identity_settings if target else {}
     for name in request.shape.settings:
         if not name.startswith("METAFLOW_"):
             yield f"settings: {name} is not a METAFLOW_* setting; variables of the flow go to env"

@@ -23,9 +23,14 @@ TARGETS: Mapping[str, Target] = {
 """Name of a target → what it says of itself."""
 
 
+def unknown_target(name: str) -> str | None:
+    """What is wrong with the name of a target, in words; None where there is such a target."""
+    return None if name in TARGETS else f"unknown target {name!r}; known: {', '.join(TARGETS)}"
+
+
 def _known(name: str) -> str:
-    if name not in TARGETS:
-        raise ValueError(f"allowed: {', '.join(TARGETS)}")
+    if problem := unknown_target(name):
+        raise ValueError(problem)
     return name
 
 
@@ -38,8 +43,12 @@ def shape_of(target: str, values: Mapping[str, Json], label: str = "") -> Shape:
         label: what errors call the flow.
 
     Raises:
-        CompileError: the target has no such option, or the option no such value (`Problems` for several).
+        CompileError: no target has that name, or it has no such option, or the option no such value (`Problems` for
+            several).
     """
+    who = f"{label}: " if label else ""
+    if problem := unknown_target(target):
+        raise CompileError(f"{who}{problem}")
     model, given = TARGETS[target].options, dict(values)
     problems = []
     for name in sorted(given.keys() - model.model_fields.keys()):
@@ -54,7 +63,6 @@ def shape_of(target: str, values: Mapping[str, Json], label: str = "") -> Shape:
             return model.model_validate(given)
         except ValidationError as error:
             problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-    who = f"{label}: " if label else ""
     raise together([CompileError(f"{who}{problem}") for problem in problems])
 
 
