@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from flowinfra.compiler import CompileRequest
 from flowinfra.compiler.image_packages import is_file
@@ -14,7 +14,7 @@ from flowinfra.errors import ConfigError
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.model.options import default
-from flowinfra.model.shape import CommonKeys, Shape
+from flowinfra.model.shape import CommonKeys, Metadata, Shape
 from flowinfra.stack.flow import CommonStep, FlowConfig, StepConfig
 from flowinfra.targets import TARGETS
 from flowinfra.targets.target import Target
@@ -27,7 +27,7 @@ BUNDLE = ".flow"
 class PlatformShape:
     """The part of a platform that changes what Metaflow produces."""
 
-    metadata: Literal["local", "service"] = "local"
+    metadata: Metadata = "local"
     datastore: str = "s3"
     own: Mapping[str, Json] = field(default_factory=dict)
     """Options that not every target has; the flow's own value of one goes before."""

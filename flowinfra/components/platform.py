@@ -15,6 +15,7 @@ from flowinfra.components.names import PROJECT_TAG, STACK_TAG
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.settings import Settings, together
 from flowinfra.components.site import Site
+from flowinfra.model.shape import metadata_of
 
 Compute = Literal["EC2", "FARGATE"]
 Partition = Literal["aws", "aws-cn", "aws-us-gov"]
@@ -65,9 +66,8 @@ class PlatformSettings(Settings[Site]):
     @property
     def shape(self) -> PlatformShape:
         """The part of the platform that changes what Metaflow produces."""
-        metadata: Literal["local", "service"] = "service" if self.service_url is not None else "local"
         own = {"compute": self.compute, "partition": self.partition, "name_prefix": self.name_prefix}
-        return PlatformShape(metadata, own=own)
+        return PlatformShape(metadata_of(self.service_url), own=own)
 
 
 class PlatformArgs(TypedDict, total=False):

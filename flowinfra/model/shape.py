@@ -9,6 +9,14 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from flowinfra.model.base import Json, Model
 from flowinfra.model.options import Option, default
 
+Metadata = Literal["local", "service"]
+"""Metaflow's metadata providers that a deployed flow can have."""
+
+
+def metadata_of(service_url: object) -> Metadata:
+    """The metadata provider of a platform, by its service's address, which may not be known yet."""
+    return "local" if service_url is None or service_url == "" else "service"
+
 
 class CommonKeys(Model):
     """Options of every target whose key in a stack's file is the one here."""
@@ -41,7 +49,7 @@ class Shape(CommonKeys):
     one shape share one CompiledFlow, byte for byte.
     """
 
-    metadata: Annotated[Literal["local", "service"], Option("metadata", absent="local")] = "local"
+    metadata: Annotated[Metadata, Option("metadata", absent="local")] = "local"
     """Metaflow's metadata provider: `service`, whose address the stack's platform gives, or `local`, where only the
     datastore knows of runs."""
     datastore: str = "s3"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from flowinfra.compiler import CompileRequest, compile_each, read_bundle
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle, shape_problems
@@ -13,6 +12,7 @@ from flowinfra.components.source import FlowSource
 from flowinfra.errors import FlowInfraError, Problems, named_from
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
+from flowinfra.model.shape import metadata_of
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.flow import FlowConfig
 from flowinfra.targets import TARGETS
@@ -37,8 +37,7 @@ class StackFlow:
 def platform_shape(stack: StackConfig, target: str) -> PlatformShape:
     """The part of the platform that changes what Metaflow produces for a target."""
     platform = stack.platform
-    metadata: Literal["local", "service"] = "service" if platform.service_url else "local"
-    return PlatformShape(metadata, platform.datastore, TARGETS[target].of_stack(stack))
+    return PlatformShape(metadata_of(platform.service_url), platform.datastore, TARGETS[target].of_stack(stack))
 
 
 def unheard(_warning: str) -> None:

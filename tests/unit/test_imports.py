@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "flowinfra"
 DRIVER = PACKAGE / "compiler" / "driver"
 """Runs in another interpreter and as a package of another name, so its modules know each other by relative imports."""
 PARTS = {
-    "targets.request": {"__init__", "target", "options", "request", "compiled"},
+    "targets.request": {"__init__", "target", "options", "pods", "request", "compiled"},
     "targets.reading": {
         *("added", "checks", "jinja", "job_set", "mends", "names", "params", "reading", "rules"),
         *("sharing", "states", "texts"),
@@ -127,6 +128,14 @@ def test_what_is_for_all_targets_knows_none() -> None:
         for words in ours(path)
         if words[0] == "targets" and words[1] in TARGETS
     ] == []
+
+
+def test_the_list_of_targets_loads_no_keys_of_a_stacks_file() -> None:
+    code = "import sys, flowinfra.targets; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"flowinfra.targets.pods", "flowinfra.targets.argo.request"} <= set(loaded)
+    keys = {"pulumi", "flowinfra.model.config", "flowinfra.targets.kubernetes"}
+    assert [name for name in loaded if name in keys or name.endswith(".section")] == []
 
 
 def test_what_runs_in_the_flows_interpreter_needs_nothing_but_metaflow() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pulumi
 import pytest
+from pydantic import ValidationError
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError
+from flowinfra.model.shape import metadata_of
+from flowinfra.targets import compiled_flow, shape_of
 from tests.unit.sources import STEPS, request, write_flow
 
 
@@ -51,3 +55,26 @@ def test_a_file_of_a_config_with_a_parser(tmp_path: Path) -> None:
     path = write_flow(tmp_path, body=CONFIG, head=PARSER)
     compiled = compile_flow(CompileRequest(path, config_files={"settings": tmp_path / "settings.txt"}))
     assert compiled.flow.configs == {"settings": {"depth": "2"}}
+
+
+def test_a_target_that_does_not_exist_is_refused_wherever_it_is_named(tmp_path: Path) -> None:
+    flow = write_flow(tmp_path)
+    words = re.escape(f"{flow}: unknown target 'cron'; known: step-functions, argo, airflow")
+    with pytest.raises(CompileError, match=f"^{words}$"):
+        compile_flow(CompileRequest(flow, "cron"))
+    with pytest.raises(CompileError, match=f"^{words}$"):
+        shape_of("cron", {}, str(flow))
+
+
+def test_compiled_data_of_a_target_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValidationError, match="unknown target 'cron'; known: step-functions, argo, airflow"):
+        compiled_flow({"target": "cron"})
+
+
+@pytest.mark.parametrize(
+    ("service_url", "metadata"),
+    [(None, "local"), ("", "local"), ("https://m", "service"), (pulumi.Output.from_input("x"), "service")],
+    ids=["none", "empty", "text", "late"],
+)
+def test_a_platform_with_a_service_has_its_metadata_there(service_url: object, metadata: str) -> None:
+    assert metadata_of(service_url) == metadata

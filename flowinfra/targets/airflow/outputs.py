@@ -15,11 +15,4 @@ def trigger_command(compiled: CompiledFlow) -> str:
 
 def metaflow_config(site: AirflowSite) -> dict[str, str]:
     """The METAFLOW_* settings with which a laptop reaches a stack on Airflow."""
-    settings: dict[str, str | None] = {
-        **site.place.metaflow_config,
-        "METAFLOW_KUBERNETES_NAMESPACE": site.namespace,
-        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": site.service_account,
-        "METAFLOW_DEFAULT_METADATA": "service" if site.service_url else "local",
-        "METAFLOW_SERVICE_URL": site.service_url,
-    }
-    return {name: value for name, value in settings.items() if value is not None}
+    return {name: value for name, value in site.metaflow_config.items() if value is not None}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from flowinfra.model.compiled import MARK
 from flowinfra.model.cron import refused
+from flowinfra.targets import pods
 from flowinfra.targets.airflow.options import AirflowOptions
 from flowinfra.targets.target import Target
 
@@ -25,16 +25,6 @@ def _create_options(shape: AirflowOptions) -> list[str]:
     if shape.paused:
         options.append("--is-paused-upon-creation")
     return [*options, FILE]
-
-
-def _settings(shape: AirflowOptions) -> dict[str, str]:
-    values = {
-        "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
-        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
-    }
-    if shape.default_image:
-        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.default_image
-    return values
 
 
 def _problems(shape: AirflowOptions) -> Iterator[str]:
@@ -63,17 +53,14 @@ TARGET = Target(
     group="airflow",
     options=AirflowOptions,
     create_options=_create_options,
-    settings=_settings,
-    given=frozenset(("kubernetes-namespace", "service-account")),
+    settings=pods.settings,
+    given=pods.GIVEN,
     cron="airflow",
     cron_problem=partial(refused, "airflow"),
     timezone_problem=_timezone_problem,
-    identity_settings={
-        "METAFLOW_KUBERNETES_NAMESPACE": "airflow.namespace",
-        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "airflow.service_account",
-    },
-    shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
-    datastores=("s3", "gs", "azure"),
+    identity_settings=pods.identity_settings("airflow"),
+    shape_settings=pods.SHAPE_SETTINGS,
+    datastores=pods.DATASTORES,
     problems=_problems,
     runner="airflow",
     lacks=_lacks,

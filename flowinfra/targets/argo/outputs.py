@@ -14,15 +14,11 @@ def metaflow_config(site: ArgoSite) -> dict[str, str]:
     """The METAFLOW_* settings with which a laptop reaches a stack on Kubernetes; `site` with the service account."""
     events = site.events
     settings: dict[str, str | None] = {
-        **site.place.metaflow_config,
-        "METAFLOW_KUBERNETES_NAMESPACE": site.namespace,
-        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": site.service_account,
+        **site.metaflow_config,
         "METAFLOW_ARGO_EVENTS_EVENT": events.event if events else None,
         "METAFLOW_ARGO_EVENTS_EVENT_BUS": events.bus if events else None,
         "METAFLOW_ARGO_EVENTS_EVENT_SOURCE": events.source if events else None,
         "METAFLOW_ARGO_EVENTS_SERVICE_ACCOUNT": events.service_account if events else None,
         "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": events.webhook(site.namespace) if events else None,
-        "METAFLOW_DEFAULT_METADATA": "service" if site.service_url else "local",
-        "METAFLOW_SERVICE_URL": site.service_url,
     }
     return {name: value for name, value in settings.items() if value is not None}

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowinfra.model.compiled import MARK
 from flowinfra.model.cron import refused
+from flowinfra.targets import pods
 from flowinfra.targets.argo.options import ArgoOptions
 from flowinfra.targets.target import Target
 
@@ -59,10 +60,7 @@ def _notifications(shape: ArgoOptions) -> Iterator[str]:
 
 
 def _settings(shape: ArgoOptions) -> dict[str, str]:
-    values = {
-        "METAFLOW_KUBERNETES_NAMESPACE": f"{MARK}kubernetes-namespace",
-        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": f"{MARK}service-account",
-    }
+    values = pods.settings(shape)
     if shape.events:
         values |= {
             "METAFLOW_ARGO_EVENTS_EVENT": f"{MARK}event-name",
@@ -73,8 +71,6 @@ def _settings(shape: ArgoOptions) -> dict[str, str]:
             "METAFLOW_ARGO_EVENTS_WEBHOOK_URL": f"{MARK}events-webhook",
             "METAFLOW_ARGO_EVENTS_WEBHOOK_AUTH": f"{MARK}events-webhook-auth",
         }
-    if shape.default_image:
-        values["METAFLOW_KUBERNETES_CONTAINER_IMAGE"] = shape.default_image
     return values
 
 
@@ -156,13 +152,12 @@ TARGET = Target(
     options=ArgoOptions,
     create_options=_create_options,
     settings=_settings,
-    given=frozenset(("kubernetes-namespace", "service-account")),
+    given=pods.GIVEN,
     cron="robfig",
     cron_problem=cron_problem,
     timezone_problem=timezone_problem,
     identity_settings={
-        "METAFLOW_KUBERNETES_NAMESPACE": "kubernetes.namespace",
-        "METAFLOW_KUBERNETES_SERVICE_ACCOUNT": "kubernetes.service_account",
+        **pods.identity_settings("kubernetes"),
         f"{_EVENTS}EVENT": "kubernetes.events.event",
         f"{_EVENTS}EVENT_BUS": "kubernetes.events.bus",
         f"{_EVENTS}EVENT_SOURCE": "kubernetes.events.source",
@@ -172,8 +167,8 @@ TARGET = Target(
         f"{_EVENTS}INTERNAL_WEBHOOK_URL": "kubernetes.events.webhook_url",
         f"{_EVENTS}WEBHOOK_AUTH": "kubernetes.events.webhook_auth",
     },
-    shape_settings={"METAFLOW_KUBERNETES_CONTAINER_IMAGE": "image"},
-    datastores=("s3", "gs", "azure"),
+    shape_settings=pods.SHAPE_SETTINGS,
+    datastores=pods.DATASTORES,
     problems=_problems,
     runner="kubernetes",
     of_stack=_of_stack,

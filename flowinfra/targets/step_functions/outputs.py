@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flowinfra.model.shape import metadata_of
+
 _CONSOLES = {
     "aws": "https://{region}.console.aws.amazon.com",
     "aws-cn": "https://{region}.console.amazonaws.cn",
@@ -35,7 +37,7 @@ def metaflow_config(identity: Mapping[str, str | None]) -> dict[str, str]:
         "METAFLOW_SFN_DYNAMO_DB_TABLE": identity.get("table"),
         "METAFLOW_SFN_STATE_MACHINE_PREFIX": identity.get("name_prefix"),
         "METAFLOW_EVENTS_SFN_ACCESS_IAM_ROLE": identity.get("events_role"),
-        "METAFLOW_DEFAULT_METADATA": "service" if identity.get("service_url") else "local",
+        "METAFLOW_DEFAULT_METADATA": metadata_of(identity.get("service_url")),
         "METAFLOW_SERVICE_URL": identity.get("service_url"),
     }
     return {name: value for name, value in settings.items() if value is not None}
