@@ -34,8 +34,6 @@ from flowinfra.errors import ToolError
 from flowinfra.model.compiled import CompiledFlow
 
 _HOOK = "_flowinfra_trial"
-
-
 _BRINGS = {"pip", "pkg-resources", "setuptools", "wheel"}
 """What an image of Python has by itself, and few flows need."""
 

@@ -61,7 +61,6 @@ def _reason(details: ErrorDetails, location: list[int | str], model: type[Config
 _UNITS = {"cpu": "vCPUs", "disk": "MB", "memory": "MB", "shared_memory": "MiB", "tmpfs_size": "MiB"}
 """Keys of a step for which Kubernetes takes a quantity with a unit, and Metaflow a number."""
 
-
 _PYDANTIC = (
     ("Input should be ", ""),
     ("a valid ", ""),

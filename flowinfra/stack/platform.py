@@ -12,14 +12,9 @@ from flowinfra.model.secrets import REFERENCE
 _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 """Names of Secrets and service accounts: Kubernetes' IsDNS1123Subdomain."""
 
-
 CLUSTER_NAME = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
 """Name of a cluster of EKS (https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html)."""
-
-
 OIDC_PROVIDER = r"^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[^/]+(/.+)?$"
-
-
 _KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
 """IAM knows keys by this ARN alone, not by an alias."""
 

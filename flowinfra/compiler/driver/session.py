@@ -115,7 +115,7 @@ class Session:
         flow_spec.__init__ = start
 
     def _look_at_flow(self, target: Any) -> Callable[..., None]:
-        """What is wrong with the whole flow is found before Metaflow looks at one thing after the other: by what."""
+        """Have the whole flow looked at before Metaflow looks at one thing after the other; gives what looks at it."""
 
         def look(flow: Any, graph: Any, *_more: Any) -> None:
             found = [*secret_sources.refusals(graph), *self.refusals(graph), *target.refusals(flow, graph)]
