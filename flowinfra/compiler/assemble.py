@@ -6,11 +6,13 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flowinfra.compiler.driver.protocol import Answer
 from flowinfra.compiler.flow_checks import flow_problems
 from flowinfra.compiler.other_flows import named_flows
 from flowinfra.compiler.package import Offered, Package, pack
@@ -54,7 +56,7 @@ _READABLE = {"resources", "retry", "timeout", "environment", "secrets"}
 
 def assemble(
     request: CompileRequest,
-    answer: Mapping[str, Any],
+    answer: Answer,
     folder: Path,
     trees: WorkTrees,
     packages: Mapping[str, DatastoreObject],
@@ -80,41 +82,9 @@ def assemble(
     target = TARGETS[request.target]
     recording = Recording(request, answer["calls"], python, recorded, answer["flow"])
     reading: Reading = target.part("reading").read(recording)
-    objects: dict[str, DatastoreObject] = {}
-    renamed: dict[str, str] = {}
-    package: Package | None = None
-
-    def keep(entry: RecordedObject, content: bytes, kind: str) -> None:
-        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        old = entry.key.rsplit("/", 1)[-1]
-        kept = DatastoreObject(
-            key=rename_digests(_below_root(request, entry.key, kind), {old: digest}),
-            sha256=hashlib.sha256(content).hexdigest(),
-            size=len(content),
-            gzip=kind != "command",
-            metadata=entry.metadata,
-            kind=kind,
-            text=content.decode() if kind == "command" else None,
-        )
-        renamed[old] = digest
-        objects[digest] = kept
-        if kept.text is None:
-            keep_bytes(kept.sha256, content)
-
-    for entry in recorded:
-        if entry.key in reading.package_keys:
-            offered = Offered(entry.body, answer["walked"], answer["libraries"], answer["hidden"])
-            with _labelled(request):
-                package = pack(offered, selection(request), trees, python)
-            keep(entry, package.content, "package")
-        elif entry.key not in reading.commands and entry.key not in reading.held:
-            keep(entry, gzip.decompress(entry.body), "include-file")
-    if package is None:
-        raise CompileError(f"{request.label}: Metaflow saved no code package; this version is not supported")
-    # commands name the package and files, so they come last, when the digests of those are known
-    for entry in recorded:
-        if entry.key in reading.commands:
-            keep(entry, rename_digests(reading.commands[entry.key], renamed).encode(), "command")
+    objects = _Objects(request, keep_bytes)
+    package = _keep(objects, recorded, reading, lambda body: _packed(request, answer, body, trees, python))
+    renamed = objects.renamed
     flow = _flow(request, answer, reading, _rename(answer["flow"], renamed), _rename(answer["included"], renamed))
     flow = flow.model_copy(update={"reads": named_flows(package.content, flow.file, flow.name)})
     compiled = compiled_flow(
@@ -124,13 +94,70 @@ def assemble(
             "shape": recorded_shape(request, python, Variables.of(answer["variables"]).declared(request)),
             "flow": flow,
             "package": CodePackage(object=package.digest, files=package.files, metaflow=package.metaflow),
-            "objects": dict(sorted({**objects, **packages}.items())),
+            "objects": dict(sorted({**objects.found, **packages}.items())),
             "placeholders": {},
             target.key: _rename(reading.section, renamed),
         }
     )
     _refuse_marks(request, answer["flow"], package)
     return compiled.model_copy(update={"placeholders": placeholders(compiled, request.label)}), package
+
+
+@dataclass
+class _Objects:
+    """Objects of the datastore as they are deployed."""
+
+    request: CompileRequest
+    keep_bytes: Callable[[str, bytes], None]
+    found: dict[str, DatastoreObject] = field(default_factory=dict)
+    """Digest → object."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Metaflow's digest → digest of what is deployed."""
+
+    def keep(self, entry: RecordedObject, content: bytes, kind: str) -> None:
+        """Add a recorded object with its content."""
+        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        old = entry.key.rsplit("/", 1)[-1]
+        kept = DatastoreObject(
+            key=rename_digests(_below_root(self.request, entry.key, kind), {old: digest}),
+            sha256=hashlib.sha256(content).hexdigest(),
+            size=len(content),
+            gzip=kind != "command",
+            metadata=entry.metadata,
+            kind=kind,
+            text=content.decode() if kind == "command" else None,
+        )
+        self.renamed[old] = digest
+        self.found[digest] = kept
+        if kept.text is None:
+            self.keep_bytes(kept.sha256, content)
+
+
+def _keep(
+    objects: _Objects, recorded: Sequence[RecordedObject], reading: Reading, packed: Callable[[bytes], Package]
+) -> Package:
+    """Add all objects of a recording; return the code package."""
+    package: Package | None = None
+    for entry in recorded:
+        if entry.key in reading.package_keys:
+            package = packed(entry.body)
+            objects.keep(entry, package.content, "package")
+        elif entry.key not in reading.commands and entry.key not in reading.held:
+            objects.keep(entry, gzip.decompress(entry.body), "include-file")
+    if package is None:
+        raise CompileError(f"{objects.request.label}: Metaflow saved no code package; this version is not supported")
+    # commands name files, so they come last, when the digests of those are known
+    for entry in recorded:
+        if entry.key in reading.commands:
+            objects.keep(entry, rename_digests(reading.commands[entry.key], objects.renamed).encode(), "command")
+    return package
+
+
+def _packed(request: CompileRequest, answer: Answer, body: bytes, trees: WorkTrees, python: str) -> Package:
+    """The code package, packed again; errors name the flow."""
+    offered = Offered(body, answer["walked"], answer["libraries"], answer["hidden"])
+    with _labelled(request):
+        return pack(offered, selection(request), trees, python)
 
 
 @contextmanager

@@ -348,7 +348,7 @@ def _split(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     key = parts.path.strip("/")
     if parts.scheme != "s3" or not parts.netloc or not key:
-        raise ConfigError(f"{url!r} is no datastore in S3, which is all that gc knows; allowed: s3://BUCKET/PREFIX")
+        raise ConfigError(f"{url!r} is not a datastore in S3, which is all that gc knows; allowed: s3://BUCKET/PREFIX")
     return parts.netloc, key
 
 

@@ -264,7 +264,7 @@ def test_gc_says_that_it_knows_s3_alone(datastore: str, tmp_path: Path, monkeypa
 
 
 def test_gc_takes_datastores_in_s3_only() -> None:
-    with pytest.raises(ConfigError, match=r"'gs://b/p' is no datastore in S3, which is all that gc knows"):
+    with pytest.raises(ConfigError, match=r"'gs://b/p' is not a datastore in S3, which is all that gc knows"):
         collect(Scope("app", "dev", ("gs://b/p",)))
 
 

@@ -313,7 +313,7 @@ def test_removing(account: Account) -> None:
 
 def test_a_datastore_must_be_one(account: Account) -> None:
     with pytest.raises(
-        ConfigError, match=r"'bkt' is no datastore in S3, which is all that gc knows; allowed: s3://BUCKET/PREFIX"
+        ConfigError, match=r"'bkt' is not a datastore in S3, which is all that gc knows; allowed: s3://BUCKET/PREFIX"
     ):
         collect(Scope("app", "dev", ("bkt",)))
 

@@ -6,19 +6,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "flowinfra").rglob("*.py"))
 LINES_OF_A_FUNCTION = 60
 LINES_OF_A_FILE = 400
 REASON = f"Longer than {LINES_OF_A_FILE} lines, for "
 """Begins the sentence of a file's first docstring that says why it is not split."""
-BEING_SPLIT = {
-    ("flowinfra/compiler/assemble.py", "assemble"): "is being split",
-    ("flowinfra/targets/step_functions/iam.py", "states_policy"): "is being split",
-}
-"""File and function that may be longer for now → why."""
 
 
 def too_long(source: str, label: str) -> Iterator[str]:
@@ -31,7 +24,7 @@ def too_long(source: str, label: str) -> Iterator[str]:
             f"`{REASON}…`"
         )
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (label, node.name) not in BEING_SPLIT:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > LINES_OF_A_FUNCTION:
                 yield f"{label}:{node.lineno}: {node.name} has {lines} lines, allowed: {LINES_OF_A_FUNCTION}"
@@ -45,13 +38,6 @@ def test_no_function_and_no_file_is_too_long() -> None:
         for problem in too_long(file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix())
     ]
     assert found == [], "\n" + "\n".join(found)
-
-
-@pytest.mark.parametrize(("path", "name"), BEING_SPLIT)
-def test_what_may_be_longer_for_now_still_is(path: str, name: str) -> None:
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    [node] = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) and each.name == name]
-    assert (node.end_lineno or 0) - node.lineno >= LINES_OF_A_FUNCTION, f"{path}: {name} is split: take it off the list"
 
 
 def test_what_is_too_long_is_named_with_its_place() -> None:

@@ -16,7 +16,7 @@ def definition_differences(asked: str, live: str) -> Iterator[str]:
     try:
         wanted, found = json.loads(asked), json.loads(live)
     except ValueError:
-        yield "its definition is no JSON"
+        yield "its definition is not JSON"
         return
     if wanted == found:
         return

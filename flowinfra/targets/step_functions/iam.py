@@ -6,7 +6,7 @@ permissions from a run that still needs them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from flowinfra.components.iam import Policy, allow, document, tasks_policy, use_keys
 from flowinfra.components.names import Names
@@ -17,6 +17,21 @@ from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 BATCH_LOGS = "/aws/batch/job"
 """The log group that Batch writes to where a job names no other."""
+_DELIVER_LOGS = allow(
+    "DeliverLogs",
+    [
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+    ],
+    # Log delivery knows no resources: AWS documents `*` for it.
+    ["*"],
+)
 MAP_OUTPUT = "sfn_distributed_map_output"
 """Folder in the datastore's root in which Metaflow lets a distributed map write its results."""
 
@@ -60,49 +75,26 @@ def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> 
     if _uses_table(compiled) and site.table:
         statements.append(allow("ReadForeach", ["dynamodb:GetItem"], [_table(site)]))
     if compiled.shape.distributed_map:
-        machine = compiled.name
-        statements += [
-            allow("StartMapRuns", ["states:StartExecution"], [_machine(compiled, site)]),
-            allow(
-                "FollowMapRuns",
-                ["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"],
-                [
-                    site.arn("states", f"execution:{machine}:*"),
-                    site.arn("states", f"execution:{machine}/*:*"),
-                ],
-            ),
-            allow(
-                "MapResults",
-                [
-                    "s3:GetObject",
-                    "s3:PutObject",
-                    "s3:ListMultipartUploadParts",
-                    "s3:AbortMultipartUpload",
-                ],
-                [site.objects(f"{MAP_OUTPUT}/*")],
-            ),
-        ]
+        statements += _map_runs(compiled, site)
     if site.kms_keys and (compiled.shape.distributed_map or _uses_table(compiled)):
         statements.append(use_keys(site.kms_keys))
     if compiled.step_functions.log_history:
-        # Log delivery knows no resources: AWS documents `*` for it.
-        statements.append(
-            allow(
-                "DeliverLogs",
-                [
-                    "logs:CreateLogDelivery",
-                    "logs:GetLogDelivery",
-                    "logs:UpdateLogDelivery",
-                    "logs:DeleteLogDelivery",
-                    "logs:ListLogDeliveries",
-                    "logs:PutResourcePolicy",
-                    "logs:DescribeResourcePolicies",
-                    "logs:DescribeLogGroups",
-                ],
-                ["*"],
-            )
-        )
+        statements.append(_DELIVER_LOGS)
     return document(*statements)
+
+
+def _map_runs(compiled: StepFunctionsCompiled, site: Site) -> Iterator[Policy]:
+    """What a distributed map does: it starts executions of the same machine, and writes their results."""
+    executions = [
+        site.arn("states", f"execution:{compiled.name}:*"),
+        site.arn("states", f"execution:{compiled.name}/*:*"),
+    ]
+    objects = ["s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]
+    yield allow("StartMapRuns", ["states:StartExecution"], [_machine(compiled, site)])
+    yield allow(
+        "FollowMapRuns", ["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"], executions
+    )
+    yield allow("MapResults", objects, [site.objects(f"{MAP_OUTPUT}/*")])
 
 
 def jobs_policy(compiled: StepFunctionsCompiled, site: Site, reads: Sequence[str] = ()) -> Policy:
