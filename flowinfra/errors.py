@@ -11,6 +11,7 @@
       PreviewError            a file that is not a preview of Pulumi, or sources that a report cannot read
       ClusterError            a Kubernetes cluster that is not known, cannot be reached, or lacks what a flow needs
       StateError              a stack's state that cannot be read, or that holds nothing
+      MissingExtraError       a package that an extra of flowinfra brings (`flowinfra[kubernetes]`) is not installed
       ToolError               a program that flowinfra needs (pulumi, git, python) is missing or failed
       SystemRefusal           the operating system refuses what a command does: a disk is full, a folder gone
 
@@ -73,6 +74,10 @@ class ClusterError(FlowInfraError):
 
 class StateError(FlowInfraError):
     """It cannot be said what a stack has deployed."""
+
+
+class MissingExtraError(FlowInfraError):
+    """A package is missing that an extra of flowinfra brings."""
 
 
 class ToolError(FlowInfraError):

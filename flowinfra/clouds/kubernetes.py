@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from flowinfra.engine.extras import require
 from flowinfra.errors import ClusterError
 
 T = TypeVar("T")
@@ -60,7 +61,9 @@ class Cluster:
 
         Raises:
             ClusterError: no kubeconfig was found, the file is not a kubeconfig, or it lacks the context.
+            MissingExtraError: `flowinfra[kubernetes]` is not installed.
         """
+        require("kubernetes", "a question to a Kubernetes cluster")
         from kubernetes import client, config
 
         # untyped

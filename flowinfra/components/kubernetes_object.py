@@ -13,6 +13,9 @@ from typing import Any
 
 import pulumi
 
+from flowinfra.engine.extras import missing
+from flowinfra.errors import FlowInfraError
+
 OWNED = {"pulumi.com/patchForce": "true"}
 """Annotation of an object: what somebody else changed in it is set back, and not reported as a conflict."""
 
@@ -33,6 +36,12 @@ def kubernetes_object(
     properties = {"apiVersion": api_version, "kind": kind, **body}
     pinned = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=_provider_version()))
     return pulumi.CustomResource(f"kubernetes:{group}:{kind}", name, properties, pinned)
+
+
+def extra_problems(target: str) -> list[FlowInfraError]:
+    """Return the error for a Python without `flowinfra[kubernetes]`, worded once for all flows of a target."""
+    error = missing("kubernetes", f"a deploy to {target}")
+    return [error] if error else []
 
 
 @cache

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import pulumi
 
 from flowinfra.components.location import AzureStorage
-from flowinfra.errors import ConfigError
+from flowinfra.engine.extras import missing
+from flowinfra.errors import ConfigError, FlowInfraError
 from flowinfra.model.datastores import datastore_problems
 
-_PROVIDERS = {"gs": ("pulumi_gcp", "gcp"), "azure": ("pulumi_azure_native", "azure")}
-"""Datastore → the package that makes its objects, and the extra of flowinfra that brings it."""
+_EXTRAS = {"gs": "gcp", "azure": "azure"}
+"""Datastore → the extra of flowinfra that brings the package which makes its objects."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,11 @@ class Store:
     """One of `DATASTORES`."""
     azure: AzureStorage | None = None
 
-    def problems(self, who: str) -> Iterator[ConfigError]:
+    def problems(self, who: str) -> Iterator[FlowInfraError]:
         """What keeps objects from being made there; `who`: what messages begin with."""
         wrong = list(datastore_problems(self.datastore, self.azure is not None))
         for problem in wrong:
             yield ConfigError(f"{who}: platform.{problem}")
-        package, extra = _PROVIDERS.get(self.datastore, ("", ""))
-        if not wrong and package and find_spec(package) is None:
-            yield ConfigError(
-                f"{who}: the datastore {self.datastore!r} needs the package {package.replace('_', '-')}, which is not "
-                f"installed where this program runs; install flowinfra[{extra}]"
-            )
+        extra = None if wrong else _EXTRAS.get(self.datastore)
+        if extra and (error := missing(extra, f"{who}: the datastore {self.datastore!r}")):
+            yield error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from flowinfra.engine.extras import require as require_extra
 from flowinfra.errors import LocalError
 from flowinfra.local.progress import Progress
 from flowinfra.local.state import Instance, State
@@ -66,7 +66,8 @@ def start(state: State, options: Options) -> tuple[Instance, bool]:
     """Start an emulator with empty state, or find the one that runs; return it and whether it is
     new.
 
-    Raises LocalError if it cannot start, or if one runs on another port than asked for.
+    Raises LocalError if it cannot start, or if one runs on another port than asked for, and MissingExtraError without
+    `flowinfra[local]`.
     """
     running = find(state)
     if running is not None:
@@ -76,8 +77,7 @@ def start(state: State, options: Options) -> tuple[Instance, bool]:
                 f"{options.port}. `flowinfra local stop` ends it; its state is lost then."
             )
         return running, False
-    if importlib.util.find_spec("moto") is None:
-        raise LocalError("The embedded AWS needs moto: pip install 'flowinfra[local]'.")
+    require_extra("local", "the embedded AWS")
     port = DEFAULT_PORT if options.port is None else options.port
     _check_port(port)
     process = _spawn(state, options, port)

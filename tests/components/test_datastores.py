@@ -11,7 +11,7 @@ import pytest
 
 from flowinfra import AirflowFlow, AirflowPlatform, ArgoFlow, AzureStorage, DagConfigMaps, KubernetesPlatform
 from flowinfra.compiler import CompileRequest, compile_flow
-from flowinfra.components import store
+from flowinfra.components.store import Store
 from flowinfra.model.compiled import MARK, CompiledFlow
 from flowinfra.model.shape import Shape
 from flowinfra.stack.compiling import platform_shape
@@ -178,7 +178,7 @@ def test_the_platform_of_a_stack() -> None:
     }
     stack = parse_stack({"platform": platform}, "stacks/Pulumi.dev.yaml")
     for made_of_it in (kubernetes_platform(stack, None), airflow_platform(stack, None)):
-        assert made_of_it.store == store.Store("acme-flows", "metaflow", "azure", AZURE)
+        assert made_of_it.store == Store("acme-flows", "metaflow", "azure", AZURE)
         assert made_of_it.shape.datastore == "azure"
     assert {platform_shape(stack, target).datastore for target in TARGETS} == {"azure"}
 
@@ -223,10 +223,10 @@ def test_a_platform_in_azure_that_does_not_fit(changes: dict[str, Any], words: s
 def test_a_provider_that_is_not_installed(
     datastore: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "find_spec", lambda _name: None)
+    monkeypatch.setattr("flowinfra.engine.extras.find_spec", lambda _name: None)
     message = refused(lambda: argo("linear", datastore) and None)
     assert f"linearflow: the datastore {datastore!r} needs the package pulumi-{package}" in message
-    assert f"install flowinfra[{extra}]" in message
+    assert f"pip install 'flowinfra[{extra}]'" in message
 
 
 @pytest.mark.parametrize(("target", "component"), [("argo", "ArgoFlow"), ("airflow", "AirflowFlow")])

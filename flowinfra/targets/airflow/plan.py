@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowinfra.components.confidential import secret_problems
-from flowinfra.components.kubernetes_object import OWNED
+from flowinfra.components.kubernetes_object import OWNED, extra_problems
 from flowinfra.components.labels import metadata_problems, with_metadata
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
@@ -93,7 +93,11 @@ def check(plan: AirflowPlan, platform: AirflowPlatform) -> list[FlowInfraError]:
         bound = plan.bound(site)
     except FlowInfraError as error:
         return list(error.errors)
-    return [*flow_problems(plan.compiled, bound, platform), *secret_problems(plan.name, plan.parameters, None)]
+    return [
+        *(extra_problems("a Kubernetes cluster") if platform.needs_cluster else ()),
+        *flow_problems(plan.compiled, bound, platform),
+        *secret_problems(plan.name, plan.parameters, None),
+    ]
 
 
 def dag(name: str) -> str:

@@ -71,6 +71,11 @@ class AirflowPlatform(PodPlatform[AirflowSite]):
         return self.pod_roles is not None
 
     @property
+    def needs_cluster(self) -> bool:
+        """Whether objects of Kubernetes are made: ConfigMaps of DAG files, or service accounts."""
+        return self.own_account or isinstance(self.dags, DagConfigMaps)
+
+    @property
     def shape(self) -> PlatformShape:
         """The part of the platform that changes what Metaflow produces."""
         return PlatformShape(metadata_of(self.service_url), self.datastore)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowinfra.components.confidential import secret_problems
-from flowinfra.components.kubernetes_object import OWNED
+from flowinfra.components.kubernetes_object import OWNED, extra_problems
 from flowinfra.components.labels import metadata_problems, with_metadata
 from flowinfra.components.names import OWNER
 from flowinfra.components.plan import Plan
@@ -182,7 +182,11 @@ def check(plan: ArgoPlan, site: ArgoSite) -> list[FlowInfraError]:
         return list(problems.errors)
     except BindError as error:
         return [BindError(f"{plan.name}: {error}")]
-    return [*limits.flow_problems(plan.compiled, bound), *secret_problems(plan.name, plan.parameters, None)]
+    return [
+        *extra_problems("Argo Workflows"),
+        *limits.flow_problems(plan.compiled, bound),
+        *secret_problems(plan.name, plan.parameters, None),
+    ]
 
 
 def workflow_template(namespace: str, name: str) -> str:
