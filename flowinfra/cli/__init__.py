@@ -12,6 +12,7 @@ from flowinfra.cli.failure import fail
 from flowinfra.errors import FlowInfraError, SystemRefusal
 
 COMMANDS: dict[str, str] = {
+    "init": "make a repository of flows a Pulumi project, ready for its first preview",
     "compile": "compile a flow: CompiledFlow as JSON, or a bundle",
     "try": "run a flow to its end on this machine, as its tasks will see it",
     "bundle": "compile all flows of stacks into a folder, to deploy the same bytes anywhere",
@@ -76,10 +77,15 @@ def main() -> None:
     """Make Metaflow flows part of declarative infrastructure.
 
     \b
-    Try it on this machine, without an account:
+    Begin in the repository of your flows:
+      flowinfra init
+      pulumi preview -s dev --diff
+
+    \b
+    Try it on this machine, without an account (pip install 'flowinfra[local]'):
       flowinfra local start
       flowinfra local exec -- pulumi up -s local
-      flowinfra local run ParameterFlow --alpha 0.5
+      flowinfra local run MyFlow
     """
 
 

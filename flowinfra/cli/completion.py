@@ -6,6 +6,7 @@ Whoever presses Tab is never shown an error: where nothing can be read, nothing 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,16 @@ def stacks_or_files(context: Context, parameter: Parameter, incomplete: str) -> 
 def previews(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
     """Preview stacks that have a file, as they were named."""
     return _begun(_previews(), incomplete)
+
+
+def profiles(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """Profiles of Metaflow on this machine."""
+    from flowinfra.start.metaflow_settings import home_folder
+    from flowinfra.start.metaflow_settings import profiles as known
+
+    with contextlib.suppress(Exception):
+        return _begun([name for name in known(home_folder(os.environ)) if name], incomplete)
+    return []
 
 
 def _begun(names: Any, incomplete: str) -> list[CompletionItem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +46,44 @@ def provenance(folder: Path) -> dict[str, str]:
         "branch_name": "HEAD" if about["head"] == _DETACHED else about["head"],
         "has_uncommitted_changes": str(any(not line.startswith("#") for line in told)).lower(),
     }
+
+
+def files_of_git(folder: Path, pattern: str) -> list[str] | None:
+    """Paths of the files in a folder that git has or does not ignore; None where git ignores the folder, or lacks it.
+
+    Args:
+        folder: the folder, from which the paths are.
+        pattern: pathspec of git, such as `*.py`.
+    """
+    with suppress(OSError, subprocess.SubprocessError):
+        _git(folder, "check-ignore", "--quiet", ".")
+        return None
+    try:
+        listed = _git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return list(dict.fromkeys(name for name in listed.split("\0") if name))
+
+
+def main_branch(folder: Path) -> str | None:
+    """The branch that pull requests go into: that of `origin`, else `main` or `master`, else the one that is checked
+    out; None where git knows of no branch.
+    """
+    with suppress(OSError, subprocess.SubprocessError):
+        return _git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").strip().removeprefix("origin/")
+    with suppress(OSError, subprocess.SubprocessError):
+        names = _git(folder, "branch", "--format=%(refname:short)").split()
+        usual = next((name for name in ("main", "master") if name in names), None)
+        return usual or _git(folder, "symbolic-ref", "--short", "HEAD").strip()
+    return None
+
+
+def origin_address(folder: Path) -> str:
+    """The address of the remote `origin`; empty where git knows no such remote."""
+    try:
+        return _git(folder, "remote", "get-url", "origin").strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 @dataclass

@@ -64,9 +64,19 @@ def compiled_configs(
 
 
 def each_compiled(
-    configs: Sequence[tuple[FlowConfig, PlatformShape]], root: Path, warn: Callable[[str], None]
+    configs: Sequence[tuple[FlowConfig, PlatformShape]],
+    root: Path,
+    warn: Callable[[str], None],
+    progress: Callable[[FlowConfig], None] = lambda _flow: None,
 ) -> list[CompiledFlow | FlowInfraError]:
-    """Compile as `compiled_configs` does, with the error of a failed flow in its place."""
+    """Compile as `compiled_configs` does, with the error of a failed flow in its place.
+
+    Args:
+        configs: each flow with the shape of its stack's platform.
+        root: the folder that paths are relative to.
+        warn: takes what the compiles warn of.
+        progress: called as each flow is compiled.
+    """
     requests: dict[int, CompileRequest] = {}
     results: dict[int, CompiledFlow | FlowInfraError] = {}
     for index, (config, shape) in enumerate(configs):
@@ -77,7 +87,11 @@ def each_compiled(
                 requests[index] = compile_request(config, shape, root)
         except FlowInfraError as error:
             results[index] = error
-    results.update(zip(requests, compile_each(list(requests.values()), warn=warn), strict=True))
+    asked = {id(request): configs[index][0] for index, request in requests.items()}
+    made = compile_each(
+        list(requests.values()), progress=lambda request, _cached: progress(asked[id(request)]), warn=warn
+    )
+    results.update(zip(requests, made, strict=True))
     return [results[index] for index in range(len(configs))]
 
 

@@ -75,3 +75,14 @@ def test_outside_a_project_nothing_is_offered_and_nothing_fails(
     (tmp_path / "Pulumi.yaml").write_text("name: [\n")
     assert names("gc", "") == []
     assert names("preview-stack", "down", "") == []
+
+
+def test_options_of_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METAFLOW_HOME", str(tmp_path))
+    for name in ("config.json", "config_prod.json", "config_dev.json"):
+        (tmp_path / name).write_text("{}")
+    assert names("init", "--profile", "") == ["dev", "prod"]
+    assert names("init", "--profile", "p") == ["prod"]
+    assert names("init", "--ci", "g") == ["github", "gitlab"]
+    assert names("init", "--target", "a") == ["argo", "airflow"]
+    assert {"--bucket", "--queue", "--dry-run"} <= set(names("init", "--"))

@@ -42,6 +42,7 @@ ORDER = (
     "report",
     "compare",
     "operate",
+    "start",
     "local",
     "cli",
 )

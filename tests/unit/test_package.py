@@ -48,3 +48,8 @@ def test_the_wheel_has_every_file_of_the_package(built: Path) -> None:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert packed >= {name for name in tracked.stdout.split() if (ROOT / name).exists()}
     assert {name.split("/")[0] for name in packed} == {"flowinfra"}
+    # `flowinfra init` copies them
+    examples = [path for path in (ROOT / "examples" / "ci").rglob("*") if path.is_file() and path.parent.name != "ci"]
+    assert packed >= {
+        f"flowinfra/start/ci/{path.relative_to(ROOT / 'examples' / 'ci').as_posix()}" for path in examples
+    }
