@@ -39,6 +39,7 @@ golden: setup ## regenerate the golden files; review the difference before you c
 	pytest $(PYTEST) --update-golden tests/unit
 	python -m tests.unit.constructs_table
 	python -m tests.unit.options_table
+	python -m tests.unit.template
 
 pictures: setup ## make the pictures of docs/ again (needs Chromium)
 	pytest -n 0 tests/unit/report/test_report_browser.py -k pictures --update-pictures
