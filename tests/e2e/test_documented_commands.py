@@ -28,6 +28,7 @@ ADOPTION = "see tests/e2e/test_adoption.py"
 OFFICIAL = "needs a plugin that is a download: see .github/workflows/official-provider.yml"
 VERSIONS = "needs two versions of Metaflow: see tests/unit/test_why.py"
 PIPELINE = "see tests/e2e/test_pull_request.py"
+TEMPLATE = "is at an address: see tests/engine/test_first_preview.py"
 WHEEL = "needs a release: tools/check-wheel does it with the wheel that is published"
 
 PORT = {"flowinfra local start": "flowinfra local start --port 0"}
@@ -154,9 +155,22 @@ def a_changed_memory_on_airflow(site: Site) -> None:
     site.edit("flows/fraud/fraud_flow.py", "memory=4096", "memory=8192")
 
 
+def a_repository(site: Site) -> None:
+    """A team's repository that has nothing of flowinfra."""
+    shutil.copytree(ACME, site.folder, dirs_exist_ok=True)
+
+
+def an_initialised_repository(site: Site) -> None:
+    """The same after its first `flowinfra init`, with the bucket that the page speaks of."""
+    a_repository(site)
+    site.bucket("acme-metaflow")
+    # two projects of one name would be one to Pulumi
+    site.run(f"flowinfra init --name {unique('flows')}").succeeded()
+
+
 def an_own_flow(site: Site) -> None:
     """The repository of README, whose platform is there."""
-    acme(site, "README.md", dev=listing("README.md", "yaml", "# stacks/Pulumi.dev.yaml"))
+    acme(site, dev=listing("README.md", "yaml", "# stacks/Pulumi.dev.yaml"))
     site.bucket("acme-metaflow")
 
 
@@ -260,8 +274,8 @@ STORIES: list[Story] = [
         put={"make demo": "make --old-file=setup demo", **PORT},
         own=True,
     ),
-    Story("README.md", an_own_flow, headings=["Your own repository"]),
-    Story("README.md", headings=["Install"], elsewhere={"pip install": WHEEL}),
+    Story("README.md", an_own_flow, headings=["A stack's file"]),
+    Story("README.md", a_repository, headings=["Begin"], elsewhere={"pip install": WHEEL}, put=PORT, own=True),
     Story("docs/airflow.md", a_changed_memory_on_airflow),
     Story(
         "docs/argo.md",
@@ -294,6 +308,9 @@ STORIES: list[Story] = [
     Story("docs/pull-requests.md", a_pull_request),
     Story("docs/report.md", a_pull_request),
     Story("docs/stacks.md", a_version),
+    Story("docs/start.md", a_repository, headings=["On this machine"], put=PORT, own=True),
+    Story("docs/start.md", an_initialised_repository, headings=["What the stacks deploy to"]),
+    Story("docs/start.md", elsewhere={"pip install": WHEEL, "flowinfra init --ci": SOLVER, "pulumi new": TEMPLATE}),
     Story("examples/ci/README.md", elsewhere={"ci/": PIPELINE, "python3 ci/": PIPELINE}),
     Story("examples/monorepo/README.md", a_monorepo, put=PORT, own=True),
     Story(
