@@ -24,6 +24,7 @@ from bench import (
     deploying,
     deploying_argo,
     reviewing,
+    starting,
     tables,
     trying,
 )
@@ -34,7 +35,7 @@ from flowinfra.errors import FlowInfraError
 
 SECTIONS = (
     *("compile", "argo", "airflow", "size", "report", "mirror"),
-    *("deploy", "argo-deploy", "airflow-deploy", "demo", "try"),
+    *("deploy", "argo-deploy", "airflow-deploy", "demo", "try", "start"),
 )
 
 
@@ -68,8 +69,8 @@ def command(
 ) -> None:
     """Measure flowinfra against Metaflow's own command and a bare Pulumi program.
 
-    SECTIONS: compile, argo, airflow, size, report, mirror, deploy, argo-deploy, airflow-deploy, demo, try; all of
-    them if none is named. Everything happens in a temporary folder, on an embedded AWS of its own; argo-deploy also
+    SECTIONS: compile, argo, airflow, size, report, mirror, deploy, argo-deploy, airflow-deploy, demo, try, start; all
+    of them if none is named. Everything happens in a temporary folder, on an embedded AWS of its own; argo-deploy also
     needs the tests' cluster, and is skipped where that cannot run.
     """
     chosen = sections or SECTIONS
@@ -99,6 +100,8 @@ def command(
 
 
 def _measure(report: Report, chosen: Sequence[str], sizes: Sequence[int], sample: int | None, folder: Path) -> None:
+    if "start" in chosen:
+        starting.measure(report, folder, say)
     if {"compile", "argo", "airflow", "size"} & set(chosen):
         with ExitStack() as stack:
             with say("starting the embedded AWS"):
