@@ -67,7 +67,7 @@ def share(
     """
     states = {step_of(state): state for state in submitting_states(definition)}
     start = step_of(definition["States"][definition["StartAt"]])
-    tasks = {step: _Task(step, state, registered[step], kept=step == start) for step, state in states.items()}
+    tasks = {step: _Task(step, state, registered[step], is_start=step == start) for step, state in states.items()}
     if all(task.in_parts for task in tasks.values()):
         for task in tasks.values():
             task.take_apart()
@@ -87,16 +87,15 @@ def share(
 class _Task:
     """What a step's job is submitted with."""
 
-    def __init__(self, step: str, state: Mapping[str, Any], registered: Mapping[str, Json], kept: bool) -> None:
-        self.step, self.state, self.registered = step, state, registered
-        self.is_start = kept
+    def __init__(self, step: str, state: Mapping[str, Any], registered: Mapping[str, Json], is_start: bool) -> None:
+        self.step, self.state, self.registered, self.is_start = step, state, registered, is_start
         parameters = state["Parameters"]
         overrides = parameters["ContainerOverrides"]
         self.command: Sequence[str] = overrides["Command"]
         self.environment: dict[str, dict[str, str]] = {entry["Name"]: entry for entry in overrides["Environment"]}
         self.resources: list[dict[str, str]] = overrides.get("ResourceRequirements", [])
         self.parameters: dict[str, str] = parameters["Parameters"]
-        self._texts = _texts(self.command, step, self.environment.get("METAFLOW_INPUT_PATHS", {}).get("Value"))
+        self._texts = _texts(self.command, self.environment.get("METAFLOW_INPUT_PATHS", {}).get("Value"))
 
     @property
     def in_parts(self) -> bool:
@@ -193,7 +192,7 @@ class _Shared:
         return {**task.state, "Parameters": parameters}
 
 
-def _texts(command: Sequence[str], step: str, inputs: str | None) -> dict[str, str] | None:
+def _texts(command: Sequence[str], inputs: str | None) -> dict[str, str] | None:
     """The parts of a task's command that are not empty, by their names; None if Metaflow writes it in another way."""
     if len(command) != 3 or list(command[:2]) != ["bash", "-c"]:
         return None
@@ -221,7 +220,9 @@ def _texts(command: Sequence[str], step: str, inputs: str | None) -> dict[str, s
 
 
 def _commonest(values: Iterable[Any]) -> Any:
-    """The value that is there most often; of several the first."""
+    """The value that is there most often, of several the first; None where one has none."""
     found = list(values)
+    if None in found:
+        return None
     counts = Counter(map(canonical_json, found))
     return max(found, key=lambda value: counts[canonical_json(value)])
