@@ -23,6 +23,7 @@ from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
+from flowinfra.program import frames
 from flowinfra.stack.compiling import StackFlow, each_compiled, platform_shape
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.flow import FlowConfig
@@ -38,8 +39,8 @@ def deploy() -> None:
     """Deploy the flows of a stack by its file: what the `__main__.py` of a Pulumi project calls.
 
     The file is `Pulumi.<stack>.yaml`; its keys `flowinfra:…` say where the flows run and which they are. The stack's
-    outputs are `flows` (name → what is deployed, and the commands for it) and `metaflow_config` (METAFLOW_* settings
-    for a laptop).
+    outputs are `flows` (name → what is deployed, and the commands for it), `version:NAME` for each flow, and
+    `metaflow_config` (METAFLOW_* settings for a laptop).
 
         from flowinfra import deploy
 
@@ -48,6 +49,7 @@ def deploy() -> None:
     Raises:
         pulumi.RunError: one message with all that is wrong; nothing was made then.
     """
+    frames.leave_out()
     root = project_root()
     try:
         file = stack_file(root, pulumi.get_stack())

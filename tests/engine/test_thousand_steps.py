@@ -48,8 +48,9 @@ def test_a_thousand_steps(project: Project, cloud: Cloud) -> None:
     project.configure({"flow": "flow.py"})
     project.up()
     resources = json.loads(project.pulumi("stack", "export"))["deployment"]["resources"]
-    own = [each["urn"] for each in resources if "StepFunctionsFlow" in each["urn"]]
+    own = [each for each in resources if "StepFunctionsFlow" in each["urn"]]
     assert len(own) <= RESOURCES
+    assert not any("stackTrace" in each or "sourcePosition" in each for each in own)
     machine = project.machines()["WideFlow"]
     assert machine["definition"].count('"JobDefinition"') == BRANCHES * LENGTH + 3
 
