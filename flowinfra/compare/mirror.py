@@ -109,6 +109,7 @@ _ENVIRONMENT: tuple[Path, ...] = (
     *(
         (key,)
         for key in (
+            "production_token",
             "kubernetes_namespace",
             "service_account",
             "pod_role",

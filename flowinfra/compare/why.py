@@ -78,6 +78,7 @@ _STACK = (
     "pod_role",
     "pod_roles",
     "image_pull_secrets",
+    "production_token",
     "permissions",
     "event_source",
     "dags",

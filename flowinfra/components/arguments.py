@@ -30,10 +30,14 @@ class FlowArgs(_With, total=False):
     """Target of the component itself, such as `argo`; a bundle of another target is refused."""
     name: str
     """Name of what is deployed (state machine, WorkflowTemplate, DAG), in place of the flow's own."""
+    production_token: str
+    """Metaflow's production token of the flow, in place of one of the stack's own: runs stay in its namespace, and
+    what somebody deployed by hand with this token is taken over."""
     tags: Sequence[str] | Mapping[str, str]
     """Metaflow tags of each run."""
     namespace: str
-    """Metaflow namespace of each run; that of Kubernetes is the platform's."""
+    """Metaflow namespace in which tasks look for runs of flows; that of the runs themselves follows from the
+    production token, and that of Kubernetes is the platform's."""
     branch: str
     """Branch of a @project flow, which needs `branch` or `production`."""
     production: bool

@@ -49,6 +49,8 @@ class Names:
     stack: str
     flow: str
     """State machine's name: one flow of a stack."""
+    production_token: str | None = None
+    """Given in place of the stack's own."""
 
     @property
     def prefix(self) -> str:
@@ -88,7 +90,9 @@ class Names:
         return {key: label_value(value) for key, value in own.items()}
 
     def token(self, token_prefix: str) -> str:
-        """Production token of this stack's own: `<token prefix>-0-<letters>`, as Metaflow's look."""
+        """The given production token, or one of this stack's own: `<token prefix>-0-<letters>`, as Metaflow's look."""
+        if self.production_token is not None:
+            return self.production_token
         number = int(hashlib.sha256(self._key.encode()).hexdigest(), 16)
         letters = ""
         for _ in range(_DIGEST):

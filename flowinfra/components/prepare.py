@@ -10,6 +10,7 @@ from flowinfra.components.later import NOTHING_LATER, Later, known_now
 from flowinfra.components.names import Names
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.plan import EVERY, Plan
+from flowinfra.components.production_token import token_problems
 from flowinfra.components.source import Deployment, FlowSource, flow_source
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
@@ -98,14 +99,14 @@ class Preparation(Generic[P, S]):
         platform = self.adapted(label, config, platform)
         plan = self.plan(
             compiled=compiled,
-            names=Names(deployment.project, deployment.stack, compiled.name),
+            names=Names(deployment.project, deployment.stack, compiled.name, config.production_token),
             file=source.file,
             aws_tags=config.aws_tags,
             parameters=source.parameters,
             schedule_enabled=config.schedule.enabled,
             reads=(EVERY,) if config.reads == "all" else tuple(config.reads),
         )
-        if problems := self.problems(plan, platform):
+        if problems := [*token_problems(label, compiled, config.production_token), *self.problems(plan, platform)]:
             raise Problems(problems)
         tags = {key: later.text(value) for key, value in plan.aws_tags.items()}
         return Prepared(replace(plan, aws_tags=tags), self.late(platform, later), label, config)

@@ -22,7 +22,8 @@ class CommonKeys(Model):
     """Options of every target whose key in a stack's file is the one here."""
 
     namespace: Annotated[str | None, Option("namespace", absent="the production token's")] = None
-    """Metaflow namespace of each run. Default: that of the production token."""
+    """Metaflow namespace in which tasks look for runs of flows. Default: that of the production token, in which the
+    runs themselves always are."""
     branch: str | None = None
     """Branch of a @project flow, which needs `branch` or `production`."""
     production: bool = False

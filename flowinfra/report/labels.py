@@ -88,6 +88,7 @@ FLOW_FIELDS = {
     "table": Field("foreach table"),
     "service_url": Field("metadata service"),
     "datastore_type": Field("datastore type", absent="s3"),
+    "production_token": Field("production token", absent="the stack's own"),
     "kubernetes_namespace": Field("Kubernetes namespace"),
     "service_account": Field("service account", absent="the flow's own"),
     "pod_role": Field("pods' IAM role"),

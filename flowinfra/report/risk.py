@@ -36,6 +36,7 @@ KINDS = {
     "python-changed": "tasks run on another Python, and those without an image of their own in another image",
     "metaflow-changed": "flows are compiled by another minor version of Metaflow, and tasks run with it",
     "datastore-changed": "runs write to another datastore",
+    "production-token-changed": "new runs are in another namespace of Metaflow's",
     "namespace-changed": "the flow moves to another Kubernetes namespace",
     "queue-changed": "tasks go to another job queue",
     "secret-given-up": "a secret is no longer readable, for running executions either",

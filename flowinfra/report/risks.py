@@ -71,6 +71,7 @@ def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None, conte
         found += _steps(part.old, part.new, delta.renamed)
         found += _versions(part.old, part.new)
         found += _places(part.old, part.new)
+        found += _token(part.old, part.new)
         found += _given_up(part.old, part.new)
     if part.old is None or part.new is not None:
         found += role_risks(part.children, part.name, given_up=part.old is not None)
@@ -342,6 +343,13 @@ def _places(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
             was, will = _both(old, new, key, "none")
             line = phrase(f"{what} ", Span(was, "before"), " → ", Span(will, "after"), f": {effect}")
             yield Risk(kind, line)
+
+
+def _token(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
+    if old.get("production_token") != new.get("production_token"):
+        was, will = _both(old, new, "production_token", "the stack's own")
+        line = phrase("the production token ", Span(was, "before"), " → ", Span(will, "after"))
+        yield Risk("production-token-changed", (*line, Span(": earlier runs stay in the namespace of the old one")))
 
 
 def _given_up(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:

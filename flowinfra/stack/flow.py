@@ -152,6 +152,10 @@ class FlowConfig(FlowDefaults):
     """
     name: str | None = Field(default=None, min_length=1)
     """Name of what is deployed (state machine, WorkflowTemplate, DAG), in place of the flow's own."""
+    production_token: str | None = Field(default=None, min_length=1)
+    """Metaflow's production token of the flow, in place of one of the stack's own: runs stay in its namespace, and
+    what somebody deployed by hand with this token is taken over (`flowinfra adopt` writes it). A mirror of the stack
+    does not take it."""
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Digest of a bundle, as `flowinfra compile -o` printed it; a bundle with another one is refused."""
     file: str | None = Field(default=None, min_length=1)

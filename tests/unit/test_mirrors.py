@@ -50,6 +50,15 @@ def test_a_mirror_has_the_flows_of_the_other_stack(tmp_path: Path) -> None:
     assert staging.flows == prod.flows
 
 
+def test_a_mirror_has_a_production_token_of_its_own(tmp_path: Path) -> None:
+    flows = [{"flow": "train.py", "production_token": "train-0-abcd"}]
+    prod, mirror = {**PROD, "flows": flows}, {"platform": PLATFORM, "mirrors": "prod"}
+    assert read(tmp_path, "prod", prod=prod).flows[0].production_token == "train-0-abcd"
+    assert read(tmp_path, "staging", prod=prod, staging=mirror).flows[0].production_token is None
+    own = {**mirror, "flows": [{"flow": "train.py", "production_token": "train-1-wxyz"}]}
+    assert read(tmp_path, "staging", prod=prod, staging=own).flows[0].production_token == "train-1-wxyz"
+
+
 def test_what_the_mirror_says_of_a_flow_wins_and_the_rest_stays(tmp_path: Path) -> None:
     staging = {
         "platform": PLATFORM,

@@ -247,6 +247,7 @@ def _shown(prepared: Prepared[AirflowPlan, AirflowPlatform]) -> dict[str, Any]:
         plan.compiled,
         plan.schedule_enabled,
         {
+            "production_token": plan.names.production_token,
             "kubernetes_namespace": platform.namespace,
             "service_account": None if platform.own_account else platform.service_account,
             "pod_roles": platform.pod_roles and platform.pod_roles.shown,

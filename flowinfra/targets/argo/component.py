@@ -267,6 +267,7 @@ def _shown(prepared: Prepared[ArgoPlan, KubernetesPlatform]) -> dict[str, Any]:
         plan.compiled,
         plan.schedule_enabled,
         {
+            "production_token": plan.names.production_token,
             "kubernetes_namespace": platform.namespace,
             "service_account": platform.service_account,
             "pod_role": platform.pod_role,

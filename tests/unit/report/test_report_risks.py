@@ -81,6 +81,11 @@ def kinds(*steps: dict[str, Any]) -> list[str]:
             "datastore-changed",
             "the datastore s3://bucket/metaflow → s3://b/p: earlier runs stay in the old one, for resume too",
         ),
+        (
+            {"production_token": "f-0-abcd"},
+            "production-token-changed",
+            "the production token the stack's own → f-0-abcd: earlier runs stay in the namespace of the old one",
+        ),
         ({"table": None}, "table-given-up", "the foreach table foreach → none: running executions lose it"),
     ],
 )
