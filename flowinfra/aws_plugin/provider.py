@@ -130,7 +130,7 @@ class Provider:
         wanted = _machine(decode_struct(properties))
         region = self._configured().region
         machines = self._machines(region)
-        if (there := self._there(machines, region, wanted)) is not None:
+        if (there := self._there(machines, region, wanted)) is not None and not _equals(there, wanted):
             raise AwsError(
                 f"creating state machine {wanted.name}: StateMachineAlreadyExists: State Machine Already Exists: "
                 f"'{there.arn}'"
@@ -139,7 +139,10 @@ class Provider:
         return identifier, _state(properties, identifier)
 
     def _there(self, machines: Machines, region: str, wanted: Machine) -> Machine | None:
-        """The state machine of that name: AWS takes the creation of an equal one for the same, without its tags."""
+        """The state machine of that name: AWS takes the creation of an equal one for the same, without its tags.
+
+        One that is equal with its tags is the stack's: it was taken over just before.
+        """
         _, partition, _, _, account, _ = wanted.role_arn.split(":", 5)
         return machines.find(f"arn:{partition}:states:{region}:{account}:stateMachine:{wanted.name}")
 
@@ -230,6 +233,11 @@ class Provider:
 
     def _patience(self, timeout: float) -> Patience:
         return Patience(timeout or PATIENCE, self.cancelled)
+
+
+def _equals(there: Machine, wanted: Machine) -> bool:
+    tagged = bool(wanted.tags) and wanted.tags.items() <= there.tags.items()
+    return tagged and there.kind == wanted.kind and there.same_but_tags(wanted)
 
 
 def _known(token: str) -> None:

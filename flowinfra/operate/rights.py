@@ -64,7 +64,10 @@ PODS = Rights(
 # internal/service/events/rule.go, target.go
 RULES = Rights(
     read=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
-    write=("events:PutRule", "events:PutTargets", "events:TagResource", "events:UntagResource"),
+    write=(
+        *("events:PutRule", "events:PutTargets", "events:TagResource", "events:UntagResource"),
+        "events:DisableRule",  # of a flow that is taken over, and has no schedule any more
+    ),
     delete=("events:DeleteRule", "events:RemoveTargets"),
 )
 # internal/service/batch/job_definition.go: superseded revisions stay, so none is deregistered by a deployment

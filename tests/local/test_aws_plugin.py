@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from google.protobuf.struct_pb2 import Struct
 
 from flowinfra.aws_plugin import STATE_MACHINE, machines, settings
+from flowinfra.aws_plugin.machines import OFF
 from flowinfra.aws_plugin.provider import Provider
 from flowinfra.aws_plugin.session import AwsError
 from flowinfra.local import identity, platform
@@ -141,6 +142,22 @@ def test_a_name_that_is_taken_is_refused_also_by_an_equal_one(aws: Aws) -> None:
     with pytest.raises(AwsError, match=f"StateMachineAlreadyExists: State Machine Already Exists: '{by_hand}'"):
         life.create(tags={"a": "1"})
     assert tags(aws, by_hand) == {}
+
+
+def test_one_that_is_equal_with_its_tags_was_taken_over(aws: Aws) -> None:
+    life = Life(provider(aws))
+    by_hand = aws.deploy(json.loads(life.wanted["definition"]), life.wanted["name"])
+    found = aws.states.describe_state_machine(stateMachineArn=by_hand)
+    aws.states.update_state_machine(
+        stateMachineArn=by_hand,
+        definition=life.wanted["definition"],
+        roleArn=life.wanted["roleArn"],
+        loggingConfiguration=dict(OFF),
+    )
+    aws.states.tag_resource(resourceArn=by_hand, tags=[{"key": "a", "value": "1"}])
+    life.create(tags={"a": "1"})
+    assert life.arn == by_hand
+    assert aws.states.describe_state_machine(stateMachineArn=by_hand)["creationDate"] == found["creationDate"]
 
 
 def test_drift_is_read(aws: Aws) -> None:

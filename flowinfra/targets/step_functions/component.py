@@ -34,6 +34,7 @@ from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions import limits
 from flowinfra.targets.step_functions.machine import StateMachine
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
+from flowinfra.targets.step_functions.ownership import not_taken, rule_tagged
 from flowinfra.targets.step_functions.plan import (
     EVENTS,
     EXECUTION,
@@ -306,7 +307,7 @@ def _state_machine(
         type="STANDARD",
         logging_configuration=_logging(making),
         tags=tags,
-        opts=making.told_in_words("definition", depends_on=needs, custom_timeouts=_TIMEOUTS),
+        opts=making.told_in_words("definition", depends_on=needs, custom_timeouts=_TIMEOUTS, hooks=not_taken(making)),
     )
 
 
@@ -350,7 +351,7 @@ def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str]
         state="ENABLED" if plan.schedule_enabled else "DISABLED",
         tags=plan.tags,
         # AWS takes a rule of this name for an update of the one that is there: made once the machine was not refused
-        opts=making.options(depends_on=[machine]),
+        opts=making.options(depends_on=[machine], hooks=rule_tagged(making)),
     )
     aws.cloudwatch.EventTarget(
         f"{making.name}-schedule-target",
@@ -370,6 +371,7 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
         plan.compiled,
         plan.schedule_enabled,
         {
+            "production_token": plan.names.production_token,
             "datastore": settings.on_site(lambda site: site.datastore),
             "queue": settings.queue,
             "table": settings.table,
