@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "permissions": "the IAM policy that previews, deploys or laptops need for a stack",
     "gc": "remove retained job definitions and objects that nothing refers to",
     "recover": "mend a stack's state after a deploy that was killed",
+    "adopt": "take flows into a stack that `step-functions create` deployed by hand",
     "verify": "compare what is live in AWS with what a stack deployed",
     "pull": "make runs visible to the Client API where there is no metadata service",
     "local": "the embedded AWS: start, stop, status, exec, run, logs",

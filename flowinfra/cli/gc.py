@@ -15,11 +15,11 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from flowinfra.cli import completion
-from flowinfra.clouds.aws import NOTHING_SAID, Access, accounts_of, refuse_foreign_buckets, refuse_other_account
-from flowinfra.engine.command import pulumi
+from flowinfra.clouds.aws import NOTHING_SAID, Access
 from flowinfra.engine.project import found_folder, project_name, read_mapping, stack_file
-from flowinfra.errors import ConfigError, ToolError
+from flowinfra.errors import ConfigError
 from flowinfra.model.datastores import DATASTORES
+from flowinfra.operate.accounts import refuse_strangers
 from flowinfra.operate.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
 
 LEFT = 3
@@ -66,10 +66,8 @@ def command(
     settings = _project_settings(stack)
     scope = _scope(settings, stack, project, datastores, with_packages, airflow_days)
     session = settings.access.session()
-    accounts = _deployed_accounts(stack) or settings.access.accounts
-    refuse_other_account(session, accounts, f"the stack {stack!r}")
-    if not accounts:
-        refuse_foreign_buckets(session, {root.split("/")[2] for root in scope.datastores}, f"the stack {stack!r}")
+    buckets = {root.split("/")[2] for root in scope.datastores}
+    refuse_strangers(session, stack, Path.cwd(), settings.access, buckets)
     found = collect(scope, session)
     if as_json:
         done = list(remove(found.remove, session)) if yes else []
@@ -157,15 +155,6 @@ def _scope(
         airflow_days=airflow_days,
         folder=Path.cwd(),
     )
-
-
-def _deployed_accounts(stack: str) -> set[str]:
-    """Accounts that the stack's state says it is deployed in; empty without a state, and after a `destroy`."""
-    try:
-        state = json.loads(pulumi(Path.cwd(), "stack", "export", "--stack", stack))
-    except ToolError:
-        return set()
-    return accounts_of((state.get("deployment") or {}).get("resources") or ())
 
 
 def _missing_project() -> str:

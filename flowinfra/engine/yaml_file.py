@@ -15,11 +15,12 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import CommentMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, PlainScalarString
+from ruamel.yaml.tokens import CommentToken
 
 from flowinfra.errors import ConfigError
 
@@ -198,6 +199,95 @@ def replace(mapping: Any, keys: Collection[str], key: str, value: Any) -> None:
     for each, lines in comments.items():
         if any(lines):
             mapping.yaml_set_comment_before_after_key(each, before="\n".join(lines), indent=2)
+
+
+def put(mapping: Any, values: Mapping[str, Any]) -> None:
+    """Put keys into a mapping of `load_as_written`: new ones at its end, and mappings are merged.
+
+    Args:
+        mapping: is changed.
+        values: data of its own.
+    """
+    following = _take_lines_after(mapping)
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(mapping.get(key), CommentedMap):
+            put(mapping[key], value)
+        else:
+            mapping[key] = _as_people_write(value)
+    _put_lines_after(mapping, following)
+
+
+def append(mapping: Any, key: str, items: Sequence[Any]) -> None:
+    """Put items at the end of a list in a mapping of `load_as_written`; the list is made where it is missing.
+
+    Args:
+        mapping: is changed.
+        key: of the list.
+        items: data of its own.
+    """
+    if not mapping.get(key):
+        put(mapping, {key: items})
+        return
+    following = _take_lines_after(mapping[key])
+    for item in items:
+        mapping[key].append(_as_people_write(item))
+    _put_lines_after(mapping[key], following)
+
+
+def _last_leaf(parent: Any) -> tuple[Any, Any] | None:
+    """What holds the last value in a collection, and its key; None for an empty collection and one within a line."""
+    if not parent or parent.fa.flow_style():
+        return None
+    key = list(parent)[-1] if isinstance(parent, CommentedMap) else len(parent) - 1
+    value = parent[key]
+    inner = _last_leaf(value) if isinstance(value, (CommentedMap, CommentedSeq)) else None
+    return inner or (parent, key)
+
+
+def _take_lines_after(parent: Any) -> str:
+    """Take the lines of comment behind a collection's last value away, but for that in the value's own line."""
+    leaf = _last_leaf(parent)
+    tokens = leaf[0].ca.items.get(leaf[1]) if leaf else None
+    place = 2 if leaf and isinstance(leaf[0], CommentedMap) else 0
+    if not leaf or not tokens or tokens[place] is None:
+        return ""
+    own, line_end, following = tokens[place].value.partition("\n")
+    if own.strip():
+        tokens[place].value = f"{own}{line_end}"
+    else:
+        tokens[place] = None
+    return str(following)
+
+
+def _put_lines_after(parent: Any, lines: str) -> None:
+    """Put lines of comment behind a collection's last value."""
+    leaf = _last_leaf(parent)
+    if not leaf or not lines:
+        return
+    holder, key = leaf
+    place = 2 if isinstance(holder, CommentedMap) else 0
+    tokens = holder.ca.items.setdefault(key, [None] * 4)
+    own = tokens[place].value.rstrip("\n") if tokens[place] is not None else ""
+    tokens[place] = CommentToken(f"{own}\n{lines}", CommentMark(0), None)
+
+
+def _as_people_write(value: Any) -> Any:
+    """Data with one line for each key and item; a text has quotes only where it needs them."""
+    if isinstance(value, Mapping):
+        return CommentedMap((_text_as_people_write(key), _as_people_write(item)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return CommentedSeq(_as_people_write(item) for item in value)
+    if isinstance(value, str):
+        return _text_as_people_write(value)
+    return value if value is None else PlainScalarString(json.dumps(value))
+
+
+def _text_as_people_write(text: str) -> str:
+    try:
+        same = _reader().load(f"- {text}\n") == [text] and _reader().load(f"{text}: 1\n") == {text: 1}
+    except (YAMLError, ValueError, KeyError):
+        same = False
+    return text if same else DoubleQuotedScalarString(text)
 
 
 def _lines_after(parent: Any, key: Any) -> list[str]:

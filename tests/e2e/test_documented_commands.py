@@ -292,7 +292,7 @@ STORIES: list[Story] = [
     ),
     Story("docs/embedded-aws.md", elsewhere=dict.fromkeys(("pulumi ", "export ", "flowinfra ", "pytest "), OFFICIAL)),
     Story(GUIDE, a_guide, headings=["2. Look at the first preview"], elsewhere={"pulumi login": ACCOUNT}, put=PORT),
-    Story(GUIDE, elsewhere={"pulumi": ADOPTION}),
+    Story("docs/adopt.md", elsewhere={"flowinfra adopt": ADOPTION, "pulumi": ADOPTION}),
     Story("docs/imports.md", a_stack_with_fraud),
     Story("docs/install.md", elsewhere={"pip install": WHEEL}),
     Story("docs/lock.md", elsewhere={"flowinfra ": SOLVER, "git ": SOLVER}),

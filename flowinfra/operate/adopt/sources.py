@@ -1,0 +1,56 @@
+"""The flows of a project, found in its files without running them."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_SKIPPED = {"node_modules", "site-packages", "__pycache__"}
+
+
+def flows_in(root: Path) -> dict[str, list[str]]:
+    """Name of each class that a flow may be → the files that have one, as paths from `root`."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(_modules(root)):
+        for name in classes_of(path):
+            found.setdefault(name, []).append(path.relative_to(root).as_posix())
+    return found
+
+
+def project_of(path: Path, name: str) -> str | None:
+    """Name that `@project` gives a flow, where it is written in the file; None where it is not."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            for each in node.decorator_list:
+                if isinstance(each, ast.Call) and ast.unparse(each.func).rpartition(".")[2] == "project":
+                    given = [item.value for item in each.keywords if item.arg == "name"]
+                    if given and isinstance(given[0], ast.Constant):
+                        return str(given[0].value)
+    return None
+
+
+def classes_of(path: Path) -> list[str]:
+    """Names of the classes with bases at the top of a module; none where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if "metaflow" not in text and "FlowSpec" not in text:
+            return []
+        tree = ast.parse(text)
+    except (OSError, ValueError, SyntaxError, RecursionError):
+        return []
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.bases]
+
+
+def _modules(root: Path) -> Iterator[Path]:
+    """Python files of a folder and its subfolders; neither hidden folders nor virtual environments are looked into."""
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and name not in _SKIPPED and not (here / name / "pyvenv.cfg").exists()
+        ]
+        yield from (here / name for name in files if name.endswith(".py"))
