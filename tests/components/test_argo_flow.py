@@ -366,6 +366,19 @@ def test_our_own_template_is_no_other(cluster: Callable[..., None]) -> None:
     deploy("linear")
 
 
+def test_what_was_deployed_by_hand_is_taken_over_with_its_token(cluster: Callable[..., None]) -> None:
+    by_hand = Named("linearflow", {}, {"metaflow/production_token": "linearflow-0-byik", "metaflow/owner": "ann"})
+    cluster(objects={"workflowtemplates": [by_hand]})
+    said = refused("linear")
+    assert "deployed by ann: it is not taken over; to take it over, with Metaflow's namespace of its runs" in said
+    assert "give the flow `production_token: linearflow-0-byik`. Else give this stack" in said
+    made = deploy("linear", production_token="linearflow-0-byik")
+    assert kinds(made)["WorkflowTemplate"] == 1
+    other = {**by_hand.annotations, "metaflow/production_token": "linearflow-1-wxyz"}
+    cluster(objects={"workflowtemplates": [Named("linearflow", {}, other)]})
+    assert "production_token: linearflow-1-wxyz" in refused("linear", production_token="linearflow-0-byik")
+
+
 def test_somebody_elses_cron_workflow(cluster: Callable[..., None]) -> None:
     cron = [Named("scheduleflow", {}, {})]
     cluster(objects={"cronworkflows": cron})

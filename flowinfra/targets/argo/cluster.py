@@ -120,8 +120,10 @@ def _is_ours(found: Named, plan: ArgoPlan) -> bool:
 def _foreign(plural: str, found: Named, plan: ArgoPlan, site: ArgoSite) -> ClusterError:
     stack = "/".join(found.labels[label] for label in (PROJECT_LABEL, STACK_LABEL) if label in found.labels)
     who = f"the stack {stack}" if stack else found.annotations.get(_OWNER, "something other than Metaflow")
+    token = None if stack else found.annotations.get(PRODUCTION)
+    take = f"to take it over, with Metaflow's namespace of its runs, give the flow `production_token: {token}`. Else "
     return ClusterError(
         f"namespace {site.namespace!r} already has {_KINDS[plural]} {plan.name!r}, deployed by {who}: it is not "
-        "taken over; give this stack a namespace of its own, give the flow another `name`, or delete the other one "
-        "(`argo-workflows delete`)"
+        f"taken over; {take if token else ''}give this stack a namespace of its own, give the flow another `name`, or "
+        "delete the other one (`argo-workflows delete`)"
     )

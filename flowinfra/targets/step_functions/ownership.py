@@ -42,7 +42,7 @@ _opening = threading.Lock()
 
 def not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
     """The hook for a flow's state machine; None for Pulumi's mocks, which have no hooks."""
-    reach = _Reach.of(making)
+    reach = Reach.of(making)
 
     async def look(inputs: Mapping[str, Any]) -> None:
         await in_thread(look_in_account, making.plan, reach, inputs)
@@ -54,17 +54,17 @@ def rule_tagged(making: _Making) -> pulumi.ResourceHookBinding | None:
     """The hook for the rule of a schedule that is taken over with its state machine; None where none is."""
     if making.plan.names.production_token is None:
         return None
-    reach = _Reach.of(making)
+    reach = Reach.of(making)
 
     async def look(inputs: Mapping[str, Any]) -> None:
         if not reach.preview:
-            await in_thread(_tag_rule, reach, inputs)
+            await in_thread(tag_rule, reach, inputs)
 
     return before_create(f"{making.name}-schedule", look)
 
 
 @dataclass(frozen=True)
-class _Reach:
+class Reach:
     """What a hook has to know, which runs where Pulumi's own functions do not know of the program."""
 
     site: Site
@@ -73,7 +73,8 @@ class _Reach:
     preview: bool
 
     @classmethod
-    def of(cls, making: _Making) -> _Reach:
+    def of(cls, making: _Making) -> Reach:
+        """What the hooks of a flow have to know."""
         config = json.dumps(dict(pulumi.runtime.get_config_env()), sort_keys=True)
         return cls(making.platform.site(), config, pulumi.runtime.is_dry_run())
 
@@ -83,7 +84,7 @@ class _Reach:
         return _account(self.config, self.site.region, self.site.account)
 
 
-def look_in_account(plan: FlowPlan, reach: _Reach, inputs: Mapping[str, Any]) -> None:
+def look_in_account(plan: FlowPlan, reach: Reach, inputs: Mapping[str, Any]) -> None:
     """Look for a state machine in a new one's place: refuse it, or take it over where the stack has its token.
 
     Args:
@@ -282,7 +283,7 @@ def _take_over(account: _Account, live: Machine, inputs: Mapping[str, Any]) -> N
         time.sleep(0.5)
 
 
-def _tag_rule(reach: _Reach, inputs: Mapping[str, Any]) -> None:
+def tag_rule(reach: Reach, inputs: Mapping[str, Any]) -> None:
     """Tag a rule that is there: PutRule tags new ones alone."""
     account = reach.account
     tags = inputs.get("tagsAll") or inputs.get("tags") or {}
