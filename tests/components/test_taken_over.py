@@ -83,7 +83,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     with mock_aws():
         made = Account()
         monkeypatch.setattr(taken, "warn_once", made.warned.append)
-        monkeypatch.setattr("pulumi.log.info", made.told.append)
+        monkeypatch.setattr("pulumi.log.warn", made.told.append)
         yield made
     taken._opened.cache_clear()
 

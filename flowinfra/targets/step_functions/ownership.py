@@ -227,9 +227,9 @@ def _rule(account: _Account, plan: FlowPlan) -> _Rule:
 
 
 def _tell(plan: FlowPlan, found: ByHand, rule: _Rule) -> None:
-    """Say in a preview what is taken over, and what changes by that."""
+    """Say in a preview, and so in a report of it, what is taken over, and what changes by that."""
     told = [*changes(found, plan.compiled), *_schedule_changes(plan, rule)]
-    pulumi.log.info(
+    pulumi.log.warn(
         f"{plan.name}: the state machine that {found.owner} deployed by hand is taken over, with its ARN, executions "
         f"and the namespace production:{found.token}. What changes beside code, roles and image: "
         f"{'; '.join(told) or 'nothing'}"
