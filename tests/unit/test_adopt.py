@@ -255,6 +255,15 @@ def test_a_flow_in_two_files_is_named_by_its_file(site: Site) -> None:
     assert site.flows[1]["flow"] == "flows/old/train.py"
 
 
+def test_a_file_is_named_from_where_one_is(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.train()
+    monkeypatch.chdir(site.root / "flows")
+    assert "no.py: there is no such file in the project's folder" in site.refused("no.py")
+    assert "flows/train/train.py: production_token" in site.done("train/train.py", "--dry-run")
+    site.done("flows/train/train.py")
+    assert site.flows[0]["production_token"] == TOKEN
+
+
 def test_another_accounts_credentials_are_refused(site: Site) -> None:
     site.file.write_text(STACK.replace("{bucket: bkt,", '{account: "210987654321", bucket: bkt,'))
     site.train()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +46,7 @@ def adopt(stack: str, flows: Sequence[str], folder: Path, dry_run: bool) -> Adop
         FlowInfraError: the stack's file is wrong, or its account is not reached.
     """
     root = project_folder(folder)
+    flows = [_from_root(root, folder, each) for each in flows]
     file = stack_file(root, stack.rsplit("/", 1)[-1])
     known = Stack(project_name(root), file.stack, file.label, stored(file), stored_stack(root, file.stack))
     sources = flows_in(root)
@@ -66,6 +68,21 @@ def adopt(stack: str, flows: Sequence[str], folder: Path, dry_run: bool) -> Adop
     if after != text and not dry_run:
         file.path.write_text(after, encoding="utf-8")
     return Adopted(file.label, tuple(chosen), left, after != text)
+
+
+def _from_root(root: Path, folder: Path, given: str) -> str:
+    """A flow's file as a path from the project's folder, where a person names it from the folder that they are in.
+
+    Raises:
+        ConfigError: the file does not exist.
+    """
+    if not given.endswith(".py"):
+        return given
+    for base in (folder, root):
+        path = Path(os.path.normpath(base / given))
+        if path.is_file() and path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    raise ConfigError(f"{given}: there is no such file in the project's folder ({root})")
 
 
 _OWN = "is this stack's already"
