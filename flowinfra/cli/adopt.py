@@ -52,7 +52,7 @@ def _tell(stack: str, found: Adopted, dry_run: bool) -> None:
     if not found.adoptions and not found.left:
         click.echo("The account has no state machine of a flow of this project, by its name.")
     if not found.changed:
-        click.echo(f"{found.file} stays as it is.")
+        click.echo(f"{found.file} stays unchanged.")
         return
     click.echo(f"{found.file} {'would be' if dry_run else 'is'} changed; AWS is not.")
     if not dry_run:

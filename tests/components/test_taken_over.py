@@ -39,7 +39,7 @@ class Account:
     def rule(self, name: str, expression: str = "cron(0 1 * * ? *)") -> None:
         self.events.put_rule(Name=name, ScheduleExpression=expression)
 
-    def look(self, flow: FlowPlan, preview: bool = True, **site: str) -> None:
+    def look(self, flow: FlowPlan, preview: bool = True, **site: Any) -> None:
         inputs = {
             "definition": PLAIN,
             "roleArn": f"{ROLE}-new",
@@ -49,13 +49,13 @@ class Account:
         }
         taken.look_in_account(flow, taken.Reach(replace(SITE, **site), "{}", preview), inputs)
 
-    def refused(self, flow: FlowPlan, **site: str) -> str:
+    def refused(self, flow: FlowPlan) -> str:
         """Why it is refused; fails unless a preview and a deploy say the same, and nothing is changed."""
         before = self.there()
         said = set()
         for preview in (True, False):
             with pytest.raises(ConfigError) as raised:
-                self.look(flow, preview, **site)
+                self.look(flow, preview)
             said.add(str(raised.value))
         assert self.there() == before
         [words] = said

@@ -77,7 +77,7 @@ def test_adopted_flows_keep_machine_executions_and_namespace(
     told = adopt(project).succeeded().stdout
     assert f"{name}, deployed by colleague: {BY_HAND}: production_token, " in told
     written = stack_file(project).read_text()
-    assert f"{project.stack}.yaml stays as it is" in adopt(project).succeeded().stdout
+    assert f"{project.stack}.yaml stays unchanged" in adopt(project).succeeded().stdout
     assert stack_file(project).read_text() == written
     assert entries(project)[0]["tags"] == ["team:risk"]
 

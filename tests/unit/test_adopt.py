@@ -114,7 +114,7 @@ def test_a_second_run_changes_nothing(site: Site) -> None:
     written = site.file.read_text()
     told = site.done("TrainFlow")
     assert "flows/train/train.py: all of it is in the file" in told
-    assert told.endswith("stacks/Pulumi.prod.yaml stays as it is.\n")
+    assert told.endswith("stacks/Pulumi.prod.yaml stays unchanged.\n")
     assert site.file.read_text() == written
 
 

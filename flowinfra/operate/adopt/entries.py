@@ -13,7 +13,10 @@ from flowinfra.components.names import OWNER, PROJECT_TAG, STACK_TAG
 from flowinfra.components.production_token import NAMESPACE
 from flowinfra.model.base import Json
 from flowinfra.operate.adopt.account import Job, Machine
-from flowinfra.stack.configuration import FlowConfig, PlatformConfig, StackConfig, merged
+from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.flow import FlowConfig
+from flowinfra.stack.parsing import merged
+from flowinfra.stack.platform import PlatformConfig
 from flowinfra.targets.step_functions.by_hand import ByHand
 
 _INPUT = '{"Parameters": "{}"}'
@@ -197,7 +200,7 @@ def _config(stack: Stack, file: str, own: Mapping[str, Json], wanted: Mapping[st
         name = wanted.get("name")
         fitting = [flow for flow in theirs if name is None or flow.name == name]
         if not fitting:
-            raise NotAdoptedError(f"{file} is no flow of the stack {stack.config.mirrors!r}, which this one mirrors")
+            raise NotAdoptedError(f"{file} is not a flow of the stack {stack.config.mirrors!r}, which this one mirrors")
         return fitting[0]
     resolved = [flow for flow in stack.config.flows if normpath(flow.flow) == file]
     for flow in resolved:

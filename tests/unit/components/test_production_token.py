@@ -9,7 +9,8 @@ import pytest
 
 from flowinfra.components.names import Names
 from flowinfra.components.production_token import token_problems
-from flowinfra.stack.configuration import FlowConfig, check_stack
+from flowinfra.stack.flow import FlowConfig
+from flowinfra.stack.parsing import check_stack
 from tests.unit.components.compiled import SITE, compiled, plan
 
 PROJECT_TOKEN = "mfprj-v7lsaecyfhauan3v-0-kqhw"
