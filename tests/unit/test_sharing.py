@@ -23,7 +23,7 @@ from flowinfra.errors import CompileError
 from flowinfra.model.base import canonical_json
 from flowinfra.targets import mends
 from flowinfra.targets.step_functions import reading
-from flowinfra.targets.step_functions.sharing import TASK
+from flowinfra.targets.step_functions.sharing import TASK, share
 from flowinfra.targets.step_functions.states import State, step_of, submitting_states
 from tests.unit.components.compiled import compiled, for_step_functions
 from tests.unit.constructs import CONSTRUCTS
@@ -227,6 +227,42 @@ def test_a_change_of_one_step_is_a_change_of_its_state_alone(tmp_path: Path) -> 
     changed = [step_of(state) for state in submitting_states(after.definition) if states[step_of(state)] != state]
     assert changed == ["work"]
     assert before.job_definitions == after.job_definitions
+
+
+def test_a_variable_is_shared_only_if_every_step_has_it_with_a_value() -> None:
+    """A job takes none away from its job definition, and Batch drops those that are empty."""
+
+    def state(step: str, **variables: str) -> State:
+        return {
+            "Type": "Task",
+            "Parameters": {
+                "JobDefinition": step,
+                "Parameters": {"metaflow.step_name": step},
+                "ContainerOverrides": {
+                    "Command": ["true"],
+                    "Environment": [{"Name": name, "Value": value} for name, value in variables.items()],
+                },
+            },
+        }
+
+    steps = {
+        "start": state("start", ALL="x", EMPTY="", SOME="x", MOST="x"),
+        "a": state("a", ALL="x", EMPTY="x", SOME="x", MOST="x"),
+        "end": state("end", ALL="x", EMPTY="x", MOST="y"),
+    }
+    container = {"type": "container", "containerProperties": {"image": "i"}}
+    definition, jobs = share({"StartAt": "start", "States": steps}, dict.fromkeys(steps, container))
+    shared = {each["name"]: each["value"] for each in jobs["start"].properties["containerProperties"]["environment"]}
+    assert shared == {"ALL": "x", "MOST": "x"}
+    own = {
+        name: {each["Name"]: each["Value"] for each in found["Parameters"]["ContainerOverrides"]["Environment"]}
+        for name, found in definition["States"].items()
+    }
+    assert own == {
+        "start": {"EMPTY": "", "SOME": "x"},
+        "a": {"EMPTY": "x", "SOME": "x"},
+        "end": {"EMPTY": "x", "MOST": "y"},
+    }
 
 
 def test_variables_of_a_tasks_command_are_no_ones_else(tmp_path: Path) -> None:
