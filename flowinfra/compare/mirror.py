@@ -110,6 +110,7 @@ _ENVIRONMENT: tuple[Path, ...] = (
         (key,)
         for key in (
             "production_token",
+            "protect",
             "kubernetes_namespace",
             "service_account",
             "pod_role",

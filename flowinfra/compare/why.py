@@ -79,6 +79,7 @@ _STACK = (
     "pod_roles",
     "image_pull_secrets",
     "production_token",
+    "protect",
     "permissions",
     "event_source",
     "dags",

@@ -33,6 +33,9 @@ class FlowArgs(_With, total=False):
     production_token: str
     """Metaflow's production token of the flow, in place of one of the stack's own: runs stay in its namespace, and
     what somebody deployed by hand with this token is taken over."""
+    protect: bool
+    """Whether Pulumi refuses to delete or replace what the flow is deployed as: the state machine, WorkflowTemplate or
+    DAG file. Updates are made. Default: False."""
     tags: Sequence[str] | Mapping[str, str]
     """Metaflow tags of each run."""
     namespace: str

@@ -39,6 +39,11 @@ class Making(Generic[P, S]):
         hidden = [] if os.environ.get("FLOWINFRA_SHOW_DEFINITIONS") else list(properties)
         return self.options(hide_diffs=hidden, **more)
 
+    @property
+    def protection(self) -> dict[str, bool]:
+        """Option of what the flow is deployed as; a component's own `protect` holds where the flow says nothing."""
+        return {"protect": True} if self.plan.protect else {}
+
     def options(self, **more: Any) -> pulumi.ResourceOptions:
         """A child's options."""
         return pulumi.ResourceOptions.merge(self.child, pulumi.ResourceOptions(**more))

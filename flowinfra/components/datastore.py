@@ -99,7 +99,8 @@ def _file(name: str, entry: DatastoreObject, store: Store, tags: Tags, opts: pul
     source = file_asset(blob_path(entry.sha256), entry.sha256)
     # Google's provider compares the bytes as they are stored as well, and how they were compressed is no difference
     ignored = ["detectMd5hash"] if store.datastore == "gs" else None
-    kept = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=ignored, retain_on_delete=True))
+    own = pulumi.ResourceOptions(ignore_changes=ignored, retain_on_delete=True, protect=False)
+    kept = pulumi.ResourceOptions.merge(opts, own)
     if store.datastore == "s3":
         return aws.s3.BucketObjectv2(
             name,

@@ -25,6 +25,6 @@ def deployed_parameters(
     text = canonical_json(dict(values))
     if not values:
         return text
-    kept = pulumi.ResourceOptions(ignore_changes=["input"], replacement_trigger=compiled.digest)
+    kept = pulumi.ResourceOptions(ignore_changes=["input"], replacement_trigger=compiled.digest, protect=False)
     stash = Stash(f"{name}-parameters", input=text, opts=pulumi.ResourceOptions.merge(opts, kept))
     return stash.output

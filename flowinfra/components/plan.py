@@ -31,6 +31,8 @@ class Plan(Generic[C]):
     parameters: Mapping[str, Json] = field(default_factory=dict)
     """Values of deploy-time parameters."""
     schedule_enabled: bool = True
+    protect: bool = False
+    """Whether what the flow is deployed as may be neither deleted nor replaced."""
     reads: tuple[str, ...] = ()
     """Other flows whose part of the datastore the tasks may read; `EVERY` for all."""
 

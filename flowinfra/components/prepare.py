@@ -104,6 +104,7 @@ class Preparation(Generic[P, S]):
             aws_tags=config.aws_tags,
             parameters=source.parameters,
             schedule_enabled=config.schedule.enabled,
+            protect=config.protect,
             reads=(EVERY,) if config.reads == "all" else tuple(config.reads),
         )
         if problems := [*token_problems(label, compiled, config.production_token), *self.problems(plan, platform)]:

@@ -54,7 +54,9 @@ def deployed_version(
         opts: of a child of the component.
     """
     digest = compiled.digest
-    kept = pulumi.ResourceOptions(ignore_changes=["input"], replacement_trigger=digest, depends_on=list(needs))
+    kept = pulumi.ResourceOptions(
+        ignore_changes=["input"], replacement_trigger=digest, depends_on=list(needs), protect=False
+    )
     brought = Stash(f"{name}{VERSION_RECORD}", input=dict(by), opts=pulumi.ResourceOptions.merge(opts, kept))
     own = {
         "id": digest[:SHORT],

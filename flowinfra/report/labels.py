@@ -89,6 +89,7 @@ FLOW_FIELDS = {
     "service_url": Field("metadata service"),
     "datastore_type": Field("datastore type", absent="s3"),
     "production_token": Field("production token", absent="the stack's own"),
+    "protect": Field("protection", absent="off"),
     "kubernetes_namespace": Field("Kubernetes namespace"),
     "service_account": Field("service account", absent="the flow's own"),
     "pod_role": Field("pods' IAM role"),

@@ -117,6 +117,9 @@ class CommonDefaults(CommonKeys, Config):
     reads: list[str] | Literal["all"] = []
     """Other flows whose artifacts, cards and data the flow's tasks may read; `all` for those of every flow. It
     needs a role of the flow's own, as `job_policies` does."""
+    protect: bool = False
+    """Whether Pulumi refuses to delete or replace what the flow is deployed as: the state machine, WorkflowTemplate or
+    DAG file. Updates are made. A mirror of the stack does not take it."""
     enabled: bool = True
     """Whether the flow is deployed. With False, it is removed where it was deployed."""
 

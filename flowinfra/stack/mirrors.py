@@ -74,13 +74,17 @@ def _flows(source: Source, chain: tuple[str, ...], load: Callable[[str], Source]
         base = load(other)
     except ConfigError as error:
         raise Problems([ConfigError(f"{where}: {error}")]) from None
-    theirs = [_without_token(flow) for flow in _flows(base, (*chain, other), load, files)]
-    return _overridden([merged(base.defaults, flow) for flow in theirs], source, other, files)
+    theirs = [merged(base.defaults, flow) for flow in _flows(base, (*chain, other), load, files)]
+    return _overridden([_without_own(flow) for flow in theirs], source, other, files)
 
 
-def _without_token(flow: Mapping[str, Json]) -> dict[str, Json]:
-    """Two stacks with one production token would have their runs in one namespace."""
-    return {key: value for key, value in flow.items() if key != "production_token"}
+_OWN = ("production_token", "protect")
+"""Keys that a mirror does not take: two stacks with one production token would have their runs in one namespace, and
+a stack that is made to be removed is not protected because the other one is."""
+
+
+def _without_own(flow: Mapping[str, Json]) -> dict[str, Json]:
+    return {key: value for key, value in flow.items() if key not in _OWN}
 
 
 def _overridden(flows: Sequence[dict[str, Json]], own: Source, other: str, files: Files) -> list[Json]:

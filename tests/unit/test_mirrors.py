@@ -59,6 +59,14 @@ def test_a_mirror_has_a_production_token_of_its_own(tmp_path: Path) -> None:
     assert read(tmp_path, "staging", prod=prod, staging=own).flows[0].production_token == "train-1-wxyz"
 
 
+def test_a_mirror_is_protected_only_if_it_says_so(tmp_path: Path) -> None:
+    prod, mirror = {**PROD, "defaults": {"protect": True}}, {"platform": PLATFORM, "mirrors": "prod"}
+    assert all(flow.protect for flow in read(tmp_path, "prod", prod=prod).flows)
+    assert not any(flow.protect for flow in read(tmp_path, "staging", prod=prod, staging=mirror).flows)
+    own = {**mirror, "defaults": {"protect": True}}
+    assert all(flow.protect for flow in read(tmp_path, "staging", prod=prod, staging=own).flows)
+
+
 def test_what_the_mirror_says_of_a_flow_wins_and_the_rest_stays(tmp_path: Path) -> None:
     staging = {
         "platform": PLATFORM,

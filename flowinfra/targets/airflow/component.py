@@ -199,7 +199,7 @@ def _delivered(
     A preview shows the file's text as changed, without a diff.
     """
     name, plan, dags = f"{making.name}{DAG_FILE}", making.plan, making.platform.dags
-    child = partial(making.options, depends_on=needs, hooks=dag_not_taken(making))
+    child = partial(making.options, depends_on=needs, hooks=dag_not_taken(making), **making.protection)
     if isinstance(dags, DagBucket):
         key = str(PurePosixPath(dags.prefix) / plan.file_name)
         made: pulumi.Resource = aws.s3.BucketObjectv2(
@@ -248,6 +248,7 @@ def _shown(prepared: Prepared[AirflowPlan, AirflowPlatform]) -> dict[str, Any]:
         plan.schedule_enabled,
         {
             "production_token": plan.names.production_token,
+            "protect": plan.protect,
             "kubernetes_namespace": platform.namespace,
             "service_account": None if platform.own_account else platform.service_account,
             "pod_roles": platform.pod_roles and platform.pod_roles.shown,

@@ -233,7 +233,7 @@ def _workflow(
                 recorded["apiVersion"],
                 recorded["kind"],
                 _body(objects[kind], recorded),
-                making.options(depends_on=[*needs, *made[:1]], hooks=hooks),
+                making.options(depends_on=[*needs, *made[:1]], hooks=hooks, **({} if made else making.protection)),
             )
         )
     return made
@@ -268,6 +268,7 @@ def _shown(prepared: Prepared[ArgoPlan, KubernetesPlatform]) -> dict[str, Any]:
         plan.schedule_enabled,
         {
             "production_token": plan.names.production_token,
+            "protect": plan.protect,
             "kubernetes_namespace": platform.namespace,
             "service_account": platform.service_account,
             "pod_role": platform.pod_role,

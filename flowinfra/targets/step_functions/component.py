@@ -235,7 +235,7 @@ def _commands(making: _Making) -> list[pulumi.Resource]:
             datastore.object_name(making.name, digest, entry),
             key=pulumi.Output.concat(prefix, "/", bound[digest].key),
             content=bound[digest].text,
-            opts=making.options(retain_on_delete=True),
+            opts=making.options(retain_on_delete=True, protect=False),
             **datastore.object_arguments(entry, making.platform.bucket, plan.object_tags),
         )
         for digest, entry in entries.items()
@@ -265,7 +265,7 @@ def _job_definitions(making: _Making, tags: pulumi.Input[dict[str, str]]) -> lis
             propagate_tags=recorded.get("propagateTags"),
             deregister_on_new_revision=False,
             tags=tags,
-            opts=making.told_in_words("containerProperties", retain_on_delete=True),
+            opts=making.told_in_words("containerProperties", retain_on_delete=True, protect=False),
         )
 
     return [definition(step) for step in plan.compiled.step_functions.job_definitions]
@@ -307,7 +307,9 @@ def _state_machine(
         type="STANDARD",
         logging_configuration=_logging(making),
         tags=tags,
-        opts=making.told_in_words("definition", depends_on=needs, custom_timeouts=_TIMEOUTS, hooks=not_taken(making)),
+        opts=making.told_in_words(
+            "definition", depends_on=needs, custom_timeouts=_TIMEOUTS, hooks=not_taken(making), **making.protection
+        ),
     )
 
 
@@ -372,6 +374,7 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
         plan.schedule_enabled,
         {
             "production_token": plan.names.production_token,
+            "protect": plan.protect,
             "datastore": settings.on_site(lambda site: site.datastore),
             "queue": settings.queue,
             "table": settings.table,
