@@ -107,8 +107,8 @@ class Side:
 def measure(report: Report, scenes: Mapping[int, Scene], folder: Path, say: Say) -> None:
     """Add the tables and figures of previews and updates; `scenes`: number of flows → where they are deployed to."""
     for size, scene in sorted(scenes.items()):
-        ours, floor, resources = _compare(size, scene, folder / str(size), say)
-        report.tables.append(_table(size, scene, ours, floor, resources))
+        ours, floor, deployed = _compare(size, scene, folder / str(size), say)
+        report.tables.append(_table(size, scene, ours, floor, deployed))
         if size == max(scenes):
             share = ratio(ours.median("noop-preview"), floor.median("noop-preview"))
             name = f"{scene.prefix}no-op preview of {size} flows ÷ floor"
@@ -121,7 +121,7 @@ def measure(report: Report, scenes: Mapping[int, Scene], folder: Path, say: Say)
                 report.figures.append(Figure(name, seconds, "s", Target(VERIFY_SECONDS) if size >= 100 else None))
 
 
-def _compare(size: int, scene: Scene, folder: Path, say: Say) -> tuple[Side, Side, int]:
+def _compare(size: int, scene: Scene, folder: Path, say: Say) -> tuple[Side, Side, Deployed]:
     flows = write_flows(folder / "flows" / "flows", size)
     what = f"{scene.prefix}{size} flows"
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def _compare(size: int, scene: Scene, folder: Path, say: Say) -> tuple[Side, Sid
                 with say(f"{what}: {_LABELS[step]}, {side.name}"):
                     side.measure(step, *arguments)
             if side is ours:
-                resources = _write_manifest(ours, listed, scene)
+                resources, state = _write_manifest(ours, listed, scene)
         turns("noop-preview", "preview", "--expect-no-changes", times=3)
         turns("noop-up", "up", "--yes", "--skip-preview", "--expect-no-changes")
         change_flow(flows[0], 0)
@@ -159,14 +159,24 @@ def _compare(size: int, scene: Scene, folder: Path, say: Say) -> tuple[Side, Sid
             with say(f"{what}: {_LABELS['verify']}"):
                 command = [str(Path(sys.executable).with_name("flowinfra")), "verify", STACK]
                 ours.runs["verify"] = [run(command, ours.environment, ours.folder)]
-    return ours, floor, resources
+    return ours, floor, Deployed(resources, state)
 
 
-def _write_manifest(side: Side, file: Path, scene: Scene) -> int:
-    """Write what the floor registers; the number of resources."""
-    made = renamed(manifest(json.loads(side.pulumi("stack", "export").output)), scene.apart)
+@dataclass(frozen=True)
+class Deployed:
+    """What flowinfra's side made."""
+
+    resources: int
+    state: float
+    """MB, as Pulumi exports it."""
+
+
+def _write_manifest(side: Side, file: Path, scene: Scene) -> tuple[int, float]:
+    """Write what the floor registers; the number of resources, and MB of the state."""
+    exported = side.pulumi("stack", "export").output
+    made = renamed(manifest(json.loads(exported)), scene.apart)
     file.write_text(json.dumps(made), encoding="utf-8")
-    return len(made["resources"])
+    return len(made["resources"]), len(exported) / 1e6
 
 
 def _flowinfra(folder: Path, flows: Sequence[BenchFlow], scene: Scene, environment: Mapping[str, str]) -> Side:
@@ -199,7 +209,7 @@ def _project(
     return Side(name, folder, environment)
 
 
-def _table(size: int, scene: Scene, ours: Side, floor: Side, resources: int) -> Table:
+def _table(size: int, scene: Scene, ours: Side, floor: Side, deployed: Deployed) -> Table:
     rows: list[list[float | str | None]] = []
     for step, label in _LABELS.items():
         if step not in ours.runs:
@@ -208,7 +218,8 @@ def _table(size: int, scene: Scene, ours: Side, floor: Side, resources: int) -> 
         rows.append([label, mine, bare, ratio(mine, bare), ours.peak(step), floor.peak(step)])
     columns = ("", "flowinfra s", "floor s", "÷ floor", "flowinfra MB", "floor MB")
     notes = [
-        f"{resources} resources; the first preview compiles all flows. `up` is without the preview before it.",
+        f"{deployed.resources} resources, {deployed.state:.1f} MB of state; the first preview compiles all flows. "
+        "`up` is without the preview before it.",
         "MB: most memory of the Python program, without the engine and the provider.",
     ]
     place = f" on {scene.title}" if scene.title else ""
