@@ -10,9 +10,9 @@ import click
 
 from flowinfra.engine.preview import Preview, parse_preview, read_preview
 from flowinfra.errors import PreviewError
-from flowinfra.report import html, markdown, text
+from flowinfra.report import document, html, markdown, text
 from flowinfra.report.assemble import Report, assemble
-from flowinfra.report.risk import Count
+from flowinfra.report.risk import KINDS, Count
 from flowinfra.report.sources import Folder, Place, Revision, Sources
 
 RISK, CHANGE = 3, 4
@@ -25,10 +25,11 @@ RISK, CHANGE = 3, 4
     "-f",
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "html"]),
+    type=click.Choice(["text", "markdown", "html", "json"]),
     default="text",
     show_default=True,
-    help="text for terminals, markdown for a pull request's comment, html for a file of its own.",
+    help="text for terminals, markdown for a pull request's comment, html for a file of its own, json for programs "
+    "(`flowinfra schema report`).",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write a file instead of stdout.")
 @click.option("--base", metavar="REVISION", help="Git revision with the old sources: source diffs are shown.")
@@ -47,8 +48,11 @@ RISK, CHANGE = 3, 4
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(["risk", "change"]),
-    help=f"Exit code {RISK} if there is a risk; with `change`, {CHANGE} if anything else changes.",
+    multiple=True,
+    metavar="risk|change|KIND",
+    type=click.Choice(["risk", "change", *KINDS]),
+    help=f"Exit code {RISK} if there is a risk, or one of a kind such as `data-deleted`; with `change`, {CHANGE} if "
+    "anything else changes. May be given several times.",
 )
 def command(
     previews: tuple[Path, ...],
@@ -58,7 +62,7 @@ def command(
     base_dir: Path | None,
     source: Path,
     running: bool,
-    fail_on: str | None,
+    fail_on: tuple[str, ...],
 ) -> None:
     """Say what `pulumi preview --json` means for each flow: one file per stack, `-` for stdin.
 
@@ -110,14 +114,17 @@ def _document(report: Report, form: str) -> bytes:
         return markdown.render(report).encode()
     if form == "html":
         return html.render(report).encode()
+    if form == "json":
+        return document.render(report).encode()
     out = io.StringIO()
     text.render(report, out)
     return out.getvalue().encode()
 
 
-def _exit_code(report: Report, fail_on: str | None) -> int:
+def _exit_code(report: Report, fail_on: tuple[str, ...]) -> int:
     if report.failed:
         return 1
-    if fail_on and report.risks:
+    kinds = {risk.kind for stack in report.stacks for _, risk in stack.all_risks}
+    if kinds and {"risk", "change", *kinds} & set(fail_on):
         return RISK
-    return CHANGE if fail_on == "change" and report.changes else 0
+    return CHANGE if "change" in fail_on and report.changes else 0
