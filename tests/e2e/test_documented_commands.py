@@ -255,8 +255,10 @@ def a_stack_with_fraud(site: Site) -> None:
 
 
 def a_guide(site: Site) -> None:
-    """The repository of the guide."""
-    acme(site, prod=listing(GUIDE, "yaml", "# stacks/Pulumi.prod.yaml"))
+    """The repository of the guide; what is there from another page has other names."""
+    text = listing(GUIDE, "yaml", "# stacks/Pulumi.prod.yaml")
+    assert "config:\n" in text
+    acme(site, prod=text.replace("config:\n", f"config:\n  flowinfra:name_prefix: {unique('guide')}\n", 1))
 
 
 def a_monorepo(site: Site) -> None:

@@ -73,4 +73,4 @@ def test_a_thousand_steps(project: Project, cloud: Cloud) -> None:
     while (found := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(1)
-    assert found["status"] == "SUCCEEDED"
+    assert found["status"] == "SUCCEEDED", found.get("cause")

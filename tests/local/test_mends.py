@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.base_backend import BaseBackend
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from flowinfra.local import calls, platform, run
@@ -30,6 +31,7 @@ from flowinfra.local.mends import (
     redeploys,
     service_roles,
     submissions,
+    threads,
 )
 from tests.local.support import Aws, job_state, machine, unique, wait_for
 
@@ -542,3 +544,34 @@ def test_a_compute_environment_takes_the_service_linked_role(aws: Aws) -> None:
     assert {role.rpartition("/")[2] for role in roles} == {"AWSServiceRoleForBatch"}
     with service_roles.MEND.withdrawn(), pytest.raises(ClientError, match="ServiceRole is required"):
         create()
+
+
+# threads
+
+
+class Things(BaseBackend):
+    """A backend as moto's are."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.things: dict[str, int] = {"a": 1, "b": 2}
+
+
+def grown(things: dict[str, int], way: str) -> int:
+    """How many are listed in a way, while as many come."""
+    return len([things.update({f"{way}-{number}": 0}) for number, _ in enumerate(getattr(things, way)())])
+
+
+def test_what_changes_while_it_is_listed() -> None:
+    with threads.MEND.withdrawn():
+        plain = Things("us-east-1", "1").things
+    threads.MEND.apply()
+    try:
+        steady = Things("us-east-1", "1").things
+    finally:
+        threads.MEND.withdraw()
+    for way in ("__iter__", "keys", "values", "items"):
+        with pytest.raises(RuntimeError, match="changed size during iteration"):
+            grown(plain, way)
+        assert grown(steady, way) == len(steady) / 2
+    assert json.loads(json.dumps(steady)) == dict(steady.items())

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from flowinfra.targets import mends
+from flowinfra.targets.step_functions.states import with_submitting
 
 EXPORT = (
     "python -m metaflow.plugins.aws.step_functions.set_batch_environment parameters abcdefghij && . `pwd`/abcdefghij"
@@ -138,4 +139,5 @@ def test_metaflow_version_names_no_machine() -> None:
 
 def test_other_states_stay_as_they_are() -> None:
     state = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:getItem", "Parameters": {"TableName": "t"}}
-    assert mends.mend_state(state, "3.11") is state
+    definition = {"StartAt": "read", "States": {"read": state}}
+    assert with_submitting(definition, lambda state: mends.mend_state(state, "3.11")) == definition

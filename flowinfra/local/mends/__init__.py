@@ -24,6 +24,7 @@ from flowinfra.local.mends import (
     redeploys,
     service_roles,
     submissions,
+    threads,
 )
 from flowinfra.local.mends.mend import Mend
 
@@ -49,6 +50,7 @@ MENDS: tuple[Mend, ...] = tuple(
         redeploys,
         service_roles,
         submissions,
+        threads,
     )
 )
 
