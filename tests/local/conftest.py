@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from flowinfra.local.mends import MENDS
 from flowinfra.local.server import Emulator, Settings
 from flowinfra.local.state import State
 from tests.local.support import Aws
@@ -23,5 +24,8 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         yield Aws(emulator.start(), state)
     finally:
         emulator.stop()
+        # later tests of this process meet moto as it is
+        for mend in MENDS:
+            mend.withdraw()
         os.environ.clear()
         os.environ.update(environment)
