@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import ast
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from flowinfra.compiler.globs import Pattern, is_glob
 from flowinfra.compiler.provenance import files_of_git
+from flowinfra.engine.python_files import python_files_below
 from flowinfra.start.shared import NOTHING, Shared, SharedCode, parsed
 
 _FLOW = "FlowSpec"
-_NO_SOURCES = {"__pycache__", "node_modules", "site-packages"}
 
 
 @dataclass(frozen=True)
@@ -71,19 +70,8 @@ def python_files(folder: Path) -> list[str]:
     """Paths of the Python files of a folder, sorted: those that git does not ignore, or outside of git all."""
     listed = files_of_git(folder, "*.py")
     if listed is None:
-        listed = list(_walked(folder))
+        listed = [file.relative_to(folder).as_posix() for file in python_files_below(folder)]
     return sorted(file for file in listed if (folder / file).is_file())
-
-
-def _walked(folder: Path) -> Iterator[str]:
-    for root, folders, names in os.walk(folder):
-        home = Path(root)
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and name not in _NO_SOURCES and not (home / name / "pyvenv.cfg").exists()
-        ]
-        yield from ((home / name).relative_to(folder).as_posix() for name in names if name.endswith(".py"))
 
 
 def _modules(folder: Path, files: Iterable[str]) -> tuple[dict[str, _Module], set[str]]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
-_SKIPPED = {"node_modules", "site-packages", "__pycache__"}
+from flowinfra.engine.python_files import python_files_below
 
 
 def flows_in(root: Path) -> dict[str, list[str]]:
     """Name of each class that a flow may be → the files that have one, as paths from `root`."""
     found: dict[str, list[str]] = {}
-    for path in sorted(_modules(root)):
+    for path in sorted(python_files_below(root)):
         for name in classes_of(path):
             found.setdefault(name, []).append(path.relative_to(root).as_posix())
     return found
@@ -42,15 +40,3 @@ def classes_of(path: Path) -> list[str]:
     except (OSError, ValueError, SyntaxError, RecursionError):
         return []
     return [node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.bases]
-
-
-def _modules(root: Path) -> Iterator[Path]:
-    """Python files of a folder and its subfolders; neither hidden folders nor virtual environments are looked into."""
-    for folder, folders, files in os.walk(root):
-        here = Path(folder)
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and name not in _SKIPPED and not (here / name / "pyvenv.cfg").exists()
-        ]
-        yield from (here / name for name in files if name.endswith(".py"))
