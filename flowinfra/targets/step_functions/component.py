@@ -275,7 +275,10 @@ def _definition(making: _Making) -> pulumi.Output[str]:
     """The definition's text, known at preview unless a deploy-time parameter or the platform is not."""
 
     def text(found: dict[str, Any]) -> str:
-        plan = replace(making.plan, parameters=json.loads(found["parameters"]))
+        plan = making.plan
+        # as text: 1 and true are equal in Python
+        if found["parameters"] != canonical_json(dict(plan.parameters)):
+            plan = replace(plan, parameters=json.loads(found["parameters"]))
         try:
             bound = plan.bound(found["site"])
             if problems := list(limits.flow_problems(plan.compiled, bound)):
