@@ -34,7 +34,7 @@ from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions import limits
 from flowinfra.targets.step_functions.machine import StateMachine
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
-from flowinfra.targets.step_functions.ownership import not_taken, rule_tagged
+from flowinfra.targets.step_functions.ownership import not_taken
 from flowinfra.targets.step_functions.plan import (
     EVENTS,
     EXECUTION,
@@ -46,6 +46,7 @@ from flowinfra.targets.step_functions.plan import (
     warnings,
 )
 from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
+from flowinfra.targets.step_functions.schedule import make_schedule
 
 T = TypeVar("T")
 
@@ -137,8 +138,7 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
         machine = _state_machine(
             making, _definition(binding), settled(roles[STATES], granted), [*granted, *objects, *jobs]
         )
-        if plan.compiled.step_functions.schedule is not None:
-            _schedule(making, machine, roles[EVENTS])
+        make_schedule(making, machine, roles.get(EVENTS))
         deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
 
         def there(known: PlatformSettings) -> pulumi.Output[Site]:
@@ -341,31 +341,6 @@ def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:
         retention_in_days=making.platform.log_retention_days,
         tags=making.plan.tags,
         opts=making.child,
-    )
-
-
-def _schedule(making: _Making, machine: pulumi.Resource, role: pulumi.Input[str]) -> None:
-    plan = making.plan
-    schedule = plan.compiled.step_functions.schedule
-    assert schedule is not None
-    rule = aws.cloudwatch.EventRule(
-        f"{making.name}-schedule",
-        name=schedule.name,
-        description=schedule.description,
-        schedule_expression=schedule.expression,
-        state="ENABLED" if plan.schedule_enabled else "DISABLED",
-        tags=plan.tags,
-        # AWS takes a rule of this name for an update of the one that is there: made once the machine was not refused
-        opts=making.options(depends_on=[machine], hooks=rule_tagged(making)),
-    )
-    aws.cloudwatch.EventTarget(
-        f"{making.name}-schedule-target",
-        rule=rule.name,
-        target_id=schedule.name,
-        arn=making.platform.on_site(lambda site: site.state_machine_arn(plan.name)),
-        role_arn=role,
-        input=schedule.input,
-        opts=making.options(depends_on=[machine]),
     )
 
 
