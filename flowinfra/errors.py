@@ -11,6 +11,7 @@
       PreviewError            a file that is not a preview of Pulumi, or sources that a report cannot read
       ClusterError            a Kubernetes cluster that is not known, cannot be reached, or lacks what a flow needs
       StateError              a stack's state that cannot be read, or that holds nothing
+      TriggerError            a run that cannot be started as asked: flow, stack or parameters do not fit
       MissingExtraError       a package that an extra of flowinfra brings (`flowinfra[kubernetes]`) is not installed
       ToolError               a program that flowinfra needs (pulumi, git, python) is missing or failed
       SystemRefusal           the operating system refuses what a command does: a disk is full, a folder gone
@@ -74,6 +75,10 @@ class ClusterError(FlowInfraError):
 
 class StateError(FlowInfraError):
     """It cannot be said what a stack has deployed."""
+
+
+class TriggerError(FlowInfraError):
+    """A run cannot be started or shown as asked: no such flow is deployed, or it takes other parameters."""
 
 
 class MissingExtraError(FlowInfraError):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from flowinfra.cli.failure import warn
 from flowinfra.errors import FlowInfraError, LocalError, ToolError
-from flowinfra.local import control, logs, pulumi_stack, run, watch
+from flowinfra.local import control, logs, pulumi_stack, run
 from flowinfra.local.environment import environment
-from flowinfra.local.progress import Progress
 from flowinfra.local.state import Instance, State, default_state
 from flowinfra.operate.pull import pull
+from flowinfra.operate.runs import machines, parameters, watch
+from flowinfra.operate.runs.machines import Machine
+from flowinfra.operate.runs.progress import Progress
 
 _LOG_LINES = 20
 
@@ -155,7 +159,7 @@ def execute(words: tuple[str, ...]) -> None:
 
 @command.command("run", context_settings={"ignore_unknown_options": True})
 @click.argument("flow")
-@click.argument("parameters", nargs=-1, type=click.UNPROCESSED, metavar="[--PARAMETER VALUE]...")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--PARAMETER VALUE]...")
 @click.option("--detach", is_flag=True, help="Trigger only.")
 @click.option(
     "--on-interrupt",
@@ -164,18 +168,18 @@ def execute(words: tuple[str, ...]) -> None:
     show_default=True,
     help="What Ctrl-C does to the execution (`ask` stops it where nobody can answer).",
 )
-def run_flow(flow: str, parameters: tuple[str, ...], detach: bool, on_interrupt: str) -> None:
+def run_flow(flow: str, words: tuple[str, ...], detach: bool, on_interrupt: str) -> None:
     """Trigger a deployed flow, follow it to its end, and make its run visible to the Client API
     here.
 
-    FLOW is the name of a state machine, or of a flow that is deployed once. Exit code 1 if the
-    execution does not succeed.
+    FLOW is the name of a state machine, or of a flow that is deployed once. Parameters that are not given have the
+    deployed defaults. Exit code 1 if the execution does not succeed.
     """
     state = default_state()
     instance = control.require(state)
     states = run.client(instance, "stepfunctions")
     machine = run.choose(run.deployed(states), flow)
-    arn = run.trigger(states, machine, run.parse_parameters(parameters))
+    arn = states.start_execution(stateMachineArn=machine.arn, input=_input(state, machine, words))["executionArn"]
     progress = control.progress(instance, arn)
     click.echo(progress.run_id)
     if detach:
@@ -191,7 +195,7 @@ def run_flow(flow: str, parameters: tuple[str, ...], detach: bool, on_interrupt:
         progress = control.progress(instance, arn)
     _report(state, progress)
     if machine.flow is not None:
-        _make_visible(instance, state, machine.flow, progress)
+        _make_visible(instance, state, machine, progress)
     if progress.status != "SUCCEEDED":
         sys.exit(1)
 
@@ -246,12 +250,35 @@ def _report(state: State, progress: Progress) -> None:
         click.secho(f"{progress.run_id} SUCCEEDED", fg="green")
 
 
-def _make_visible(instance: Instance, state: State, flow: str, progress: Progress) -> None:
-    """Pull the run and say how to read it; a run without a finished task has nothing to pull."""
+def _input(state: State, machine: Machine, words: Sequence[str]) -> str:
+    """Input of the execution: what the person gives, checked where the machine is a flow's."""
+    given = parameters.parse(words)
+    if not machine.is_flow:
+        return machines.execution_input(machine, given)
+    found = run.in_stacks(state, machine)
+    takes = run.takes(machine, found)
+    for word in parameters.unsure(takes, given):
+        warn(
+            f"whether {machine.flow} has a parameter --{word} is not checked: no stack deployed it here, and its "
+            "definition names parameters with a default alone"
+        )
+    instead = found.trigger if found else "python FLOW.py step-functions trigger"
+    return machines.execution_input(machine, parameters.checked(takes, given, f"flowinfra local exec -- {instead}"))
+
+
+def _make_visible(instance: Instance, state: State, machine: Machine, progress: Progress) -> None:
+    """Pull the run and say how to read it; a run without a finished task has nothing to pull.
+
+    The datastore is the one that the flow's tasks use: the stack's own, or that of a program.
+    """
     if not any(step.done for step in progress.steps):
         return
+    flow, variables = machine.flow, environment(instance, state, os.environ)
+    assert flow is not None
+    if root := machines.datastore(run.client(instance, "batch"), machine):
+        variables["METAFLOW_DATASTORE_SYSROOT_S3"] = root
     try:
-        pulled = pull(flow, progress.run_id, environment=environment(instance, state, os.environ))
+        pulled = pull(flow, progress.run_id, environment=variables)
     except FlowInfraError as error:
         click.echo(f"The run is not visible to the Client API: {error}", err=True)
         return

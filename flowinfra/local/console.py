@@ -18,7 +18,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from flowinfra.local import tracking, wiring
 from flowinfra.local.calls import Application
 from flowinfra.local.identity import ACCOUNT, REGION
-from flowinfra.local.progress import Progress, Step, Task, map_sizes, steps_of
+from flowinfra.operate.runs.progress import Progress, Step, Task, map_sizes, steps_of
 
 PREFIX = "/_flowinfra/"
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from flowinfra.engine.extras import require as require_extra
 from flowinfra.errors import LocalError
-from flowinfra.local.progress import Progress
 from flowinfra.local.state import Instance, State
+from flowinfra.operate.runs.progress import Progress
 
 DEFAULT_PORT = 4577
 _START_SECONDS = 60.0

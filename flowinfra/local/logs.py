@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from flowinfra.errors import LocalError
-from flowinfra.local.progress import Progress, Step, Task
 from flowinfra.local.state import State
+from flowinfra.operate.runs.progress import Progress, Step, Task
 
 
 def attempt_log(state: State, job_id: str, attempt: int) -> Path:

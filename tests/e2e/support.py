@@ -23,8 +23,8 @@ import yaml
 
 from flowinfra.local import calls, control, logs, run
 from flowinfra.local.environment import environment
-from flowinfra.local.progress import Progress
 from flowinfra.local.state import HOME_VARIABLE, State
+from flowinfra.operate.runs.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 FLOWS = Path(__file__).parent / "flows"

@@ -108,5 +108,5 @@ def test_logs_are_readable_by_step_and_task(cloud: Cloud, runs: dict[str, Execut
 
 def test_a_run_that_fails_names_step_and_reason(cloud: Cloud, runs: dict[str, Execution], folder: Path) -> None:
     done = cloud.flowinfra("local", "run", "EmulatorFlow", "--alpha", "text", cwd=folder)
-    assert "error: Parameter --alpha is a number, not 'text'." in done.failed()
+    assert "error: parameter --alpha is a number, not 'text'" in done.failed()
     assert "error: EmulatorFlow-other is not deployed" in cloud.flowinfra("local", "run", "EmulatorFlow-other").failed()

@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from flowinfra.errors import LocalError
-from flowinfra.local import logs, watch
-from flowinfra.local.progress import Progress, Step, Task
+from flowinfra.local import logs
 from flowinfra.local.state import State
+from flowinfra.operate.runs import watch
+from flowinfra.operate.runs.progress import Progress, Step, Task
 
 
 def progress(status: str, *steps: Step) -> Progress:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flowinfra.local.progress import Progress, Step, Task, map_sizes, steps_of
+from flowinfra.operate.runs.progress import Progress, Step, Task, map_sizes, steps_of
 
 JOB = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob.sync"}
 

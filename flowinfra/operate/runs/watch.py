@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from flowinfra.local.progress import Progress, Step
+from flowinfra.operate.runs.progress import Progress, Step
 
 INTERVAL = 0.3
 """Seconds between two looks."""

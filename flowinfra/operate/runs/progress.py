@@ -1,4 +1,4 @@
-"""How far an execution is, step by step: what `flowinfra local run` shows."""
+"""How far an execution is, step by step: what `flowinfra run` and `flowinfra local run` show."""
 
 from __future__ import annotations
 

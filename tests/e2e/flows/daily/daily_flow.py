@@ -1,0 +1,38 @@
+"""Parameters of each type, one without a default, and a step that fails when it is told to."""
+
+from gate import wait_at
+from metaflow import FlowSpec, JSONType, Parameter, step
+
+
+class DailyFlow(FlowSpec):
+    """Keep what was given."""
+
+    day = Parameter("day", required=True, type=str)
+    alpha = Parameter("alpha", default=0.01)
+    tree = Parameter("tree", default="{}", type=JSONType)
+    fails = Parameter("fails", default=False)
+    gate = Parameter("gate", default="")
+
+    @step
+    def start(self):
+        wait_at(self.gate)
+        self.parts = [1, 2]
+        self.next(self.work, foreach="parts")
+
+    @step
+    def work(self):
+        if self.fails and self.input == 2:
+            raise ValueError("told to fail")
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print("alpha", self.alpha)
+
+
+if __name__ == "__main__":
+    DailyFlow()
