@@ -14,6 +14,7 @@ import pytest
 from pulumi import automation
 
 from flowinfra.targets.step_functions.machine import StateMachine
+from tests.engine.beside import messaging
 from tests.engine.conftest import Cloud, Stack
 
 MakeStack = Callable[..., Stack]
@@ -188,6 +189,7 @@ def everything(name: str, version: str) -> Callable[[], None]:
             tags=tags,
         )
         aws.secretsmanager.Secret("secret", name=name, description=version, recovery_window_in_days=0, tags=tags)
+        messaging(name, second=second, tags=tags)
         pulumi.export("job", job.arn)
         pulumi.export("revision", job.revision)
         pulumi.export("dotted", other.id)
@@ -228,6 +230,14 @@ def test_life_of_every_type(stack: MakeStack, cloud: Cloud) -> None:
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"version": "2", "dotted.key": "x"}
     assert set(it.preview(everything(name, "2")).values()) == {"same"}
     assert set(it.refresh().values()) <= {"same", "refresh"}
+    assert outputs["ordered"].endswith(".fifo")
+    cloud.client("sns").publish(
+        TopicArn=outputs["topic"],
+        Message="hello",
+        MessageAttributes={"kind": {"DataType": "String", "StringValue": "late"}},
+    )
+    (message,) = cloud.client("sqs").receive_message(QueueUrl=outputs["queue"])["Messages"]
+    assert message["Body"] == "hello"
 
     assert it.destroy() == dict.fromkeys(created, "delete")
     assert (

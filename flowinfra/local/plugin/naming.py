@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 DIGITS = 7
+FIFO = ".fifo"
+"""What the name of a FIFO queue or topic ends with (upstream's `create.WithSuffix`)."""
 
 Mode = Literal["", "propose", "enforce", "disable"]
 

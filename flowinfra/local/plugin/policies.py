@@ -1,4 +1,7 @@
-"""Whether two IAM policies mean the same (hashicorp/awspolicyequivalence, as upstream's diff suppression uses it)."""
+"""Whether two IAM policies, or two JSON documents, mean the same.
+
+Policies: hashicorp/awspolicyequivalence, as upstream's diff suppression uses it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,14 @@ def same_policy(old: str, new: str) -> bool:
     try:
         return _canonical(json.loads(old)) == _canonical(json.loads(new))
     except (ValueError, AttributeError, TypeError):
+        return False
+
+
+def same_json(old: str, new: str) -> bool:
+    """Equal as JSON documents (upstream's `verify.SuppressEquivalentJSONDiffs`)."""
+    try:
+        return bool(json.loads(old) == json.loads(new))
+    except ValueError:
         return False
 
 

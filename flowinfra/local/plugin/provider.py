@@ -101,7 +101,7 @@ class Provider:
             new[identity] = old[identity]
         else:
             try:
-                new[identity] = kind.made_up_name(names)
+                new[identity] = kind.made_up_name(names, new)
             except naming.NamingError as error:
                 found.append(Problem(identity, str(error)))
                 return filled

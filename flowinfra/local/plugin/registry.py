@@ -38,6 +38,11 @@ RESOURCES: dict[str, str] = {
     "aws:s3/bucketVersioning:BucketVersioning": "s3_settings:BucketVersioning",
     "aws:secretsmanager/secret:Secret": "secretsmanager:Secret",
     "aws:sfn/stateMachine:StateMachine": "sfn:StateMachine",
+    "aws:sns/topic:Topic": "sns:Topic",
+    "aws:sns/topicPolicy:TopicPolicy": "sns:TopicPolicy",
+    "aws:sns/topicSubscription:TopicSubscription": "sns_subscription:TopicSubscription",
+    "aws:sqs/queue:Queue": "sqs:Queue",
+    "aws:sqs/queuePolicy:QueuePolicy": "sqs:QueuePolicy",
 }
 """Type token → module in services/ and class."""
 

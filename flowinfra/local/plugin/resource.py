@@ -32,7 +32,7 @@ class Resource:
     derived: ClassVar[Mapping[str, str]] = {}
     """Output → the input that it repeats: secret if that is."""
 
-    def made_up_name(self, names: Naming) -> str:
+    def made_up_name(self, names: Naming, new: State) -> str:
         """The name of a resource that the program leaves unnamed."""
         return naming.make(names, self.schema.identity_limit)
 

@@ -35,7 +35,12 @@ LOGS = "aws:cloudwatch/logGroup:LogGroup"
 TABLE = "aws:dynamodb/table:Table"
 BUCKET = "aws:s3/bucket:Bucket"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
-
+MESSAGES = "aws:sqs/queue:Queue"
+MESSAGES_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
+TOPIC = "aws:sns/topic:Topic"
+TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:t"
 
 INPUTS: dict[str, dict[str, Any]] = {
     MACHINE: {"name": "n", "definition": DEFINITION, "roleArn": ROLE},
@@ -55,6 +60,11 @@ INPUTS: dict[str, dict[str, Any]] = {
     },
     BUCKET: {"bucket": "nnn"},
     OBJECT: {"bucket": "b", "key": "k", "content": "c"},
+    MESSAGES: {"name": "n"},
+    MESSAGES_POLICY: {"queueUrl": "http://127.0.0.1/1/n", "policy": TRUST},
+    TOPIC: {"name": "n"},
+    TOPIC_POLICY: {"arn": TOPIC_ARN, "policy": TRUST},
+    SUBSCRIPTION: {"topic": TOPIC_ARN, "protocol": "sqs", "endpoint": "arn:aws:sqs:us-east-1:123456789012:n"},
 }
 
 
@@ -91,8 +101,8 @@ def test_every_function_is_there() -> None:
 
 
 def test_a_type_that_is_not_there() -> None:
-    with pytest.raises(CloudError, match=r"no resource type 'aws:sqs/queue:Queue'"):
-        resource("aws:sqs/queue:Queue")
+    with pytest.raises(CloudError, match=r"no resource type 'aws:kms/key:Key'"):
+        resource("aws:kms/key:Key")
     with pytest.raises(CloudError, match="no function"):
         function("aws:index/getArn:getArn")
 
@@ -137,6 +147,13 @@ def test_names_of_buckets_and_objects() -> None:
     assert decode_struct(inputs)["key"] == "urn-name"
 
 
+@pytest.mark.parametrize(("token", "fifo"), [(MESSAGES, "fifoQueue"), (TOPIC, "fifoTopic")])
+def test_names_of_queues_and_topics_say_that_they_are_in_order(token: str, fifo: str) -> None:
+    assert not decode_struct(check(token, {})[0])["name"].endswith(".fifo")
+    inputs, found = check(token, {fifo: True})
+    assert (found, decode_struct(inputs)["name"][-5:]) == ({}, ".fifo")
+
+
 def test_automatic_naming_can_be_configured() -> None:
     provider, values = Provider(KNOWN), struct({"assumeRolePolicy": TRUST})
     inputs, _ = provider.check(ROLE_TYPE, Naming("n", b"", "enforce", "ours"), Struct(), values)
@@ -179,6 +196,24 @@ def test_automatic_naming_can_be_configured() -> None:
         (OBJECT, {"contentBase64": "aa=="}, "content", "conflicts with content_base64"),
         (OBJECT, {"metadata": {"Key": "x"}}, "metadata", "Metadata must be lowercase only"),
         (QUEUE, {"prioritiy": 2}, "prioritiy", "no property 'prioritiy'"),
+        (MESSAGES, {"name": "a.b"}, "name", "invalid queue name: a.b"),
+        (MESSAGES, {"name": "n", "fifoQueue": True}, "name", "invalid queue name: n"),
+        (MESSAGES, {"contentBasedDeduplication": True}, "contentBasedDeduplication", "only be set for FIFO queue"),
+        (MESSAGES, {"delaySeconds": 901}, "delaySeconds", "in the range (0 - 900)"),
+        (MESSAGES, {"redrivePolicy": "{"}, "redrivePolicy", "contains an invalid JSON"),
+        (MESSAGES_POLICY, {"policy": "x"}, "policy", "contains an invalid JSON"),
+        (TOPIC, {"name": "n.fifo"}, "name", "invalid topic name: n.fifo"),
+        (
+            TOPIC,
+            {"archivePolicy": '{"a": 1}'},
+            "archivePolicy",
+            "message archive policy can only be set for FIFO topics",
+        ),
+        (TOPIC, {"sqsSuccessFeedbackSampleRate": 101}, "sqsSuccessFeedbackSampleRate", "in the range (0 - 100)"),
+        (TOPIC, {"policy": "[]"}, "policy", "contains a JSON array, not a JSON object"),
+        (TOPIC_POLICY, {"arn": "t"}, "arn", '"arn" (t) is an invalid ARN'),
+        (SUBSCRIPTION, {"protocol": "fax"}, "protocol", "to be one of"),
+        (SUBSCRIPTION, {"filterPolicyScope": "MessageBody"}, "filterPolicyScope", "filter_policy is required when"),
     ],
 )
 def test_refused(token: str, changed: dict[str, Any], path: str, reason: str) -> None:
@@ -234,6 +269,22 @@ def test_a_definition_is_validated_only_when_it_changes() -> None:
         (BUCKET, {"forceDestroy": True}, ["forceDestroy"], False),
         (OBJECT, {"key": "l"}, ["key"], True),
         (OBJECT, {"content": "d"}, ["content"], False),
+        (MESSAGES, {"name": "m"}, ["name"], True),
+        (MESSAGES, {"name": "n.fifo", "fifoQueue": True}, ["fifoQueue", "name"], True),
+        (MESSAGES, {"delaySeconds": 5}, ["delaySeconds"], False),
+        (MESSAGES, {"kmsDataKeyReusePeriodSeconds": 60}, [], False),
+        (
+            MESSAGES,
+            {"kmsDataKeyReusePeriodSeconds": 60, "sqsManagedSseEnabled": True},
+            ["kmsDataKeyReusePeriodSeconds", "sqsManagedSseEnabled"],
+            False,
+        ),
+        (MESSAGES_POLICY, {"policy": " " + TRUST}, [], False),
+        (MESSAGES_POLICY, {"queueUrl": "http://127.0.0.1/1/m"}, ["queueUrl"], True),
+        (TOPIC, {"displayName": "d"}, ["displayName"], False),
+        (TOPIC, {"name": "m"}, ["name"], True),
+        (SUBSCRIPTION, {"protocol": "sms", "endpoint": "+15551234567"}, ["endpoint", "protocol"], True),
+        (SUBSCRIPTION, {"rawMessageDelivery": True}, ["rawMessageDelivery"], False),
     ],
 )
 def test_what_differs_and_what_replaces(token: str, changed: dict[str, Any], paths: list[str], replaces: bool) -> None:

@@ -59,9 +59,9 @@ class Bucket(Resource):
         identity_limit=63,
     )
 
-    def made_up_name(self, names: Naming) -> str:
+    def made_up_name(self, names: Naming, new: State) -> str:
         """Make up a name in lower case."""
-        return super().made_up_name(names).lower()
+        return super().made_up_name(names, new).lower()
 
     def create(self, aws: Scope, new: State) -> Created:
         """CreateBucket and its tags."""

@@ -84,7 +84,7 @@ class BucketObjectv2(Resource):
     token = "aws:s3/bucketObjectv2:BucketObjectv2"  # noqa: S105
     schema = _schema("S3 Object", acl=text(one_of(_ACLS), computed=True, unread=True))
 
-    def made_up_name(self, names: Naming) -> str:
+    def made_up_name(self, names: Naming, new: State) -> str:
         """The key is the resource's name, unchanged."""
         return names.name
 
