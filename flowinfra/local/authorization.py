@@ -161,6 +161,16 @@ def _of_events(operation: str, names: Mapping[str, Any]) -> Iterator[str]:
         yield arn
 
 
+def _of_scheduler(_operation: str, names: Mapping[str, Any]) -> Iterator[str]:
+    if name := names.get("Name"):
+        yield _arn("scheduler", f"schedule/{names.get('GroupName') or 'default'}/{name}")
+
+
+def _of_sqs(_operation: str, names: Mapping[str, Any]) -> Iterator[str]:
+    if address := names.get("QueueUrl"):
+        yield _arn("sqs", address.rpartition("/")[2])
+
+
 def _of_iam(operation: str, names: Mapping[str, Any]) -> Iterator[str]:
     if name := names.get("RoleName"):
         yield f"arn:aws:iam::{identity.ACCOUNT}:role/{name}"
@@ -207,7 +217,9 @@ _RESOURCES: Mapping[str, Callable[[str, Mapping[str, Any]], Iterator[str]]] = {
     "eks": _of_eks,
     "iam": _of_iam,
     "logs": _of_logs,
+    "scheduler": _of_scheduler,
     "secretsmanager": _of_secretsmanager,
+    "sqs": _of_sqs,
     "ssm": _of_ssm,
 }
 """Service, as actions name it → ARNs of what a call is about."""

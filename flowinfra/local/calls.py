@@ -36,7 +36,7 @@ _NAMES = frozenset(
         *("jobs", "jobId", "computeEnvironments", "stateMachineArn", "executionArn", "name", "resourceArn"),
         *("logGroupName", "logGroupNamePrefix", "PolicyArn", "InstanceProfileName", "ResourceArn"),
         *("computeEnvironment", "computeEnvironmentName", "jobQueueName", "PolicyDocument"),
-        *("clusterName", "associationId"),
+        *("clusterName", "associationId", "GroupName", "QueueUrl"),
     )
 )
 """Parameters that name resources; and a policy's text, which names them too and holds no secret."""
@@ -131,7 +131,7 @@ def _operation(environ: dict[str, Any], service: str) -> tuple[str, dict[str, An
     headers = {key[5:].replace("_", "-").lower() for key in environ if key.startswith("HTTP_")}
     path, method = environ.get("PATH_INFO", "/"), environ["REQUEST_METHOD"]
     name, labels = match_operation(service, method, path, frozenset(query), frozenset(headers))
-    if service == "batch":
+    if service in ("batch", "scheduler"):
         return name, {**_json_body(environ), **labels}
     return name, labels
 

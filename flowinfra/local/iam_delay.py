@@ -6,7 +6,7 @@ then a new role cannot be assumed, and one that was changed may do what it could
 
 - CreateStateMachine and UpdateStateMachine: Step Functions takes on the role, makes the managed rule of Batch jobs with
   it, and with logging a log delivery; each is refused with AccessDeniedException;
-- PutTargets: a role that EventBridge cannot assume is refused;
+- PutTargets, CreateSchedule and UpdateSchedule: a role that the service cannot assume is refused;
 - a Batch job whose role ECS cannot assume does not start;
 - whatever a job, an execution or a schedule calls with its role.
 
@@ -34,8 +34,10 @@ _WRITES = frozenset(
         *("AttachRolePolicy", "DetachRolePolicy", "PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary"),
     )
 )
+NO_SCHEDULE = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
+"""What EventBridge Scheduler says of a role that it cannot take on."""
 _BATCH_RULE = "rule/StepFunctionsGetEventsForBatchJobsRule"
-_ACTS = ("job", "execution", "states", "events")
+_ACTS = ("job", "execution", "states", "events", "scheduler")
 """Callers that act with a role."""
 
 
@@ -90,6 +92,8 @@ class IamDelay:
                         "ValidationException",
                         f"Provided role '{role}' cannot be assumed by principal 'events.amazonaws.com'.",
                     )
+        if service == "scheduler" and self.not_assumed(parameters.get("Target", {}).get("RoleArn")):
+            return "ValidationException", NO_SCHEDULE
         return None
 
     def _of_role(self, caller: identity.Caller, call: authorization.Call) -> tuple[str, str] | None:

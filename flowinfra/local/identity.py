@@ -1,8 +1,9 @@
 """Access key ids that name the role behind a call.
 
 moto enforces no policies, but the call log shows who called: whatever acts under a role of AWS's (a
-job, Step Functions, EventBridge) signs its requests with a key id that says which role that is. It
-is readable and reversible, for tests that evaluate flowinfra's policies against what was really called.
+job, Step Functions, EventBridge, EventBridge Scheduler) signs its requests with a key id that says which
+role that is. It is readable and reversible, for tests that evaluate flowinfra's policies against what was
+really called.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal, cast
 from urllib.parse import quote, unquote
 
-Kind = Literal["job", "execution", "states", "events", "user"]
-"""job: the container's role; execution: Batch's own calls for a job (secrets); states, events: the
-service's role.
+Kind = Literal["job", "execution", "states", "events", "scheduler", "user"]
+"""job: the container's role; execution: Batch's own calls for a job (secrets); states, events,
+scheduler: the service's role.
 """
 
 ACCOUNT = "123456789012"
@@ -40,6 +41,6 @@ def access_key(kind: Kind, role_arn: str | None) -> str:
 def caller(key: str) -> Caller:
     """Who an access key id stands for."""
     kind, _, role = key.partition(".")
-    if kind in ("job", "execution", "states", "events"):
+    if kind in ("job", "execution", "states", "events", "scheduler"):
         return Caller(cast(Kind, kind), unquote(role))
     return Caller("user", key)

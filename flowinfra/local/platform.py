@@ -24,11 +24,11 @@ EXECUTION_ROLE = f"{NAME}-execution"
 STATES_ROLE = f"{NAME}-states"
 EVENTS_ROLE = f"{NAME}-events"
 _BATCH_ROLE = f"{NAME}-batch"
-_SERVICES = {
+_SERVICES: dict[str, str | list[str]] = {
     JOB_ROLE: "ecs-tasks.amazonaws.com",
     EXECUTION_ROLE: "ecs-tasks.amazonaws.com",
     STATES_ROLE: "states.amazonaws.com",
-    EVENTS_ROLE: "events.amazonaws.com",
+    EVENTS_ROLE: ["events.amazonaws.com", "scheduler.amazonaws.com"],
     _BATCH_ROLE: "batch.amazonaws.com",
 }
 

@@ -27,6 +27,7 @@ TRUST = json.dumps(
         ],
     }
 )
+SCHEDULER = TRUST.replace("states.", "scheduler.")
 ROLE = "arn:aws:iam::123456789012:role/somebody"
 
 
@@ -93,6 +94,7 @@ def everything(name: str, version: str) -> Callable[[], None]:
         aws.s3.BucketObject("old-object", bucket=bucket.bucket, content=f"text {version}")
         role = aws.iam.Role("role", name=f"{name}-role", assume_role_policy=TRUST, description=version, tags=tags)
         aws.iam.RolePolicy("role-policy", role=role.name, policy=policy("s3:PutObject" if second else "s3:GetObject"))
+        starts = aws.iam.Role("starts", name=f"{name}-starts", assume_role_policy=SCHEDULER, description=version)
         profile = aws.iam.InstanceProfile("profile", role=role.name, tags=tags)
         job = aws.batch.JobDefinition(
             "job",
@@ -126,6 +128,15 @@ def everything(name: str, version: str) -> Callable[[], None]:
             role_arn=role.arn,
             input=json.dumps({"Parameters": version}),
             retry_policy={"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 2},
+        )
+        aws.scheduler.Schedule(
+            "schedule",
+            name=f"{name}-schedule",
+            schedule_expression="cron(0 10 * * ? *)",
+            schedule_expression_timezone="Asia/Tokyo" if second else None,
+            state="DISABLED" if second else "ENABLED",
+            flexible_time_window={"mode": "OFF"},
+            target={"arn": machine.arn, "role_arn": starts.arn, "input": json.dumps({"Parameters": version})},
         )
         aws.cloudwatch.LogGroup("logs", name=f"/{name}", retention_in_days=14 if second else 7, tags=tags)
         aws.cloudwatch.LogResourcePolicy(

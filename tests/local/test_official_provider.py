@@ -123,6 +123,34 @@ def test_a_rule_and_its_target(aws: Aws) -> None:
     assert events.list_targets_by_rule(Rule=name, EventBusName="default")["Targets"][0]["Id"] == "t"
 
 
+def test_a_schedule(aws: Aws) -> None:
+    """scheduler/schedule.go."""
+    client_, name = client(aws, "scheduler"), unique("schedule")
+    arguments = {
+        "Name": name,
+        "ScheduleExpression": "rate(1 day)",
+        "ScheduleExpressionTimezone": "UTC",
+        "State": "DISABLED",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:x",
+            "RoleArn": platform.role_arn(platform.EVENTS_ROLE),
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 10},
+        },
+    }
+    arn = client_.create_schedule(**arguments)["ScheduleArn"]
+    assert arn.endswith(f":schedule/default/{name}")
+    with pytest.raises(client_.exceptions.ConflictException):
+        client_.create_schedule(**arguments)
+    found = client_.get_schedule(GroupName="default", Name=name)
+    assert (found["Arn"], found["State"], found["ActionAfterCompletion"]) == (arn, "DISABLED", "NONE")
+    client_.update_schedule(GroupName="default", **{**arguments, "ScheduleExpression": "rate(2 days)"})
+    assert client_.get_schedule(GroupName="default", Name=name)["ScheduleExpression"] == "rate(2 days)"
+    client_.delete_schedule(GroupName="default", Name=name)
+    with pytest.raises(client_.exceptions.ResourceNotFoundException):
+        client_.get_schedule(GroupName="default", Name=name)
+
+
 def test_a_log_group(aws: Aws) -> None:
     """logs/group.go."""
     logs, name = client(aws, "logs"), f"/{unique('group')}"

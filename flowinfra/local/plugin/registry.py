@@ -36,6 +36,7 @@ RESOURCES: dict[str, str] = {
         "s3_settings:BucketServerSideEncryptionConfiguration"
     ),
     "aws:s3/bucketVersioning:BucketVersioning": "s3_settings:BucketVersioning",
+    "aws:scheduler/schedule:Schedule": "scheduler:Schedule",
     "aws:secretsmanager/secret:Secret": "secretsmanager:Secret",
     "aws:sfn/stateMachine:StateMachine": "sfn:StateMachine",
     "aws:sns/topic:Topic": "sns:Topic",

@@ -25,6 +25,32 @@ def test_next_time(expression: str, expected: datetime) -> None:
     assert next_time(expression, NOW) == expected
 
 
+def berlin(expression: str, after: str) -> str | None:
+    found = next_time(expression, datetime.fromisoformat(after), "Europe/Berlin")
+    return found and found.isoformat()
+
+
+def test_a_timezone_and_its_daylight_saving() -> None:
+    """In 2026 Berlin's clocks go from 2:00 to 3:00 on March 29, and from 3:00 back to 2:00 on October 25."""
+    nightly = "cron(30 2 * * ? *)"
+    assert berlin("cron(0 6 * * ? *)", "2026-01-30T12:00:00+00:00") == "2026-01-31T05:00:00+00:00"
+    assert berlin("cron(0 6 * * ? *)", "2026-07-30T12:00:00+00:00") == "2026-07-31T04:00:00+00:00"
+    # 2:30 of March 29 is not there: skipped
+    assert berlin(nightly, "2026-03-27T12:00:00+00:00") == "2026-03-28T01:30:00+00:00"
+    assert berlin(nightly, "2026-03-28T01:30:00+00:00") == "2026-03-30T00:30:00+00:00"
+    # 2:30 of October 25 is there twice: the first counts
+    assert berlin(nightly, "2026-10-24T12:00:00+00:00") == "2026-10-25T00:30:00+00:00"
+    assert berlin(nightly, "2026-10-25T00:30:00+00:00") == "2026-10-26T01:30:00+00:00"
+    assert berlin("cron(0/15 * * * ? *)", "2026-10-25T00:45:00+00:00") == "2026-10-25T02:00:00+00:00"
+    # a rate knows no clock
+    assert berlin("rate(1 day)", "2026-03-28T12:00:00+00:00") == "2026-03-29T12:00:00+00:00"
+
+
+def test_one_time() -> None:
+    assert berlin("at(2026-07-01T06:00:00)", "2026-01-30T12:00:00+00:00") == "2026-07-01T04:00:00+00:00"
+    assert berlin("at(2026-07-01T06:00:00)", "2026-07-01T04:00:00+00:00") is None
+
+
 def test_a_schedule_that_is_over() -> None:
     assert next_time("cron(0 0 1 1 ? 2020)", NOW) is None
 

@@ -31,6 +31,7 @@ ROLE_TYPE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 RULE = "aws:cloudwatch/eventRule:EventRule"
 TARGET = "aws:cloudwatch/eventTarget:EventTarget"
+SCHEDULE = "aws:scheduler/schedule:Schedule"
 LOGS = "aws:cloudwatch/logGroup:LogGroup"
 TABLE = "aws:dynamodb/table:Table"
 BUCKET = "aws:s3/bucket:Bucket"
@@ -51,6 +52,12 @@ INPUTS: dict[str, dict[str, Any]] = {
     ROLE_POLICY: {"name": "n", "policy": TRUST, "role": "r"},
     RULE: {"name": "n", "scheduleExpression": "rate(1 day)"},
     TARGET: {"rule": "r", "targetId": "t", "arn": ROLE},
+    SCHEDULE: {
+        "name": "n",
+        "scheduleExpression": "rate(1 day)",
+        "flexibleTimeWindow": {"mode": "OFF"},
+        "target": {"arn": ROLE, "roleArn": ROLE},
+    },
     LOGS: {"name": "n"},
     TABLE: {
         "name": "nnn",
@@ -189,6 +196,18 @@ def test_automatic_naming_can_be_configured() -> None:
         (RULE, {"state": "ON"}, "state", "to be one of"),
         (TARGET, {"input": "{"}, "input", "contains an invalid JSON"),
         (TARGET, {"input": "{}", "inputPath": "$"}, "input", "conflicts with input_path"),
+        (SCHEDULE, {"name": "s" * 65}, "name", "expected length of name to be in the range (1 - 64)"),
+        (SCHEDULE, {"name": "a b"}, "name", "The name must consist of alphanumerics, hyphens, and underscores."),
+        (SCHEDULE, {"state": "OFF"}, "state", "to be one of"),
+        (SCHEDULE, {"tags": {"a": "b"}}, "tags", "no property 'tags'"),
+        (SCHEDULE, {"target": {"arn": ROLE}}, "target.roleArn", 'The argument "role_arn" is required'),
+        (SCHEDULE, {"scheduleExpressionTimezone": "z" * 51}, "scheduleExpressionTimezone", "in the range (1 - 50)"),
+        (
+            SCHEDULE,
+            {"target": {"arn": ROLE, "roleArn": ROLE, "retryPolicy": {"maximumEventAgeInSeconds": 59}}},
+            "target.retryPolicy.maximumEventAgeInSeconds",
+            "in the range (60 - 86400)",
+        ),
         (LOGS, {"retentionInDays": 8}, "retentionInDays", "to be one of"),
         (TABLE, {"rangeKey": "r"}, "attributes", "Unmatched indexes: ['r']"),
         (TABLE, {"billingMode": "PROVISIONED"}, "billingMode", "must be at least 1"),
@@ -262,6 +281,11 @@ def test_a_definition_is_validated_only_when_it_changes() -> None:
         (TARGET, {"rule": "s"}, ["rule"], True),
         (TARGET, {"targetId": "u"}, ["targetId"], True),
         (TARGET, {"arn": ROLE + "2"}, ["arn"], False),
+        (SCHEDULE, {"name": "m"}, ["name"], True),
+        (SCHEDULE, {"groupName": "g"}, ["groupName"], True),
+        (SCHEDULE, {"scheduleExpression": "rate(2 days)", "state": "DISABLED"}, ["scheduleExpression", "state"], False),
+        (SCHEDULE, {"scheduleExpressionTimezone": "Asia/Tokyo"}, ["scheduleExpressionTimezone"], False),
+        (SCHEDULE, {"target": {"arn": ROLE, "roleArn": ROLE, "input": "{}"}}, ["target.input"], False),
         (LOGS, {"retentionInDays": 7}, ["retentionInDays"], False),
         (LOGS, {"name": "m"}, ["name"], True),
         (TABLE, {"hashKey": "j", "attributes": [{"name": "j", "type": "S"}]}, ["attributes", "hashKey"], True),
@@ -297,6 +321,9 @@ def test_what_aws_fills_in_is_no_difference() -> None:
     state = {"loggingConfiguration": {"level": "OFF"}, "tracingConfiguration": {"enabled": False}, "arn": "arn:x"}
     assert diff(MACHINE, state).changes == []
     assert diff(RULE, {"state": "ENABLED", "isEnabled": True}).changes == []
+    target = {"arn": ROLE, "roleArn": ROLE}
+    policy = {"maximumEventAgeInSeconds": 86400, "maximumRetryAttempts": 185}
+    assert diff(SCHEDULE, {"groupName": "default", "target": {**target, "retryPolicy": policy}}).changes == []
     assert diff(TABLE, {"ttl": {"enabled": False}, "readCapacity": 0}).changes == []
 
 
