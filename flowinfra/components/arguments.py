@@ -33,6 +33,10 @@ class FlowArgs(_With, total=False):
     production_token: str
     """Metaflow's production token of the flow, in place of one of the stack's own: runs stay in its namespace, and
     what somebody deployed by hand with this token is taken over."""
+    renamed_from: str
+    """What the flow was called before: its earlier class or `name`, or the whole name of what was deployed. What Pulumi
+    has of the flow under that name is this flow's. A component that got another name of its own takes Pulumi's option
+    `aliases` too."""
     protect: bool
     """Whether Pulumi refuses to delete or replace what the flow is deployed as: the state machine, WorkflowTemplate or
     DAG file. Updates are made. Default: False."""

@@ -72,6 +72,22 @@ def begun(
 class FlowComponent(pulumi.ComponentResource, Generic[P, S]):
     """A flow as a Pulumi component, whatever runs it."""
 
+    def _begin(
+        self, kind: str, name: str, plan: P, shown: Mapping[str, Any], opts: pulumi.ResourceOptions | None
+    ) -> None:
+        """Register the component; where it was renamed, as the one that the stack has.
+
+        Args:
+            kind: Pulumi's type of the component.
+            name: its name.
+            plan: of the flow.
+            shown: the component's inputs.
+            opts: of the resource.
+        """
+        former = [pulumi.Alias(name=each) for each in plan.former_names if each != name]
+        renamed = pulumi.ResourceOptions(aliases=former) if former else None
+        super().__init__(kind, name, dict(shown), pulumi.ResourceOptions.merge(opts, renamed))
+
     @classmethod
     def of(cls, prepared: Prepared[P, S], by: Mapping[str, Any]) -> Self:
         """Deploy a flow that the program of a stack has checked already, with all others, under the flow's name.

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from flowinfra.components.names import KIND_TAG, TARGET_TAG, Names
 from flowinfra.components.outputs import FlowFile
+from flowinfra.components.renames import former_names
 from flowinfra.errors import ConfigError
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
@@ -33,6 +34,8 @@ class Plan(Generic[C]):
     schedule_enabled: bool = True
     protect: bool = False
     """Whether what the flow is deployed as may be neither deleted nor replaced."""
+    renamed_from: str | None = None
+    """What the flow was called before."""
     reads: tuple[str, ...] = ()
     """Other flows whose part of the datastore the tasks may read; `EVERY` for all."""
 
@@ -40,6 +43,11 @@ class Plan(Generic[C]):
     def name(self) -> str:
         """What the flow is called where it is deployed."""
         return self.compiled.name
+
+    @property
+    def former_names(self) -> tuple[str, ...]:
+        """Names that it may have had before it was renamed."""
+        return former_names(self.compiled, self.renamed_from)
 
     @property
     def token(self) -> str:

@@ -105,6 +105,7 @@ class Preparation(Generic[P, S]):
             parameters=source.parameters,
             schedule_enabled=config.schedule.enabled,
             protect=config.protect,
+            renamed_from=config.renamed_from,
             reads=(EVERY,) if config.reads == "all" else tuple(config.reads),
         )
         if problems := [*token_problems(label, compiled, config.production_token), *self.problems(plan, platform)]:

@@ -17,6 +17,7 @@ from flowinfra.components.outputs import shared_settings
 from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.program import project_root
+from flowinfra.components.renames import rename_problems
 from flowinfra.components.source import Deployment, deploy_time_values
 from flowinfra.components.version import origin
 from flowinfra.engine.project import StackFile, stack_file
@@ -175,6 +176,7 @@ def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Depl
     names = list(dict.fromkeys(flow.compiled.target for flow in flows)) or ["step-functions"]
     targets = {name: _target(name)(stack, deployment) for name in names}
     prepared: dict[int, Prepared[Any, Any]] = {}
+    note(rename_problems({label: (flow.compiled, flow.config.renamed_from) for label, flow in labels.items()}))
     for name, target in targets.items():
         own = {label: flow for label, flow in labels.items() if flow.compiled.target == name}
         note(target.same_names(own))

@@ -13,9 +13,11 @@ from flowinfra.model import clean
 from flowinfra.report.change import Change, Delta, FileChange
 from flowinfra.report.changes import compare, introduce
 from flowinfra.report.graph import Graph, merged, unmarked
+from flowinfra.report.renamed import renamed_flows
 from flowinfra.report.resources import ACTIONS, FlowPart, ResourceChange, resource_changes, split
 from flowinfra.report.risk import Count, Risk
-from flowinfra.report.risks import airflow_changes, flow_risks, other_risks
+from flowinfra.report.risks import flow_risks, other_risks
+from flowinfra.report.risks_of_resources import airflow_changes
 from flowinfra.report.sources import Sources
 from flowinfra.report.steps import mapping
 from flowinfra.report.words import count
@@ -196,7 +198,7 @@ def _stack(preview: Preview, files: _Files, running: Count | None) -> StackRepor
         tuple(sorted(told, key=lambda flow: (not flow.risks, KINDS.index(flow.kind), flow.label))),
         tuple(resource_changes(others)),
         tuple(other_risks(others)),
-        (*_diagnostics(preview), *(_not_asked(parts) if running else ())),
+        (*_diagnostics(preview), *renamed_flows(parts), *(_not_asked(parts) if running else ())),
         preview.failed,
         len(flows) - len(told),
     )

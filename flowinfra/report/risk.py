@@ -33,10 +33,15 @@ KINDS = {
     "retries-removed": "a step is tried fewer times",
     "timeout-shortened": "a step or the run has less time",
     "definition-size": "the definition is near AWS's limit",
+    "image-changed": "tasks of a step run in another image",
     "python-changed": "tasks run on another Python, and those without an image of their own in another image",
     "metaflow-changed": "flows are compiled by another minor version of Metaflow, and tasks run with it",
     "datastore-changed": "runs write to another datastore",
+    "taken-over": (
+        "a flow is new to the stack, with a given production token: what was deployed by hand with it is taken over"
+    ),
     "production-token-changed": "new runs are in another namespace of Metaflow's",
+    "lookup-namespace-changed": "tasks look for runs of flows in another namespace of Metaflow's",
     "namespace-changed": "the flow moves to another Kubernetes namespace",
     "queue-changed": "tasks go to another job queue",
     "secret-given-up": "a secret is no longer readable, for running executions either",

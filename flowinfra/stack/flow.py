@@ -155,6 +155,10 @@ class FlowConfig(FlowDefaults):
     """
     name: str | None = Field(default=None, min_length=1)
     """Name of what is deployed (state machine, WorkflowTemplate, DAG), in place of the flow's own."""
+    renamed_from: str | None = Field(default=None, min_length=1)
+    """What the flow was called before: its earlier class or `name`, or the whole name of what was deployed
+    (`project.branch.Flow`). What the stack has of it is this flow's: with the earlier `name` it stays, else it is
+    replaced, and the preview says what is lost."""
     production_token: str | None = Field(default=None, min_length=1)
     """Metaflow's production token of the flow, in place of one of the stack's own: runs stay in its namespace, and
     what somebody deployed by hand with this token is taken over (`flowinfra adopt` writes it). A mirror of the stack

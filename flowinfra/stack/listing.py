@@ -64,11 +64,12 @@ def glob_problems(entries: Sequence[Entry], found: Sequence[Sequence[str]], plac
                 f"{places.at('flows', index, 'flow')}: found {entry['flow']!r}, which matches no file; it is looked "
                 "for from the folder of Pulumi.yaml (`*` within a folder, `**` across folders)"
             )
-        if _is_glob(entry) and entry.get("name") is not None:
-            yield ConfigError(
-                f"{places.at('flows', index, 'name')}: found {entry['name']!r}, but the entry's glob stands for "
-                "several flows; name a flow in an entry of its own"
-            )
+        for key in ("name", "renamed_from"):
+            if _is_glob(entry) and entry.get(key) is not None:
+                yield ConfigError(
+                    f"{places.at('flows', index, key)}: found {entry[key]!r}, but the entry's glob stands for "
+                    "several flows; name a flow in an entry of its own"
+                )
 
 
 def twice(index: int, first: int, path: str, places: Places) -> ConfigError:

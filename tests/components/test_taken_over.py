@@ -157,6 +157,27 @@ def test_a_deploy_brings_it_to_what_is_asked_for(account: Account) -> None:
     assert made["stateMachineArn"] == arn
 
 
+def test_a_preview_says_what_a_rename_loses(account: Account) -> None:
+    tags = [{"key": "flowinfra:project", "value": "app"}, {"key": "flowinfra:stack", "value": "dev"}]
+    account.by_hand("OldFlow", "oldflow-0-abcd", tags=tags)
+    flow = replace(plan("linear"), renamed_from="OldFlow")
+    account.look(flow, preview=False)
+    assert account.told == []
+    account.look(flow)
+    assert account.told == [
+        "LinearFlow was the state machine OldFlow, and AWS renames none: a new one is made, then OldFlow is deleted. "
+        "Its ARN and the history of its executions are lost, and executions that run end at their next state; runs "
+        f"move from the namespace production:oldflow-0-abcd to production:{flow.token}. `name: OldFlow` keeps all of "
+        "that, `production_token: oldflow-0-abcd` the namespace"
+    ]
+
+
+def test_what_another_stack_has_by_the_old_name_is_not_lost(account: Account) -> None:
+    account.by_hand("OldFlow")
+    account.look(replace(plan("linear"), renamed_from="OldFlow"))
+    assert account.told == []
+
+
 def test_a_schedule_that_the_flow_has_no_more_is_turned_off(account: Account) -> None:
     account.by_hand()
     account.rule("LinearFlow")

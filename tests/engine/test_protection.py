@@ -1,4 +1,4 @@
-"""A flow that is protected is updated, and neither deleted nor replaced."""
+"""What keeps production safe: a protected flow is updated alone, and a renamed one stays what it was where it can."""
 
 from __future__ import annotations
 
@@ -49,3 +49,34 @@ def test_a_protected_flow(project: Project) -> None:
     project.configure(free)
     project.up()
     assert set(project.machines()) == {"Free"}
+
+
+def test_a_renamed_flow(project: Project) -> None:
+    def entry(flow: str, **more: str) -> dict[str, object]:
+        return {"flow": f"{flow.lower()}.py", "step_functions": {"log_history": True}, **more}
+
+    project.write("old.py", flow_source("Old", header="@schedule(daily=True)"))
+    project.configure(entry("Old"))
+    project.up()
+    groups = project.cloud.client("logs").describe_log_groups
+    before = {group["logGroupName"] for group in groups()["logGroups"]}
+    project.write("new.py", flow_source("New", header="@schedule(daily=True)"))
+
+    # its earlier name keeps all of it
+    project.configure(entry("New", name="Old", renamed_from="Old"))
+    assert project.preview()[f"{project.name}_Old-state-machine"]["op"] == "update"
+
+    project.configure(entry("New", renamed_from="Old"))
+    steps = {name: step["op"] for name, step in project.preview().items()}
+    assert steps[f"{project.name}_New"] == "update"
+    assert steps[f"{project.name}_New-state-machine"] == "replace"
+    assert steps[f"{project.name}_New-history"] == "update"
+    said = project.pulumi("preview")
+    assert f"{project.name}_New was the state machine {project.name}_Old, and AWS renames none" in said
+    project.up()
+    assert set(project.machines()) == {"New"}
+    assert len(project.rules()) == 1
+    assert {group["logGroupName"] for group in groups()["logGroups"]} == before
+    # done, and no longer needed
+    project.configure(entry("New"))
+    assert project.preview() == {}

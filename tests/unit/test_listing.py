@@ -95,6 +95,11 @@ def test_a_glob_that_matches_nothing(project: Path) -> None:
     assert message.startswith("flows[0].flow: found 'flows/*_flow.py', which matches no file; it is looked for from ")
 
 
+def test_a_glob_was_not_renamed(project: Path) -> None:
+    (message,) = problems(project, {"flow": "flows/train/*.py", "renamed_from": "Train"})
+    assert message.startswith("flows[0].renamed_from: found 'Train', but the entry's glob stands for several flows")
+
+
 def test_a_glob_has_no_name(project: Path) -> None:
     (message,) = problems(project, {"flow": "flows/train/*.py", "name": "Train"})
     assert message == (

@@ -173,3 +173,12 @@ def test_flows_of_one_file_are_told_apart(stacks: dict[str, Sequence[StackFlow]]
     file = "examples/flows/branches/branch_flow.py"
     said = f"{file} and {file} (branch other) are both the state machine 'dev_BranchFlow'"
     assert said in str(raised.value)
+
+
+def test_a_flow_cannot_have_been_another_one_of_the_stack(stacks: dict[str, Sequence[StackFlow]]) -> None:
+    flows = list(stacks["dev"])
+    other = flows[1].compiled.flow.name
+    flows[0] = replace(flows[0], config=flows[0].config.model_copy(update={"renamed_from": other}))
+    with region("dev"), pytest.raises(Problems) as raised:
+        check_flows(flows, stored_stack(ROOT, "dev"), Deployment("flowinfra", "dev", ROOT), pytest.fail)
+    assert f"renamed_from is {other!r}, and {flows[1].config.flow} of this stack is called so" in str(raised.value)

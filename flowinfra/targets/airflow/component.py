@@ -103,7 +103,7 @@ class AirflowFlow(FlowComponent[AirflowPlan, AirflowPlatform]):
     ) -> None:
         plan, platform = prepared.plan, prepared.platform
         claim(dag(plan.name), name, partial(same_name, dag(plan.name)))
-        super().__init__("flowinfra:airflow:AirflowFlow", name, _shown(prepared), opts)
+        self._begin("flowinfra:airflow:AirflowFlow", name, plan, _shown(prepared), opts)
         for words in (*unused(plan.compiled), *role_warnings(plan, platform)):
             pulumi.log.warn(words, self)
         making = _Making(name, plan, platform, of_component(self, name))

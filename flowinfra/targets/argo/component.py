@@ -125,7 +125,7 @@ class ArgoFlow(FlowComponent[ArgoPlan, KubernetesPlatform]):
         claim(f"workflow template {_place(prepared.platform)}/{plan.name}", name, twice)
         if (own := plan.sensor_name) is not None:
             claim(f"sensor {_place(prepared.platform)}/{own}", name, partial(same_name, sensor(site.namespace, own)))
-        super().__init__("flowinfra:argo:ArgoFlow", name, _shown(prepared), opts)
+        self._begin("flowinfra:argo:ArgoFlow", name, plan, _shown(prepared), opts)
         making = _Making(name, plan, prepared.platform, of_component(self, name))
         if idle := plan.idle_timezone:
             pulumi.log.warn(idle, self)

@@ -123,7 +123,7 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
         plan = prepared.plan
         claim(state_machine(plan.name), name, partial(same_name, state_machine(plan.name)))
         settings = _checked(prepared)
-        super().__init__("flowinfra:aws:StepFunctionsFlow", name, _shown(prepared), opts)
+        self._begin("flowinfra:aws:StepFunctionsFlow", name, plan, _shown(prepared), opts)
         making = _Making(name, plan, settings, of_component(self, name))
         for warning in warnings(plan, settings.site(), settings.job_policies):
             pulumi.log.warn(warning, self)
@@ -340,7 +340,8 @@ def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:
         name_prefix=making.plan.names.log_group_prefix,
         retention_in_days=making.platform.log_retention_days,
         tags=making.plan.tags,
-        opts=making.child,
+        # a flow that is renamed keeps its log group, with what it holds
+        opts=making.options(ignore_changes=["namePrefix"]),
     )
 
 

@@ -27,6 +27,7 @@ from flowinfra.components.names import FLOW_TAG, PROJECT_TAG, STACK_TAG
 from flowinfra.components.ownership import before_create, in_thread
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.components.preview_cluster import warn_once
+from flowinfra.components.renames import kept_name
 from flowinfra.components.site import Site
 from flowinfra.errors import ConfigError, ToolError
 from flowinfra.targets.step_functions.by_hand import ByHand, NotMetaflowError, owner_and_token, read_back, rule_name
@@ -107,6 +108,8 @@ def look_in_account(plan: FlowPlan, reach: Reach, inputs: Mapping[str, Any]) -> 
             warn_once(f"{unknown}. This preview does not check it")
         return
     if live is None:
+        if reach.preview:
+            _tell_renamed(plan, reach, account)
         return
     if not _is_own(live, plan):
         _refuse(plan, live)
@@ -158,6 +161,34 @@ def _opened(config: str, region: str, expected: str) -> _Account | ToolError:
         return ToolError(f"the flows go to the account {expected}, and the credentials here are of {found}")
     client: Any = session.client
     return _Account(client("stepfunctions"), client("events"))
+
+
+def _tell_renamed(plan: FlowPlan, reach: Reach, account: _Account) -> None:
+    """Say what is lost with the state machine that a renamed flow had, and what would keep it."""
+    for former in plan.former_names:
+        try:
+            live = account.machines.find(reach.site.state_machine_arn(former))
+        except AwsError as error:
+            warn_once(f"{plan.name}: whether it was the state machine {former} is not known: {error}")
+            return
+        if live is not None and all(live.tags.get(key) == plan.tags[key] for key in (PROJECT_TAG, STACK_TAG)):
+            pulumi.log.warn(
+                f"{plan.name} was the state machine {former}, and AWS renames none: a new one is made, then {former} "
+                "is deleted. Its ARN and the history of its executions are lost, and executions that run end at their "
+                f"next state{'. '.join(_of_rename(plan, former, live))}"
+            )
+
+
+def _of_rename(plan: FlowPlan, former: str, live: Machine) -> Iterator[str]:
+    """What becomes of the namespace, and what keeps it or all."""
+    try:
+        _, token = owner_and_token(live.definition)
+    except NotMetaflowError:
+        token = plan.token
+    moved = token != plan.token
+    yield f"; runs move from the namespace production:{token} to production:{plan.token}" if moved else ""
+    if name := kept_name(plan.compiled, former):
+        yield f"`name: {name}` keeps all of that" + (f", `production_token: {token}` the namespace" if moved else "")
 
 
 def _is_own(live: Machine, plan: FlowPlan) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from flowinfra.engine.preview import parse_preview
 from flowinfra.report.assemble import assemble
 from flowinfra.report.risk import KINDS, Starter
-from flowinfra.report.risks import DEFINITION_CHARACTERS
+from flowinfra.report.risks_of_resources import DEFINITION_CHARACTERS
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
 from tests.unit.report.previews import (
@@ -86,6 +86,13 @@ def kinds(*steps: dict[str, Any]) -> list[str]:
             "production-token-changed",
             "the production token the stack's own → f-0-abcd: earlier runs stay in the namespace of the old one",
         ),
+        ({"steps.a.image": "own:2"}, "image-changed", "step a: image python:3.11 → own:2"),
+        (
+            {"namespace": "user:ann"},
+            "lookup-namespace-changed",
+            "the namespace in which tasks look for runs the production token's → user:ann: they find other runs, or "
+            "none",
+        ),
         ({"table": None}, "table-given-up", "the foreach table foreach → none: running executions lose it"),
     ],
 )
@@ -108,6 +115,12 @@ def test_risk_of_a_change(changes: dict[str, Any], kind: str, line: str) -> None
 )
 def test_no_risk(changes: dict[str, Any]) -> None:
     assert risks(update(changes)) == []
+
+
+def test_a_flow_that_may_take_over_what_was_deployed_by_hand() -> None:
+    assert risks(flow_step("create", None, changed(TRAIN, {"production_token": "f-0-abcd"}))) == [
+        ("taken-over", "what was deployed by hand with the production token f-0-abcd is taken over, where it is")
+    ]
 
 
 def test_the_same_of_several_steps_is_one_risk() -> None:
