@@ -44,8 +44,12 @@ def files(
 
 
 def object_name(name: str, digest: str, entry: DatastoreObject) -> str:
-    """Name of an object in Pulumi."""
-    return f"{name}-{entry.kind}-{digest[:SHORT]}"
+    """Name of an object in Pulumi.
+
+    A flow has one code package: its name stays, so that a preview says of new code what differs, and not two objects
+    whole.
+    """
+    return f"{name}-{entry.kind}" if entry.kind == "package" else f"{name}-{entry.kind}-{digest[:SHORT]}"
 
 
 def object_arguments(entry: DatastoreObject, bucket: pulumi.Input[str], tags: Tags) -> dict[str, Any]:

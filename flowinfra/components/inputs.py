@@ -20,6 +20,9 @@ SHORT = 12
 EVALUATED = "evaluated at deploy time"
 """Stands for the value of a deploy-time parameter, which alone is never a difference."""
 
+_KINDS_OF_PLACE = ("start", "linear", "end")
+"""Kinds of a step that are seen without a word: by its name, and by the one step that is next."""
+
 
 def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str, Any]:
     """The component's inputs: the flow, and `deployment`, what the stack adds to it (datastore, queue, tags, …).
@@ -136,8 +139,8 @@ def overrides(shape: Shape) -> list[str]:
 def _step(step: Step) -> dict[str, Any]:
     resources = step.resources
     described = {
-        "kind": step.kind,
-        "next": list(step.next),
+        "kind": None if step.kind in _KINDS_OF_PLACE else step.kind,
+        "next": ", ".join(step.next),
         "switch": step.switch and step.switch.model_dump(),
         "image": step.image,
         "queue": step.queue,

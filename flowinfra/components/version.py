@@ -55,7 +55,11 @@ def deployed_version(
     """
     digest = compiled.digest
     kept = pulumi.ResourceOptions(
-        ignore_changes=["input"], replacement_trigger=digest, depends_on=list(needs), protect=False
+        ignore_changes=["input"],
+        replacement_trigger=digest,
+        depends_on=list(needs),
+        protect=False,
+        hide_diffs=["input", "output"],  # the stack's output shows it
     )
     brought = Stash(f"{name}{VERSION_RECORD}", input=dict(by), opts=pulumi.ResourceOptions.merge(opts, kept))
     own = {

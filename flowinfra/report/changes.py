@@ -21,7 +21,7 @@ from flowinfra.report.words import count
 Json = Any
 
 
-_KINDS_BY_NEXT = ("start", "linear", "split")
+_KINDS_BY_NEXT = (None, "split")
 """Kinds of a step that follow from how many steps are next."""
 _TOLD_APART = {"steps", "parameters", "schedule", "source", "package", "metaflow_files"}
 
@@ -254,7 +254,7 @@ def _parameter(entry: Json) -> str:
 def _step_summary(entry: Json) -> str | None:
     if not isinstance(entry, dict):
         return None
-    told = [str(entry.get("kind", "step"))]
+    told = [str(entry["kind"])] if "kind" in entry else []
     for key in ("cpu", "memory", "gpu", "image"):
         if key in entry:
             unit = STEP_FIELDS[key].unit

@@ -57,7 +57,7 @@ def _words(kind: type) -> dict[str, str]:
 
 
 STEP_FIELDS = {
-    "kind": Field("kind"),
+    "kind": Field("kind", absent="linear"),
     "image": Field("image"),
     "queue": Field("queue", absent="the platform's"),
     "cpu": Field("cpu"),

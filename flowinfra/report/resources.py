@@ -167,12 +167,17 @@ def resource_changes(steps: Iterable[Step]) -> list[ResourceChange]:
             noun(step),
             clean.name(step.urn.type),
             clean.name(step.urn.name),
-            tuple(clean.name(reason) for reason in step.reasons),
+            _reasons(step),
             retained and action == "replaced",
         )
     return sorted(
         found.values(), key=lambda change: (ACTIONS.index(change.action), change.noun, change.type, change.name)
     )
+
+
+def _reasons(step: Step) -> tuple[str, ...]:
+    """The properties that differ; `tagsAll` follows from `tags`."""
+    return tuple(clean.name(each) for each in step.reasons if each != "tagsAll" or "tags" not in step.reasons)
 
 
 def noun(step: Step) -> str:

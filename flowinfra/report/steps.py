@@ -18,8 +18,10 @@ def mapping(inputs: Json, key: str) -> Mapping[str, Json]:
 
 
 def strings(inputs: Json, key: str) -> list[str]:
-    """A list of the inputs as text; empty where there is something else."""
+    """Names that the inputs have as a list, or with commas between them; empty where there is something else."""
     value = inputs.get(key) if isinstance(inputs, dict) else None
+    if isinstance(value, str):
+        return value.split(", ")
     return [str(item) for item in value] if isinstance(value, list) else []
 
 

@@ -76,7 +76,7 @@ def test_dag_in_s3() -> None:
     ast.parse(dag["content"])
     assert (owner["bucket"], owner["key"]) == ("bkt", "metaflow/mf.airflow/LinearFlow")
     assert json.loads(owner["content"])["owner"] == "flowinfra"
-    [package] = [inputs for name, inputs in made.items() if "-package-" in name]
+    [package] = [inputs for name, inputs in made.items() if name.endswith("-package")]
     assert package["tags"]["flowinfra:target"] == "airflow"
     assert package["key"] in dag["content"].replace("s3://bkt/", "")
 
@@ -99,8 +99,7 @@ def test_inputs_are_the_flow_and_not_the_dag() -> None:
     assert shown["kubernetes_namespace"] == "jobs"
     assert shown["service_account"] == "runner"
     assert shown["steps"]["work"] == {
-        "kind": "linear",
-        "next": ["join"],
+        "next": "join",
         "image": shown["steps"]["work"]["image"],
         "cpu": 1,
         "memory": 4096,

@@ -69,14 +69,12 @@ def test_objects_of_a_flow_on_argo(datastore: str) -> None:
     assert MARK not in template
     assert f"{ROOTS[datastore]}/IncludeFileFlow/data/" in template
     found = objects(program, datastore)
-    assert sorted(name.rsplit("-", 1)[0] for name in found) == [
-        "flow-include-file",
-        "flow-include-file",
-        "flow-package",
-    ]
-    for name, inputs in found.items():
-        digest = name.rsplit("-", 1)[1]
+    package = found["flow-package"]
+    named = {name.removeprefix("flow-include-file-"): inputs for name, inputs in found.items() if inputs is not package}
+    assert len(named) == 2
+    for digest, inputs in named.items():
         assert f"/{digest}" in inputs[NAMES[datastore]]
+    for inputs in found.values():
         assert inputs["contentType"] == "application/octet-stream"
         assert isinstance(inputs["source"], pulumi.FileAsset)
 
@@ -87,7 +85,7 @@ def test_where_objects_are_in_google_cloud_storage() -> None:
     folders = sorted(inputs["name"].rsplit("/", 1)[0] for inputs in found.values())
     assert folders[1:] == ["metaflow/data/IncludeFileFlow"] * 2
     assert folders[0].startswith("metaflow/IncludeFileFlow/data/")
-    [package] = [inputs for name, inputs in found.items() if "-package-" in name]
+    [package] = [inputs for name, inputs in found.items() if name.endswith("-package")]
     assert package["metadata"] == {
         "flowinfra-project": "app",
         "flowinfra-stack": "dev",
@@ -107,7 +105,7 @@ def test_where_objects_are_in_azure() -> None:
     folders = sorted(inputs["blobName"].rsplit("/", 1)[0] for inputs in found.values())
     assert folders[:2] == ["acme-flows/metaflow/data/IncludeFileFlow"] * 2
     assert folders[2].startswith("metaflow/IncludeFileFlow/data/")
-    [package] = [inputs for name, inputs in found.items() if "-package-" in name]
+    [package] = [inputs for name, inputs in found.items() if name.endswith("-package")]
     assert package["metadata"]["metaflow_user_attributes"] == '{"cas_raw": true, "cas_version": 1}'
     assert package["metadata"]["flowinfra_stack"] == "dev"
     assert "team" not in package["metadata"]

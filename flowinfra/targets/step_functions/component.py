@@ -311,7 +311,12 @@ def _state_machine(
         logging_configuration=_logging(making),
         tags=tags,
         opts=making.told_in_words(
-            "definition", depends_on=needs, custom_timeouts=_TIMEOUTS, hooks=not_taken(making), **making.protection
+            "definition",
+            "tagsAll",
+            depends_on=needs,
+            custom_timeouts=_TIMEOUTS,
+            hooks=not_taken(making),
+            **making.protection,
         ),
     )
 

@@ -53,8 +53,8 @@ ATTACKS = [
 def steps_of(attack: str, other: str) -> dict[str, Any]:
     return {
         "start": {"kind": "start", "next": [attack + "1", attack + "2"], "image": other},
-        attack + "1": {"kind": attack, "next": ["end"], "memory": 1, "environment": {attack: attack}},
-        attack + "2": {"kind": "linear", "next": ["end"], "decorators": {attack: {attack: attack}}},
+        attack + "1": {"kind": attack, "next": "end", "memory": 1, "environment": {attack: attack}},
+        attack + "2": {"kind": "linear", "next": "end", "decorators": {attack: {attack: attack}}},
         "end": {"kind": "end", "image": attack, "queue": attack, attack: attack, "secrets": [attack]},
     }
 

@@ -99,8 +99,8 @@ def hostile() -> Report:
 
 
 def wide() -> Report:
-    branches = {f"branch_{index}": {"kind": "linear", "next": ["join"]} for index in range(25)}
-    steps = {"start": {"kind": "split", "next": list(branches)}, **branches, "join": {"kind": "join", "next": ["end"]}}
+    branches = {f"branch_{index}": {"kind": "linear", "next": "join"} for index in range(25)}
+    steps = {"start": {"kind": "split", "next": list(branches)}, **branches, "join": {"kind": "join", "next": "end"}}
     return report(flow_step("create", None, {**TRAIN, "steps": {**steps, "end": {"kind": "end"}}}))
 
 

@@ -30,7 +30,7 @@ def told(changes: dict[str, Any], base: dict[str, Any] = TRAIN) -> list[str]:
         ({"steps.a.secrets": ["db"]}, "step a: secret db added"),
         ({"steps.a.decorators": {"card": True}}, "step a: decorator @card added"),
         ({"steps.a.decorators": {"card": {"type": "blank"}}}, 'step a: decorator @card added: {"type": "blank"}'),
-        ({"steps.a.next": ["end"]}, "step a: next join → end"),
+        ({"steps.a.next": "end"}, "step a: next join → end"),
         ({"steps.a.kind": "foreach"}, "step a: kind linear → foreach"),
         ({"steps.a.brand_new": {"deep": 1}}, 'step a: brand_new none → {"deep": 1}'),
         ({"parameters.alpha.default": 0.02}, "parameter alpha: default 0.01 → 0.02"),
@@ -137,17 +137,17 @@ def test_the_same_change_of_several_steps_is_one_line() -> None:
 
 
 def test_added_and_removed_steps() -> None:
-    new = {"kind": "linear", "next": ["join"], "cpu": 4, "memory": 1, "image": "ml:2", "gpu": 1}
-    assert told({"steps.b": None, "steps.start.next": ["a", "c"], "steps.c": new}) == [
+    new = {"next": "join", "cpu": 4, "memory": 1, "image": "ml:2", "gpu": 1}
+    assert told({"steps.b": None, "steps.start.next": "a, c", "steps.c": new}) == [
         "step b removed",
-        "step c added: linear, cpu 4, memory 1 MB, gpu 1, image ml:2",
+        "step c added: cpu 4, memory 1 MB, gpu 1, image ml:2",
         "step start: next a, b → a, c",
     ]
 
 
 def test_start_that_becomes_a_split_is_told_by_what_is_next() -> None:
-    base = changed(TRAIN, {"steps.start.next": ["a"]})
-    assert told({"steps.start.next": ["a", "b"], "steps.start.kind": "split"}, base) == ["step start: next a → a, b"]
+    base = changed(TRAIN, {"steps.start.next": "a", "steps.start.kind": None})
+    assert told({"steps.start.next": "a, b", "steps.start.kind": "split"}, base) == ["step start: next a → a, b"]
 
 
 def test_steps_are_in_the_order_in_which_they_run() -> None:
@@ -159,7 +159,7 @@ def test_steps_are_in_the_order_in_which_they_run() -> None:
 
 
 def test_a_renamed_step_keeps_its_other_lines_to_itself() -> None:
-    renamed = changed(TRAIN, {"steps.a": None, "steps.fit": TRAIN["steps"]["a"], "steps.start.next": ["fit", "b"]})
+    renamed = changed(TRAIN, {"steps.a": None, "steps.fit": TRAIN["steps"]["a"], "steps.start.next": "fit, b"})
     assert told({}, renamed) == []
     assert [plain(words(change)) for change in compare(TRAIN, renamed).changes] == ["step a renamed to fit"]
     bigger = changed(renamed, {"steps.fit.memory": 8192})

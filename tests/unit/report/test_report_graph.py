@@ -23,7 +23,7 @@ def marks(found: Graph) -> dict[str, str]:
 
 
 def test_marks() -> None:
-    found = graph({"steps.a.memory": 1, "steps.b": None, "steps.c": {"next": ["end"]}, "steps.start.next": ["a", "c"]})
+    found = graph({"steps.a.memory": 1, "steps.b": None, "steps.c": {"next": "end"}, "steps.start.next": "a, c"})
     assert marks(found) == {"start": "changed", "a": "changed", "b": "removed", "c": "added"}
     edges = {(edge.tail, edge.head): edge.mark for edge in found.edges if edge.mark != "same"}
     assert edges == {
@@ -35,7 +35,7 @@ def test_marks() -> None:
 
 
 def test_a_renamed_step_is_one_node() -> None:
-    found = graph({"steps.a": None, "steps.fit": TRAIN["steps"]["a"], "steps.start.next": ["fit", "b"]})
+    found = graph({"steps.a": None, "steps.fit": TRAIN["steps"]["a"], "steps.start.next": "fit, b"})
     assert marks(found) == {"fit": "renamed"}
     assert {edge.mark for edge in found.edges} == {"same"}
     assert [node.notes for node in found.nodes if node.name == "fit"] == [("was a",)]

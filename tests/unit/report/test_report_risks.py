@@ -109,7 +109,7 @@ def test_risk_of_a_change(changes: dict[str, Any], kind: str, line: str) -> None
         {"steps.a.retries": 5},
         {"steps.a.timeout": 600_000},
         {"steps.a.memory": 1},
-        {"steps.b": None, "steps.start.next": ["a"]},
+        {"steps.b": None, "steps.start.next": "a"},
         {"package": "e"},
     ],
 )
@@ -138,7 +138,7 @@ def test_schedule_that_is_turned_on() -> None:
 
 def test_a_renamed_step_is_compared_with_what_it_was() -> None:
     fit = changed(TRAIN["steps"]["a"], {"retries": None})
-    new = changed(TRAIN, {"steps.a": None, "steps.fit": fit, "steps.start.next": ["fit", "b"]})
+    new = changed(TRAIN, {"steps.a": None, "steps.fit": fit, "steps.start.next": "fit, b"})
     assert risks(flow_step("update", TRAIN, new)) == [("retries-removed", "step fit: retries 3 → 0")]
 
 
