@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from posixpath import dirname, islink, join, lexists, realpath, split
 from threading import Lock
+from typing import Literal
 
 _NOTHING, _DETACHED = "(initial)", "(detached)"
 """Texts that git gives in place of a commit before the first one, and of a branch where none is checked out."""
@@ -46,6 +47,39 @@ def provenance(folder: Path) -> dict[str, str]:
         "branch_name": "HEAD" if about["head"] == _DETACHED else about["head"],
         "has_uncommitted_changes": str(any(not line.startswith("#") for line in told)).lower(),
     }
+
+
+Kinship = Literal["same", "newer", "older", "apart"]
+
+
+def kinship(folder: Path, commit: str, other: str) -> Kinship | None:
+    """How a commit stands to another one: `newer` has its changes, `apart` is on another branch.
+
+    None where git cannot say: it lacks one of them, or the clone is cut off (shallow) and knows nothing before.
+    """
+    if commit == other:
+        return "same"
+    try:
+        one, two = (_git(folder, "rev-parse", "--verify", f"{each}^{{commit}}").strip() for each in (commit, other))
+        if one == two:
+            return "same"
+        base = _merge_base(folder, one, two)
+        if base is None and _git(folder, "rev-parse", "--is-shallow-repository").strip() == "true":
+            return None
+    except (OSError, subprocess.SubprocessError):
+        return None
+    kinds: dict[str | None, Kinship] = {one: "older", two: "newer"}
+    return kinds.get(base, "apart")
+
+
+def _merge_base(folder: Path, one: str, two: str) -> str | None:
+    """The last commit that two have in common; None where they have none."""
+    try:
+        return _git(folder, "merge-base", one, two).strip()
+    except subprocess.CalledProcessError as error:
+        if error.returncode == 1:
+            return None
+        raise
 
 
 def files_of_git(folder: Path, pattern: str) -> list[str] | None:

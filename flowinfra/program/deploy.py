@@ -25,6 +25,7 @@ from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.program import frames
+from flowinfra.program.older import VERSION, keys, older_problems, outputs_before
 from flowinfra.stack.compiling import StackFlow, each_compiled, platform_shape
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.flow import FlowConfig
@@ -57,6 +58,7 @@ def deploy() -> None:
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
         stack, checked = checked_stack(lambda: _configured(file), deployment, pulumi.log.warn)
         by = origin(root)
+        _not_back(stack, checked, by.get("commit"), root)
     except Problems as problems:
         count = len(problems.errors)
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
@@ -64,17 +66,24 @@ def deploy() -> None:
         raise pulumi.RunError(str(error)) from None
     created = _created(stack) if stack.platform.create else None
     deployed: dict[str, Outputs] = {}
-    for prepared in checked.prepared:
-        compiled = prepared.plan.compiled
-        key = compiled.name if compiled.name not in deployed else f"{compiled.name} ({compiled.target})"
-        made = dict(checked.targets[compiled.target].deploy(prepared, created, by))
+    for prepared, key in zip(checked.prepared, keys(each.plan for each in checked.prepared), strict=True):
+        made = dict(checked.targets[prepared.plan.compiled.target].deploy(prepared, created, by))
         # a preview prints an output as a whole where one value of it changes: all flows, if it were one of `flows`
-        pulumi.export(f"version:{key}", made.pop("version"))
+        pulumi.export(f"{VERSION}{key}", made.pop("version"))
         deployed[key] = made
     pulumi.export("flows", deployed)
     settings = shared_settings(flow.compiled for flow in checked.flows)
     configs = [*(target.metaflow_config(created) for target in checked.targets.values()), settings]
     pulumi.export("metaflow_config", pulumi.Output.all(*configs).apply(lambda found: dict(ChainMap(*found))))
+
+
+def _not_back(stack: StackConfig, checked: CheckedFlows, commit: str | None, root: Path) -> None:
+    """Raise Problems where a stack would be deployed from an older commit; that of a preview follows its branch."""
+    if stack.allow_older or stack.preview is not None:
+        return
+    plans = [each.plan for each in checked.prepared]
+    if problems := list(older_problems(plans, outputs_before(pulumi.log.warn), commit, root, pulumi.log.warn)):
+        raise Problems(problems)
 
 
 def _configured(file: StackFile) -> StackConfig:

@@ -1,4 +1,4 @@
-"""Stack configuration: `flowinfra:platform`, `name_prefix`, `defaults`, `flows`, `mirrors`; `parsing` checks it."""
+"""Stack configuration: `flowinfra:platform`, `defaults`, `flows`, what else is of all flows; `parsing` checks it."""
 
 from __future__ import annotations
 
@@ -35,5 +35,7 @@ class StackConfig(Config):
     """The stack's flows; with `mirrors`, what differs from the flows of that stack."""
     mirrors: str | None = Field(default=None, min_length=1)
     """Name of another stack, whose flows this stack has."""
+    allow_older: bool = False
+    """Whether flows may be deployed from a commit that is older than the deployed one: for stacks of development."""
     preview: PreviewConfig | None = None
     """The mark of a preview stack, which `flowinfra preview-stack` writes."""

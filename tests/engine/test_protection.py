@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.conftest import Cloud
 from tests.engine.project import Project, flow_source
+from tests.unit.test_provenance import git
 
 
 @pytest.fixture
@@ -80,3 +81,34 @@ def test_a_renamed_flow(project: Project) -> None:
     # done, and no longer needed
     project.configure(entry("New"))
     assert project.preview() == {}
+
+
+def test_an_older_commit(project: Project) -> None:
+    def committed(body: str) -> str:
+        project.write("kept.py", flow_source("Kept", body=body))
+        git(project.folder, "add", "kept.py")
+        git(project.folder, "commit", "-qm", body)
+        return git(project.folder, "rev-parse", "HEAD")
+
+    git(project.folder, "init", "-q", "-b", "main")
+    project.configure({"flow": "kept.py"})
+    old = committed("print(1)")
+    project.up()
+    new = committed("print(2)")
+    project.up()
+
+    git(project.folder, "checkout", "-q", old)
+    refused = project.pulumi("preview", fails=True)
+    assert f"{project.name}_Kept: commit {new[:12]} is deployed, which is newer than {old[:12]}" in refused
+    assert "Traceback" not in refused
+    # a preview and a deploy that ask for it
+    project.variables["FLOWINFRA_ALLOW_OLDER"] = "1"
+    project.up()
+    del project.variables["FLOWINFRA_ALLOW_OLDER"]
+    assert project.preview() == {}
+
+    # and forward again; a clone that lacks what is deployed says that it does not know
+    git(project.folder, "checkout", "-q", new)
+    assert project.preview() != {}
+    project.variables["FLOWINFRA_COMMIT"] = "f" * 40
+    assert "whether ffffffffffff is newer is not known: this clone lacks one of them" in project.pulumi("preview")

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flowinfra.report.risk import KINDS
 from tools.bootstrap.actionlint import prepare_actionlint
 from tools.bootstrap.output import SetupError
 
@@ -185,6 +186,13 @@ class TestStructure:
         assert [rule.get("when") for rule in prod["rules"]] == ["manual"]
         assert prod["allow_failure"] is False
 
+    def test_risks_that_fail_a_preview_are_kinds_of_the_report(self) -> None:
+        [step] = [step for step in jobs_of(WORKFLOW)["preview"]["steps"] if "FAIL_ON" in step.get("env", {})]
+        [named] = re.findall(r"&& '([^']+)'", step["env"]["FAIL_ON"])
+        of_gitlab = jobs_of(GITLAB)["preview"]["variables"]["FAIL_ON"]
+        assert named == of_gitlab
+        assert set(named.split()) <= set(KINDS)
+
     def test_pulumi_is_the_one_that_flowinfra_is_tested_with(self) -> None:
         version = re.search(r"pulumi==([\d.]+)", (ROOT / "pyproject.toml").read_text())
         assert version is not None
@@ -232,6 +240,25 @@ class TestVerify:
         found = run("ci/verify", cwd=bundles, BUNDLES_DIGEST="")
         assert found.returncode != 0
         assert "BUNDLES_DIGEST: is not set: give the digest that ci/bundle printed" in found.stderr
+
+
+class TestPreview:
+    @pytest.mark.parametrize(("fail_on", "code"), [("data-deleted executions-running", 3), ("", 0)])
+    def test_risks_that_the_project_names(self, bundles: Path, fail_on: str, code: int) -> None:
+        programs = bundles / "bin"
+        programs.mkdir()
+        for name, body in (
+            ("pulumi", "echo '{}'"),
+            ("flowinfra", 'echo "$*" >> told; case "$*" in *--fail-on*) exit 3 ;; esac'),
+        ):
+            (programs / name).write_text(f"#!/bin/sh\n{body}\n")
+            (programs / name).chmod(0o755)
+        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+        digest = digest_of(bundles)
+        done = run("ci/preview", "staging", "prod", cwd=bundles, PATH=path, BUNDLES_DIGEST=digest, FAIL_ON=fail_on)
+        assert (done.returncode, done.stderr) == (code, "")
+        told = (bundles / "told").read_text().splitlines()[-1]
+        assert re.findall(r"--fail-on (\S+)", told) == fail_on.split()
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen (package openssh-client)")
