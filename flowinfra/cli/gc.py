@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from flowinfra.engine.project import found_folder, project_name, read_mapping, s
 from flowinfra.errors import ConfigError
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.operate.accounts import refuse_strangers
-from flowinfra.operate.gc import AIRFLOW_DAYS, Collection, Leftover, Scope, collect, remove
+from flowinfra.operate.gc import AIRFLOW_DAYS, FOR_RESUME, Collection, Leftover, Scope, collect, remove
 
 LEFT = 3
 """Exit code: there is something to remove, and it was not removed."""
@@ -36,7 +36,10 @@ LEFT = 3
     metavar="s3://BUCKET/PREFIX",
     help="Look through this datastore as a whole.  [default: where the job definitions say, or the stack's platform]",
 )
-@click.option("--with-packages", is_flag=True, help="Also code and files that runs need to be resumed.")
+@click.option(
+    "--with-packages", is_flag=True, help="Also code and files that runs need to be resumed.  [default: after destroy]"
+)
+@click.option("--keep-packages", is_flag=True, help="Not what runs need to be resumed, also after destroy.")
 @click.option(
     "--airflow-days",
     type=click.FloatRange(min=0),
@@ -51,6 +54,7 @@ def command(
     project: str | None,
     datastores: tuple[str, ...],
     with_packages: bool,
+    keep_packages: bool,
     airflow_days: float,
     yes: bool,
     as_json: bool,
@@ -59,12 +63,19 @@ def command(
 
     A deploy keeps superseded ones for the executions that began with them. This shows those of STACK that neither a
     deployed definition, WorkflowTemplate or DAG nor a running execution or workflow names, and removes them. After
-    `pulumi destroy` that is all that the stack left. Not to be run during a deploy of the stack.
+    `pulumi destroy` that is all that the stack left, but for bytes that another stack uses in the same place. Not to be
+    run during a deploy of the stack.
 
     Exit codes: 0 nothing left to remove, 1 error, 3 there is something and it was not removed.
     """
+    if with_packages and keep_packages:
+        raise click.UsageError("--keep-packages and --with-packages contradict each other: give one of them")
     settings = _project_settings(stack)
-    scope = _scope(settings, stack, project, datastores, with_packages, airflow_days)
+    scope = replace(
+        _scope(settings, stack, project, datastores, airflow_days),
+        with_packages=with_packages,
+        keep_packages=keep_packages,
+    )
     session = settings.access.session()
     buckets = {root.split("/")[2] for root in scope.datastores}
     refuse_strangers(session, stack, Path.cwd(), settings.access, buckets)
@@ -84,6 +95,11 @@ def command(
         return
     Console().print(_table(found))
     _tell_kept(found)
+    if found.destroyed and any(leftover.kind in FOR_RESUME for leftover in found.remove):
+        click.echo(
+            f"{scope.project}/{scope.stack} is not deployed any more, so what its runs need to be resumed goes too, "
+            "IncludeFiles as well (--keep-packages keeps them)."
+        )
     if not yes and not click.confirm(f"Remove {_counted(found.remove)}?"):
         click.echo("Nothing was removed.")
         sys.exit(LEFT)
@@ -133,7 +149,6 @@ def _scope(
     stack: str,
     project: str | None,
     datastores: tuple[str, ...],
-    with_packages: bool,
     airflow_days: float,
 ) -> Scope:
     """What is looked through, by the options and the stack's file."""
@@ -147,7 +162,6 @@ def _scope(
         project=project or settings.project or _missing_project(),
         stack=stack.rsplit("/", 1)[-1],
         datastores=datastores or settings.datastores,
-        with_packages=with_packages,
         on_argo=settings.on_argo,
         kubeconfig=settings.kubeconfig,
         context=settings.context,
@@ -182,8 +196,9 @@ def _tell_kept(found: Collection) -> None:
             "asked (--airflow-days)."
         )
     if found.kept:
+        stay = "stay" if len(found.kept) > 1 else "stays"
         click.echo(
-            f"{_counted(found.kept)} stay: the runs of their flows may be resumed (--with-packages removes them too)."
+            f"{_counted(found.kept)} {stay}: the runs of their flows may be resumed (--with-packages removes them too)."
         )
 
 
@@ -200,5 +215,6 @@ def _as_json(scope: Scope, found: Collection, done: list[Leftover]) -> dict[str,
         "kept": [asdict(leftover) for leftover in found.kept],
         "recent": [asdict(leftover) for leftover in found.recent],
         "unknown": found.unknown,
+        "destroyed": found.destroyed,
         "removed": [leftover.name for leftover in done],
     }

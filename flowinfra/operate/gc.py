@@ -2,7 +2,8 @@
 
 A deploy keeps superseded job definitions and datastore objects, because an execution keeps the definition that it
 began with. They are found by their tags (project and stack), also after a `destroy`; what neither a deployed
-definition nor that of a running execution names can go. Definitions of every state machine of the account and region
+definition nor that of a running execution names can go. What counts is bucket and key: equal bytes have one digest
+everywhere. Definitions of every state machine of the account and region
 count, since stacks that share a datastore share objects; where flows run on Argo, so do all WorkflowTemplates and
 Workflows of the cluster, and where they run on Airflow, the objects that the states of the project's stacks have: what
 a DAG names is there as long as the DAG is. As long as these cannot be asked, all objects stay. Airflow's runs are not
@@ -13,11 +14,10 @@ of the stack is under way: what it has uploaded is not referred to yet.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,9 +27,20 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flowinfra.clouds.kubernetes import Cluster
-from flowinfra.components.names import DATASTORE_TAG, FLOW_TAG, KIND_TAG, PROJECT_TAG, STACK_TAG, TARGET_TAG
+from flowinfra.components.names import (
+    DATASTORE_TAG,
+    FLOW_TAG,
+    KIND_TAG,
+    PROJECT_LABEL,
+    PROJECT_TAG,
+    STACK_LABEL,
+    STACK_TAG,
+    TARGET_TAG,
+    label_value,
+)
 from flowinfra.engine.state import deployed_objects
 from flowinfra.errors import ClusterError, ConfigError, StateError, ToolError
+from flowinfra.operate.references import References
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -48,7 +59,6 @@ _OBJECTS: dict[str, Kind] = {
 }
 """Tag's value → kind of object."""
 
-_DIGEST = re.compile(r"[0-9a-f]{40}")
 _CHECKSUM = "SHA256"
 """Checksum algorithm of the objects that a deploy writes, as a listing has it; artifacts of tasks have another."""
 _RUNS = ("sfn-", "argo-", "airflow-")
@@ -88,6 +98,8 @@ class Collection:
     """Objects without a reference that stay because their flow was deployed to Airflow not long ago."""
     unknown: str = ""
     """Why all objects stay: a cluster, or the states of the project's stacks, could not be asked."""
+    destroyed: bool = False
+    """Nothing of the stack is deployed any more: what its runs need to be resumed goes too, unless asked."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,9 @@ class Scope:
     datastores: tuple[str, ...] = ()
     """`s3://bucket/prefix` of datastores to look through as a whole, beside what the job definitions name."""
     with_packages: bool = False
-    """Also what runs may need to be resumed."""
+    """Also what runs may need to be resumed, while the stack is deployed."""
+    keep_packages: bool = False
+    """Nothing that runs may need to be resumed, also after the stack was destroyed."""
     on_argo: bool = False
     """The stack's platform has a namespace of Kubernetes: the cluster is asked even if no object says so."""
     kubeconfig: str | None = None
@@ -117,29 +131,11 @@ class Scope:
         """Whether something with these tags is this stack's."""
         return tags.get(PROJECT_TAG) == self.project and tags.get(STACK_TAG) == self.stack
 
-
-@dataclass
-class _References:
-    """What definitions that are deployed or running name."""
-
-    definitions: list[str] = field(default_factory=list)
-    """State machines' definitions, and the job definitions that they name."""
-    digests: set[str] = field(default_factory=set)
-
-    def add(self, text: str) -> None:
-        self.definitions.append(text)
-        self.digests.update(_DIGEST.findall(text))
-
-    def name(self, leftover: Leftover) -> bool:
-        if leftover.kind == "job-definition":
-            # a definition names what its jobs are made from with or without the revision
-            names = (f'"{leftover.name}"', f'"{leftover.name.rpartition(":")[0]}"')
-            return any(name in text for text in self.definitions for name in names)
-        if leftover.kind == "environment":
-            # named inside code packages only: needed as long as anything is deployed to this datastore
-            root = leftover.name.partition("/conda/")[0]
-            return any(f"{root}/" in text for text in self.definitions)
-        return leftover.name.rsplit("/", 1)[-1] in self.digests
+    def labels(self, text: str) -> bool:
+        """Whether an object of Kubernetes, as JSON, is this stack's."""
+        labels = (json.loads(text).get("metadata") or {}).get("labels") or {}
+        own = (label_value(self.project), label_value(self.stack))
+        return (labels.get(PROJECT_LABEL), labels.get(STACK_LABEL)) == own
 
 
 def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
@@ -153,42 +149,32 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
         _split(root)
     session = session or boto3.Session()
     with _told():
-        s3, states = session.client("s3"), session.client("stepfunctions")
-        references = _references(states)
+        s3 = session.client("s3")
+        references = _references(session.client("stepfunctions"))
         # after the definitions, which are made last
         jobs = list(_job_definitions(session))
         for job in jobs:
             # what its jobs download is named in a job definition alone
-            if references.name(job.leftover):
+            if references.has_job(job.leftover.name):
                 references.add(job.text)
         own = [job for job in jobs if scope.owns(job.tags)]
-        homes = {job.tags[DATASTORE_TAG] for job in own if DATASTORE_TAG in job.tags}
-        homes.update(home for root in scope.datastores for home in _homes(s3, root))
-        parts = [part for home in sorted(homes) for part in _parts(home)]
-        parts += [_Part(f"{root}/conda", tuple(sorted(homes))) for root in sorted({_root(home) for home in homes})]
-        objects = [_Found(part, *each) for part in parts for each in _objects(s3, part.folder, scope)]
+        gone = [job.leftover for job in own if not references.has_job(job.leftover.name)]
+        objects = _found(s3, scope, jobs)
         for found in (each.leftover for each in objects):
             # a deployed command names the package that it unpacks
-            if found.kind == "command" and references.name(found):
-                references.digests.update(_DIGEST.findall(_content(s3, found)))
-        targets = {each.leftover.target for each in objects}
-        unknown = [
-            *(_add_argo(references, scope) if scope.on_argo or _ARGO in targets else ()),
-            *(_add_airflow(references, scope) if scope.on_airflow or _AIRFLOW in targets else ()),
-        ]
-        gone = [job.leftover for job in own if not references.name(job.leftover)]
-        kept: list[Leftover] = []
-        recent: list[Leftover] = []
-        runs = {home: not scope.with_packages and _has_runs(s3, home) for home in homes}
-        fresh = _fresh(objects, scope.airflow_days)
-        for each in objects:
-            if references.name(each.leftover) or unknown:
-                continue
-            if each.leftover.kind in FOR_RESUME and any(runs[home] for home in each.part.homes):
-                kept.append(each.leftover)
-            else:
-                (recent if fresh & set(each.part.homes) else gone).append(each.leftover)
-    return Collection(tuple(gone), tuple(kept), tuple(recent), "; ".join(unknown))
+            if found.kind == "command" and references.has_object(found.name):
+                references.add(_content(s3, found))
+        elsewhere = _ask_elsewhere(references, scope, {each.leftover.target for each in objects})
+        destroyed = len(gone) == len(own) and not elsewhere.deployed and bool(own or elsewhere.asked)
+        free = [each for each in objects if not (elsewhere.unknown or _named(references, each.leftover))]
+        keeps = scope.keep_packages or not (scope.with_packages or destroyed)
+        homes = {home for each in free for home in each.part.homes}
+        runs = {home for home in homes if keeps and _has_runs(s3, home)}
+    fresh = _fresh(objects, scope.airflow_days)
+    kept = [each for each in free if each.leftover.kind in FOR_RESUME and runs & set(each.part.homes)]
+    recent = [each for each in free if each not in kept and fresh & set(each.part.homes)]
+    gone += [each.leftover for each in free if each not in kept and each not in recent]
+    return Collection(tuple(gone), _leftovers(kept), _leftovers(recent), elsewhere.unknown, destroyed)
 
 
 def remove(leftovers: Iterable[Leftover], session: boto3.Session | None = None) -> Iterator[Leftover]:
@@ -229,8 +215,8 @@ def _job_definitions(session: boto3.Session) -> Iterator[_Job]:
             yield _Job(Leftover("job-definition", name, tags.get(FLOW_TAG, "")), tags, text)
 
 
-def _references(states: SFNClient) -> _References:
-    references = _References()
+def _references(states: SFNClient) -> References:
+    references = References()
     for page in states.get_paginator("list_state_machines").paginate():
         for machine in page["stateMachines"]:
             arn = machine["stateMachineArn"]
@@ -246,25 +232,46 @@ def _references(states: SFNClient) -> _References:
     return references
 
 
-def _add_argo(references: _References, scope: Scope) -> Iterator[str]:
-    """Note what WorkflowTemplates and Workflows name; yields why that is not known."""
-    try:
-        texts = Cluster(scope.kubeconfig, scope.context).texts(_ARGO_OBJECTS)
-    except ClusterError as error:
-        yield str(error)
-    else:
-        for text in texts:
-            references.add(text)
+def _named(references: References, leftover: Leftover) -> bool:
+    if leftover.kind == "environment":
+        # named inside code packages only: needed as long as anything is deployed to this datastore
+        return references.has_folder(leftover.name.partition("/conda/")[0])
+    return references.has_object(leftover.name)
 
 
-def _add_airflow(references: _References, scope: Scope) -> Iterator[str]:
-    """Note the objects that the project's stacks have, and so their DAGs name; yields why that is not known."""
-    try:
-        urls = deployed_objects(scope.folder, scope.project)
-    except (StateError, ToolError) as error:
-        yield f"what DAGs of the project {scope.project!r} name is not known: {error}"
-    else:
-        references.add("\n".join(urls))
+@dataclass(frozen=True)
+class _Elsewhere:
+    """What flows outside of Step Functions came to."""
+
+    unknown: str = ""
+    """Why it is not known what they name."""
+    asked: bool = False
+    deployed: bool = False
+    """The stack has flows there, as far as can be told."""
+
+
+def _ask_elsewhere(references: References, scope: Scope, targets: Iterable[str]) -> _Elsewhere:
+    """Note what WorkflowTemplates, Workflows and DAGs name."""
+    unknown: list[str] = []
+    asked = deployed = False
+    if scope.on_argo or _ARGO in targets:
+        asked = True
+        try:
+            texts = Cluster(scope.kubeconfig, scope.context).texts(_ARGO_OBJECTS)
+        except ClusterError as error:
+            unknown.append(str(error))
+        else:
+            for text in texts:
+                references.add(text)
+            deployed = any(scope.labels(text) for text in texts)
+    if scope.on_airflow or _AIRFLOW in targets:
+        # a state does not say whether its DAGs still run
+        asked = deployed = True
+        try:
+            references.add_objects(deployed_objects(scope.folder, scope.project))
+        except (StateError, ToolError) as error:
+            unknown.append(f"what DAGs of the project {scope.project!r} name is not known: {error}")
+    return _Elsewhere("; ".join(unknown), asked, deployed)
 
 
 def _homes(s3: S3Client, root: str) -> Iterator[str]:
@@ -300,6 +307,10 @@ def _fresh(objects: Iterable[_Found], days: float) -> set[str]:
     return {home for each in lately for home in each.part.homes}
 
 
+def _leftovers(found: Iterable[_Found]) -> tuple[Leftover, ...]:
+    return tuple(each.leftover for each in found)
+
+
 def _parts(home: str) -> list[_Part]:
     root, _, flow = home.rpartition("/")
     return [_Part(f"{home}/data", (home,)), _Part(f"{root}/data/{flow}", (home,))]
@@ -309,8 +320,31 @@ def _root(home: str) -> str:
     return home.rpartition("/")[0]
 
 
-def _objects(s3: S3Client, folder: str, scope: Scope) -> list[tuple[Leftover, datetime]]:
-    """The stack's objects in a folder, and when each was written: by checksum from the listing, then by their tags."""
+def _found(s3: S3Client, scope: Scope, jobs: Iterable[_Job]) -> list[_Found]:
+    """All of the stack's objects, where its job definitions and the scope say.
+
+    What two stacks share has the tags of the one that was deployed last. If that one is gone, job definitions
+    included, the object is this stack's, in the folders of flows that this stack had.
+    """
+    own = {job.tags[DATASTORE_TAG] for job in jobs if scope.owns(job.tags) and DATASTORE_TAG in job.tags}
+    there = {job.tags.get(STACK_TAG) for job in jobs if job.tags.get(PROJECT_TAG) == scope.project}
+    homes = own | {home for root in scope.datastores for home in _homes(s3, root)}
+
+    def inherits(tags: Mapping[str, str]) -> bool:
+        return tags.get(PROJECT_TAG) == scope.project and STACK_TAG in tags and tags[STACK_TAG] not in there
+
+    parts = [part for home in sorted(homes) for part in _parts(home)]
+    parts += [_Part(f"{root}/conda", tuple(sorted(homes))) for root in sorted({_root(home) for home in homes})]
+    return [
+        _Found(part, leftover, written)
+        for part in parts
+        for tags, leftover, written in _objects(s3, part.folder)
+        if scope.owns(tags) or (own.issuperset(part.homes) and not leftover.target and inherits(tags))
+    ]
+
+
+def _objects(s3: S3Client, folder: str) -> list[tuple[Mapping[str, str], Leftover, datetime]]:
+    """Objects of deploys in a folder, and when each was written: by checksum from the listing, then by their tags."""
     bucket, prefix = _split(folder)
     listed = [
         (entry["Key"], entry["Size"], entry["LastModified"])
@@ -319,14 +353,14 @@ def _objects(s3: S3Client, folder: str, scope: Scope) -> list[tuple[Leftover, da
         if _CHECKSUM in entry.get("ChecksumAlgorithm", [])
     ]
 
-    def tagged(entry: tuple[str, int, datetime]) -> tuple[Leftover, datetime] | None:
+    def tagged(entry: tuple[str, int, datetime]) -> tuple[Mapping[str, str], Leftover, datetime] | None:
         key, size, written = entry
         tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
         kind = _OBJECTS.get(tags.get(KIND_TAG, ""))
         target = tags.get(TARGET_TAG, "")
-        if not scope.owns(tags) or kind is None or target not in ("", _ARGO, _AIRFLOW):
+        if kind is None or target not in ("", _ARGO, _AIRFLOW):
             return None
-        return Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size, target), written
+        return tags, Leftover(kind, f"s3://{bucket}/{key}", tags.get(FLOW_TAG, ""), size, target), written
 
     with ThreadPoolExecutor(8) as pool:
         return [found for found in pool.map(tagged, listed) if found is not None]

@@ -42,7 +42,7 @@ def test_from_nothing_to_nothing(cloud: Cloud, make_project: Callable[[], Projec
     assert json.loads(gc(cloud, project, "--json", code=3).output)["remove"]
 
     project.destroy()
-    gc(cloud, project, "--yes")
+    gc(cloud, project, "--yes", "--keep-packages")
     assert inventory(cloud) == before
     kinds = {tags["flowinfra:kind"] for tags in tagged_objects(cloud, project)}
     assert "package" in kinds

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from flowinfra.components.names import VERSION_RECORD
 from flowinfra.targets.step_functions.states import submitting_states
 from tests.engine.conftest import Cloud
-from tests.engine.project import Project, flow_source
+from tests.engine.project import ROOT, Project, flow_source
 
 pytestmark = pytest.mark.engine
 
@@ -89,7 +90,7 @@ def test_a_change_reads_in_the_flows_own_words(project: Project) -> None:
     assert "memory: 4096 => 8192" in text
 
 
-def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(project: Project) -> None:
+def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(project: Project, tmp_path: Path) -> None:
     name = unique(project, "Keep")
     project.write("flow.py", flow_source(name, "prepare", "train", header="@schedule(daily=True)"))
     project.configure({"flow": "flow.py"})
@@ -118,6 +119,21 @@ def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(projec
     assert first_package.isdisjoint(project.objects(name))
     project.pulumi("preview", "--refresh", "--expect-no-changes")
 
+    # another project with the same flow: the same bytes, in a bucket of its own
+    twin = project.clone(tmp_path / "twin")
+    twin.name = f"twin-{project.name}"
+    settings = yaml.safe_load((twin.folder / "Pulumi.yaml").read_text())
+    (twin.folder / "Pulumi.yaml").write_text(yaml.safe_dump({**settings, "name": twin.name}))
+    (twin.folder / ".made").unlink()
+    bucket = f"{twin.name}-bucket".lower().replace("_", "-")
+    project.cloud.client("s3").create_bucket(Bucket=bucket)
+    platform = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]["flowinfra:platform"]
+    twin.configure({"flow": "flow.py", "image": "python:3.12"}, platform={**platform, "bucket": bucket})
+    twin.up()
+    s3 = project.cloud.client("s3")
+    there = {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    assert there & set(project.objects(name)), "the digests are equal"
+
     project.pulumi("destroy", "--yes", "--skip-preview")
     assert (project.machines(), project.roles(), project.rules()) == ({}, [], [])
     assert project.job_definitions() == {second}
@@ -125,6 +141,7 @@ def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(projec
     assert len(removed["removed"]) == 2
     assert project.job_definitions() == set()
     assert project.objects(name) == []
+    assert {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]} == there
 
 
 def test_a_running_execution_keeps_its_job_definitions_from_gc(project: Project) -> None:

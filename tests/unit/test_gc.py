@@ -31,7 +31,8 @@ class Account:
         self.batch: Any = boto3.client("batch")
         self.s3: Any = boto3.client("s3")
         self.states: Any = boto3.client("stepfunctions")
-        self.s3.create_bucket(Bucket="bkt")
+        for bucket in ("bkt", "other"):
+            self.s3.create_bucket(Bucket=bucket)
 
     def job(
         self,
@@ -40,13 +41,14 @@ class Account:
         image: str = "python:3.11",
         project: str = "app",
         variables: Mapping[str, str] | None = None,
+        home: str = HOME,
     ) -> str:
         environment = [{"name": key, "value": value} for key, value in (variables or {}).items()]
         made = self.batch.register_job_definition(
             jobDefinitionName=name,
             type="container",
             containerProperties={"image": image, "vcpus": 1, "memory": 128, "environment": environment},
-            tags={**tags(stack, project), "flowinfra:datastore": HOME},
+            tags={**tags(stack, project), "flowinfra:datastore": home},
         )
         return f"{name}:{made['revision']}"
 
@@ -56,13 +58,20 @@ class Account:
         )
 
     def put(
-        self, key: str, kind: str = "package", stack: str = "dev", body: bytes = b"x", ours: bool = True, **other: str
+        self,
+        key: str,
+        kind: str = "package",
+        stack: str = "dev",
+        body: bytes = b"x",
+        ours: bool = True,
+        bucket: str = "bkt",
+        **other: str,
     ) -> str:
         more = {"ChecksumAlgorithm": "SHA256"} if ours else {}
         given = {**tags(stack), "flowinfra:kind": kind, **other}
         text = "&".join(f"{name}={value}" for name, value in given.items())
-        self.s3.put_object(Bucket="bkt", Key=f"metaflow/{key}", Body=body, Tagging=text, **more)
-        return f"s3://bkt/metaflow/{key}"
+        self.s3.put_object(Bucket=bucket, Key=f"metaflow/{key}", Body=body, Tagging=text, **more)
+        return f"s3://{bucket}/metaflow/{key}"
 
     def machine(self, name: str, *names: str) -> str:
         arn: str = self.states.create_state_machine(name=name, definition=definition(*names), roleArn=ROLE)[
@@ -171,7 +180,12 @@ def test_runs_of_argo_may_be_resumed(account: Account, monkeypatch: pytest.Monke
     account.put(f"Flow/data/aa/{digest('a')}", **argo)
     account.put("Flow/argo-flow-x/start/1/0.data.json", ours=False)
     monkeypatch.setattr("flowinfra.operate.gc.Cluster", FakeCluster)
+    template = {"metadata": {"labels": {"flowinfra/project": "app", "flowinfra/stack": "dev"}}}
+    monkeypatch.setattr(FakeCluster, "found", [json.dumps(template)])
     assert len(collect(SCOPE).kept) == 1
+    template["metadata"]["labels"]["flowinfra/stack"] = "prod"
+    monkeypatch.setattr(FakeCluster, "found", [json.dumps(template)])
+    assert len(collect(SCOPE).kept) == 0
 
 
 def test_other_stacks_and_what_is_not_ours_stay(account: Account) -> None:
@@ -276,8 +290,73 @@ def test_a_deployed_command_keeps_its_package(account: Account) -> None:
     assert names(collect(SCOPE)) == {"step:1"}
 
 
+@pytest.mark.parametrize("kind", ["package", "include-file"])
+def test_equal_bytes_in_another_bucket_keep_nothing(account: Account, kind: str) -> None:
+    """Two stacks have the same code: their packages have one digest, and each its own bucket."""
+    key = f"Flow/data/aa/{digest('a')}" if kind == "package" else f"data/Flow/{digest('a')}"
+    job, mine = account.job("dev-step"), account.put(key, kind)
+    other = account.put(key, kind, stack="prod", bucket="other")
+    variables = {"METAFLOW_CODE_URL": other, "METAFLOW_CODE_SHA": digest("a")}
+    theirs = account.job("prod-step", stack="prod", variables=variables, home="s3://other/metaflow/Flow")
+    # the default of an IncludeFile is JSON in JSON in JSON
+    account.machine("prod-Flow", theirs, json.dumps(json.dumps({"url": other})))
+    assert names(collect(SCOPE)) == {job, mine}
+
+
+def test_a_digest_without_its_place_keeps_what_is_in_the_buckets_of_its_definition(account: Account) -> None:
+    """As harsh as it can be told: where a text names a digest alone, all of the text's buckets may be meant."""
+    key = f"Flow/data/aa/{digest('a')}"
+    job, mine = account.job("step"), account.put(key)
+    machine = account.machine("prod-Flow", digest("a"), "s3://other/metaflow/Flow")
+    assert names(collect(SCOPE)) == {job, mine}
+    account.states.delete_state_machine(stateMachineArn=machine)
+    for place in ("s3://bkt/metaflow/Flow", "nowhere"):
+        machine = account.machine("prod-Flow", digest("a"), place)
+        assert names(collect(SCOPE)) == {job}
+        account.states.delete_state_machine(stateMachineArn=machine)
+
+
+def test_shared_bytes_go_with_the_last_stack_that_used_them(account: Account) -> None:
+    """The last deploy's tags are on an object that two stacks share, also when that stack went first."""
+    shared = account.put(f"Flow/data/aa/{digest('a')}", stack="prod")
+    mine = account.job("dev-step", variables={"METAFLOW_CODE_URL": shared})
+    theirs = account.job("prod-step", stack="prod", variables={"METAFLOW_CODE_URL": shared})
+    prod = replace(SCOPE, stack="prod")
+    machine = account.machine("Flow", mine)
+    assert names(collect(prod)) == {theirs}
+    list(remove(collect(prod).remove))
+    account.states.delete_state_machine(stateMachineArn=machine)
+    assert names(collect(SCOPE)) == {mine, shared}
+
+
+def test_what_a_stack_that_is_there_left_is_its_own(account: Account) -> None:
+    left = account.put(f"Flow/data/aa/{digest('a')}", stack="prod")
+    theirs = account.job("prod-step", stack="prod")
+    account.machine("prod-Flow", theirs)
+    mine = account.job("dev-step", variables={"METAFLOW_CODE_URL": left})
+    assert names(collect(SCOPE)) == {mine}
+    elsewhere = account.put(f"Flow/data/bb/{digest('b')}", stack="nightly", **AIRFLOW)
+    assert elsewhere not in names(collect(SCOPE))
+
+
+def test_after_destroy_nothing_stays_unless_asked(account: Account) -> None:
+    package = account.put(f"Flow/data/aa/{digest('a')}")
+    old = account.put(f"Flow/data/bb/{digest('b')}")
+    job = account.job("step", variables={"METAFLOW_CODE_URL": package})
+    account.put("Flow/sfn-1/start/1/0.task_begin", ours=False)
+    machine = account.machine("Flow", job)
+    found = collect(SCOPE)
+    assert (names(found), [each.name for each in found.kept], found.destroyed) == (set(), [old], False)
+    account.states.delete_state_machine(stateMachineArn=machine)
+    found = collect(SCOPE)
+    assert (names(found), found.kept, found.destroyed) == ({job, old, package}, (), True)
+    asked = collect(replace(SCOPE, keep_packages=True))
+    assert (names(asked), {each.name for each in asked.kept}) == ({job}, {old, package})
+
+
 def test_what_runs_need_to_be_resumed_stays_unless_asked(account: Account) -> None:
     job = account.job("step")
+    account.machine("Flow", account.job("deployed"))
     package = account.put(f"Flow/data/aa/{digest('a')}")
     command = account.put(f"Flow/data/bb/{digest('b')}", "command")
     account.put("Flow/sfn-1/start/1/0.task_begin", ours=False)
@@ -344,6 +423,21 @@ def test_the_command_shows_and_asks(account: Account) -> None:
     assert "Nothing to remove for app/dev.\n" in again.output
 
 
+def test_the_command_says_that_runs_of_a_destroyed_stack_cannot_be_resumed(account: Account) -> None:
+    account.job("step")
+    account.put(f"Flow/data/aa/{digest('a')}")
+    account.put("Flow/sfn-1/start/1/0.task_begin", ours=False)
+    words = ("gc", "dev", "--project", "app")
+    declined = CliRunner().invoke(main, words, input="n\n")
+    assert "app/dev is not deployed any more, so what its runs need to be resumed goes too" in declined.output
+    assert "--keep-packages" in declined.output
+    kept = CliRunner().invoke(main, [*words, "--keep-packages", "--yes"])
+    assert "1 package stays" in kept.output
+    both = CliRunner().invoke(main, [*words, "--keep-packages", "--with-packages"])
+    assert both.exit_code == 2
+    assert "--keep-packages and --with-packages contradict each other" in both.output
+
+
 def test_the_command_for_programs(account: Account) -> None:
     account.job("step")
     shown = gc("org/app/dev", "--project", "app", "--json")
@@ -358,7 +452,6 @@ def test_the_command_for_programs(account: Account) -> None:
 def test_the_command_says_where_it_did_not_look(
     account: Account, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, config: str, said: bool
 ) -> None:
-    account.s3.create_bucket(Bucket="other")
     account.put(f"Flow/data/aa/{digest('a')}")
     (tmp_path / "Pulumi.yaml").write_text("name: app\nruntime: python\n")
     (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  flowinfra:platform: {config}\n")
