@@ -79,6 +79,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def replace(**changes: Any) -> None:
         for module in (argo_cluster, taken):
             monkeypatch.setattr(module, "named_cluster", lambda: FakeCluster(**changes))
+        # the mocks of a user's test ask no cluster
+        monkeypatch.setattr(argo_cluster, "mocked", lambda: False)
 
     replace()
     return replace

@@ -230,7 +230,7 @@ def test_logging_goes_to_the_flows_own_group() -> None:
     assert group["namePrefix"].startswith("/aws/vendedlogs/states/app-dev-")
     logging = program.one("StateMachine")["loggingConfiguration"]
     assert group["retentionInDays"] == 90
-    assert logging["logDestination"] == f"arn:aws:test:us-east-1:{ACCOUNT}:flow-history:*"
+    assert logging["logDestination"] == f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group['namePrefix']}1:*"
 
 
 def test_the_metadata_services_key_is_a_reference() -> None:

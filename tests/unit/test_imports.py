@@ -39,6 +39,7 @@ ORDER = (
     "stack",
     "targets.stack",
     "program",
+    "testing",
     "report",
     "compare",
     "operate",
