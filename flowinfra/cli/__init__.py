@@ -28,7 +28,7 @@ COMMANDS: dict[str, str] = {
     "adopt": "take flows into a stack that `step-functions create` deployed by hand",
     "verify": "compare what is live in AWS with what a stack deployed",
     "pull": "make runs visible to the Client API where there is no metadata service",
-    "local": "the embedded AWS: start, stop, status, exec, run, logs",
+    "local": "the embedded AWS: start, stop, status, exec, run, logs, messages",
 }
 """Subcommand → its line in `--help`. Module `flowinfra.cli.<name>` has the click command `command`."""
 

@@ -26,7 +26,7 @@ _LOG_LINES = 20
 
 @click.group("local")
 def command() -> None:
-    """The embedded AWS: S3, DynamoDB, IAM, EventBridge, Logs, Batch and Step Functions on one
+    """The embedded AWS: S3, DynamoDB, IAM, EventBridge, SNS, Logs, Batch and Step Functions on one
     loopback port.
 
     A stand-in for trying things out, without an account: jobs run as processes of this machine,
@@ -214,6 +214,43 @@ def show_logs(what: str) -> None:
     for each_step, each_task in selected:
         for line in logs.render(state, each_step, each_task, heading=len(selected) > 1):
             click.echo(line)
+
+
+@command.command("messages")
+@click.argument("topic", required=False)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def show_messages(topic: str | None, as_json: bool) -> None:
+    """Show what was published to SNS topics, and the events that a target did not get, with the reason.
+
+    TOPIC is a name or an ARN; all topics if there is none.
+    """
+    found = control.messages(control.require(default_state()))
+    topics: dict[str, list[dict[str, str]]] = found["topics"]
+    lost: list[dict[str, str]] = found["lost"]
+    if topic is not None:
+        chosen = [arn for arn in topics if topic in (arn, arn.rpartition(":")[2])]
+        if not chosen:
+            known = ", ".join(sorted(arn.rpartition(":")[2] for arn in topics)) or "none"
+            raise LocalError(f"There is no topic {topic!r} on the embedded AWS. Topics: {known}.")
+        topics = {arn: topics[arn] for arn in chosen}
+        lost = [each for each in lost if each["target"] in chosen]
+    if as_json:
+        click.echo(json.dumps({"topics": topics, "lost": lost}))
+        return
+    for arn, published in topics.items():
+        click.echo(f"{arn}: {len(published)} message{'' if len(published) == 1 else 's'}")
+        for each in published:
+            click.echo(
+                "\n".join(f"  {line}" for line in [*_subject(each), *each["message"].splitlines(), ""]).rstrip(" ")
+            )
+    if not topics:
+        click.echo("There are no topics.")
+    for each in lost:
+        click.echo(f"not delivered: {each['target']} (rule {each['rule']}): {each['reason']}", err=True)
+
+
+def _subject(message: dict[str, str]) -> list[str]:
+    return [f"Subject: {message['subject']}"] if message["subject"] else []
 
 
 def _schedules(instance: Instance) -> str:

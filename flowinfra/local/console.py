@@ -1,7 +1,7 @@
-"""What the emulator answers beside AWS's own API, under `/_flowinfra/`: its state, and how far an
-execution is.
+"""What the emulator answers beside AWS's own API, under `/_flowinfra/`: its state, how far an
+execution is, and what topics were sent.
 
-AWS has the latter only in an execution's history, which grows with each task.
+AWS has the progress only in an execution's history, which grows with each task, and nowhere what was published.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.batch.models import batch_backends
+from moto.sns.models import sns_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from flowinfra.local import tracking, wiring
 from flowinfra.local.calls import Application
+from flowinfra.local.events.bus import BUS
 from flowinfra.local.identity import ACCOUNT, REGION
 from flowinfra.operate.runs.progress import Progress, Step, Task, map_sizes, steps_of
 
@@ -40,6 +42,8 @@ class Console:
             answer = status()
         elif what == "executions":
             answer = execution(name)
+        elif what == "messages":
+            answer = messages()
         code = "404 Not Found" if answer is None else "200 OK"
         start_response(code, [("Content-Type", "application/json")])
         return [json.dumps(answer).encode()]
@@ -75,6 +79,20 @@ def execution(name: str) -> dict[str, Any] | None:
             if wanted in (each.name, each.execution_arn):
                 return _progress(machine.name, each).to_dict()
     return None
+
+
+def messages() -> dict[str, Any]:
+    """What was published to each topic, the oldest first, and the events that no target got."""
+    return {
+        "topics": {
+            arn: [
+                {"id": identifier, "subject": subject, "message": message}
+                for identifier, message, subject, *_ in list(topic.sent_notifications)
+            ]
+            for arn, topic in list(sns_backends[ACCOUNT][REGION].topics.items())
+        },
+        "lost": [vars(each) for each in list(BUS.lost)],
+    }
 
 
 def _progress(state_machine: str, execution: Any) -> Progress:

@@ -117,6 +117,12 @@ def progress(instance: Instance, execution: str) -> Progress:
     return Progress.from_dict(answer)
 
 
+def messages(instance: Instance) -> dict[str, Any]:
+    """What was published to each topic (`topics`), and the events that no target got (`lost`)."""
+    found: dict[str, Any] = ask(instance, "messages")
+    return found
+
+
 def ask(instance: Instance, path: str) -> Any:
     """An answer of the emulator's console; None for what it does not know.
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from flowinfra.local import control
+from flowinfra.local import control, run
 from flowinfra.local.state import HOME_VARIABLE, State
 from tests.local.support import Aws, job_state, machine, unique, wait_for
 
@@ -170,8 +170,8 @@ def test_run_follows_a_state_machine_to_its_end(home: Path, aws: Aws) -> None:
     assert lines[-1] == f"{run_id} SUCCEEDED"
     logs = local(home, "logs", f"{run_id}/work")
     assert [line for line in logs.stdout.splitlines() if not line.startswith("==>")] == ["worked"] * 3
-    for run in (run_id, run_id.removeprefix("sfn-")):
-        assert local(home, "logs", f"{run}/start").stdout == ""
+    for name in (run_id, run_id.removeprefix("sfn-")):
+        assert local(home, "logs", f"{name}/start").stdout == ""
     missing = local(home, "logs", f"{run_id}/nothing")
     assert "Its steps are: start, work" in missing.stderr
 
@@ -192,6 +192,36 @@ def test_run_of_what_is_not_deployed(home: Path) -> None:
     done = local(home, "run", "Nothing")
     assert done.returncode == 1
     assert "Nothing is not deployed on the embedded AWS" in done.stderr
+
+
+def test_messages_of_topics_and_why_others_have_none(home: Path, aws: Aws) -> None:
+    events, sns = run.client(aws.instance, "events"), run.client(aws.instance, "sns")
+    opened, closed = sns.create_topic(Name="opened")["TopicArn"], sns.create_topic(Name="closed")["TopicArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": opened,
+    }
+    sns.set_topic_attributes(
+        TopicArn=opened, AttributeName="Policy", AttributeValue=json.dumps({"Statement": [statement]})
+    )
+    events.put_rule(Name="both", EventPattern='{"source": ["me"]}')
+    targets = [{"Id": arn[-6:], "Arn": arn, "Input": '"it failed"'} for arn in (closed, opened)]
+    events.put_targets(Rule="both", Targets=targets)
+    events.put_events(Entries=[{"Source": "me", "DetailType": "x", "Detail": "{}"}])
+    wait_for(lambda: "it failed" in local(home, "messages", "opened").stdout)
+    shown = local(home, "messages")
+    assert (shown.returncode, shown.stdout) == (0, f'{opened}: 1 message\n  "it failed"\n\n{closed}: 0 messages\n')
+    assert shown.stderr == (
+        f"not delivered: {closed} (rule both): the topic's policy does not let events.amazonaws.com publish for this "
+        "rule\n"
+    )
+    found = json.loads(local(home, "messages", opened, "--json").stdout)
+    assert [each["message"] for each in found["topics"][opened]] == ['"it failed"']
+    assert found["lost"] == []
+    unknown = local(home, "messages", "other")
+    assert (unknown.returncode, "Topics: closed, opened." in unknown.stderr) == (1, True)
 
 
 def test_detached_runs_go_on(home: Path, aws: Aws) -> None:
