@@ -15,7 +15,7 @@ from flowinfra.operate.adopt.adopt import Adopted, adopt
 
 @click.command("adopt", epilog="Docs: docs/adopt.md")
 @click.argument("stack", shell_complete=completion.stacks)
-@click.argument("flows", nargs=-1, metavar="[FLOW]...")
+@click.argument("flows", nargs=-1, metavar="[FLOW]...", shell_complete=completion.flows)
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def command(stack: str, flows: tuple[str, ...], dry_run: bool, as_json: bool) -> None:

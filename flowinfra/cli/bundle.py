@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -17,7 +18,8 @@ from flowinfra.operate.bundles import bundle_stacks
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to write; it must be new or empty."
 )
-def command(stacks: tuple[str, ...], output: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def command(stacks: tuple[str, ...], output: Path, as_json: bool) -> None:
     """Compile all flows of each STACK into a folder, to preview and deploy the same bytes anywhere.
 
     \b
@@ -29,6 +31,12 @@ def command(stacks: tuple[str, ...], output: Path) -> None:
     """
     names = [stack.rsplit("/", 1)[-1] for stack in stacks]
     made = bundle_stacks(project_folder(Path.cwd()), names, output.absolute(), warn)
+    if as_json:
+        told = {
+            stack: [{"flow": each.flow.name, "digest": each.digest} for each in of] for stack, of in made.flows.items()
+        }
+        click.echo(json.dumps({"folder": str(output), "sums": made.sums.name, "digest": made.digest, "stacks": told}))
+        return
     for stack, flows in made.flows.items():
         for flow in flows:
             click.echo(f"{stack}: {flow.flow.name} {flow.digest}", err=True)

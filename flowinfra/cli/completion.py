@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from click import Context, Parameter
 from click.shell_completion import CompletionItem
+
+_CLASS = re.compile(r"^class (\w+)\([^)]*FlowSpec\b", re.M)
+"""The class of a flow in its file."""
 
 
 def targets(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
@@ -25,6 +29,18 @@ def targets(_context: Context, _parameter: Parameter, incomplete: str) -> list[C
 def stacks(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
     """Stacks of the project here that have a file."""
     return _begun(_stacks(), incomplete)
+
+
+def flows(context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a flow's class, or the name that a stack gives it; of all stacks where none is given yet."""
+    given = context.params.get("stack")
+    found = {flow for stack in ([given] if given else _stacks()) for flow in (*_classes(stack), *_names(stack))}
+    return _begun(sorted(found), incomplete)
+
+
+def classes(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete a flow's class."""
+    return _begun(sorted({flow for stack in _stacks() for flow in _classes(stack)}), incomplete)
 
 
 def stacks_or_files(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
@@ -69,3 +85,26 @@ def _previews() -> Iterator[str]:
             mark = stored(stack_file(project_folder(Path.cwd()), stack)).get("preview")
             if isinstance(mark, dict):
                 yield str(mark.get("name"))
+
+
+def _classes(stack: str) -> Iterator[str]:
+    """Classes in the flows' files that a stack's file names. No flow is run."""
+    from flowinfra.engine.project import project_folder
+
+    for flow in _flows(stack):
+        with contextlib.suppress(Exception):
+            text = (project_folder(Path.cwd()) / flow.flow).read_text(encoding="utf-8", errors="replace")
+            yield from _CLASS.findall(text)
+
+
+def _names(stack: str) -> Iterator[str]:
+    return (flow.name for flow in _flows(stack) if flow.name)
+
+
+def _flows(stack: str) -> Sequence[Any]:
+    from flowinfra.engine.project import project_folder
+    from flowinfra.stack.loading import stored_stack
+
+    with contextlib.suppress(Exception):
+        return stored_stack(project_folder(Path.cwd()), stack).flows
+    return ()

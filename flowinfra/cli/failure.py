@@ -7,10 +7,11 @@ from typing import NoReturn
 
 import click
 
+from flowinfra.cli.exit_codes import ERROR
 from flowinfra.errors import FlowInfraError, Problems
 
 
-def fail(error: FlowInfraError, code: int = 1) -> NoReturn:
+def fail(error: FlowInfraError, code: int = ERROR) -> NoReturn:
     """One message on stderr, no traceback, and the exit code."""
     several = isinstance(error, Problems) and len(error.errors) > 1
     text = str(error.errors[0]) if isinstance(error, Problems) and not several else str(error)

@@ -15,15 +15,13 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from flowinfra.cli import completion
+from flowinfra.cli.exit_codes import FOUND
 from flowinfra.clouds.aws import NOTHING_SAID, Access
 from flowinfra.engine.project import found_folder, project_name, read_mapping, stack_file
 from flowinfra.errors import ConfigError
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.operate.accounts import refuse_strangers
 from flowinfra.operate.gc import AIRFLOW_DAYS, FOR_RESUME, Collection, Leftover, Scope, collect, remove
-
-LEFT = 3
-"""Exit code: there is something to remove, and it was not removed."""
 
 
 @click.command("gc")
@@ -83,7 +81,7 @@ def command(
     if as_json:
         done = list(remove(found.remove, session)) if yes else []
         click.echo(json.dumps(_as_json(scope, found, done), indent=2))
-        sys.exit(LEFT if len(done) < len(found.remove) else 0)
+        sys.exit(FOUND if len(done) < len(found.remove) else 0)
     if not found.remove:
         click.echo(f"Nothing to remove for {scope.project}/{scope.stack}.")
         if not scope.datastores and not settings.own_datastore:
@@ -102,7 +100,7 @@ def command(
         )
     if not yes and not click.confirm(f"Remove {_counted(found.remove)}?"):
         click.echo("Nothing was removed.")
-        sys.exit(LEFT)
+        sys.exit(FOUND)
     done = list(remove(found.remove, session))
     click.echo(f"Removed {_counted(done)}.")
 

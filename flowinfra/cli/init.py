@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shlex
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 import click
 
 from flowinfra.cli import completion
+from flowinfra.cli.exit_codes import FOUND
 from flowinfra.cli.failure import warn
 from flowinfra.engine.extras import missing
 from flowinfra.errors import ConfigError, FlowInfraError, Problems, ToolError
@@ -25,8 +28,6 @@ from flowinfra.targets import TARGETS
 
 _WORDS = {"write": "written", "add": "added to", "keep": "kept"}
 _DRY = {"write": "would write", "add": "would add to", "keep": "would keep"}
-_WRONG_FLOWS = 3
-"""Exit code where all was written, and a flow does not compile."""
 
 
 @click.command("init", short_help="make a repository of flows a Pulumi project", epilog="Docs: docs/start.md")
@@ -54,7 +55,8 @@ _WRONG_FLOWS = 3
 @click.option("--flows", "only", multiple=True, metavar="GLOB", help="Look for flows there alone.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and change nothing.")
-def command(folder: Path, yes: bool, dry_run: bool, **options: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs: asks nothing; what it says goes to stderr.")
+def command(folder: Path, yes: bool, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Make the repository in FOLDER a Pulumi project, ready for its first preview.
 
     The flows are found by reading their files, and what they deploy to by Metaflow's own settings (~/.metaflowconfig,
@@ -68,11 +70,21 @@ def command(folder: Path, yes: bool, dry_run: bool, **options: Any) -> None:
 
     Exit code 3 if all was written and a flow does not compile.
     """
-    folder = folder.absolute()
-    given, variables = Given(**options), dict(os.environ)
+    ask = not yes and not dry_run and not as_json and is_terminal()
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        done = _init(folder.absolute(), Given(**options), ask=ask, dry_run=dry_run)
+    if as_json:
+        click.echo(json.dumps(done, indent=2))
+    if done["wrong"]:
+        sys.exit(FOUND)
+
+
+def _init(folder: Path, given: Given, *, ask: bool, dry_run: bool) -> dict[str, Any]:
+    """Do what the command does; returns it for programs."""
+    variables = dict(os.environ)
     known = look(folder, given, variables)
     _tell_known(known)
-    if not yes and not dry_run and is_terminal():
+    if ask:
         given = _asked(given, known)
         known = look(folder, given, variables)
     for words in differing(known, given):
@@ -91,12 +103,26 @@ def command(folder: Path, yes: bool, dry_run: bool, **options: Any) -> None:
     if not dry_run:
         carry_out(folder, steps)
     _tell_steps(folder, steps, known, dry_run)
+    told: dict[str, Any] = {
+        "folder": str(folder),
+        "flows": [{"file": flow.file, "name": flow.name} for flow in known.found.flows],
+        "files": [{"path": step.path, "action": step.action} for step in steps],
+        "dry_run": dry_run,
+        "compiled": [],
+        "wrong": [],
+        "next": [],
+    }
     if dry_run:
-        return
+        return told
     if known.ci != "none":
         _lock(folder)
-    _tell_compiled(compile_stack(folder, stacks[0], lambda flow: click.echo(f"compiled     {flow}"), warn))
-    click.echo("\n  ".join(["Next:", *_next_commands(folder, stacks)]))
+    done = compile_stack(folder, stacks[0], lambda flow: click.echo(f"compiled     {flow}"), warn)
+    _tell_compiled(done)
+    commands = [] if done.wrong else list(_next_commands(folder, stacks))
+    if commands:
+        click.echo("\n  ".join(["Next:", *commands]))
+    failed = [{"file": file, "errors": [str(each) for each in error.errors]} for file, error in done.wrong]
+    return {**told, "compiled": list(done.right), "wrong": failed, "next": commands}
 
 
 def is_terminal() -> bool:
@@ -166,7 +192,7 @@ def _lock(folder: Path) -> None:
 
 
 def _tell_compiled(done: Compiled) -> None:
-    """Say which flows compile; ends the command where one does not."""
+    """Say which flows compile, and what is wrong with the others."""
     count = len(done.right) + len(done.wrong)
     click.secho(f"{len(done.right)} of {count} flows compile (stack {done.stack})", fg="red" if done.wrong else "green")
     for file, error in done.wrong:
@@ -175,7 +201,6 @@ def _tell_compiled(done: Compiled) -> None:
             click.echo(f"  - {str(each).removeprefix(f'{file}: ')}", err=True)
     if done.wrong:
         click.echo("Mend these flows, or leave one out of a stack's file with `enabled: false`; then run this again.")
-        sys.exit(_WRONG_FLOWS)
 
 
 def _next_commands(folder: Path, stacks: Sequence[str]) -> Iterator[str]:

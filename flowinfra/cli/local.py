@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from flowinfra.cli.failure import warn
+from flowinfra.cli import completion, following
+from flowinfra.cli.exit_codes import FOUND, INTERRUPTED, NO_COMMAND, NOT_EXECUTABLE
+from flowinfra.cli.failure import fail, warn
 from flowinfra.errors import FlowInfraError, LocalError, ToolError
 from flowinfra.local import control, logs, pulumi_stack, run
 from flowinfra.local.environment import environment
 from flowinfra.local.state import Instance, State, default_state
 from flowinfra.operate.pull import pull
-from flowinfra.operate.runs import machines, parameters, watch
+from flowinfra.operate.runs import machines, parameters
 from flowinfra.operate.runs.machines import Machine
 from flowinfra.operate.runs.progress import Progress
 
@@ -55,6 +56,7 @@ def command() -> None:
     metavar="SECONDS",
     help="What is written to a role counts so much later, as on AWS.  [default: at once]",
 )
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
 def start(
     port: int | None,
     fresh: bool,
@@ -63,6 +65,7 @@ def start(
     schedules: bool,
     call_log: bool,
     iam_delay: float,
+    as_json: bool,
 ) -> None:
     """Start it in the background, empty; does nothing if it runs."""
     state = default_state()
@@ -79,6 +82,10 @@ def start(
         iam_delay=iam_delay,
     )
     instance, is_new = control.start(state, options)
+    if as_json:
+        shown = {"endpoint": instance.endpoint, "new": is_new, "state": str(state.root), "lost_stacks": lost}
+        click.echo(json.dumps(shown))
+        return
     click.echo(f"{'The embedded AWS runs' if is_new else 'The embedded AWS runs already'} at {instance.endpoint}")
     click.echo(f"  state      {state.root} (gone when it stops)")
     click.echo(f"  schedules  {_schedules(instance)}")
@@ -90,9 +97,13 @@ def start(
 
 
 @command.command()
-def stop() -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def stop(as_json: bool) -> None:
     """Stop it and its jobs. Its state, Pulumi's local stacks included, does not come back."""
     instance = control.stop(default_state())
+    if as_json:
+        click.echo(json.dumps({"stopped": instance is not None}))
+        return
     click.echo("The embedded AWS did not run." if instance is None else "The embedded AWS has stopped.")
 
 
@@ -101,13 +112,13 @@ def stop() -> None:
 def status(as_json: bool) -> None:
     """Show whether it runs, what is deployed and what runs on it.
 
-    Exit code 1 if it does not run.
+    Exit code 3 if it does not run.
     """
     state = default_state()
     instance = control.find(state)
     if instance is None:
         click.echo(json.dumps({"running": False}) if as_json else "The embedded AWS does not run.")
-        sys.exit(1)
+        sys.exit(FOUND)
     facts = control.status(instance)
     if as_json:
         about = {
@@ -147,6 +158,12 @@ def execute(words: tuple[str, ...]) -> None:
     """
     state = default_state()
     variables = environment(control.require(state), state, os.environ)
+    if file := pulumi_stack.keyless(words, Path.cwd()):
+        warn(
+            f"{file.label} does not say how secrets are encrypted, and Pulumi writes the embedded AWS's throw-away key "
+            "into it (`encryptionsalt`). Do not commit that line: remove it before `pulumi stack init "
+            f"{file.stack}` in your own backend, or use the stack `local` here"
+        )
     try:
         if made := pulumi_stack.ensure(words, Path.cwd(), state, variables):
             click.echo(f"Made stack {made!r} in the embedded AWS's own Pulumi backend.", err=True)
@@ -154,13 +171,14 @@ def execute(words: tuple[str, ...]) -> None:
         # in this process's place: signals and the exit code are the command's own
         os.execvpe(words[0], words, variables)  # noqa: S606
     except OSError as error:
-        raise ToolError(f"{words[0]} cannot be run: {error.strerror}.") from None
+        code = NO_COMMAND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        fail(ToolError(f"{words[0]} cannot be run: {error.strerror}."), code)
 
 
 @command.command("run", context_settings={"ignore_unknown_options": True})
-@click.argument("flow")
+@click.argument("flow", shell_complete=completion.flows)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--PARAMETER VALUE]...")
-@click.option("--detach", is_flag=True, help="Trigger only.")
+@click.option("--detach", "--no-follow", "detach", is_flag=True, help="Start it only.")
 @click.option(
     "--on-interrupt",
     type=click.Choice(["ask", "stop", "detach"]),
@@ -168,12 +186,13 @@ def execute(words: tuple[str, ...]) -> None:
     show_default=True,
     help="What Ctrl-C does to the execution (`ask` stops it where nobody can answer).",
 )
-def run_flow(flow: str, words: tuple[str, ...], detach: bool, on_interrupt: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs; steps go to standard error.")
+def run_flow(flow: str, words: tuple[str, ...], detach: bool, on_interrupt: str, as_json: bool) -> None:
     """Trigger a deployed flow, follow it to its end, and make its run visible to the Client API
     here.
 
     FLOW is the name of a state machine, or of a flow that is deployed once. Parameters that are not given have the
-    deployed defaults. Exit code 1 if the execution does not succeed.
+    deployed defaults. Exit code 3 if the execution does not succeed.
     """
     state = default_state()
     instance = control.require(state)
@@ -181,23 +200,26 @@ def run_flow(flow: str, words: tuple[str, ...], detach: bool, on_interrupt: str)
     machine = run.choose(run.deployed(states), flow)
     arn = states.start_execution(stateMachineArn=machine.arn, input=_input(state, machine, words))["executionArn"]
     progress = control.progress(instance, arn)
-    click.echo(progress.run_id)
     if detach:
+        shown = json.dumps(following.progress_as_json(machine.flow, progress))
+        click.echo(shown if as_json else progress.run_id)
         return
+    click.echo(progress.run_id, err=as_json)
     try:
-        with watch.view(Console()) as view:
-            progress = watch.follow(lambda: control.progress(instance, arn), view)
+        progress = following.follow(lambda: control.progress(instance, arn), as_json=as_json)
     except KeyboardInterrupt:
         if not _stops(on_interrupt):
             click.echo(f"Detached; it goes on. Its logs: flowinfra local logs {progress.run_id}/STEP", err=True)
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
         states.stop_execution(executionArn=arn, error="Interrupted", cause="Ctrl-C in `flowinfra local run`")
         progress = control.progress(instance, arn)
-    _report(state, progress)
+    _report(state, progress, as_json)
     if machine.flow is not None:
-        _make_visible(instance, state, machine, progress)
+        _make_visible(instance, state, machine, progress, as_json)
+    if as_json:
+        click.echo(json.dumps(following.progress_as_json(machine.flow, progress), indent=2))
     if progress.status != "SUCCEEDED":
-        sys.exit(1)
+        sys.exit(FOUND)
 
 
 @command.command("logs")
@@ -270,7 +292,7 @@ def _stops(on_interrupt: str) -> bool:
     return click.confirm("\nStop the execution? (No: it goes on without you)", default=True, err=True)
 
 
-def _report(state: State, progress: Progress) -> None:
+def _report(state: State, progress: Progress, as_json: bool) -> None:
     """Say how an execution ended; for each failed task why, with the last lines of its log."""
     for step in progress.steps:
         for task in step.tasks:
@@ -280,11 +302,7 @@ def _report(state: State, progress: Progress) -> None:
             click.secho(f"{step.name}/{task.id} failed: {task.reason or 'no reason given'}{code}", fg="red", err=True)
             for line in logs.tail(state, task, _LOG_LINES):
                 click.echo(f"  {line}", err=True)
-    if progress.status != "SUCCEEDED":
-        cause = f": {progress.error}" if progress.error else ""
-        click.secho(f"{progress.run_id} {progress.status}{cause}", fg="red", err=True)
-    else:
-        click.secho(f"{progress.run_id} SUCCEEDED", fg="green")
+    following.told(progress, err=as_json)
 
 
 def _input(state: State, machine: Machine, words: Sequence[str]) -> str:
@@ -303,7 +321,7 @@ def _input(state: State, machine: Machine, words: Sequence[str]) -> str:
     return machines.execution_input(machine, parameters.checked(takes, given, f"flowinfra local exec -- {instead}"))
 
 
-def _make_visible(instance: Instance, state: State, machine: Machine, progress: Progress) -> None:
+def _make_visible(instance: Instance, state: State, machine: Machine, progress: Progress, as_json: bool) -> None:
     """Pull the run and say how to read it; a run without a finished task has nothing to pull.
 
     The datastore is the one that the flow's tasks use: the stack's own, or that of a program.
@@ -319,8 +337,9 @@ def _make_visible(instance: Instance, state: State, machine: Machine, progress: 
     except FlowInfraError as error:
         click.echo(f"The run is not visible to the Client API: {error}", err=True)
         return
-    click.echo(f"Its metadata is in {pulled.metadata}. Read it:")
+    click.echo(f"Its metadata is in {pulled.metadata}. Read it:", err=as_json)
     click.echo(
         '  flowinfra local exec -- python -c "from metaflow import Run, namespace; namespace(None); '
-        f"print(Run('{flow}/{progress.run_id}').data)\""
+        f"print(Run('{flow}/{progress.run_id}').data)\"",
+        err=as_json,
     )

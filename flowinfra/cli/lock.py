@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from flowinfra.cli.request import flow_options, request
 from flowinfra.compiler.fetch import fetch_packages
 from flowinfra.compiler.lock import lock_command, lock_flow, lock_path, read_lock
 from flowinfra.errors import LockError
+from flowinfra.model.lock import Lock
 
 
 @click.command("lock", short_help="solve @conda/@pypi environments", epilog="Docs: docs/lock.md")
@@ -22,12 +24,14 @@ from flowinfra.errors import LockError
 @flow_options
 @click.option("--upgrade", is_flag=True, help="Solve everything anew instead of keeping what still fits.")
 @click.option("--fetch", is_flag=True, help="Solve nothing: fetch the packages of the lock to this machine.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
 def command(
     flow: Path,
     output: Path | None,
     environment: str | None,
     upgrade: bool,
     fetch: bool,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Solve the @conda and @pypi environments of FLOW, and write the lock that compile uses.
@@ -50,9 +54,15 @@ def command(
         if locked is None:
             raise LockError(f"{path}: does not exist; make it with {lock_command(asked)}")
         count = fetch_packages(locked, lambda line: click.echo(line, err=True))
-        click.echo(f"{path}: {count} of {len(locked.packages)} packages fetched, the others were here")
+        if as_json:
+            click.echo(json.dumps({"lock": str(path), "packages": len(locked.packages), "fetched": count}))
+        else:
+            click.echo(f"{path}: {count} of {len(locked.packages)} packages fetched, the others were here")
         return
     lock = lock_flow(asked, explicit=environment is not None, upgrade=upgrade)
+    if as_json:
+        click.echo(json.dumps(_data(path, lock)))
+        return
     if lock is None:
         click.echo(f"{flow}: no step has @conda or @pypi packages: there is nothing to lock")
         return
@@ -61,3 +71,16 @@ def command(
         f"{path}: {len(lock.environments)} environments of {len(lock.steps)} steps, "
         f"{len(lock.packages)} packages, {size / 1e6:.1f} MB"
     )
+
+
+def _data(path: Path, lock: Lock | None) -> dict[str, Any]:
+    """A lock for programs; `lock` is null where no step has packages to lock."""
+    if lock is None:
+        return {"lock": None, "environments": 0, "steps": 0, "packages": 0, "bytes": 0}
+    return {
+        "lock": str(path),
+        "environments": len(lock.environments),
+        "steps": len(lock.steps),
+        "packages": len(lock.packages),
+        "bytes": sum(package.size for package in lock.packages.values()),
+    }

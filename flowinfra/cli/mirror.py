@@ -11,16 +11,12 @@ from typing import Any
 import click
 
 from flowinfra.cli import completion
-from flowinfra.cli.failure import fail
+from flowinfra.cli.exit_codes import FOUND
 from flowinfra.compare.mirror import Comparison, Finding
 from flowinfra.compare.mirror_pair import mirrored
 from flowinfra.engine.project import project_folder
 from flowinfra.engine.state import export_state, read_state
-from flowinfra.errors import FlowInfraError, SystemRefusal
 from flowinfra.report.words import count, names, phrase, plain
-
-DRIFT, ERROR = 1, 2
-"""Exit codes."""
 
 _MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "renamed": ("~", "cyan")}
 _ROLES: dict[str, dict[str, Any]] = {
@@ -52,28 +48,23 @@ def command(
       flowinfra mirror staging prod --deployed
       flowinfra mirror staging prod --state staging.json --other-state prod.json
 
-    Exit codes: 0 no drift, 1 drift, 2 an error or a wrong use.
+    Exit codes: 0 no drift, 1 error, 2 wrong use, 3 drift.
     """
     if (state is None) != (other_state is None):
         raise click.UsageError("--state and --other-state go together: give the state of both stacks, or --deployed")
-    try:
-        root = project_folder(Path.cwd())
-        states = None
-        if state is not None and other_state is not None:
-            states = read_state(state), read_state(other_state)
-        elif deployed:
-            states = export_state(root, stack), export_state(root, other)
-        found = mirrored(root, stack, other, states)
-    except FlowInfraError as error:
-        fail(error, ERROR)
-    except OSError as error:
-        fail(SystemRefusal(error), ERROR)
+    root = project_folder(Path.cwd())
+    states = None
+    if state is not None and other_state is not None:
+        states = read_state(state), read_state(other_state)
+    elif deployed:
+        states = export_state(root, stack), export_state(root, other)
+    found = mirrored(root, stack, other, states)
     if as_json:
         click.echo(json.dumps(_data(found, states is not None), indent=2, ensure_ascii=False))
     else:
         for line in _lines(found):
             click.echo(line)
-    sys.exit(DRIFT if found.drift else 0)
+    sys.exit(FOUND if found.drift else 0)
 
 
 def _lines(found: Comparison) -> Iterator[str]:

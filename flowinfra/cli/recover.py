@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -12,7 +14,8 @@ from flowinfra.operate.recover import recover
 
 @click.command("recover")
 @click.argument("stack", shell_complete=completion.stacks)
-def command(stack: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def command(stack: str, as_json: bool) -> None:
     """Mend the state of STACK after a deploy that was killed.
 
     A killed `pulumi up` may have made a state machine that the stack's state does not know, and the next one then
@@ -25,6 +28,9 @@ def command(stack: str) -> None:
       pulumi up --refresh -s STACK
     """
     done = recover(stack, Path.cwd())
+    if as_json:
+        click.echo(json.dumps({"stack": stack, **asdict(done)}))
+        return
     for name in done.adopted:
         click.echo(f"{name}: is there, and in the state now")
     for name in done.again:

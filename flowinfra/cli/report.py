@@ -8,15 +8,13 @@ from pathlib import Path
 
 import click
 
+from flowinfra.cli.exit_codes import CHANGE, ERROR, FOUND
 from flowinfra.engine.preview import Preview, parse_preview, read_preview
 from flowinfra.errors import PreviewError
 from flowinfra.report import document, html, markdown, text
 from flowinfra.report.assemble import Report, assemble
 from flowinfra.report.risk import KINDS, Count
 from flowinfra.report.sources import Folder, Place, Revision, Sources
-
-RISK, CHANGE = 3, 4
-"""Exit codes of `--fail-on`; 1 is an error, 2 a wrong use."""
 
 
 @click.command("report", epilog="Docs: docs/report.md")
@@ -51,7 +49,7 @@ RISK, CHANGE = 3, 4
     multiple=True,
     metavar="risk|change|KIND",
     type=click.Choice(["risk", "change", *KINDS]),
-    help=f"Exit code {RISK} if there is a risk, or one of a kind such as `data-deleted`; with `change`, {CHANGE} if "
+    help=f"Exit code {FOUND} if there is a risk, or one of a kind such as `data-deleted`; with `change`, {CHANGE} if "
     "anything else changes. May be given several times.",
 )
 def command(
@@ -123,8 +121,8 @@ def _document(report: Report, form: str) -> bytes:
 
 def _exit_code(report: Report, fail_on: tuple[str, ...]) -> int:
     if report.failed:
-        return 1
+        return ERROR
     kinds = {risk.kind for stack in report.stacks for _, risk in stack.all_risks}
     if kinds and {"risk", "change", *kinds} & set(fail_on):
-        return RISK
+        return FOUND
     return CHANGE if "change" in fail_on and report.changes else 0

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from flowinfra.cli import completion, values
+from flowinfra.cli.exit_codes import FOUND
 from flowinfra.cli.failure import warn
 from flowinfra.cli.request import flow_options, request, task_options
 from flowinfra.compiler import CompileRequest
@@ -61,7 +62,7 @@ def command(
       flowinfra try flows/fraud/fraud_flow.py -s prod
       flowinfra try flow.py --image-package requirements.txt
 
-    Exit code 1 if the flow does not come to its end.
+    Exit code 3 if the flow does not come to its end.
     """
     asked = _of_stack(flow, stack, name) if stack else request(flow, **options)
     if stack:
@@ -80,7 +81,7 @@ def command(
     else:
         _report(trial)
     if not trial.ok:
-        sys.exit(1)
+        sys.exit(FOUND)
 
 
 def _report(trial: Trial) -> None:

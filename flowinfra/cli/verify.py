@@ -12,11 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from flowinfra.cli import completion
+from flowinfra.cli.exit_codes import ERROR, FOUND
 from flowinfra.operate.recover import access_of
 from flowinfra.operate.verify.stack import Verified, verify
-
-DIFFERENT = 3
-"""Exit code: something is not live as it was deployed."""
 
 
 @click.command("verify")
@@ -44,8 +42,8 @@ def command(stack: str, as_json: bool) -> None:
     else:
         _tell(stack, found)
     if not found.complete:
-        sys.exit(1)
-    sys.exit(DIFFERENT if found.differences else 0)
+        sys.exit(ERROR)
+    sys.exit(FOUND if found.differences else 0)
 
 
 def _tell(stack: str, found: Verified) -> None:

@@ -10,6 +10,8 @@ from flowinfra.engine import yaml_file
 from flowinfra.errors import ConfigError
 
 FILE = "Pulumi.yaml"
+ENCRYPTION = ("secretsprovider", "encryptedkey", "encryptionsalt")
+"""Keys of a stack's file by which Pulumi encrypts its secrets."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flowinfra.engine.project import found_folder, project_name, stack_file
+from flowinfra.engine.project import ENCRYPTION, StackFile, found_folder, project_name, read_mapping, stack_file
 from flowinfra.errors import ToolError
 from flowinfra.local.state import State
+
+LOCAL = "local"
+"""The stack that `flowinfra init` and the guides make for the embedded AWS."""
 
 
 def named_stack(words: Sequence[str]) -> str | None:
@@ -25,6 +28,29 @@ def named_stack(words: Sequence[str]) -> str | None:
         if word.startswith("--stack="):
             return word.removeprefix("--stack=")
     return None
+
+
+def keyless(words: Sequence[str], folder: Path) -> StackFile | None:
+    """The file of the stack that a command names, where it does not say yet how its secrets are encrypted.
+
+    Pulumi then writes the key of the backend that it uses first, which here is the embedded AWS's throw-away one. The
+    stack `local` is meant for it.
+    """
+    stack = named_stack(words) or _made(words)
+    project = found_folder(folder)
+    if stack in (None, LOCAL) or project is None:
+        return None
+    file = stack_file(project, str(stack))
+    if not file.path.is_file() or any(key in read_mapping(file.path, file.label) for key in ENCRYPTION):
+        return None
+    return file
+
+
+def _made(words: Sequence[str]) -> str | None:
+    """The stack that `pulumi stack init` makes."""
+    if len(words) < 4 or Path(words[0]).name != "pulumi" or list(words[1:3]) != ["stack", "init"]:
+        return None
+    return next((word for word in words[3:] if not word.startswith("-")), None)
 
 
 def ensure(words: Sequence[str], folder: Path, state: State, variables: Mapping[str, str]) -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from flowinfra.compiler import Warn, write_bundle
 from flowinfra.components.options import is_bundle
 from flowinfra.components.source import Deployment
 from flowinfra.engine import yaml_file
-from flowinfra.engine.project import project_name, stack_file
+from flowinfra.engine.project import ENCRYPTION, FILE, project_name, read_mapping, stack_file
 from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.program.deploy import checked_stack
@@ -65,6 +65,9 @@ def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path, warn: Warn) -
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BundleError(f"{folder}: is there already; give a new folder, or remove it")
     flows = _compiled(root, stacks, warn)
+    for stack in stacks:
+        for words in _without_key(root, stack):
+            warn(words)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stack, found in flows.items():
@@ -78,6 +81,22 @@ def bundle_stacks(root: Path, stacks: Sequence[str], folder: Path, warn: Warn) -
         raise BundleError(f"{folder}: cannot be written ({error.strerror})") from None
     compiled = {stack: [flow.compiled for flow in found] for stack, found in flows.items()}
     return Bundled(folder / SUMS, _sha256(folder / SUMS), compiled)
+
+
+def _without_key(root: Path, stack: str) -> Iterator[str]:
+    """What happens to a bundle of a stack whose file does not say how its secrets are encrypted.
+
+    In a backend of Pulumi's service it never does.
+    """
+    file = stack_file(root, stack)
+    named = os.environ.get("PULUMI_BACKEND_URL") or (read_mapping(root / FILE, FILE).get("backend") or {}).get("url")
+    if str(named or "").startswith("http") or any(key in read_mapping(file.path, file.label) for key in ENCRYPTION):
+        return
+    yield (
+        f"{file.label} does not say how secrets are encrypted: `pulumi stack init {stack}` writes that, once. Commit "
+        f"the file after it and bundle again, or Pulumi writes it into the bundle's file, and {SUMS} says FAILED. "
+        "With states in Pulumi Cloud nothing of this happens: name it in PULUMI_BACKEND_URL, and this is not said"
+    )
 
 
 def _compiled(root: Path, stacks: Sequence[str], warn: Warn) -> dict[str, Sequence[StackFlow]]:

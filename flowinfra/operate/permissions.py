@@ -122,7 +122,13 @@ class _Scope:
 
     def executions(self) -> list[str]:
         """ARNs."""
-        return [self.arn("states", f"execution:{name}:*") for name in self.machines]
+        # those of a distributed map's items follow a `/`
+        patterns = [pattern for name in self.machines for pattern in (f"execution:{name}:*", f"execution:{name}/*")]
+        return [self.arn("states", pattern) for pattern in patterns]
+
+    def map_runs(self) -> list[str]:
+        """ARNs."""
+        return [self.arn("states", f"mapRun:{name}/*") for name in self.machines]
 
     def bucket(self) -> str:
         """ARN of the datastore's bucket."""
@@ -234,7 +240,7 @@ def _collected(scope: _Scope) -> Iterator[Statement]:
 
 
 def _laptop(scope: _Scope, _purpose: Purpose) -> Iterator[Statement]:
-    """Metaflow's `step-functions trigger`, `list-runs`, `terminate`, `resume`, `--with batch`, the Client API."""
+    """`flowinfra run`, `runs`; Metaflow's `trigger`, `list-runs`, `terminate`, `resume`, `--with batch`, Client API."""
     platform = scope.config.platform
     if scope.on_aws:
         yield _allow("FindStateMachines", ["states:ListStateMachines"], ["*"])
@@ -243,7 +249,16 @@ def _laptop(scope: _Scope, _purpose: Purpose) -> Iterator[Statement]:
             ["states:DescribeStateMachine", "states:ListExecutions", "states:StartExecution"],
             scope.state_machines(),
         )
-        yield _allow("Executions", ["states:DescribeExecution", "states:StopExecution"], scope.executions())
+        yield _allow(
+            "Executions",
+            [
+                *("states:DescribeExecution", "states:DescribeStateMachineForExecution"),
+                *("states:GetExecutionHistory", "states:StopExecution"),
+            ],
+            scope.executions(),
+        )
+        # of a distributed map, whose items are executions of their own
+        yield _allow("MapRuns", ["states:DescribeMapRun", "states:ListExecutions"], scope.map_runs())
         yield _allow(
             "FindJobs",
             [

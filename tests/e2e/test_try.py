@@ -126,7 +126,7 @@ def test_as_the_stack_has_it(tried: Any) -> None:
 )
 def test_a_task_that_fails(tried: Any, what: str, error: str, hint: str) -> None:
     done = tried("flows/flow.py", "--python", "venv/bin/python", "--what", what)
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert f"TryFlow failed in step work: {error}" in done.stderr
     assert "at flow.py:" in done.stderr
     assert hint in done.stderr

@@ -107,7 +107,7 @@ def test_what_needs_a_running_one_says_so(tmp_path: Path) -> None:
         assert "not running. Start it with `flowinfra local start`" in done.stderr
     assert local(tmp_path, "stop").returncode == 0
     shown = local(tmp_path, "status", "--json")
-    assert (shown.returncode, json.loads(shown.stdout)) == (1, {"running": False})
+    assert (shown.returncode, json.loads(shown.stdout)) == (3, {"running": False})
 
 
 def test_status(home: Path, aws: Aws) -> None:
@@ -128,7 +128,7 @@ def test_exec_passes_exit_codes_and_output_on(home: Path) -> None:
 
 def test_exec_of_what_is_not_there(home: Path) -> None:
     done = local(home, "exec", "--", "no-such-program", "--help")
-    assert done.returncode == 1
+    assert done.returncode == 127
     assert "error: no-such-program cannot be run" in done.stderr
 
 
@@ -180,8 +180,10 @@ def test_run_of_a_failing_state_machine_shows_why(home: Path, aws: Aws) -> None:
     name = unique("Fails")
     script = "for i in $(seq 30); do echo line $i; done; exit 5"
     aws.deploy(machine(bad=job_state(aws.define(), "sh", "-c", script)), name)
-    done = local(home, "run", name)
-    assert done.returncode == 1
+    done = local(home, "run", name, "--json")
+    assert done.returncode == 3
+    told = json.loads(done.stdout)
+    assert (told["status"], [step["state"] for step in told["steps"]]) == ("FAILED", ["failed"])
     assert re.search(r"bad/\S+ failed: Essential container in task exited, exit code 5", done.stderr)
     shown = [line.strip() for line in done.stderr.splitlines() if line.startswith("  line")]
     assert shown == [f"line {number}" for number in range(11, 31)]
@@ -233,7 +235,7 @@ def test_detached_runs_go_on(home: Path, aws: Aws) -> None:
     assert aws.ended(arn)["status"] == "SUCCEEDED"
 
 
-@pytest.mark.parametrize(("choice", "code", "status"), [("stop", 1, "ABORTED"), ("detach", 130, "RUNNING")])
+@pytest.mark.parametrize(("choice", "code", "status"), [("stop", 3, "ABORTED"), ("detach", 130, "RUNNING")])
 def test_interrupting_a_run(home: Path, aws: Aws, choice: str, code: int, status: str) -> None:
     name = unique("Interrupted")
     aws.deploy(machine(only=job_state(aws.define(), "sleep", "600")), name)
@@ -291,7 +293,7 @@ def test_a_dead_emulator_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
         assert local(home, "start", "--port", "0").returncode == 0
         os.kill(control.require(state).pid, signal.SIGKILL)
         wait_for(lambda: not state.locked())
-        assert local(home, "status").returncode == 1
+        assert local(home, "status").returncode == 3
         assert local(home, "start", "--port", "0").returncode == 0
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -371,6 +371,22 @@ def test_a_running_execution_keeps_its_definition(aws: Aws) -> None:
     assert aws.ended(aws.begin(arn))["output"] == '"new"'
 
 
+def test_a_history_is_given_in_pages_from_either_end(aws: Aws) -> None:
+    names = [f"s{number}" for number in range(60)]
+    passes = {name: {"Type": "Pass", "Next": after} for name, after in zip(names, [*names[1:], "end"], strict=True)}
+    execution = aws.ended(aws.begin(aws.deploy(machine(**passes, end={"Type": "Succeed"}))))["executionArn"]
+    first = aws.states.get_execution_history(executionArn=execution)
+    assert (len(first["events"]), first["events"][0]["type"]) == (100, "ExecutionStarted")
+    rest = aws.states.get_execution_history(executionArn=execution, nextToken=first["nextToken"])
+    assert "nextToken" not in rest
+    assert rest["events"][-1]["type"] == "ExecutionSucceeded"
+    last = aws.states.get_execution_history(executionArn=execution, reverseOrder=True, maxResults=2)["events"]
+    assert [event["id"] for event in last] == [event["id"] for event in rest["events"][:-3:-1]]
+    with executions.MEND.withdrawn():
+        whole = aws.states.get_execution_history(executionArn=execution, reverseOrder=True, maxResults=2)["events"]
+        assert whole[0]["type"] == "ExecutionStarted"
+
+
 # execution_logs
 
 

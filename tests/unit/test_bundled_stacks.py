@@ -116,6 +116,7 @@ config:
   flowinfra:flows:
     - flow: {FLOW}
       parameters: {{text: "1e5", ratio: 1e-5, exact: 3}}
+encryptionsalt: v1:salt
 """
     )
     made = bundle_stacks(root, ["typed"], root / "out", pytest.fail)
@@ -209,3 +210,21 @@ def test_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     said = CliRunner().invoke(command, ["prod", "-o", "out"])
     assert "there is no Pulumi.yaml in this folder or around it" in str(said.exception)
+
+
+def test_a_stack_without_a_key_is_bundled_with_a_warning(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = project / "stacks" / "Pulumi.keyless.yaml"
+    write_stack(project, "keyless", platform=PLATFORM, flows=[{"flow": FLOW, "env": {"COLOUR": "red"}}])
+    document = yaml.safe_load(file.read_text())
+    del document["encryptionsalt"], document["config"]["other:key"]
+    file.write_text(yaml.safe_dump(document))
+    warnings: list[str] = []
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    bundle_stacks(project, ["keyless"], tmp_path / "one", warnings.append)
+    assert [words.partition(":")[0] for words in warnings] == [
+        "stacks/Pulumi.keyless.yaml does not say how secrets are encrypted"
+    ]
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "https://api.pulumi.com")
+    bundle_stacks(project, ["keyless"], tmp_path / "two", pytest.fail)

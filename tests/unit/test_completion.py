@@ -59,6 +59,22 @@ def test_stacks_of_the_project(project: Path, words: tuple[str, ...]) -> None:
     assert names(*words, "st") == ["staging"]
 
 
+def test_flows_of_a_stack_by_the_files_that_it_names(project: Path) -> None:
+    (project / "flows" / "train.py").write_text("class TrainFlow(FlowSpec):\n    pass\n")
+    (project / "flows" / "tune.py").write_text("class TuneFlow(Base, metaflow.FlowSpec):\n    pass\n")
+    for stack, flows in {"prod": "[{flow: flows/*.py}]", "dev": "[{flow: flows/tune.py, name: Tuned}]"}.items():
+        config = f"{{'flowinfra:platform': {{bucket: b, queue: q}}, 'flowinfra:flows': {flows}}}"
+        (project / "stacks" / f"Pulumi.{stack}.yaml").write_text(f"config: {config}\n")
+    for command in ("run", "runs"):
+        assert names(command, "-s", "dev", "") == ["TuneFlow", "Tuned"]
+        assert names(command, "-s", "prod", "Tr") == ["TrainFlow"]
+        assert names(command, "T") == ["TrainFlow", "TuneFlow", "Tuned"]
+    assert names("run", "TrainFlow", "-s", "d") == ["dev"]
+    assert names("adopt", "prod", "Tu") == ["TuneFlow"]
+    assert names("local", "run", "Tu") == ["TuneFlow", "Tuned"]
+    assert names("pull", "Tu") == ["TuneFlow"]
+
+
 def test_files_where_no_stack_begins_so(project: Path) -> None:
     assert offered("why", "train.fl") == [("file", "train.fl")]
 

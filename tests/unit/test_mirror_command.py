@@ -93,7 +93,7 @@ def test_staging_of_this_project_mirrors_production(monkeypatch: pytest.MonkeyPa
 def test_a_changed_copy_drifts_and_what_a_mirror_overrides_does_not(mirror: Run) -> None:
     copy = {**PROD, "flows": [{**PROD["flows"][0], "steps": {"start": {"memory": 8192}}}, PROD["flows"][1]]}
     result = mirror("copy", "prod", prod=PROD, copy=copy)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.output.splitlines() == [
         "prod → copy  2 flows in both; 1 drifted, 0 declared, 0 of the environment",
         "  copy has no `flowinfra:mirrors: prod`: nothing counts as declared.",
@@ -123,14 +123,14 @@ def test_a_flow_that_one_stack_has_not(mirror: Run) -> None:
     assert result.exit_code == 0
     assert ("only in prod", own("flows[1].enabled")) in data(result)["declared"]
     result = mirror("copy", "prod", "--json", copy={**PROD, "flows": PROD["flows"][:1]})
-    assert (result.exit_code, data(result)["drift"]) == (1, [("only in prod", None)])
+    assert (result.exit_code, data(result)["drift"]) == (3, [("only in prod", None)])
 
 
 def test_a_platform_that_changes_what_is_compiled_is_drift_unless_it_is_declared(mirror: Run) -> None:
     prod = {**PROD, "platform": {**PROD["platform"], "compute": "FARGATE"}, "flows": PROD["flows"][:1]}
     staging = {**STAGING, "flows": []}
     result = mirror("staging", "prod", "--json", prod=prod, staging=staging)
-    assert (result.exit_code, data(result)["drift"]) == (1, [("compute: FARGATE → EC2", None)])
+    assert (result.exit_code, data(result)["drift"]) == (3, [("compute: FARGATE → EC2", None)])
     said = {**staging, "platform": {**STAGING["platform"], "compute": "EC2"}}
     result = mirror("staging", "prod", "--json", staging=said)
     assert result.exit_code == 0
@@ -193,7 +193,7 @@ def test_labels_of_a_platform_are_told_with_its_flows(mirror: Run) -> None:
 )
 def test_what_cannot_be_compared(mirror: Run, arguments: tuple[str, ...], stacks: Stacks, message: str) -> None:
     result = mirror(*arguments, **{"prod": PROD, "staging": STAGING, **stacks})
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert message in result.output
     assert "Traceback" not in result.output
 
@@ -205,7 +205,7 @@ def test_the_known_stacks_are_named(mirror: Run) -> None:
 def test_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["mirror", "a", "b"])
-    assert (result.exit_code, "there is no Pulumi.yaml in this folder or around it" in result.output) == (2, True)
+    assert (result.exit_code, "there is no Pulumi.yaml in this folder or around it" in result.output) == (1, True)
 
 
 # by states
@@ -263,7 +263,7 @@ def test_what_is_deployed_does_not_drift(deployed: Run) -> None:
 def test_older_sources_that_are_deployed_are_drift(deployed: Run) -> None:
     older = {**DEPLOYED, "source": {"parameter_flow.py": "cccccccccccc"}, "package": "dddddddddddd"}
     result = deployed(state({"staging_ParameterFlow": older}), state({"ParameterFlow": INPUTS, "Other": {"flow": "X"}}))
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert data(result)["drift"] == [
         ("file parameter_flow.py changed (aaaaaaaaaaaa → cccccccccccc)", None),
         ("only in prod", None),
@@ -286,7 +286,7 @@ def test_a_type_that_we_do_not_know_is_passed_over(deployed: Run) -> None:
 )
 def test_a_state_that_cannot_be_compared(deployed: Run, text: str, message: str) -> None:
     result = deployed(text, state({"b": INPUTS}))
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert result.output.startswith("error: staging: ")
     assert message in result.output
 
@@ -319,6 +319,6 @@ def test_what_a_mirrors_platform_lacks_is_said_in_its_targets_words(
     prod = {"platform": {"bucket": "acme-prod", **there}, "flows": [{"flow": PARAMETERS, "target": target}]}
     staging = {"platform": {"bucket": "acme-staging"}, "mirrors": "prod", "flows": flows}
     result = mirror("staging", "prod", prod=prod, staging=staging)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert told.format(PARAMETERS) in result.output
     assert "queue" not in result.output or target == "step-functions"

@@ -4,11 +4,13 @@ AWS: DescribeExecution and ListExecutions give `output` as JSON text and `stopDa
 has ended; StopExecution takes `error` and `cause` and answers with the stop date;
 DescribeStateMachineForExecution gives the definition that the execution began with
 (https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html).
-`flowinfra gc` needs that last one to know what running executions refer to.
+`flowinfra gc` needs that last one to know what running executions refer to. GetExecutionHistory gives events from
+either end, at most 1,000 (100 where nobody says) in one answer, and the rest by a token
+(https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html).
 
 moto: gives an output that is a string without its quotes, leaves the date out for executions that timed
 out, drops error and cause, fails if an execution is stopped before its thread runs, and describes the state
-machine's present definition.
+machine's present definition. It gives a history as a whole, from its beginning, whatever is asked.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, cast
 
 from moto.core.responses import ActionResult
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -25,9 +27,12 @@ from moto.stepfunctions.responses import StepFunctionResponse
 from flowinfra.local.mends.mend import Mend, patch
 
 _describe = StepFunctionResponse.describe_execution
+_get_history = StepFunctionResponse.get_execution_history
 _list = StepFunctionResponse.list_executions
 _stop_worker = ExecutionWorker.stop
 _TIMED_OUT = "TIMED_OUT"
+_EVENTS = 100
+"""Events in one answer where nobody says how many."""
 _PATIENCE = 10.0
 """Seconds that StopExecution waits for the interpreter."""
 
@@ -52,6 +57,17 @@ def list_executions(self: StepFunctionResponse) -> ActionResult:
         if each["status"] == _TIMED_OUT:
             each["stopDate"] = self.stepfunction_backend.describe_execution(each["executionArn"]).stop_date
     return answer
+
+
+def history(self: StepFunctionResponse) -> ActionResult:
+    """GetExecutionHistory: a page of it, from either end."""
+    events: Any = list(cast(Any, _get_history(self).result)["events"])
+    if self._get_param("reverseOrder"):
+        events.reverse()
+    size = self._get_int_param("maxResults") or _EVENTS
+    begin = int(self._get_param("nextToken") or 0)
+    rest = {"nextToken": str(begin + size)} if begin + size < len(events) else {}
+    return ActionResult({"events": events[begin : begin + size], **rest})
 
 
 def stop(self: StepFunctionResponse) -> ActionResult:
@@ -101,6 +117,7 @@ MEND = Mend(
     (
         patch(StepFunctionResponse, "describe_execution", describe),
         patch(StepFunctionResponse, "list_executions", list_executions),
+        patch(StepFunctionResponse, "get_execution_history", history),
         patch(StepFunctionResponse, "stop_execution", stop),
         patch(StepFunctionResponse, "describe_state_machine_for_execution", describe_state_machine),
         patch(ExecutionWorker, "stop", stop_worker),

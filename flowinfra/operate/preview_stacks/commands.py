@@ -15,13 +15,13 @@ import boto3
 from flowinfra.clouds.aws import Access, accounts_of, refuse_other_account
 from flowinfra.engine import yaml_file
 from flowinfra.engine.command import pulumi
-from flowinfra.engine.project import StackFile, project_name, read_mapping, stack_file
+from flowinfra.engine.project import ENCRYPTION, StackFile, project_name, read_mapping, stack_file
 from flowinfra.engine.tokens import AIRFLOW_FLOW
 from flowinfra.errors import ClusterError, ConfigError, ToolError
 from flowinfra.model.base import Json
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.operate.preview_stacks.leftovers import clear, stop_executions
-from flowinfra.operate.preview_stacks.names import ENCRYPTION, PREVIEW, Mark, Preview, mark_of, settings
+from flowinfra.operate.preview_stacks.names import PREVIEW, Mark, Preview, mark_of, settings
 from flowinfra.operate.preview_stacks.workflows import GONE_CLUSTERS, has_templates, stop_workflows, templates
 from flowinfra.operate.recover import recover
 from flowinfra.report.words import count
@@ -36,8 +36,15 @@ _STACK = re.compile(r"[A-Za-z0-9._-]{1,100}")
 """What Pulumi takes as a stack's name."""
 
 
-def up(preview: Preview, of: str, folder: Path, tell: Tell) -> None:
+def up(preview: Preview, of: str, folder: Path, tell: Tell, out: int | None = None) -> None:
     """Make a preview stack of stack `of`, or bring it up to date. `folder` is in the Pulumi project.
+
+    Args:
+        preview: the stack.
+        of: the stack whose flows it has.
+        folder: a folder of the project.
+        tell: takes each line about what is done.
+        out: file descriptor that Pulumi's own progress goes to; None for standard output.
 
     Raises:
         ConfigError: its name is that of another stack, or the stack `of` does not exist.
@@ -70,11 +77,20 @@ def up(preview: Preview, of: str, folder: Path, tell: Tell) -> None:
         provider = ("--secrets-provider", content["secretsprovider"]) if "secretsprovider" in content else ()
         pulumi(root, "stack", "init", preview.stack, "--no-select", *provider)
     again = "run the same command again, or `flowinfra preview-stack down` to remove it"
-    _stream(root, again, "up", "--yes", "--skip-preview", "--stack", preview.stack)
+    _stream(root, again, "up", "--yes", "--skip-preview", "--stack", preview.stack, out=out)
 
 
-def down(preview: Preview, folder: Path, tell: Tell) -> None:
+def down(preview: Preview, folder: Path, tell: Tell, out: int | None = None) -> bool:
     """Remove a preview stack and all that it left; without a trace of one, do nothing.
+
+    Args:
+        preview: the stack.
+        folder: a folder of the project.
+        tell: takes each line about what is done.
+        out: file descriptor that Pulumi's own progress goes to; None for standard output.
+
+    Returns:
+        Whether there was one.
 
     Raises:
         ConfigError: the stack of that name is not a preview stack, or is one of another name.
@@ -93,9 +109,9 @@ def down(preview: Preview, folder: Path, tell: Tell) -> None:
         _stop_runs(root, stack, session, tell)
         again = "run the same command again; if a deploy was killed before, run `pulumi cancel` first"
         destroy = ("destroy", "--yes", "--skip-preview", "--stack", stack)
-        _stream(root, again, *destroy)
+        _stream(root, again, *destroy, out=out)
         if recover(stack, root, access).adopted:
-            _stream(root, again, *destroy)
+            _stream(root, again, *destroy, out=out)
         if mark is not None:
             definitions, objects = clear(project_name(root), preview, mark, session)
             tell(f"Removed {definitions:,} job definitions and {objects:,} objects of {mark.datastore}.")
@@ -104,6 +120,7 @@ def down(preview: Preview, folder: Path, tell: Tell) -> None:
         file.path.unlink()
         there = True
     tell(f"Preview stack {stack} is removed." if there else f"There is no preview stack {stack}: nothing to remove.")
+    return there
 
 
 def _stop_runs(root: Path, stack: str, session: boto3.Session, tell: Tell) -> None:
@@ -209,10 +226,10 @@ def _state(root: Path, stack: str, *more: str) -> list[dict[str, Any]]:
     return resources
 
 
-def _stream(root: Path, again: str, *words: str) -> None:
+def _stream(root: Path, again: str, *words: str, out: int | None = None) -> None:
     """Run a command of Pulumi's whose progress the user sees; `again` says what to do if it fails."""
     try:
-        process = subprocess.Popen(["pulumi", *words], cwd=root)
+        process = subprocess.Popen(["pulumi", *words], cwd=root, stdout=out)
     except FileNotFoundError:
         raise ToolError("pulumi is not on PATH; install it: https://www.pulumi.com/docs/install") from None
     while True:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowinfra.clouds.aws import NOTHING_SAID, Access
+from flowinfra.engine.project import ENCRYPTION
 from flowinfra.errors import ConfigError
 from flowinfra.stack.places import NAMESPACE
 from flowinfra.stack.platform import PlatformConfig
@@ -18,8 +19,6 @@ PREVIEW = f"{NAMESPACE}preview"
 """The mark's key."""
 FOLDER = "previews"
 """Folder of what runs of preview stacks leave, in the datastore of the stack that the preview stack is made of."""
-ENCRYPTION = ("secretsprovider", "encryptedkey", "encryptionsalt")
-"""Keys of a stack's file by which Pulumi encrypts its secrets."""
 
 _READABLE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 """Names that are taken as they are. None is a Python name, so no flow's name begins with one: Metaflow would leave the

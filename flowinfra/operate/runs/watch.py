@@ -16,7 +16,7 @@ from rich.text import Text
 from flowinfra.operate.runs.progress import Progress, Step
 
 INTERVAL = 0.3
-"""Seconds between two looks."""
+"""Seconds between two looks at what answers at once."""
 _STYLES = {
     "waiting": "dim",
     "queued": "yellow",
@@ -71,8 +71,13 @@ def view(console: Console) -> Iterator[View]:
         yield Live_(live)
 
 
-def follow(look: Callable[[], Progress], shown: View) -> Progress:
+def follow(look: Callable[[], Progress], shown: View, interval: float = INTERVAL) -> Progress:
     """Show an execution until it ends; return its last state.
+
+    Args:
+        look: says how far it is.
+        shown: is given each look.
+        interval: seconds between two looks.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, between two looks.
@@ -83,9 +88,16 @@ def follow(look: Callable[[], Progress], shown: View) -> Progress:
             shown.show(progress)
             if progress.ended and all(task.ended for step in progress.steps for task in step.tasks):
                 return progress
-            time.sleep(INTERVAL)
-            if interrupted:
-                raise KeyboardInterrupt
+            _wait(interval, interrupted)
+
+
+def _wait(seconds: float, interrupted: list[int]) -> None:
+    """Wait for the next look, and no longer than a moment after Ctrl-C."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not interrupted:
+        time.sleep(min(left, INTERVAL))
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -29,6 +29,27 @@ def test_the_stack_that_a_command_names(words: list[str], stack: str | None) -> 
     assert pulumi_stack.named_stack(words) == stack
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["pulumi", "stack", "init", "dev"], True),
+        (["pulumi", "stack", "init", "--no-select", "dev"], True),
+        (["pulumi", "up", "-s", "dev"], True),
+        (["pulumi", "up", "-s", "prod"], False),
+        (["pulumi", "up", "-s", "local"], False),
+        (["pulumi", "stack", "init", "new"], False),
+        (["pulumi", "stack", "ls"], False),
+        (["python", "flow.py"], False),
+    ],
+)
+def test_a_stack_that_would_get_the_throw_away_key(words: list[str], told: bool, tmp_path: Path) -> None:
+    project(tmp_path)
+    (tmp_path / "stacks" / "Pulumi.local.yaml").write_text("config: {}\n")
+    (tmp_path / "stacks" / "Pulumi.prod.yaml").write_text("secretsprovider: awskms://x\nconfig: {}\n")
+    file = pulumi_stack.keyless(words, tmp_path)
+    assert (file is not None and file.label) == (told and "stacks/Pulumi.dev.yaml")
+
+
 def project(tmp_path: Path) -> tuple[Path, State, list[str]]:
     """A project with configuration of stack `dev`, and a pulumi that writes down what it is told."""
     (tmp_path / "stacks").mkdir()
