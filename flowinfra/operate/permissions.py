@@ -145,6 +145,8 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
     if scope.on_aws:
         machines = [*rights.MACHINES.of(purpose)]
         yield _allow("StateMachines", machines, scope.state_machines())
+        if purpose != "preview" and any(flow.of("step-functions").drain for flow in scope.config.flows):
+            yield _allow("WaitForExecutions", ["states:ListExecutions"], scope.state_machines())
         if not destroys:
             # terraform-provider-aws validates a changed definition at plan time, and so does flowinfra-aws; the call
             # knows no resource

@@ -64,6 +64,8 @@ def deploy() -> None:
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
     except FlowInfraError as error:
         raise pulumi.RunError(str(error)) from None
+    # a state machine that leaves with its flow may have to be waited for
+    TARGETS["step-functions"].part("drain").register()
     created = _created(stack) if stack.platform.create else None
     deployed: dict[str, Outputs] = {}
     for prepared, key in zip(checked.prepared, keys(each.plan for each in checked.prepared), strict=True):

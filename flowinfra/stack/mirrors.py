@@ -20,6 +20,7 @@ from flowinfra.model.base import Json
 from flowinfra.stack.listing import Files, glob_problems, listed, matched, twice
 from flowinfra.stack.parsing import merged
 from flowinfra.stack.places import Places
+from flowinfra.targets import TARGETS
 
 MIRRORS = "mirrors"
 
@@ -78,13 +79,19 @@ def _flows(source: Source, chain: tuple[str, ...], load: Callable[[str], Source]
     return _overridden([_without_own(flow) for flow in theirs], source, other, files)
 
 
-_OWN = ("production_token", "protect")
-"""Keys that a mirror does not take: two stacks with one production token would have their runs in one namespace, and
-a stack that is made to be removed is not protected because the other one is."""
+_OWN = ("production_token", "protect", "drain")
+"""Keys, of a flow or of one of its targets, that a mirror does not take: two stacks with one production token would
+have their runs in one namespace, and a stack that is made to be removed is neither protected nor waited for because
+the other one is."""
 
 
 def _without_own(flow: Mapping[str, Json]) -> dict[str, Json]:
-    return {key: value for key, value in flow.items() if key not in _OWN}
+    own = {key: value for key, value in flow.items() if key not in _OWN}
+    sections = {target.key: own[target.key] for target in TARGETS.values() if target.key in own}
+    for key, section in sections.items():
+        if isinstance(section, Mapping):
+            own[key] = {name: value for name, value in section.items() if name not in _OWN}
+    return own
 
 
 def _overridden(flows: Sequence[dict[str, Json]], own: Source, other: str, files: Files) -> list[Json]:

@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from flowinfra.errors import ConfigError
 from flowinfra.targets.step_functions import ownership as taken
+from flowinfra.targets.step_functions.account import _opened as opened
 from flowinfra.targets.step_functions.plan import FlowPlan
 from tests.unit.by_hand import definition
 from tests.unit.components.compiled import SITE, plan
@@ -79,13 +80,13 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
-    taken._opened.cache_clear()
+    opened.cache_clear()
     with mock_aws():
         made = Account()
         monkeypatch.setattr(taken, "warn_once", made.warned.append)
         monkeypatch.setattr("pulumi.log.warn", made.told.append)
         yield made
-    taken._opened.cache_clear()
+    opened.cache_clear()
 
 
 def given(token: str | None, construct: str = "linear") -> FlowPlan:

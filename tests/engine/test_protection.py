@@ -112,3 +112,35 @@ def test_an_older_commit(project: Project) -> None:
     assert project.preview() != {}
     project.variables["FLOWINFRA_COMMIT"] = "f" * 40
     assert "whether ffffffffffff is newer is not known: this clone lacks one of them" in project.pulumi("preview")
+
+
+def test_running_executions_are_waited_for(project: Project) -> None:
+    project.write("busy.py", flow_source("Busy", header="@schedule(daily=True)", body="import time; time.sleep(600)"))
+    project.write("other.py", flow_source("Other"))
+    busy = {"flow": "busy.py", "step_functions": {"drain": 300}}
+    project.configure(busy, {"flow": "other.py"})
+    project.up()
+    assert project.preview() == {}
+    # what runs no program cannot wait
+    assert "--run-program" in project.pulumi("destroy", "--yes", "--skip-preview", fails=True)
+
+    states = project.cloud.client("stepfunctions")
+    machine = project.machines()["Busy"]["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine, input='{"Parameters": "{}"}')["executionArn"]
+    project.configure({"flow": "other.py"})
+    deploy = project.start("up", "--yes", "--skip-preview")
+    said: list[str] = []
+    try:
+        assert deploy.stdout is not None
+        for line in deploy.stdout:
+            said.append(line)
+            if "waits up to 300 s for 1 running executions" in line:
+                break
+        # it is there still, and nothing starts it any more
+        assert states.describe_state_machine(stateMachineArn=machine)["status"] == "ACTIVE"
+        assert project.rules() == []
+    finally:
+        states.stop_execution(executionArn=execution)
+        rest, _ = deploy.communicate(timeout=120)
+    assert deploy.returncode == 0, "".join(said) + rest
+    assert set(project.machines()) == {"Other"}

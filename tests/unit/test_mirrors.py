@@ -67,6 +67,14 @@ def test_a_mirror_is_protected_only_if_it_says_so(tmp_path: Path) -> None:
     assert all(flow.protect for flow in read(tmp_path, "staging", prod=prod, staging=own).flows)
 
 
+def test_a_mirror_waits_for_executions_only_if_it_says_so(tmp_path: Path) -> None:
+    prod = {**PROD, "defaults": {"step_functions": {"drain": 600, "compress": True}}}
+    mirror = {"platform": PLATFORM, "mirrors": "prod"}
+    assert {flow.own.drain for flow in read(tmp_path, "prod", prod=prod).flows} == {600}
+    staging = read(tmp_path, "staging", prod=prod, staging=mirror).flows
+    assert {(flow.own.drain, flow.own.compress) for flow in staging} == {(None, True)}
+
+
 def test_what_the_mirror_says_of_a_flow_wins_and_the_rest_stays(tmp_path: Path) -> None:
     staging = {
         "platform": PLATFORM,

@@ -20,7 +20,7 @@ from flowinfra.components.deployed_parameters import deployed_parameters
 from flowinfra.components.failed_updates import of_component
 from flowinfra.components.iam_delay import settled
 from flowinfra.components.inputs import describe_deployed
-from flowinfra.components.names import DEFINITION_TAG, short_digest
+from flowinfra.components.names import DEFINITION_TAG, DRAIN_TAG, short_digest
 from flowinfra.components.plan import same_name
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Prepared
@@ -32,6 +32,7 @@ from flowinfra.components.version import Version, deployed_version
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions import limits
+from flowinfra.targets.step_functions.drain import drains
 from flowinfra.targets.step_functions.machine import StateMachine
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
 from flowinfra.targets.step_functions.ownership import not_taken
@@ -66,6 +67,8 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     """Whether the execution history goes to a log group of CloudWatch. Default: False."""
     log_retention_days: pulumi.Input[int]
     """Days for which the execution history is kept, in place of the platform's."""
+    drain: int
+    """Seconds that running executions get to end before the state machine is deleted or replaced."""
     queue: pulumi.Input[str]
     """Batch job queue, by name or ARN, in place of the platform's."""
     batch_tags: Mapping[str, str]
@@ -135,9 +138,9 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
         files = datastore.files(name, plan.compiled, store, plan.object_tags, making.child)
         objects = [*files, *_commands(binding)]
         jobs = _job_definitions(binding, settings.on_site(plan.job_tags))
-        machine = _state_machine(
-            making, _definition(binding), settled(roles[STATES], granted), [*granted, *objects, *jobs]
-        )
+        needs = [*granted, *objects, *jobs]
+        drain = prepared.config.own.drain
+        machine = _state_machine(making, _definition(binding), settled(roles[STATES], granted), needs, drain)
         make_schedule(making, machine, roles.get(EVENTS))
         deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
 
@@ -298,10 +301,13 @@ def _state_machine(
     definition: pulumi.Output[str],
     role: pulumi.Input[str],
     needs: Sequence[pulumi.Resource],
+    drain: int | None,
 ) -> pulumi.Resource:
     plan, name = making.plan, f"{making.name}-state-machine"
     kind = StateMachine if "." in plan.name else aws.sfn.StateMachine
     tags: dict[str, pulumi.Input[str]] = {**plan.tags, DEFINITION_TAG: definition.apply(short_digest)}
+    if drain is not None:
+        tags[DRAIN_TAG] = str(drain)
     return kind(
         name,
         name=plan.name,
@@ -315,7 +321,7 @@ def _state_machine(
             "tagsAll",
             depends_on=needs,
             custom_timeouts=_TIMEOUTS,
-            hooks=not_taken(making),
+            hooks=drains(drain, not_taken(making)),
             **making.protection,
         ),
     )
@@ -359,6 +365,7 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
         {
             "production_token": plan.names.production_token,
             "protect": plan.protect,
+            "drain": prepared.config.own.drain,
             "datastore": settings.on_site(lambda site: site.datastore),
             "queue": settings.queue,
             "table": settings.table,

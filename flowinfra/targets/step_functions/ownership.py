@@ -9,19 +9,16 @@ EventBridge takes the creation of a rule or a target for an update of the one th
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 
-from flowinfra.aws_plugin.machines import Machine, Machines, Patience
+from flowinfra.aws_plugin.machines import Machine, Patience
 from flowinfra.aws_plugin.session import AwsError
-from flowinfra.clouds.aws import Access, caller_account
 from flowinfra.components.creation import Making
 from flowinfra.components.names import FLOW_TAG, PROJECT_TAG, STACK_TAG
 from flowinfra.components.ownership import before_create, in_thread
@@ -30,6 +27,7 @@ from flowinfra.components.preview_cluster import warn_once
 from flowinfra.components.renames import kept_name
 from flowinfra.components.site import Site
 from flowinfra.errors import ConfigError, ToolError
+from flowinfra.targets.step_functions.account import Account, account
 from flowinfra.targets.step_functions.by_hand import ByHand, NotMetaflowError, owner_and_token, read_back, rule_name
 from flowinfra.targets.step_functions.changes import changes
 from flowinfra.targets.step_functions.plan import FlowPlan
@@ -38,7 +36,6 @@ _Making = Making[FlowPlan, PlatformSettings]
 _OWN = (PROJECT_TAG, STACK_TAG, FLOW_TAG)
 _SETTLED = 10.0
 """Seconds after which an update that AWS does not show yet is waited for no longer."""
-_opening = threading.Lock()
 
 
 def not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
@@ -80,9 +77,9 @@ class Reach:
         return cls(making.platform.site(), config, pulumi.runtime.is_dry_run())
 
     @property
-    def account(self) -> _Account:
+    def account(self) -> Account:
         """Clients; raises ToolError where the account is not reached."""
-        return _account(self.config, self.site.region, self.site.account)
+        return account(self.config, self.site.region, self.site.account)
 
 
 def look_in_account(plan: FlowPlan, reach: Reach, inputs: Mapping[str, Any]) -> None:
@@ -126,44 +123,7 @@ def look_in_account(plan: FlowPlan, reach: Reach, inputs: Mapping[str, Any]) -> 
     _take_over(account, live, inputs)
 
 
-@dataclass(frozen=True)
-class _Account:
-    states: Any
-    events: Any
-
-    @property
-    def machines(self) -> Machines:
-        return Machines(self.states)
-
-
-def _account(config: str, region: str, expected: str) -> _Account:
-    """Clients as the stack's configuration says; never those of another account than the provider's.
-
-    Raises:
-        ToolError: AWS is not reached so.
-    """
-    with _opening:
-        found = _opened(config, region, expected)
-    if isinstance(found, ToolError):
-        raise found
-    return found
-
-
-@cache
-def _opened(config: str, region: str, expected: str) -> _Account | ToolError:
-    """Clients, or why there are none: for all flows of a program."""
-    try:
-        session = Access.of(json.loads(config)).session(region)
-        found = caller_account(session)
-    except (ToolError, ConfigError) as error:
-        return ToolError(str(error))
-    if found != expected:
-        return ToolError(f"the flows go to the account {expected}, and the credentials here are of {found}")
-    client: Any = session.client
-    return _Account(client("stepfunctions"), client("events"))
-
-
-def _tell_renamed(plan: FlowPlan, reach: Reach, account: _Account) -> None:
+def _tell_renamed(plan: FlowPlan, reach: Reach, account: Account) -> None:
     """Say what is lost with the state machine that a renamed flow had, and what would keep it."""
     for former in plan.former_names:
         try:
@@ -222,7 +182,7 @@ def _refuse(plan: FlowPlan, live: Machine) -> None:
     )
 
 
-def _unlike(account: _Account, live: Machine) -> Iterator[str]:
+def _unlike(account: Account, live: Machine) -> Iterator[str]:
     """What keeps a state machine from being what Pulumi is about to create."""
     found = account.states.describe_state_machine(stateMachineArn=live.arn)
     change = f"aws stepfunctions update-state-machine --state-machine-arn {live.arn}"
@@ -245,7 +205,7 @@ class _Rule:
     """Why it is not known."""
 
 
-def _rule(account: _Account, plan: FlowPlan) -> _Rule:
+def _rule(account: Account, plan: FlowPlan) -> _Rule:
     """The rule that Metaflow made for the flow's schedule."""
     name = rule_name(plan.name)
     try:
@@ -282,7 +242,7 @@ def _schedule_changes(plan: FlowPlan, rule: _Rule) -> Iterator[str]:
         yield f"the schedule is turned {'on' if plan.schedule_enabled else 'off'}"
 
 
-def _switch_off(account: _Account, plan: FlowPlan, rule: _Rule) -> None:
+def _switch_off(account: Account, plan: FlowPlan, rule: _Rule) -> None:
     """Switch a rule off as Metaflow's `create` does for a flow without a schedule; before anything else is changed."""
     try:
         account.events.disable_rule(Name=rule.name)
@@ -293,7 +253,7 @@ def _switch_off(account: _Account, plan: FlowPlan, rule: _Rule) -> None:
         ) from None
 
 
-def _take_over(account: _Account, live: Machine, inputs: Mapping[str, Any]) -> None:
+def _take_over(account: Account, live: Machine, inputs: Mapping[str, Any]) -> None:
     tags = inputs.get("tagsAll") or inputs.get("tags") or {}
     wanted = Machine(
         name=live.name,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from flowinfra.model.config import Config, RetentionDays
 from flowinfra.model.options import Option
 from flowinfra.targets.step_functions.options import StepFunctionsKeys
@@ -16,6 +18,11 @@ class StepFunctionsSection(StepFunctionsKeys, Config):
     """Job queue in place of the platform's, name or ARN."""
     log_retention_days: Annotated[RetentionDays | None, Option("execution history kept", "days")] = None
     """How long the execution history is kept, in place of the platform's `log_retention_days`."""
+    drain: Annotated[int | None, Option("wait for running executions", "s", absent="off"), Field(gt=0, le=86_400)] = (
+        None
+    )
+    """Seconds that running executions get to end before the state machine is deleted or replaced. Its schedule is gone
+    by then. A mirror does not take it."""
 
 
 class StepFunctionsStep(Config):
