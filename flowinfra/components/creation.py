@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.settings import get_monitor
 from typing_extensions import Self
 
 from flowinfra.components.prepare import P, Preparation, Prepared, S
@@ -72,6 +74,9 @@ def begun(
 class FlowComponent(pulumi.ComponentResource, Generic[P, S]):
     """A flow as a Pulumi component, whatever runs it."""
 
+    LOST_BY_RENAMES: ClassVar[str] = ""
+    """What a preview says where the deployed flow gets another name; empty where the target says it itself."""
+
     def _begin(
         self, kind: str, name: str, plan: P, shown: Mapping[str, Any], opts: pulumi.ResourceOptions | None
     ) -> None:
@@ -85,8 +90,23 @@ class FlowComponent(pulumi.ComponentResource, Generic[P, S]):
             opts: of the resource.
         """
         former = [pulumi.Alias(name=each) for each in plan.former_names if each != name]
-        renamed = pulumi.ResourceOptions(aliases=former) if former else None
+        renamed = pulumi.ResourceOptions(aliases=former or None, hooks=self._rename_told(name))
         super().__init__(kind, name, dict(shown), pulumi.ResourceOptions.merge(opts, renamed))
+
+    def _rename_told(self, name: str) -> pulumi.ResourceHookBinding | None:
+        """The hook that says in a preview what a flow loses with its name; None for Pulumi's mocks."""
+        if not self.LOST_BY_RENAMES or isinstance(get_monitor(), MockMonitor):
+            return None
+
+        def tell(args: pulumi.ResourceHookArgs) -> None:
+            was, now = ((side or {}).get("name") for side in (args.old_inputs, args.new_inputs))
+            if was != now and pulumi.runtime.is_dry_run():
+                pulumi.log.warn(f"{now} was deployed as {was}: {self.LOST_BY_RENAMES}")
+
+        hook = pulumi.ResourceHook(
+            f"{type(self).__name__} {name}: name", tell, pulumi.ResourceHookOptions(on_dry_run=True)
+        )
+        return pulumi.ResourceHookBinding(before_update=[hook])
 
     @classmethod
     def of(cls, prepared: Prepared[P, S], by: Mapping[str, Any]) -> Self:

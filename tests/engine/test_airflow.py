@@ -268,3 +268,21 @@ def test_two_flows_of_one_id_are_refused_at_preview(project: Project) -> None:
     printed = project.pulumi("preview", fails=True)
     assert "a.py and b.py are both the DAG 'Twice'" in printed
     assert "Traceback" not in printed
+
+
+def test_a_preview_says_what_a_rename_loses(project: Project) -> None:
+    place = platform({"s3": f"s3://metaflow-local/{project.name}"})
+    project.write("old.py", flow_source("Old"))
+    project.configure({"flow": "old.py", "target": "airflow"}, platform=place)
+    project.up()
+    project.write("new.py", flow_source("New"))
+    renamed = {"flow": "new.py", "target": "airflow", "renamed_from": "Old"}
+    project.configure({**renamed, "name": "Old"}, platform=place)
+    assert "was deployed as" not in project.pulumi("preview")
+    project.configure(renamed, platform=place)
+    assert "New was deployed as Old: that DAG leaves with its file. Its runs start no further" in project.pulumi(
+        "preview"
+    )
+    project.up()
+    assert list(dags(project)) == ["New.py"]
+    assert project.preview() == {}

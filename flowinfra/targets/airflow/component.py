@@ -66,6 +66,11 @@ class AirflowFlow(FlowComponent[AirflowPlan, AirflowPlatform]):
     Removing the flow removes the file. The datastore's objects stay, for the runs that still refer to them.
     """
 
+    LOST_BY_RENAMES = (
+        "that DAG leaves with its file. Its runs start no further tasks, and Airflow shows the earlier ones under the "
+        "old name alone. The earlier `name` keeps it"
+    )
+
     dag_id: pulumi.Output[str]
     """Id of the DAG."""
     file: pulumi.Output[str]

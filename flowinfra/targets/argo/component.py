@@ -83,6 +83,11 @@ class ArgoFlow(FlowComponent[ArgoPlan, KubernetesPlatform]):
     objects stay when they leave the program; `flowinfra gc` removes them.
     """
 
+    LOST_BY_RENAMES = (
+        "that WorkflowTemplate is deleted once there is the new one. Running workflows go on; what starts runs by the "
+        "old name does not find it. The earlier `name` keeps it"
+    )
+
     workflow_template: pulumi.Output[str]
     """Name of the WorkflowTemplate."""
     kubernetes_namespace: pulumi.Output[str]
