@@ -106,7 +106,7 @@ def preview(compiled: Sequence[CompiledFlow]) -> dict[str, Any]:
 def _steps(compiled: CompiledFlow) -> list[dict[str, Any]]:
     assert isinstance(compiled, StepFunctionsCompiled)
     bound = {"datastore": "s3://prod/metaflow", "queue": "prod", "table": "prod"}
-    new = describe_deployed(compiled, True, bound)
+    new = describe_deployed(compiled, True, True, bound)
     train = {**new["steps"]["train"], "memory": 4096}
     source = {**new["source"], "models.py": "0" * 12}
     old = {**new, "steps": {**new["steps"], "train": train}, "source": source, "package": "0" * 12}

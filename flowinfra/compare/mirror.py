@@ -151,6 +151,7 @@ _WIDE: dict[str, tuple[Path, ...]] = {
     "with": (("steps",), ("decorators",)),
     "environment": (("steps",), ("decorators",)),
     "package": (("source",), ("packaging",)),
+    "triggers": (("triggers_off",),),
     "python": (("python",), ("metaflow",), ("metaflow_files",), ("steps", "*", "image")),
     "image": (("steps", "*", "image"),),
 }

@@ -34,7 +34,18 @@ MADE = "[made with the stack]"
 """Stands for a name that is not known before the stack is deployed."""
 
 _LABELS = ("labels", "annotations")
-_KEYED = ("schedule", "parameters", "configs", "env", "settings", "package", "batch_tags", "aws_tags", *_LABELS)
+_KEYED = (
+    "schedule",
+    "triggers",
+    "parameters",
+    "configs",
+    "env",
+    "settings",
+    "package",
+    "batch_tags",
+    "aws_tags",
+    *_LABELS,
+)
 _DEPTHS = {
     **dict.fromkeys(_KEYED, 2),
 }
@@ -210,7 +221,7 @@ def _configured_flow(
         bound |= {"job_policies": config.job_policies, "reads": ["*"] if config.reads == "all" else config.reads}
     if runner is not None:
         bound |= {key: {**getattr(runner, key), **getattr(config.own, key)} for key in _LABELS}
-    inputs = describe_deployed(compiled, config.schedule.enabled, bound)
+    inputs = describe_deployed(compiled, config.schedule.enabled, config.triggers.enabled, bound)
     return Flow(compiled.name, inputs, declared.of_flow(config))
 
 

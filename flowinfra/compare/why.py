@@ -73,6 +73,7 @@ _STACK = (
     "aws_tags",
     "job_policies",
     "reads",
+    "triggers_off",
     "kubernetes_namespace",
     "service_account",
     "pod_role",

@@ -80,10 +80,12 @@ def assemble(
         for entry in answer["objects"]
     ]
     target = TARGETS[request.target]
-    recording = Recording(request, answer["calls"], python, recorded, answer["flow"])
+    recording = Recording(request, answer["calls"], python, recorded, answer["flow"], answer["triggers"])
     reading: Reading = target.part("reading").read(recording)
     objects = _Objects(request, keep_bytes)
-    package = _keep(objects, recorded, reading, lambda body: _packed(request, answer, body, trees, python))
+    package = _keep(
+        objects, recorded, reading, lambda body: _packed(request, answer, body, trees, python, reading.packed)
+    )
     renamed = objects.renamed
     flow = _flow(request, answer, reading, _rename(answer["flow"], renamed), _rename(answer["included"], renamed))
     flow = flow.model_copy(update={"reads": named_flows(package.content, flow.file, flow.name)})
@@ -153,9 +155,11 @@ def _keep(
     return package
 
 
-def _packed(request: CompileRequest, answer: Answer, body: bytes, trees: WorkTrees, python: str) -> Package:
+def _packed(
+    request: CompileRequest, answer: Answer, body: bytes, trees: WorkTrees, python: str, own: Mapping[str, bytes]
+) -> Package:
     """The code package, packed again; errors name the flow."""
-    offered = Offered(body, answer["walked"], answer["libraries"], answer["hidden"])
+    offered = Offered(body, answer["walked"], answer["libraries"], answer["hidden"], own)
     with _labelled(request):
         return pack(offered, selection(request), trees, python)
 

@@ -15,7 +15,7 @@ import json
 import stat
 import tarfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, realpath
 
@@ -66,12 +66,14 @@ class Offered:
         walked: what each of the selection's walks found.
         libraries: folders of the interpreter and of installed distributions.
         hidden: modules that tasks import from elsewhere, if no packaged file is in the way.
+        own: name → content of files of flowinfra's own.
     """
 
     listed: bytes
     walked: Sequence[Sequence[str]]
     libraries: Sequence[str]
     hidden: Sequence[str]
+    own: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str) -> Package:
@@ -95,6 +97,9 @@ def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str) 
         raise CompileError("Metaflow's code package has no INFO file; this version is not supported")
     content = _info(base64.b64decode(members[info]["content"]), python)
     members[info] = {"content": base64.b64encode(content).decode()}
+    if taken := sorted(members.keys() & offered.own.keys()):
+        raise CompileError(f"{taken[0]}: is what flowinfra calls a file of its own in the code package; rename it")
+    members |= {name: {"content": base64.b64encode(body).decode()} for name, body in offered.own.items()}
     out = io.BytesIO()
     own = hashlib.sha256()
     files: dict[str, SourceFile] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowinfra.compiler.driver.protocol import Call, Flow
+from flowinfra.compiler.driver.protocol import Call, Flow, Trigger
 from flowinfra.compiler.request import CompileRequest
 from flowinfra.errors import CompileError
 from flowinfra.model.base import Json
@@ -36,6 +36,8 @@ class Recording:
     objects: Sequence[RecordedObject]
     flow: Flow
     """What the child says of the flow (`driver.describe`)."""
+    triggers: Sequence[Trigger] = ()
+    """The events that start the flow."""
 
     def one(self, operation: str) -> Mapping[str, Any]:
         """Arguments of the one call of an operation.
@@ -89,3 +91,5 @@ class Reading:
     """Keys of the datastore whose objects are in the target's part."""
     commands: Mapping[str, str] = field(default_factory=dict)
     """Key → mended text of steps' commands that are objects of the datastore."""
+    packed: Mapping[str, bytes] = field(default_factory=dict)
+    """Name → content of what the code package has beside the flow and Metaflow."""

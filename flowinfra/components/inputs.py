@@ -57,7 +57,9 @@ def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str,
     return {name: plain(value) for name, value in described.items() if _told(value)}
 
 
-def describe_deployed(compiled: CompiledFlow, schedule_enabled: bool, bound: Mapping[str, Any]) -> dict[str, Any]:
+def describe_deployed(
+    compiled: CompiledFlow, schedule_enabled: bool, triggers_enabled: bool, bound: Mapping[str, Any]
+) -> dict[str, Any]:
     """The component's inputs in a stack; `bound`: what the stack binds, of which the flow may not need all.
 
     Values that are not known yet may be Outputs.
@@ -71,6 +73,7 @@ def describe_deployed(compiled: CompiledFlow, schedule_enabled: bool, bound: Map
         compiled,
         {
             "schedule": schedule and {**schedule.model_dump(exclude_none=True), "enabled": schedule_enabled},
+            "triggers_off": bool(compiled.flow.triggers) and not triggers_enabled,
             **{name: value for name, value in bound.items() if not unused.get(name)},
         },
     )

@@ -29,6 +29,9 @@ OWN_TAGS = (PROJECT_TAG, STACK_TAG, FLOW_TAG, KIND_TAG, TARGET_TAG)
 VERSION_RECORD = "-version"
 """Ends the name, in Pulumi, of what keeps the commit and person that brought a flow's version."""
 
+TRIGGER = "-trigger-"
+"""In the name, in Pulumi, of what makes an event start a flow: before the event's name."""
+
 DAG_FILE, OWNER_RECORD = "-dag", "-owner"
 """End the names, in Pulumi, of a flow's DAG file, and of Metaflow's record of who deploys the DAG."""
 

@@ -32,6 +32,8 @@ class Plan(Generic[C]):
     parameters: Mapping[str, Json] = field(default_factory=dict)
     """Values of deploy-time parameters."""
     schedule_enabled: bool = True
+    triggers_enabled: bool = True
+    """Whether events start the flow."""
     protect: bool = False
     """Whether what the flow is deployed as may be neither deleted nor replaced."""
     renamed_from: str | None = None

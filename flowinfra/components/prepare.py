@@ -104,6 +104,7 @@ class Preparation(Generic[P, S]):
             aws_tags=config.aws_tags,
             parameters=source.parameters,
             schedule_enabled=config.schedule.enabled,
+            triggers_enabled=config.triggers.enabled,
             protect=config.protect,
             renamed_from=config.renamed_from,
             reads=(EVERY,) if config.reads == "all" else tuple(config.reads),

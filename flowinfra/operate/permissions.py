@@ -87,7 +87,10 @@ class _Scope:
             region=platform.region or region or "*",
             account=platform.account or "*",
             machines=_patterns((flow.name for flow in flows), config.name_prefix),
-            rules=_patterns((schedule.name for schedule in schedules if schedule), config.name_prefix),
+            rules=(
+                *_patterns((schedule.name for schedule in schedules if schedule), config.name_prefix),
+                *([f"{names.role_prefix}*"] if any(flow.flow.triggers for flow in flows) else []),
+            ),
             queues=tuple(sorted({*queues, *steps, platform.queue or "metaflow-queue-*"})),
             on_aws=bool(flows),
             pods=tuple(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from flowinfra.components.names import DAG_FILE, OWNER_RECORD, STATE_MACHINES, VERSION_RECORD
+from flowinfra.components.names import DAG_FILE, OWNER_RECORD, STATE_MACHINES, TRIGGER, VERSION_RECORD
 from flowinfra.engine.preview import STACK_TYPE, Preview, State, Step
 from flowinfra.engine.tokens import (
     AIRFLOW_FLOW,
@@ -57,6 +57,10 @@ _NOUNS = {
     "kubernetes:core/v1:ServiceAccount": "service account",
     "kubernetes:rbac.authorization.k8s.io/v1:Role": "Kubernetes role",
     "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": "Kubernetes role binding",
+}
+_TRIGGER_NOUNS = {
+    "aws:cloudwatch/eventRule:EventRule": "trigger's rule",
+    "aws:cloudwatch/eventTarget:EventTarget": "trigger's target",
 }
 _AIRFLOW_NOUNS = {DAG_FILE: "DAG file", OWNER_RECORD: "owner record"}
 """End of the name → what it is of a flow on Airflow, wherever it is: an object, a ConfigMap or a local file."""
@@ -182,7 +186,7 @@ def _reasons(step: Step) -> tuple[str, ...]:
 
 def noun(step: Step) -> str:
     """Flowinfra's word for a resource's type; empty for one that it does not know."""
-    return _airflow_noun(step) or _NOUNS.get(step.urn.type, "")
+    return _airflow_noun(step) or _trigger_noun(step) or _NOUNS.get(step.urn.type, "")
 
 
 def is_dag_file(step: Step) -> bool:
@@ -243,3 +247,8 @@ def _is_machinery(step: Step) -> bool:
     if kind == STASH:  # who brought a version follows from the version, and that is told
         return step.urn.name.endswith(VERSION_RECORD)
     return kind == STACK_TYPE or kind.startswith("pulumi:providers:")
+
+
+def _trigger_noun(step: Step) -> str:
+    """What makes an event start a flow is told from what makes a schedule of it by its name."""
+    return _TRIGGER_NOUNS.get(step.urn.type, "") if TRIGGER in step.urn.name else ""

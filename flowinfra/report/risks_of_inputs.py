@@ -72,7 +72,8 @@ def _timezone(inputs: Mapping[str, Json]) -> str:
 
 
 def _triggers(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
-    for event in sorted(mapping(old, "triggers").keys() - mapping(new, "triggers").keys()):
+    was, will = ({} if side.get("triggers_off") else mapping(side, "triggers") for side in (old, new))
+    for event in sorted(was.keys() - will.keys()):
         yield Risk("trigger-removed", phrase("event ", Span(clean.name(event), "name"), " no longer starts the flow"))
 
 

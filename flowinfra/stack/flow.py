@@ -24,6 +24,14 @@ class ScheduleConfig(Config):
     """Timezone of the schedule, by its IANA name (`Europe/Berlin`), in place of the flow's own. Argo only."""
 
 
+class TriggersConfig(Config):
+    """What starts the flow in this environment: its @trigger and @trigger_on_finish."""
+
+    enabled: bool = True
+    """Whether events start the flow. With False, the rules of Step Functions are kept and turned off, and on Argo the
+    flow has no Sensor."""
+
+
 class PackageConfig(Config):
     """What goes into the code package beside the modules of the flow's folder. Paths are from the project's folder."""
 
@@ -93,6 +101,8 @@ class CommonDefaults(CommonKeys, Config):
     """Config name → a file (text: its path from the project's folder), or a value (anything else)."""
     schedule: ScheduleConfig = ScheduleConfig()
     """The flow's schedule in this environment."""
+    triggers: TriggersConfig = TriggersConfig()
+    """What starts the flow in this environment: its @trigger and @trigger_on_finish."""
     package: PackageConfig = PackageConfig()
     """What goes into the code package beside the modules of the flow's folder."""
     working_folder: str | None = Field(default=None, min_length=1)

@@ -44,6 +44,8 @@ def kinds(program: Program) -> dict[str, int]:
     [
         ("linear", {}, {}),
         ("schedule_daily", {}, {"Role": 3, "RolePolicy": 3, "EventRule": 1, "EventTarget": 1}),
+        ("trigger", {}, {"Role": 3, "RolePolicy": 3, "EventRule": 1, "EventTarget": 1}),
+        ("trigger", {"events_role": f"arn:aws:iam::{ACCOUNT}:role/e"}, {"EventRule": 1, "EventTarget": 1}),
         ("include_file", {}, {"BucketObjectv2": 3}),
         ("log_history", {}, {"LogGroup": 1}),
         ("fargate", {}, {"Role": 3, "RolePolicy": 3}),
@@ -167,6 +169,49 @@ def test_the_schedule() -> None:
     assert target["arn"].endswith(f"stateMachine:{rule['name']}")
     assert json.loads(target["input"]) == {"Parameters": "{}"}
     assert deploy("schedule_daily", schedule={"enabled": False}).one("EventRule")["state"] == "DISABLED"
+
+
+def test_what_starts_a_flow_on_events() -> None:
+    program = deploy("trigger_on_finish")
+    rule, target = program.one("EventRule"), program.one("EventTarget")
+    arn = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine"
+    assert json.loads(rule["eventPattern"])["detail"] == {
+        "stateMachineArn": [f"{arn}:LinearFlow"],
+        "status": ["SUCCEEDED"],
+    }
+    assert rule["state"] == "ENABLED"
+    assert len(rule["namePrefix"]) <= 38
+    assert target["arn"] == f"{arn}:TriggerOnFinishFlow"
+    assert target["roleArn"] == role_arn("app-dev-TriggerOnFinishFlow-triggers-1")
+    assert target["inputTransformer"]["inputPaths"] == {"run": "$.detail.name", "time": "$.time"}
+    assert program.one("StepFunctionsFlow")["triggers"] == {"metaflow.LinearFlow.end": True}
+    policies = [json.loads(inputs["policy"])["Statement"] for inputs in program.of("RolePolicy").values()]
+    allowed = {statement["Sid"]: statement["Resource"] for statements in policies for statement in statements}
+    assert allowed["StartFlow"] == [f"{arn}:TriggerOnFinishFlow"]
+    assert allowed["ReadTrigger"] == [f"{arn.replace('stateMachine', 'execution')}:TriggerOnFinishFlow:*"]
+
+
+def test_triggers_that_are_turned_off() -> None:
+    program = deploy("trigger", triggers={"enabled": False})
+    assert program.one("EventRule")["state"] == "DISABLED"
+    assert program.one("StepFunctionsFlow")["triggers_off"] is True
+
+
+def test_a_prefix_is_that_of_the_other_flow_too() -> None:
+    shape = {"compute": "EC2", "partition": "aws", "name_prefix": "prod"}
+    made = compiled("trigger_on_finish")
+    named = made.model_copy(update={"shape": made.shape.model_copy(update=shape)})
+    given: Any = {"flow": named, "platform": platform(**shape)}
+    pattern = json.loads(run(lambda: StepFunctionsFlow("flow", given)).one("EventRule")["eventPattern"])
+    assert pattern["detail"]["stateMachineArn"][0].endswith(":prod_LinearFlow")
+
+
+def test_a_platforms_role_of_jobs_must_be_able_to_read_what_started_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda words, *_: said.append(words))
+    deploy("trigger", {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j"})
+    [told] = [words for words in said if "states:DescribeExecution" in words]
+    assert "execution:TriggerFlow:*" in told
 
 
 def test_a_name_with_dots_goes_through_our_own_provider() -> None:

@@ -118,11 +118,40 @@ FLOWS_TO_REFUSE = [
         r"<flow>:\d+: Validity checker found an issue: .*start.*",
         source(body="    @step\n    def start(self):\n        pass\n" + STEPS[STEPS.index("    @step\n    def end") :]),
     ),
-    Bad("trigger", r"<flow>: .*@trigger.*not supported.*", source(decorators='@trigger(event="x")')),
     Bad(
-        "trigger on finish",
-        r"<flow>: .*@trigger_on_finish.*not supported.*",
-        source(decorators='@trigger_on_finish(flow="X")'),
+        "trigger on itself",
+        r"<flow>:4: @trigger_on_finish of SmallFlow: waits for the end of the flow itself: .*",
+        source(decorators='@trigger_on_finish(flow="SmallFlow")'),
+    ),
+    Bad(
+        "two triggers",
+        r"<flow>:4: @trigger of SmallFlow: stands beside @trigger_on_finish.*",
+        source(decorators='@trigger(event="x")\n@trigger_on_finish(flow="X")'),
+    ),
+    Bad(
+        "trigger of several",
+        r"<flow>:4: @trigger of SmallFlow: waits for all of a, b, and on Step Functions .* Argo .*",
+        source(decorators='@trigger(events=["a", "b"])'),
+    ),
+    Bad(
+        "trigger of no parameter",
+        r"<flow>:4: @trigger of SmallFlow: its events: Parameter gone defined in the event mappings .* not found .*",
+        source(decorators='@trigger(event={"name": "x", "parameters": {"gone": "day"}})'),
+    ),
+    Bad(
+        "trigger without a required parameter",
+        r"<flow>:6: parameter day: is required and has no default, and no event of the flow sets it: .*",
+        source(decorators='@trigger_on_finish(flow="X")', body=f"    day = Parameter('day', required=True)\n{STEPS}"),
+    ),
+    Bad(
+        "trigger with other options",
+        r"<flow>:4: @trigger of SmallFlow: options=.*: write .*reset_at.*",
+        source(decorators='@trigger(event="x", options={"every": 1})'),
+    ),
+    Bad(
+        "trigger of half a project",
+        r"<flow>:4: @trigger_on_finish of SmallFlow: its events: Incomplete project info.*",
+        source(decorators='@trigger_on_finish(flow={"name": "X", "project": "p"})'),
     ),
     Bad(
         "exit hook",

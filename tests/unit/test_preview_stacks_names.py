@@ -95,7 +95,11 @@ def test_its_configuration() -> None:
             "flowinfra:mirrors": "dev",
             "flowinfra:platform": {"bucket": "bkt", "queue": "jobs", "prefix": "metaflow/previews/pr-42"},
             "flowinfra:name_prefix": "dev-pr-42",
-            "flowinfra:defaults": {"step_functions": {"name_prefix": "dev-pr-42"}, "schedule": {"enabled": False}},
+            "flowinfra:defaults": {
+                "step_functions": {"name_prefix": "dev-pr-42"},
+                "schedule": {"enabled": False},
+                "triggers": {"enabled": False},
+            },
         },
     }
     own = {key.partition(":")[2]: value for key, value in made["config"].items() if key.startswith("flowinfra:")}

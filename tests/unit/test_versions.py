@@ -60,6 +60,8 @@ SAMPLE = {
     "schedule_off_inherited",
     "split_in_foreach",
     "partition",
+    "trigger",
+    "trigger_on_finish",
     "user_decorators",
     "with",
 }

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from . import places, refusals_hooks
+from . import places, refusals_events, refusals_hooks
 from .internals import internals
 from .protocol import Part
 from .recording import MARK
@@ -17,7 +17,6 @@ from .refusals_kubernetes import other_compute
 
 _PLATFORMS_NAMESPACE = MARK + "kubernetes-namespace"
 """What a decorator that names no namespace has got from Metaflow's settings by now."""
-_RESET = '{"reset_at": {"cron": "0 8 * * *", "timezone": "Europe/Berlin"}}'
 SWITCHES = (2, 19, 39)
 """The first Metaflow whose switches run on Argo.
 
@@ -48,34 +47,12 @@ def template_refusals(flow: Any, graph: Any) -> Iterator[Part]:
 
 def refusals(flow: Any, graph: Any) -> Iterator[Part]:
     """What must change before the flow can run on Argo."""
-    yield from _option_refusals(flow)
+    yield from refusals_events.option_refusals(flow)
     yield from refusals_hooks.refusals(flow)
     for name in graph.sorted_nodes:
         node = graph[name]
         for words in (*_switch_refusals(node), *_decorator_refusals(node)):
             yield {"subject": f"step {name}", "words": words, **places.of_step(node)}
-
-
-def event_refusals(flow: Any, triggers: list[dict[str, Any]]) -> Iterator[Part]:
-    """Find events that would have no effect, or start runs that fail; a run starts when all its events have come."""
-    wanted = {name for trigger in triggers for name in trigger.get("parameters") or ()}
-    for attribute, parameter in flow._get_parameters():
-        # Metaflow looks for the name in lower case, and does not find it
-        if parameter.name.lower() in wanted - {parameter.name}:
-            words = "is set by an event (@trigger), for which Metaflow wants its name in lower case: write it so"
-        elif triggers and parameter.name not in wanted and _needs_value(parameter):
-            words = (
-                "is required and has no default, and no event of the flow sets it: a run that events start would end "
-                "with `Missing option`; give it a default, or name it in `parameters` of @trigger"
-            )
-        else:
-            continue
-        yield {"subject": f"parameter {parameter.name}", "words": words, **places.of_attribute(type(flow), attribute)}
-
-
-def _needs_value(parameter: Any) -> bool:
-    given = parameter.kwargs
-    return not parameter.IS_CONFIG_PARAMETER and bool(given.get("required")) and given.get("default") is None
 
 
 def _switch_refusals(node: Any) -> Iterator[str]:
@@ -86,40 +63,6 @@ def _switch_refusals(node: Any) -> Iterator[str]:
             f"is a switch to {', '.join(dict.fromkeys(node.out_funcs))}; found Metaflow {found}, with which it fails "
             f"on Argo or loses results, needed: {needed} or newer; upgrade Metaflow, or decide within a step"
         )
-
-
-def _option_refusals(flow: Any) -> Iterator[Part]:
-    """Options of the flow's triggers that Metaflow stumbles over, or leaves out without a word."""
-    given = {
-        name: [decorator.attributes["options"] for decorator in flow._flow_decorators.get(name, ())]
-        for name in ("trigger", "trigger_on_finish")
-    }
-    for name, several in given.items():
-        place = places.of_flow_decorator(type(flow), name)
-        for options in several:
-            for words in _option_problems(options):
-                yield {"subject": f"@{name} of {flow.name}", "words": words, **place}
-    if any(given["trigger"]) and given["trigger_on_finish"]:
-        words = "of a flow with both, Metaflow takes the options of @trigger_on_finish alone: give them there"
-        yield {
-            "subject": f"@trigger(options=…) of {flow.name}",
-            "words": words,
-            **places.of_flow_decorator(type(flow), "trigger"),
-        }
-
-
-def _option_problems(options: Any) -> Iterator[str]:
-    if not isinstance(options, dict) or options.keys() - {"reset_at"}:
-        yield f"options={options!r}: write {_RESET}, which is all that Metaflow knows, or leave it out"
-        return
-    reset = options.get("reset_at", {"cron": ""})
-    if (
-        not isinstance(reset, dict)
-        or reset.keys() - {"cron", "timezone"}
-        or not isinstance(reset.get("cron"), str)
-        or not isinstance(reset.get("timezone", ""), (str, type(None)))
-    ):
-        yield f"reset_at={reset!r}: write {_RESET}, with text for both; `timezone` may be left out"
 
 
 def _decorator_refusals(node: Any) -> Iterator[str]:

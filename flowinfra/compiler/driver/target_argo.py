@@ -13,8 +13,9 @@ from typing import Any
 
 from .protocol import Request
 from .refusal import Refusal
-from .refusals_argo import event_refusals, template_refusals
 from .refusals_argo import refusals as refusals
+from .refusals_argo import template_refusals
+from .refusals_events import event_refusals
 
 COMMAND = "metaflow.plugins.argo.argo_workflows_cli"
 """Module of Metaflow's command, with `make_flow` and `new_token`."""
@@ -58,7 +59,7 @@ def answers(_request: Request, _recording: Any, _absent: type[Exception]) -> dic
 
     def triggers(self: Any) -> Any:
         made = process(self)
-        if found := list(event_refusals(self.flow, made[0])):
+        if found := list(event_refusals(self.flow, made[0], cased=True)):
             raise Refusal("unsupported", json.dumps(found))
         return made
 

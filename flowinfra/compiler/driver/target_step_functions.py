@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from . import kubernetes_grammar as grammar
-from . import places
+from . import places, triggers
 from .kubernetes_words import NO_MAPPING, found
 from .protocol import Part, Request
 
@@ -32,12 +32,13 @@ CHECK: str | None = None
 TASK = "FLOWINFRA_TASK_"
 """Begins the names of variables that a task's command is put together from (`targets/step_functions/sharing.py`)."""
 
-SEAMS = ()
+SEAMS = triggers.SEAMS
 """Modules and names of Metaflow's in which this target stands, beside those of every target."""
 
 
-def refusals(_flow: Any, graph: Any) -> Iterator[Part]:
-    """What no job could be given; limits are known when the state machine is."""
+def refusals(flow: Any, graph: Any) -> Iterator[Part]:
+    """What no job could be given, and events that start no run; limits are known when the state machine is."""
+    yield from triggers.refusals(flow)
     for name in graph.sorted_nodes:
         for decorator in graph[name].decorators:
             for words in _wrong(decorator):
@@ -62,6 +63,7 @@ def _wrong(decorator: Any) -> Iterator[str]:
 
 def answers(request: Request, recording: Any, absent: type[Exception]) -> dict[str, Callable[..., Any]]:
     """`service.operation` → what the account answers; what is created goes to the driver's recording."""
+    triggers.install()
     return Account(request["options"]["compute"], recording, absent).answers()
 
 

@@ -25,6 +25,7 @@ _READABLE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 prefix of such a flow out."""
 _READABLE_LENGTH, _WORDS_LENGTH, _DIGEST = 24, 16, 6
 _NAME_LENGTH = 255
+_OFF = {"enabled": False}
 _SECRET = "secure"  # noqa: S105  (Pulumi's key of an encrypted value)
 
 
@@ -110,7 +111,7 @@ def settings(preview: Preview, of: str, source: Mapping[str, Any], platform: Pla
         "platform": place.model_dump(exclude_unset=True) | {"prefix": place.prefix},
         "name_prefix": prefix,
         # a flow of the other stack may have a prefix of its own
-        "defaults": {"step_functions": {"name_prefix": prefix}, "schedule": {"enabled": False}},
+        "defaults": {"step_functions": {"name_prefix": prefix}, "schedule": _OFF, "triggers": _OFF},
     }
     others = {key: value for key, value in config.items() if not key.startswith(NAMESPACE)}
     return {**source, "config": {**others, **{f"{NAMESPACE}{key}": value for key, value in own.items()}}}

@@ -70,7 +70,7 @@ def _job_definition(item: Live) -> Iterator[str]:
 
 
 def _rule(item: Live) -> Iterator[str]:
-    found = item.ask("events", "describe_rule", Name=item.inputs["name"])
+    found = item.ask("events", "describe_rule", Name=item.inputs.get("name") or item.identifier)
     if found is None:
         yield GONE
         return
@@ -81,6 +81,9 @@ def _rule(item: Live) -> Iterator[str]:
     ):
         if key in item.inputs and found.get(name) != item.inputs[key]:
             yield f"{words} {shown(found.get(name))}, deployed was {shown(item.inputs[key])}"
+    wanted = item.inputs.get("eventPattern")
+    if wanted is not None and json.loads(found.get("EventPattern") or "{}") != json.loads(wanted):
+        yield f"listens to {shown(found.get('EventPattern'))}, deployed was {shown(wanted)}"
     listed = item.ask("events", "list_tags_for_resource", ResourceARN=found["Arn"]) or {}
     yield from tag_differences(item.tags, pairs(listed.get("Tags", [])))
 
@@ -90,11 +93,18 @@ def _target(item: Live) -> Iterator[str]:
     targets = {target["Id"]: target for target in found.get("Targets", ())}
     target = targets.get(item.inputs["targetId"])
     if target is None:
-        yield f"{GONE}: the schedule starts nothing"
+        yield f"{GONE}: its rule starts nothing"
         return
     for key, name in (("arn", "Arn"), ("roleArn", "RoleArn"), ("input", "Input")):
         if key in item.inputs and target.get(name) != item.inputs[key]:
             yield f"{name} is {shown(target.get(name))}, deployed was {shown(item.inputs[key])}"
+    if wanted := item.inputs.get("inputTransformer"):
+        made = target.get("InputTransformer") or {}
+        if (made.get("InputPathsMap") or {}, made.get("InputTemplate")) != (
+            wanted.get("inputPaths") or {},
+            wanted["inputTemplate"],
+        ):
+            yield "gives the flow another input than was deployed"
 
 
 def _role(item: Live) -> Iterator[str]:

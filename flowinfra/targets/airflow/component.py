@@ -251,6 +251,7 @@ def _shown(prepared: Prepared[AirflowPlan, AirflowPlatform]) -> dict[str, Any]:
     return describe_deployed(
         plan.compiled,
         plan.schedule_enabled,
+        plan.triggers_enabled,
         {
             "production_token": plan.names.production_token,
             "protect": plan.protect,

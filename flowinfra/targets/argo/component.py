@@ -271,6 +271,7 @@ def _shown(prepared: Prepared[ArgoPlan, KubernetesPlatform]) -> dict[str, Any]:
     return describe_deployed(
         plan.compiled,
         plan.schedule_enabled,
+        plan.triggers_enabled,
         {
             "production_token": plan.names.production_token,
             "protect": plan.protect,

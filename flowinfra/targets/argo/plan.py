@@ -30,13 +30,13 @@ class ArgoPlan(Plan[ArgoCompiled]):
     @property
     def has_sensor(self) -> bool:
         """Whether events start the flow."""
-        return self.compiled.argo.sensor is not None
+        return self.compiled.argo.sensor is not None and self.triggers_enabled
 
     @property
     def sensor_name(self) -> str | None:
         """Name of the Sensor, in which Metaflow writes - for a dot of the flow's; None where events start no run."""
         sensor = self.compiled.argo.sensor
-        return None if sensor is None else str(sensor["metadata"]["name"])
+        return str(sensor["metadata"]["name"]) if sensor is not None and self.triggers_enabled else None
 
     @property
     def idle_timezone(self) -> str | None:
@@ -67,7 +67,7 @@ class ArgoPlan(Plan[ArgoCompiled]):
         found = {
             WORKFLOW_TEMPLATE: argo.workflow_template,
             CRON_WORKFLOW: argo.cron_workflow,
-            EVENT_SENSOR: argo.sensor,
+            EVENT_SENSOR: argo.sensor if self.triggers_enabled else None,
         }
         return {kind: recorded for kind, recorded in found.items() if recorded is not None}
 

@@ -41,12 +41,14 @@ from flowinfra.targets.step_functions.plan import (
     EXECUTION,
     JOBS,
     STATES,
+    TRIGGERS,
     FlowPlan,
     check,
     state_machine,
     warnings,
 )
 from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
+from flowinfra.targets.step_functions.rules import make_triggers
 from flowinfra.targets.step_functions.schedule import make_schedule
 
 T = TypeVar("T")
@@ -142,6 +144,7 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
         drain = prepared.config.own.drain
         machine = _state_machine(making, _definition(binding), settled(roles[STATES], granted), needs, drain)
         make_schedule(making, machine, roles.get(EVENTS))
+        make_triggers(making, machine, roles.get(TRIGGERS))
         deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
 
         def there(known: PlatformSettings) -> pulumi.Output[Site]:
@@ -203,6 +206,7 @@ def _roles(making: _Making) -> tuple[dict[str, pulumi.Input[str]], list[pulumi.R
         STATES: settings.states_role,
         JOBS: settings.job_role,
         EVENTS: settings.events_role,
+        TRIGGERS: settings.events_role,
         EXECUTION: settings.execution_role,
     }
     roles = {kind: arn for kind, arn in given.items() if arn is not None}
@@ -362,6 +366,7 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
     return describe_deployed(
         plan.compiled,
         plan.schedule_enabled,
+        plan.triggers_enabled,
         {
             "production_token": plan.names.production_token,
             "protect": plan.protect,

@@ -109,11 +109,19 @@ def jobs_policy(compiled: StepFunctionsCompiled, site: Site, reads: Sequence[str
             [_table(site)],
         )
     ]
-    return tasks_policy(compiled, site, reads, site.kms_keys, foreach if _uses_table(compiled) and site.table else ())
+    more = foreach if _uses_table(compiled) and site.table else []
+    if compiled.flow.triggers:
+        more = [*more, allow("ReadTrigger", ["states:DescribeExecution"], executions(compiled, site))]
+    return tasks_policy(compiled, site, reads, site.kms_keys, more)
+
+
+def executions(compiled: StepFunctionsCompiled, site: Site) -> list[str]:
+    """ARNs of the flow's own executions."""
+    return [site.arn("states", f"execution:{compiled.name}:*")]
 
 
 def events_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
-    """What the schedule does: start this flow."""
+    """What schedules and events do: start this flow."""
     return document(allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)]))
 
 

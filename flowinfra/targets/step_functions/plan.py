@@ -16,15 +16,17 @@ from flowinfra.components.plan import Plan
 from flowinfra.components.site import Site, identity
 from flowinfra.errors import BindError, FlowInfraError, Problems
 from flowinfra.model.base import Json, canonical_json
-from flowinfra.targets.step_functions import iam, limits, quotas, requests
+from flowinfra.model.compiled import Trigger
+from flowinfra.targets.step_functions import iam, limits, quotas, requests, triggers
 from flowinfra.targets.step_functions.bound import Bound, Job, bind
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
-STATES, JOBS, EVENTS, EXECUTION = "states", "jobs", "events", "execution"
+STATES, JOBS, EVENTS, TRIGGERS, EXECUTION = "states", "jobs", "events", "triggers", "execution"
 _SERVICES = {
     STATES: "states.amazonaws.com",
     JOBS: "ecs-tasks.amazonaws.com",
     EVENTS: "events.amazonaws.com",
+    TRIGGERS: "events.amazonaws.com",
     EXECUTION: "ecs-tasks.amazonaws.com",
 }
 _JOB_DEFINITION_KEYS = frozenset(
@@ -36,6 +38,8 @@ _JOB_DEFINITION_KEYS = frozenset(
 class FlowPlan(Plan[StepFunctionsCompiled]):
     """One flow in one stack."""
 
+    machines: Mapping[str, str] = field(default_factory=dict)
+    """Flow of the same stack, with project and branch → its state machine."""
     _bound: dict[Site, Bound] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What binding came to: checks and resources ask for the same."""
 
@@ -53,6 +57,7 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
             STATES: site.states_role is None,
             JOBS: site.job_role is None,
             EVENTS: site.events_role is None and self.compiled.step_functions.schedule is not None,
+            TRIGGERS: site.events_role is None and bool(self.compiled.flow.triggers),
             EXECUTION: site.execution_role is None and self.needs_execution_role(site),
         }
         return tuple(kind for kind, own in needed.items() if own)
@@ -71,9 +76,19 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
             STATES: lambda: iam.states_policy(self.compiled, site, self.names),
             JOBS: lambda: iam.jobs_policy(self.compiled, site, self.reads),
             EVENTS: lambda: iam.events_policy(self.compiled, site),
+            TRIGGERS: lambda: iam.events_policy(self.compiled, site),
             EXECUTION: lambda: iam.execution_policy(self.compiled, site),
         }
         return policies[kind]()
+
+    def pattern(self, trigger: Trigger, site: Site) -> Mapping[str, Json]:
+        """What the rule of a trigger listens to."""
+        flow = triggers.upstream(trigger)
+        return triggers.pattern(trigger, flow and site.state_machine_arn(self.upstream(flow)))
+
+    def upstream(self, flow: str) -> str:
+        """Name of the state machine of a flow whose end is waited for; `flow`: with project and branch."""
+        return self.machines.get(flow) or triggers.machine_name(flow, self.compiled.shape.name_prefix)
 
     def bound(self, site: Site) -> Bound:
         """The flow with the stack's identity.
@@ -133,6 +148,11 @@ def warnings(plan: FlowPlan, site: Site, job_policies: Sequence[object]) -> Iter
     if site.job_role is None:
         yield from plan.unread
         yield from policy_warnings(plan.name, "jobs", job_policies)
+    elif plan.compiled.flow.triggers:
+        yield (
+            f"{plan.name}: is started by events, and its tasks read them with the platform's job_role: it needs "
+            f"states:DescribeExecution on {', '.join(iam.executions(plan.compiled, site))}, or the first step fails"
+        )
     yield from quotas.job_warnings(plan.compiled, plan.bound(site))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from flowinfra.compiler.recording import Reading, Recording, Task
 from flowinfra.model.compiled import MARK, Schedule
 from flowinfra.targets import mends
+from flowinfra.targets.step_functions import triggers
 from flowinfra.targets.step_functions.compiled import ScheduleRule, StepFunctionsTarget
 from flowinfra.targets.step_functions.sharing import share
 from flowinfra.targets.step_functions.states import step_of, submitting_states, with_submitting
@@ -34,6 +35,10 @@ def read(recording: Recording) -> Reading:
     start = definition["States"][definition["StartAt"]]["Parameters"]["ContainerOverrides"]["Command"]
     if not any(map(mends.quotes_parameters, [*start, *commands.values()])):
         raise ValueError("its start step takes parameters in another way")
+    if recording.triggers:
+        sets = any(trigger["parameters"] for trigger in recording.triggers)
+        commands = {key: triggers.told_command(text, sets) for key, text in commands.items()}
+        definition = with_submitting(definition, lambda state: triggers.told_state(state, sets))
     small, job_definitions = share(
         definition,
         {step_of(state): jobs[state["Parameters"]["JobDefinition"]] for state in submitting_states(definition)},
@@ -60,6 +65,7 @@ def read(recording: Recording) -> Reading:
         schedule=None if rule is None else Schedule(cron=rule.expression.removeprefix("cron(").removesuffix(")")),
         workflow_timeout=definition.get("TimeoutSeconds"),
         commands=commands,
+        packed=triggers.in_package() if recording.triggers else {},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,8 @@ from flowinfra.errors import FlowInfraError
 from flowinfra.stack.compiling import StackFlow
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.targets.stack import Outputs
+from flowinfra.targets.step_functions import triggers
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.component import StepFunctionsFlow
 from flowinfra.targets.step_functions.outputs import metaflow_config
 from flowinfra.targets.step_functions.plan import FlowPlan, state_machine
@@ -33,21 +35,31 @@ class StepFunctions:
     def __init__(self, stack: StackConfig, deployment: Deployment) -> None:
         self._stack, self._deployment = stack, deployment
         self._roles = self._rules = 0
+        self._flows: Mapping[str, StackFlow] = {}
 
     def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
         """Flows that would be one state machine."""
+        self._flows = flows
         return same_name_problems({label: state_machine(flow.compiled.name) for label, flow in flows.items()})
 
     def check(self, label: str, flow: StackFlow) -> Prepared[FlowPlan, PlatformSettings]:
         """The flow, ready to be deployed; raises all that binding or AWS would refuse."""
         prepared = STEP_FUNCTIONS.planned(label, flow.source, self._existing, self._deployment)
+        if flow.compiled.flow.triggers:
+            machines = {triggers.full_name(each.compiled.flow): each.compiled.name for each in self._flows.values()}
+            prepared = replace(prepared, plan=replace(prepared.plan, machines=machines))
         self._roles += len(prepared.plan.role_kinds(self._existing.site()))
-        self._rules += prepared.plan.compiled.step_functions.schedule is not None
+        compiled = prepared.plan.compiled
+        self._rules += (compiled.step_functions.schedule is not None) + len(compiled.flow.triggers)
         return prepared
 
     def warnings(self) -> Iterable[str]:
         """What all flows that were checked come near to together."""
-        return stack_warnings(self._roles, self._rules)
+        yield from stack_warnings(self._roles, self._rules)
+        compiled = ((label, flow.compiled) for label, flow in self._flows.items())
+        yield from triggers.stack_warnings(
+            {label: flow for label, flow in compiled if isinstance(flow, StepFunctionsCompiled)}
+        )
 
     def deploy(
         self, flow: Prepared[FlowPlan, PlatformSettings], created: PlatformSettings | None, by: Mapping[str, Any]

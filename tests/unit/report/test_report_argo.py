@@ -42,6 +42,7 @@ def test_the_same_is_no_risk() -> None:
         ({"schedule.cron": "0 * * * *"}, "schedule-more-frequent", "fires more often (once a day → 24 times a day)"),
         ({"schedule": None}, "schedule-removed", "the schedule 0 6 * * ? Europe/Berlin (once a day) ends"),
         ({"triggers": None}, "trigger-removed", "event data_ready no longer starts the flow"),
+        ({"triggers_off": True}, "trigger-removed", "event data_ready no longer starts the flow"),
         ({"kubernetes_namespace": "other"}, "namespace-changed", "the Kubernetes namespace flows → other"),
         (
             {

@@ -1,0 +1,152 @@
+"""How events start a flow on Step Functions: rules of EventBridge, and what its tasks need to know of them. Pure.
+
+A rule gives the state machine `{"Parameters": "{}", "Triggers": [...]}`: Metaflow's definition finds the parameters
+that it asks for, as in an input that a person gives, and `flowinfra_trigger.py` in the tasks finds the events. An event
+stands there as JSON, so that nothing has to be escaped, and no path is asked for that it may not have.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+from flowinfra.model.base import Json, canonical_json
+from flowinfra.model.compiled import Flow, Trigger
+from flowinfra.targets.mends import QUOTED_EXPORT
+from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
+
+IN_TASK = "flowinfra_trigger"
+"""The module in the code package."""
+TRIGGERED_EXPORT = f"python -m {IN_TASK} && . `pwd`/parameters.sh"
+"""Exports the parameters of a run that an event may have started."""
+STATE_MACHINE = {"Name": "FLOWINFRA_STATE_MACHINE", "Value.$": "$$.StateMachine.Id"}
+"""Variable by which a task finds its execution."""
+STATUS = "Step Functions Execution Status Change"
+
+_INTERNAL = "--with=step_functions_internal step "
+_BEGIN, _END = "metaflow.", ".end"
+_LONGEST = 60
+
+
+def in_package() -> dict[str, bytes]:
+    """What the code package of a flow with triggers has beside the flow."""
+    name = f"{IN_TASK}.py"
+    return {name: files(__package__).joinpath(name).read_bytes()}
+
+
+def told_command(command: str, sets_parameters: bool) -> str:
+    """A step's command, whose task is told what started the run.
+
+    Raises ValueError where Metaflow writes it in a way that this does not fit.
+    """
+    if command.count(_INTERNAL) != 1:
+        raise ValueError("it names its decorator of Step Functions in another way")
+    command = command.replace(_INTERNAL, f"{_INTERNAL.removesuffix('step ')}--with={IN_TASK}.Started step ")
+    return command.replace(QUOTED_EXPORT, TRIGGERED_EXPORT) if sets_parameters else command
+
+
+def told_state(state: dict[str, Any], sets_parameters: bool) -> dict[str, Any]:
+    """A state whose job is told what started the run; a command that is in the datastore is told there."""
+    parameters = state["Parameters"]
+    overrides = parameters["ContainerOverrides"]
+    told = {
+        **overrides,
+        "Command": [
+            told_command(word, sets_parameters) if _INTERNAL in word else word for word in overrides["Command"]
+        ],
+        "Environment": [*overrides["Environment"], STATE_MACHINE],
+    }
+    return {**state, "Parameters": {**parameters, "ContainerOverrides": told}}
+
+
+def upstream(trigger: Trigger) -> str | None:
+    """The flow whose end a trigger waits for, with project and branch if it has any; None for another event."""
+    return trigger.name.removeprefix(_BEGIN).removesuffix(_END) if trigger.type == "run" else None
+
+
+def full_name(flow: Flow) -> str:
+    """What others call a flow that they wait for: with project and branch if it has any."""
+    return flow.name if flow.project is None else f"{flow.project.name}.{flow.project.branch}.{flow.name}"
+
+
+def stack_warnings(flows: Mapping[str, StepFunctionsCompiled]) -> Iterator[str]:
+    """Flows of a stack that wait for what nobody in it is, and flows that start each other for ever.
+
+    Args:
+        flows: label → flow on Step Functions.
+    """
+    labels = {full_name(flow.flow): label for label, flow in flows.items()}
+    waits: dict[str, list[str]] = {}
+    for label, flow in flows.items():
+        for name in filter(None, map(upstream, flow.flow.triggers)):
+            if name in labels:
+                waits.setdefault(label, []).append(labels[name])
+                continue
+            machine = machine_name(name, flow.shape.name_prefix)
+            yield (
+                f"{label}: is started by the end of {name}, which this stack does not deploy to Step Functions: it "
+                f"starts when a state machine {machine!r} of the same account and region succeeds, whoever deploys that"
+            )
+    for circle in _circles(waits):
+        yield f"{' → '.join(circle)}: these flows start each other, so that they run for ever once one of them succeeds"
+
+
+def _circles(waits: Mapping[str, list[str]]) -> Iterator[list[str]]:
+    """Each circle once, in the order in which its flows start each other."""
+    told: set[frozenset[str]] = set()
+
+    def follow(path: list[str]) -> Iterator[list[str]]:
+        for name in waits.get(path[-1], ()):
+            if name == path[0] and frozenset(path) not in told:
+                told.add(frozenset(path))
+                yield [path[0], *reversed(path)]
+            elif name not in path:
+                yield from follow([*path, name])
+
+    for label in sorted(waits):
+        yield from follow([label])
+
+
+def machine_name(flow: str, prefix: str | None) -> str:
+    """What Metaflow calls a flow's state machine (`resolve_state_machine_name`); `flow`: with project and branch."""
+    name = flow if prefix is None or flow.startswith(prefix) else f"{prefix}_{flow}"
+    if "." in flow and len(name) > _LONGEST:
+        digest = base64.b32encode(hashlib.sha1(name.encode(), usedforsecurity=False).digest()).decode()[:16].lower()
+        return f"{name[:_LONGEST]}-{digest}"
+    return name
+
+
+def pattern(trigger: Trigger, machine_arn: str | None) -> Mapping[str, Json]:
+    """What a rule listens to; `machine_arn`: state machine of the flow whose end it waits for."""
+    if machine_arn is None:
+        return {"detail-type": [trigger.name]}
+    return {
+        "source": ["aws.states"],
+        "detail-type": [STATUS],
+        "detail": {"stateMachineArn": [machine_arn], "status": ["SUCCEEDED"]},
+    }
+
+
+def transformer(trigger: Trigger) -> tuple[dict[str, str], str]:
+    """Paths and template of the input that a rule gives the state machine.
+
+    Of a flow that has ended it takes its run alone: the event holds the input of that run, which may hold that of the
+    flow before it, and so on. `<aws.events.event.json>` is the whole event as JSON
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html).
+    """
+    told: dict[str, Json] = {"name": trigger.name, "type": trigger.type}
+    flow = upstream(trigger)
+    if flow is None:
+        if trigger.parameters:
+            told["parameters"] = trigger.parameters
+        return {}, _template(told, '"event":<aws.events.event.json>')
+    paths = {"run": "$.detail.name", "time": "$.time"}
+    told["flow"] = flow.rpartition(".")[2]
+    return paths, _template(told, '"run":<run>,"time":<time>')
+
+
+def _template(told: Mapping[str, Json], more: str) -> str:
+    return f'{{"Parameters":"{{}}","Triggers":[{canonical_json(told)[:-1]},{more}}}]}}'
