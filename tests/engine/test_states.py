@@ -61,12 +61,12 @@ def test_what_is_deployed_and_was_before_is_compared(cloud: Cloud, tmp_path: Pat
             file.write(CONFIG + ("  flowinfra:mirrors: prod\n" if stack == "staging" else ""))
     up("prod", 4096)
     assert "staging: has no resources: the stack was never deployed" in run(
-        "flowinfra", "mirror", "staging", "prod", "--deployed", code=2
+        "flowinfra", "mirror", "staging", "prod", "--deployed", code=1
     )
     up("staging", 4096)
     assert "no drift" in run("flowinfra", "mirror", "staging", "prod", "--deployed")
     up("prod", 8192)
-    printed = run("flowinfra", "mirror", "staging", "prod", "--deployed", code=1)
+    printed = run("flowinfra", "mirror", "staging", "prod", "--deployed", code=3)
     assert "TrainFlow: step fit: memory 8192 → 4096 MB" in printed
     assert run("flowinfra", "why", "prod@1", "prod") == "TrainFlow: input steps.fit.memory: 4096 → 8192\n"
     assert "its history has 1 to 2" in run("flowinfra", "why", "prod@3", "prod", code=1)
