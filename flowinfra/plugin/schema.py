@@ -16,11 +16,12 @@ from typing import Any, Literal
 from flowinfra.plugin.checks import Check
 from flowinfra.plugin.wire import UNKNOWN, Asset, Plain, has_unknown
 
-Kind = Literal["string", "integer", "boolean", "map", "list", "object", "asset"]
+Kind = Literal["string", "integer", "number", "boolean", "map", "list", "object", "asset"]
 
-_PYTHON: dict[Kind, type] = {
+_PYTHON: dict[Kind, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
+    "number": (int, float),
     "boolean": bool,
     "map": dict,
     "list": list,
@@ -66,6 +67,11 @@ def text(*checks: Check, **options: Any) -> Prop:
 def whole(*checks: Check, **options: Any) -> Prop:
     """A whole number."""
     return Prop("integer", checks=checks, **options)
+
+
+def number(*checks: Check, **options: Any) -> Prop:
+    """A number, whole or not."""
+    return Prop("number", checks=checks, **options)
 
 
 def flag(**options: Any) -> Prop:

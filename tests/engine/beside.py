@@ -17,6 +17,23 @@ def allowing(action: str, resource: str, sid: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
+def allowed(action: str, resource: str) -> str:
+    """A policy of a role."""
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def trust(sid: str) -> str:
+    """Who may assume a role."""
+    statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def messaging(name: str, *, second: bool, tags: dict[str, str]) -> None:
     """A topic with a queue that listens to it, and a dead-letter queue."""
     topic = aws.sns.Topic(
@@ -61,6 +78,42 @@ def messaging(name: str, *, second: bool, tags: dict[str, str]) -> None:
         filter_policy=json.dumps({"kind": ["late"] if second else ["failed"]}),
     )
     fifo = aws.sqs.Queue("ordered", fifo_queue=True, content_based_deduplication=second, tags=tags)
+    policy = aws.iam.Policy(
+        "publish",
+        name=f"{name}-publish",
+        policy=topic.arn.apply(lambda arn: allowed("sns:Publish" if second else "sns:*", arn)),
+        tags=tags,
+    )
+    role = aws.iam.Role("publisher", name=f"{name}-publisher", assume_role_policy=trust(sid), tags=tags)
+    aws.iam.RolePolicyAttachment("attached", role=role.name, policy_arn=policy.arn)
+    aws.cloudwatch.MetricAlarm(
+        "alarm",
+        name=f"{name}-alarm",
+        comparison_operator="GreaterThanThreshold",
+        evaluation_periods=2 if second else 1,
+        metric_name="ExecutionsFailed",
+        namespace="AWS/States",
+        period=60,
+        statistic="Sum",
+        threshold=0.5 if second else 0,
+        dimensions={"StateMachineArn": name},
+        alarm_actions=[topic.arn],
+        tags=tags,
+    )
+    aws.cloudwatch.MetricAlarm(
+        "rate",
+        comparison_operator="GreaterThanThreshold",
+        evaluation_periods=1,
+        threshold=2 if second else 1,
+        metric_queries=[
+            {"id": "e1", "expression": "m1 * 2", "label": "twice", "return_data": True},
+            {
+                "id": "m1",
+                "metric": {"metric_name": "ExecutionsFailed", "namespace": "AWS/States", "period": 60, "stat": "Sum"},
+            },
+        ],
+        tags=tags,
+    )
     pulumi.export("topic", topic.arn)
     pulumi.export("queue", queue.url)
     pulumi.export("ordered", fifo.name)

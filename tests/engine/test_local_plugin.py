@@ -232,7 +232,8 @@ def test_life_of_every_type(stack: MakeStack, cloud: Cloud) -> None:
     assert set(it.preview(everything(name, "1")).values()) == {"same"}
 
     previewed = it.preview(everything(name, "2"))
-    assert previewed == dict.fromkeys(created, "update")
+    # an attachment has nothing that changes in place
+    assert previewed == dict.fromkeys(created, "update") | {"attached": "same"}
     assert it.up(everything(name, "2")) == previewed
     assert it.outputs()["revision"] == 2
     machine = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=it.outputs()["dotted"])
@@ -259,6 +260,36 @@ def test_life_of_every_type(stack: MakeStack, cloud: Cloud) -> None:
     )
     assert eks.list_pod_identity_associations(clusterName="prod", namespace="flows")["associations"] == []
     assert name not in {item["Name"] for item in cloud.client("s3").list_buckets()["Buckets"]}
+
+
+def test_types_that_are_not_known_are_kept_and_told(stack: MakeStack) -> None:
+    def program(days: int, **more: Any) -> Callable[[], None]:
+        def declare() -> None:
+            key = aws.kms.Key("key", deletion_window_in_days=days, description=pulumi.Output.secret("hush"), **more)
+            alias = aws.kms.Alias("alias", name="alias/app", target_key_id=key.id)
+            aws.sns.Topic("topic", display_name=key.arn)
+            pulumi.export("key", key.arn)
+            pulumi.export("alias", alias.arn)
+
+        return declare
+
+    def told() -> bool:
+        return any("has no aws:kms/key:Key: nothing is made of it" in message for message in it.messages)
+
+    it = stack()
+    assert set(it.preview(program(7)).values()) == {"create"}
+    assert told()
+    it.up(program(7))
+    assert told()
+    outputs = it.outputs()
+    assert outputs["key"].startswith("arn:aws:kms:us-east-1:123456789012:key/key-")
+    assert outputs["alias"] == "arn:aws:kms:us-east-1:123456789012:alias/alias/app"
+    assert set(it.preview(program(7)).values()) == {"same"}
+    assert set(it.refresh().values()) <= {"same", "refresh"}
+    changed = it.up(program(8, tags={"a": "b"}))
+    assert (changed.pop("key"), set(changed.values())) == ("update", {"same"})
+    assert it.outputs() == outputs
+    assert set(it.destroy().values()) == {"delete"}
 
 
 def test_refresh_shows_what_others_changed_and_up_mends_it(stack: MakeStack, cloud: Cloud) -> None:

@@ -1,7 +1,8 @@
 """The local stand-in for Pulumi's `aws` provider plugin. It speaks to the embedded AWS and nothing else.
 
 What it plays: `pulumi-resource-aws` (pulumi-aws 7, that is hashicorp/terraform-provider-aws behind Pulumi's
-bridge), for the resource types that flowinfra's components create. Each resource names the upstream file whose
+bridge), for the resource types that flowinfra's components create and some that stand beside flows; any other is kept
+in the state, with a warning that nothing is made of it. Each resource names the upstream file whose
 inputs, checks, defaults and replace rules it follows.
 
     bin/pulumi-resource-aws   what the engine starts; runs `python -m flowinfra.local.plugin`
@@ -10,6 +11,7 @@ inputs, checks, defaults and replace rules it follows.
     settings.py               provider configuration; refuses every endpoint that is not loopback
     cloud.py                  boto3 clients, made once, and AWS's errors as sentences
     services/                 one file per AWS service
+    unmade.py                 types that are not played
 
 What every plugin needs (serving, property values, schemas) is in `flowinfra.plugin`.
 

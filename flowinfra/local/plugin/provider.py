@@ -14,10 +14,10 @@ from pathlib import Path
 
 from google.protobuf.struct_pb2 import Struct, Value
 
-from flowinfra.local.plugin import naming
+from flowinfra.local.plugin import naming, unmade
 from flowinfra.local.plugin.cloud import Cloud, CloudError, PartialError
 from flowinfra.local.plugin.naming import Naming
-from flowinfra.local.plugin.registry import function, resource
+from flowinfra.local.plugin.registry import function, is_known, resource
 from flowinfra.local.plugin.resource import Resource
 from flowinfra.local.plugin.settings import Settings
 from flowinfra.plugin.failure import PartialFailureError
@@ -62,6 +62,8 @@ class Provider:
 
     def check(self, token: str, names: Naming, olds: Struct, news: Struct) -> tuple[Struct, list[Problem]]:
         """Complete the inputs of a resource and say what is wrong with them."""
+        if not is_known(token):
+            return news, []
         kind = resource(token)
         old, new = decode_struct(olds), decode_struct(news)
         _open_files(new)
@@ -120,6 +122,8 @@ class Provider:
 
     def diff(self, token: str, olds: Struct, news: Struct) -> Difference:
         """What an update from this state to these inputs would change."""
+        if not is_known(token):
+            return Difference(unmade.changes(olds, news))
         kind = resource(token)
         old, new = decode_struct(olds), decode_struct(news)
         found = self._changes(kind, old, new)
@@ -141,8 +145,11 @@ class Provider:
     def _changes(self, kind: Resource, old: Mapping[str, Plain], new: Mapping[str, Plain]) -> list[Change]:
         return kind.changes(old, new, differences(kind.schema.properties, old, new))
 
-    def create(self, token: str, properties: Struct, *, preview: bool) -> tuple[str, Struct]:
+    def create(self, token: str, properties: Struct, *, preview: bool, urn: str = "") -> tuple[str, Struct]:
         """Make a resource: (id, state)."""
+        if not is_known(token):
+            region, account = ("", "") if preview else (self.cloud.settings.region, self.cloud.identity()["Account"])
+            return unmade.create(token, urn, properties, region, account, preview=preview)
         kind = resource(token)
         new = decode_struct(properties)
         state = _state(properties)
@@ -160,6 +167,8 @@ class Provider:
 
     def update(self, token: str, identifier: str, olds: Struct, news: Struct, *, preview: bool) -> Struct:
         """Change a resource in place: its new state."""
+        if not is_known(token):
+            return unmade.update(olds, news)
         kind = resource(token)
         old, new = decode_struct(olds), decode_struct(news)
         changed = {change.top for change in self._changes(kind, old, new)}
@@ -186,6 +195,8 @@ class Provider:
 
     def read(self, token: str, identifier: str, properties: Struct, inputs: Struct) -> Reading:
         """What AWS has: to refresh a known resource, or (with nothing known) to import one."""
+        if not is_known(token):
+            return Reading(identifier, unmade.read(token, properties), inputs)
         kind = resource(token)
         old = decode_struct(properties)
         found = self._found(kind, identifier, old)
@@ -230,6 +241,8 @@ class Provider:
 
     def delete(self, token: str, identifier: str, properties: Struct) -> None:
         """Remove a resource."""
+        if not is_known(token):
+            return
         old = decode_struct(properties)
         resource(token).delete(self.cloud.within(old.get("region")), identifier, old)
 

@@ -20,10 +20,12 @@ RESOURCES: dict[str, str] = {
     "aws:cloudwatch/eventTarget:EventTarget": "events:EventTarget",
     "aws:cloudwatch/logGroup:LogGroup": "logs:LogGroup",
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "logs:LogResourcePolicy",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "alarms:MetricAlarm",
     "aws:dynamodb/table:Table": "dynamodb:Table",
     "aws:ec2/securityGroup:SecurityGroup": "ec2:SecurityGroup",
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": "eks:PodIdentityAssociation",
     "aws:iam/instanceProfile:InstanceProfile": "iam:InstanceProfile",
+    "aws:iam/policy:Policy": "iam_policy:Policy",
     "aws:iam/role:Role": "iam:Role",
     "aws:iam/rolePolicy:RolePolicy": "iam:RolePolicy",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "iam:RolePolicyAttachment",
@@ -57,6 +59,11 @@ FUNCTIONS: dict[str, str] = {
     "aws:s3/getObjects:getObjects": "s3_object:get_objects",
 }
 """Function token → module in services/ and function."""
+
+
+def is_known(token: str) -> bool:
+    """Whether a resource type is played; any other is kept in the state alone (unmade.py)."""
+    return token in RESOURCES
 
 
 @cache

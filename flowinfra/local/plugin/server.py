@@ -8,10 +8,11 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from flowinfra.local.plugin import settings
+from flowinfra.local.plugin import settings, unmade
 from flowinfra.local.plugin.cloud import CloudError
 from flowinfra.local.plugin.naming import Naming
 from flowinfra.local.plugin.provider import Provider
+from flowinfra.local.plugin.registry import is_known
 from flowinfra.plugin import serving
 from flowinfra.plugin.servicer import PluginServicer, check_response, clear_errors, diff_response, resource_type
 from flowinfra.plugin.wire import decode_struct
@@ -72,6 +73,9 @@ class Servicer(PluginServicer):
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
         """Complete and check inputs."""
+        token = resource_type(request)
+        if not is_known(token):
+            serving.log(self._engine, unmade.warning(token), warning=True, urn=request.urn)
         names = Naming(
             name=request.name or request.urn.rsplit("::", 1)[-1],
             seed=request.randomSeed,
@@ -80,7 +84,7 @@ class Servicer(PluginServicer):
             else "",
             proposed=request.autonaming.proposed_name,
         )
-        return check_response(*self._provider.check(resource_type(request), names, request.olds, request.news))
+        return check_response(*self._provider.check(token, names, request.olds, request.news))
 
     @clear_errors
     def Diff(  # noqa: N802
@@ -96,7 +100,9 @@ class Servicer(PluginServicer):
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CreateResponse:
         """Make a resource, or say what is known of it before."""
-        identifier, state = self._provider.create(resource_type(request), request.properties, preview=request.preview)
+        identifier, state = self._provider.create(
+            resource_type(request), request.properties, preview=request.preview, urn=request.urn
+        )
         return provider_pb2.CreateResponse(id=identifier, properties=state)
 
     @clear_errors

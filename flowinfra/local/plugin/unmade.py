@@ -81,7 +81,7 @@ def read(token: str, properties: Struct) -> Struct:
         CloudError: for an import, since there is nothing to import from.
     """
     if not properties.fields:
-        raise CloudError(f"the embedded AWS has no {token}, so there is none to import")
+        raise CloudError(f"the embedded AWS has no {token}, so it cannot be imported")
     return properties
 
 

@@ -41,6 +41,9 @@ MESSAGES_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
 TOPIC = "aws:sns/topic:Topic"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+POLICY = "aws:iam/policy:Policy"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+UNMADE = "aws:kms/key:Key"
 TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:t"
 
 INPUTS: dict[str, dict[str, Any]] = {
@@ -71,6 +74,17 @@ INPUTS: dict[str, dict[str, Any]] = {
     MESSAGES_POLICY: {"queueUrl": "http://127.0.0.1/1/n", "policy": TRUST},
     TOPIC: {"name": "n"},
     TOPIC_POLICY: {"arn": TOPIC_ARN, "policy": TRUST},
+    POLICY: {"name": "n", "policy": TRUST},
+    ALARM: {
+        "name": "n",
+        "comparisonOperator": "GreaterThanThreshold",
+        "evaluationPeriods": 1,
+        "metricName": "m",
+        "namespace": "AWS/States",
+        "period": 60,
+        "statistic": "Sum",
+        "threshold": 0.5,
+    },
     SUBSCRIPTION: {"topic": TOPIC_ARN, "protocol": "sqs", "endpoint": "arn:aws:sqs:us-east-1:123456789012:n"},
 }
 
@@ -105,6 +119,31 @@ def test_every_type_is_there(token: str) -> None:
 
 def test_every_function_is_there() -> None:
     assert all(callable(function(token)) for token in FUNCTIONS)
+
+
+def test_a_type_that_is_not_known_goes_into_the_state_as_it_is() -> None:
+    provider, urn = Provider(KNOWN), "urn:pulumi:dev::app::aws:kms/key:Key::key"
+    news = struct({"deletionWindowInDays": 7, "policy": UNKNOWN})
+    news.fields["description"].CopyFrom(encode("hush", secret=True))
+    inputs, found = provider.check(UNMADE, Naming("key"), Struct(), news)
+    assert (inputs, found) == (news, [])
+    identifier, state = provider.create(UNMADE, inputs, preview=True, urn=urn)
+    plain = decode_struct(state)
+    assert (identifier, plain["arn"], plain["name"], plain["policy"]) == ("", UNKNOWN, UNKNOWN, UNKNOWN)
+    assert has_secret(state.fields["description"])
+    known = struct({"deletionWindowInDays": 7, "name": "key-1", "arn": "arn:1"})
+    assert provider.diff(UNMADE, known, struct({"deletionWindowInDays": 7})) == Difference([], False)
+    changes = provider.diff(UNMADE, known, struct({"tags": {"a": "b"}})).changes
+    assert [(change.path, change.kind, change.replaces) for change in changes] == [
+        ("deletionWindowInDays", "delete", False),
+        ("tags", "add", False),
+    ]
+    updated = decode_struct(provider.update(UNMADE, "key-1", known, struct({"tags": {"a": "b"}}), preview=False))
+    assert updated == {"tags": {"a": "b"}, "name": "key-1", "arn": "arn:1"}
+    assert provider.read(UNMADE, "key-1", known, Struct()).properties == known
+    with pytest.raises(CloudError, match="so it cannot be imported"):
+        provider.read(UNMADE, "key-1", Struct(), Struct())
+    provider.delete(UNMADE, "key-1", known)
 
 
 def test_a_type_that_is_not_there() -> None:
@@ -221,6 +260,13 @@ def test_automatic_naming_can_be_configured() -> None:
         (MESSAGES, {"delaySeconds": 901}, "delaySeconds", "in the range (0 - 900)"),
         (MESSAGES, {"redrivePolicy": "{"}, "redrivePolicy", "contains an invalid JSON"),
         (MESSAGES_POLICY, {"policy": "x"}, "policy", "contains an invalid JSON"),
+        (POLICY, {"name": "n n"}, "name", "must match"),
+        (POLICY, {"policy": "[]"}, "policy", "contains a JSON array"),
+        (ALARM, {"period": 45}, "period", "expected period to be divisible by 60, got: 45"),
+        (ALARM, {"threshold": "high"}, "threshold", "expected number for threshold, got str"),
+        (ALARM, {"statistic": None}, "statistic", "One of `statistic` or `extended_statistic` must be set"),
+        (ALARM, {"alarmActions": ["page"]}, "alarmActions[0]", "is an invalid ARN"),
+        (ALARM, {"treatMissingData": "guess"}, "treatMissingData", "to be one of"),
         (TOPIC, {"name": "n.fifo"}, "name", "invalid topic name: n.fifo"),
         (
             TOPIC,
@@ -294,6 +340,10 @@ def test_a_definition_is_validated_only_when_it_changes() -> None:
         (OBJECT, {"key": "l"}, ["key"], True),
         (OBJECT, {"content": "d"}, ["content"], False),
         (MESSAGES, {"name": "m"}, ["name"], True),
+        (POLICY, {"policy": TRUST.replace(" ", "")}, [], False),
+        (POLICY, {"description": "d"}, ["description"], True),
+        (ALARM, {"threshold": 0.25}, ["threshold"], False),
+        (ALARM, {"name": "m"}, ["name"], True),
         (MESSAGES, {"name": "n.fifo", "fifoQueue": True}, ["fifoQueue", "name"], True),
         (MESSAGES, {"delaySeconds": 5}, ["delaySeconds"], False),
         (MESSAGES, {"kmsDataKeyReusePeriodSeconds": 60}, [], False),

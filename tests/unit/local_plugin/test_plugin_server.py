@@ -20,6 +20,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from flowinfra.local.plugin import bin_directory, provider
+from flowinfra.local.plugin import server as server_module
 from flowinfra.local.plugin.cloud import PartialError
 from flowinfra.local.plugin.resource import Created, Resource
 from flowinfra.local.plugin.server import Servicer
@@ -49,6 +50,8 @@ def stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[provider_p
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setattr(provider, "resource", lambda token: Thing())
+    for module in (provider, server_module):
+        monkeypatch.setattr(module, "is_known", lambda token: True)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     server = grpc.server(ThreadPoolExecutor(2))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(""), server)
