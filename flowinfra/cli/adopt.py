@@ -1,4 +1,4 @@
-"""`flowinfra adopt`: flows that Metaflow's own command deployed become a stack's."""
+"""`flowinfra adopt`: flows that Metaflow's own commands deployed become a stack's."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from flowinfra.operate.adopt.adopt import Adopted, adopt
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def command(stack: str, flows: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Write flows that were deployed by `step-functions create` into STACK's file.
+    """Write flows that were deployed by `step-functions create` or `argo-workflows create` into STACK's file.
 
-    Each FLOW is the name of a flow or of a state machine, or a flow's file; without any, all flows of the project that
-    the account has are looked for. The flow's entry gets its production token and the options that it was deployed
-    with. Nothing is changed in AWS: `pulumi preview` shows what differs, and the next `pulumi up` takes over the state
-    machine, with its ARN, executions and namespace, and its schedule. Run it in the folder of the Pulumi project, with
-    credentials of the stack's account.
+    Each FLOW is the name of a flow, of a state machine or of a WorkflowTemplate, or a flow's file; without any, all
+    flows of the project that the account and the cluster have are looked for. The flow's entry gets its production
+    token and the options that it was deployed with. Nothing is changed but the file: `pulumi preview` shows what
+    differs, and the next `pulumi up` takes over what is deployed, with its executions, namespace and schedule. Run it
+    in the folder of the Pulumi project, with credentials of the stack's account, and of its cluster.
 
     \b
       flowinfra adopt prod --dry-run
@@ -50,10 +50,10 @@ def _tell(stack: str, found: Adopted, dry_run: bool) -> None:
     for name, reason in found.left.items():
         click.echo(clean.visible(f"{name} is left alone: {reason}"))
     if not found.adoptions and not found.left:
-        click.echo("The account has no state machine of a flow of this project, by its name.")
+        click.echo("Nothing is deployed by hand of a flow of this project, by its name.")
     if not found.changed:
         click.echo(f"{found.file} stays unchanged.")
         return
-    click.echo(f"{found.file} {'would be' if dry_run else 'is'} changed; AWS is not.")
+    click.echo(f"{found.file} {'would be' if dry_run else 'is'} changed; nothing else is.")
     if not dry_run:
         click.echo(f"Next: pulumi preview -s {stack}")

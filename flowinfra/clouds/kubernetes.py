@@ -201,6 +201,14 @@ class Cluster:
 
         return self._asked(f"{plural} of {namespace}", ask)
 
+    def manifests(self, namespace: str, plural: str) -> list[dict[str, Any]]:
+        """All of Argo's objects of a kind in a namespace, as the cluster has them.
+
+        Raises:
+            ClusterError: also where one may not look into the namespace.
+        """
+        return list(self._items(plural, namespace))
+
     def texts(self, plurals: Sequence[str]) -> list[str]:
         """JSON texts of all of Argo's objects of these kinds, of all namespaces.
 

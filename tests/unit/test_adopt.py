@@ -15,6 +15,7 @@ from moto import mock_aws
 
 from flowinfra.cli import main
 from tests.unit.by_hand import definition
+from tests.unit.cluster_of import cluster_of
 
 ROLE = "arn:aws:iam::123456789012:role/states"
 TOKEN = "trainflow-0-abcd"
@@ -97,7 +98,7 @@ def test_the_entry_gets_token_and_options_and_its_comments_stay(site: Site) -> N
     assert told.startswith(
         "TrainFlow, deployed by ann: flows/train/train.py: production_token, with, tags, namespace, workflow_timeout\n"
     )
-    assert told.endswith("stacks/Pulumi.prod.yaml is changed; AWS is not.\nNext: pulumi preview -s prod\n")
+    assert told.endswith("stacks/Pulumi.prod.yaml is changed; nothing else is.\nNext: pulumi preview -s prod\n")
     assert site.file.read_text() == (
         STACK
         + f"      production_token: {TOKEN}\n"
@@ -122,7 +123,7 @@ def test_a_dry_run_writes_nothing(site: Site) -> None:
     site.train(create="--tag nightly")
     told = site.done("--dry-run")
     assert "production_token, tags" in told
-    assert told.endswith("stacks/Pulumi.prod.yaml would be changed; AWS is not.\n")
+    assert told.endswith("stacks/Pulumi.prod.yaml would be changed; nothing else is.\n")
     assert site.file.read_text() == STACK
 
 
@@ -200,7 +201,7 @@ def test_what_belongs_to_it_is_read_back(site: Site) -> None:
 
 def test_a_name_of_its_own(site: Site) -> None:
     site.machine("nightly", definition("TrainFlow", TOKEN, "train.py"))
-    assert "no state machine of a flow of this project, by its name" in site.done()
+    assert "Nothing is deployed by hand of a flow of this project, by its name" in site.done()
     site.done("nightly")
     assert site.flows[0]["name"] == "nightly"
 
@@ -272,9 +273,11 @@ def test_another_accounts_credentials_are_refused(site: Site) -> None:
 
 def test_a_flow_of_another_target_is_refused(site: Site) -> None:
     text = STACK.replace("queue: jobs}", "queue: jobs, kubernetes: {namespace: flows}}")
+    text = text.replace("config:\n", "config:\n  kubernetes:kubeconfig: kubeconfig\n")
     site.file.write_text(f"{text}      target: argo\n")
     site.train()
-    assert "gives flows/train/train.py the target 'argo'" in site.refused("TrainFlow")
+    with cluster_of({}, site.root / "kubeconfig"):
+        assert "gives flows/train/train.py the target 'argo'" in site.refused("TrainFlow")
 
 
 def test_a_stack_that_is_wrong_or_missing(site: Site) -> None:

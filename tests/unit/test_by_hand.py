@@ -12,12 +12,12 @@ import pytest
 
 from flowinfra.targets.step_functions.by_hand import (
     ByHand,
-    NotMetaflowError,
     offloaded,
     owner_and_token,
     read_back,
     rule_name,
 )
+from flowinfra.targets.task_command import NotMetaflowError
 from tests.unit.constructs import FLOWS
 from tests.unit.metaflow_create import IDENTITY, Account, account, create
 

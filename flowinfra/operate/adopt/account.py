@@ -12,7 +12,8 @@ import boto3
 from flowinfra.errors import ToolError
 from flowinfra.operate.verify.aws import THREADS, Calls
 from flowinfra.operate.verify.compare import pairs
-from flowinfra.targets.step_functions.by_hand import ByHand, NotMetaflowError, offloaded, read_back, rule_name
+from flowinfra.targets.step_functions.by_hand import ByHand, offloaded, read_back, rule_name
+from flowinfra.targets.task_command import NotMetaflowError
 
 _MOST_JOBS = 100
 """Job definitions that AWS describes in one call."""

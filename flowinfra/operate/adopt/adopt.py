@@ -1,4 +1,4 @@
-"""What Metaflow's own command deployed by hand → entries of a stack's file, for flows of a project's folder."""
+"""What Metaflow's own commands deployed by hand → entries of a stack's file, for flows of a project's folder."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from flowinfra.clouds.aws import Access
+from flowinfra.clouds.kubernetes import Cluster
 from flowinfra.engine.project import project_folder, project_name, read_mapping, stack_file
 from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.operate.accounts import refuse_strangers
-from flowinfra.operate.adopt.account import Account, Machine
-from flowinfra.operate.adopt.entries import Adoption, NotAdoptedError, Stack, adoption
-from flowinfra.operate.adopt.sources import classes_of, flows_in, project_of
+from flowinfra.operate.adopt.account import Account
+from flowinfra.operate.adopt.entries import OWN, Adoption, NotAdoptedError, Stack
+from flowinfra.operate.adopt.places import Candidate, InAccount, InCluster, Place
+from flowinfra.operate.adopt.sources import classes_of, flows_in
 from flowinfra.operate.adopt.writing import with_adopted
 from flowinfra.stack.loading import stored, stored_stack
 
@@ -27,42 +30,41 @@ class Adopted:
     """The stack's file, from the project's folder."""
     adoptions: tuple[Adoption, ...]
     left: Mapping[str, str]
-    """State machine → why it was left alone."""
+    """State machine or WorkflowTemplate → why it was left alone."""
     changed: bool
     """Whether the file was, or would be, changed."""
 
 
 def adopt(stack: str, flows: Sequence[str], folder: Path, dry_run: bool) -> Adopted:
-    """Write the entries of flows that were deployed by hand into a stack's file. Nothing is changed in AWS.
+    """Write the entries of flows that were deployed by hand into a stack's file. Nothing else is changed.
 
     Args:
         stack: its name.
-        flows: names of flows or state machines, or files; all of the project's flows where there are none.
+        flows: names of flows or of what is deployed, or files; all of the project's flows where there are none.
         folder: within the Pulumi project.
         dry_run: whether the file stays unchanged.
 
     Raises:
         Problems: what was named cannot be adopted; nothing is written then.
-        FlowInfraError: the stack's file is wrong, or its account is not reached.
+        FlowInfraError: the stack's file is wrong, or its account or cluster is not reached.
     """
     root = project_folder(folder)
     flows = [_from_root(root, folder, each) for each in flows]
     file = stack_file(root, stack.rsplit("/", 1)[-1])
     known = Stack(project_name(root), file.stack, file.label, stored(file), stored_stack(root, file.stack))
     sources = flows_in(root)
-    found, left = _found(known, _account(stack, known, root), sources, flows, root)
-    adoptions: dict[str, Adoption] = {}
-    for machine in found:
+    candidates = _chosen(_places(stack, known, root), sources, flows, root)
+    adoptions: list[Adoption] = []
+    left: dict[str, str] = {}
+    for each in candidates:
         try:
-            place = _source(known, machine, sources, flows)
-            project = project_of(root / place, machine.by_hand.flow) if machine.by_hand else None
-            adoptions[machine.name] = adoption(known, machine, place, project)
+            adoptions.append(each.become(_source(known, each, sources, flows)))
         except NotAdoptedError as error:
-            left[machine.name] = str(error)
-    refused = [ConfigError(f"{name}: {reason}") for name, reason in left.items() if flows and reason != _OWN]
+            left[each.name] = str(error)
+    refused = [ConfigError(f"{name}: {reason}") for name, reason in left.items() if flows and reason != OWN]
     if refused:
         raise Problems(refused)
-    chosen = _one_entry_each(adoptions.values())
+    chosen = _one_entry_each(adoptions)
     text = file.path.read_text(encoding="utf-8")
     after = with_adopted(text, chosen)
     if after != text and not dry_run:
@@ -85,16 +87,29 @@ def _from_root(root: Path, folder: Path, given: str) -> str:
     raise ConfigError(f"{given}: there is no such file in the project's folder ({root})")
 
 
-_OWN = "is this stack's already"
+def _places(stack: str, known: Stack, root: Path) -> list[Place]:
+    """Where flows of the stack may be deployed: its account, and the namespace of its cluster.
+
+    Raises:
+        FlowInfraError: one of them is not known or not reached.
+    """
+    platform = known.config.platform
+    config = read_mapping(root / known.label, known.label).get("config") or {}
+    places: list[Place] = []
+    if platform.queue or platform.create or not platform.kubernetes:
+        places.append(InAccount(known, _account(stack, known, config, root), root))
+    if platform.kubernetes:
+        cluster = Cluster(config.get("kubernetes:kubeconfig"), config.get("kubernetes:context"))
+        places.append(InCluster(known, cluster, platform.kubernetes.namespace, root))
+    return places
 
 
-def _account(stack: str, known: Stack, root: Path) -> Account:
+def _account(stack: str, known: Stack, config: Mapping[str, Any], root: Path) -> Account:
     """The stack's account.
 
     Raises:
         FlowInfraError: the region is not known, or the credentials are of another account.
     """
-    config = read_mapping(root / known.label, known.label).get("config") or {}
     access = Access.of(config)
     session = access.session()
     region = known.config.platform.region or session.region_name
@@ -105,56 +120,49 @@ def _account(stack: str, known: Stack, root: Path) -> Account:
     return Account(session, region)
 
 
-def _found(
-    stack: Stack, account: Account, sources: Mapping[str, Sequence[str]], flows: Sequence[str], root: Path
-) -> tuple[list[Machine], dict[str, str]]:
-    """State machines that may be adopted, and those that are left alone, with the reason.
+def _chosen(
+    places: Sequence[Place], sources: Mapping[str, Sequence[str]], flows: Sequence[str], root: Path
+) -> list[Candidate]:
+    """Deployments that may be adopted.
 
     Raises:
         Problems: a flow that was named is not there.
     """
-    arns = account.names()
     if not flows:
-        names = [name for name in arns if any(_may_be(name, flow, stack.config.name_prefix) for flow in sources)]
-        return account.look(arns[name] for name in sorted(names)), {}
-    names, problems = [], list[FlowInfraError]()
+        return [each for place in places for each in place.look([n for n in place.names if place.may_be(n, sources)])]
+    chosen: dict[Place, list[str]] = {place: [] for place in places}
+    problems = list[FlowInfraError]()
     for given in flows:
         wanted = classes_of(root / given) if given.endswith(".py") else [given]
-        hits = [name for name in sorted(arns) if any(_is_named(name, each, stack) for each in wanted)]
-        if not hits:
-            near = difflib.get_close_matches(given, arns, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            problems.append(
-                ConfigError(
-                    f"{given}: the account has no state machine of that flow{hint}; name the flow, its file, or the "
-                    f"state machine as `aws stepfunctions list-state-machines` has it"
-                )
-            )
-        names += hits
+        hits = {place: [n for n in place.names if n in wanted or place.may_be(n, wanted)] for place in places}
+        if not any(hits.values()):
+            problems.append(ConfigError("; ".join(_not_there(place, given) for place in places)))
+        for place, names in hits.items():
+            chosen[place] += names
     if problems:
         raise Problems(problems)
-    return account.look(arns[name] for name in dict.fromkeys(names)), {}
+    return [each for place, names in chosen.items() for each in place.look(list(dict.fromkeys(names)))]
 
 
-def _is_named(machine: str, given: str, stack: Stack) -> bool:
-    return machine == given or _may_be(machine, given, stack.config.name_prefix)
+def _not_there(place: Place, given: str) -> str:
+    near = difflib.get_close_matches(given, place.names, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return (
+        f"{given}: {place.label} has no {place.noun} of that flow{hint}; name the flow, its file, or the {place.listed}"
+    )
 
 
-def _may_be(machine: str, flow: str, prefix: str | None) -> bool:
-    """Whether Metaflow may have named a state machine so for a flow, with the stack's prefix."""
-    rest = machine.removeprefix(f"{prefix}_") if prefix else machine
-    return rest == flow or (rest.count(".") > 1 and rest.endswith(f".{flow}"))
-
-
-def _source(stack: Stack, machine: Machine, sources: Mapping[str, Sequence[str]], flows: Sequence[str]) -> str:
-    """The file of a state machine's flow.
+def _source(
+    stack: Stack, candidate: Candidate, sources: Mapping[str, Sequence[str]], flows: Sequence[str]
+) -> str | None:
+    """The file of a deployment's flow; None for one that Metaflow did not make.
 
     Raises:
         NotAdoptedError: it is missing, or it is not known which of several it is.
     """
-    if machine.by_hand is None:
-        return ""
-    flow, name = machine.by_hand.flow, machine.by_hand.file
+    flow, name = candidate.flow, candidate.file
+    if flow is None:
+        return None
     files = [path for path in sources.get(flow, ()) if name is None or Path(path).name == name]
     if not files:
         what = f"{name} with a class {flow}" if name else f"file with a class {flow}"

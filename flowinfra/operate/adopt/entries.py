@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any
 
 from flowinfra.compiler.globs import is_glob
-from flowinfra.components.names import OWNER, PROJECT_TAG, STACK_TAG
 from flowinfra.components.production_token import NAMESPACE
 from flowinfra.model.base import Json
-from flowinfra.operate.adopt.account import Job, Machine
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.flow import FlowConfig
 from flowinfra.stack.parsing import merged
 from flowinfra.stack.platform import PlatformConfig
-from flowinfra.targets.step_functions.by_hand import ByHand
+from flowinfra.targets import TARGETS
 
-_INPUT = '{"Parameters": "{}"}'
-"""What Metaflow's rule gives each run."""
+_SECTIONS = ("schedule", *(target.key for target in TARGETS.values()))
+"""Keys of a flow that have keys of their own."""
 _PYTHON = re.compile(r"python:(3\.[0-9]{1,2})")
 _PROJECT_TOKEN = "mfprj-"  # noqa: S105
-_LONG = 60
-"""Characters of a @project flow's name from which on Metaflow cuts it, and adds a digest."""
+
+
+OWN = "is this stack's already"
+"""Why there is nothing to do."""
 
 
 class NotAdoptedError(Exception):
-    """Why a state machine cannot become the stack's."""
+    """Why a deployment cannot become the stack's."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,27 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class Deployed:
+    """Whose a deployment is."""
+
+    target: str
+    name: str
+    place: str
+    """ARN of a state machine; namespace and name of a WorkflowTemplate."""
+    owner: str
+    token: str
+    unread: tuple[str, ...] = ()
+    """What cannot be read back, in words."""
+
+
+@dataclass(frozen=True)
 class Adoption:
     """What the stack's file is to say of one flow."""
 
     flow: str
-    """Name of the state machine."""
+    """Name of the state machine or WorkflowTemplate."""
     arn: str
+    """ARN of the state machine; namespace and name of the WorkflowTemplate."""
     owner: str
     file: str
     """The flow's file, from the project's folder."""
@@ -69,109 +84,88 @@ class Adoption:
     """What a person has to know, or to do."""
 
 
-def adoption(stack: Stack, machine: Machine, file: str, project: str | None) -> Adoption:
-    """What a stack's file has to say so that the next `up` takes over a state machine.
+def entry_of(
+    stack: Stack,
+    deployed: Deployed,
+    file: str,
+    wanted: Mapping[str, Any],
+    notes: Callable[[FlowConfig], Iterable[str]],
+) -> Adoption:
+    """What a stack's file has to say of a flow so that it is deployed as it is.
 
     Args:
         stack: the stack.
-        machine: what AWS has.
+        deployed: whose it is.
         file: that of the flow.
-        project: of the flow's `@project`, where the file says it.
+        wanted: key of a flow → what it has to be; keys of the target stand under its name.
+        notes: what a person has to know, for what the file says of the flow.
 
     Raises:
-        NotAdoptedError: it cannot be the stack's.
+        NotAdoptedError: the file says of that flow what does not fit.
     """
-    found = _by_hand(stack, machine)
-    name = _name(stack, machine, found, project)
-    wanted = _wanted(machine, found, stack.config.platform)
-    if name is not None:
-        wanted["name"] = name
     index = _own_entry(stack.entries, file, wanted)
     own: Mapping[str, Json] = stack.entries[index] if index is not None else {}
     config = _config(stack, file, own, wanted)
-    if config.target != "step-functions":
-        raise NotAdoptedError(f"{stack.label} gives {file} the target {config.target!r}")
-    if own.get("production_token", found.token) != found.token:
+    keys: dict[str, Json] = {}
+    if config.target != deployed.target:
+        if index is not None:
+            raise NotAdoptedError(f"{stack.label} gives {file} the target {config.target!r}")
+        keys["target"] = deployed.target
+    if own.get("production_token", deployed.token) != deployed.token:
         raise NotAdoptedError(
             f"{stack.label} gives {file} the production_token {own['production_token']!r}, and what is deployed has "
-            f"{found.token!r}: correct it, or leave it out"
+            f"{deployed.token!r}: correct it, or leave it out"
         )
-    keys: dict[str, Json] = {"production_token": found.token} if config.production_token != found.token else {}
-    told = [f"not read back: {each}" for each in found.unread]
+    if config.production_token != deployed.token:
+        keys["production_token"] = deployed.token
+    told = [f"not read back: {each}" for each in deployed.unread]
     for key, value in wanted.items():
         more, kept = _difference(key, value, config, own)
         keys.update(more)
         told += kept
-    told += _notes(machine, found, stack.config, config)
-    return Adoption(machine.name, machine.arn, found.owner, file, index, keys, tuple(told))
+    told += notes(config)
+    return Adoption(deployed.name, deployed.place, deployed.owner, file, index, keys, tuple(told))
 
 
-def _by_hand(stack: Stack, machine: Machine) -> ByHand:
-    owners = (machine.tags.get(PROJECT_TAG), machine.tags.get(STACK_TAG))
-    if owners == (stack.project, stack.name):
-        raise NotAdoptedError("is this stack's already")
-    if any(owners):
-        raise NotAdoptedError(f"is that of the stack {owners[0]}/{owners[1]}: destroy it there first")
-    if machine.by_hand is None:
-        raise NotAdoptedError("is not one of Metaflow's: it has no owner and production token in its start state")
-    return machine.by_hand
+def refuse_others(found: tuple[str | None, str | None], own: tuple[str, str]) -> None:
+    """Refuse what has the marks of a stack: its project and its name.
+
+    Raises:
+        NotAdoptedError: it has them.
+    """
+    if found == own:
+        raise NotAdoptedError(OWN)
+    if any(found):
+        raise NotAdoptedError(f"is that of the stack {found[0]}/{found[1]}: destroy it there first")
 
 
-def _name(stack: Stack, machine: Machine, found: ByHand, project: str | None) -> str | None:
-    """The key `name`, where the stack would call the state machine otherwise."""
-    prefix = stack.config.name_prefix
+def refuse_a_persons(token: str, options: Mapping[str, Json]) -> bool:
+    """Refuse a person's branch of a @project flow; answer whether it is a @project flow.
 
-    def attached(name: str) -> str:
-        return name if not prefix or name.startswith(prefix) else f"{prefix}_{name}"
-
-    if found.token.startswith(_PROJECT_TOKEN):
-        production, branch = found.options.get("production"), found.options.get("branch")
-        if not production and not branch:
-            raise NotAdoptedError(
-                "is the deployment of a person's branch of a @project flow (without --production and --branch): a "
-                "stack has none of those"
-            )
-        if project is None:
-            return None
-        between = "prod" if production else "test"
-        full = attached(".".join((project, f"{between}.{branch}" if branch else between, found.flow)))
-        same = full == machine.name if len(full) <= _LONG else machine.name.startswith(full[:_LONG])
-        if not same:
-            raise NotAdoptedError(_renamed(stack, full))
-        return None
-    if machine.name == attached(found.flow):
-        return None
-    if machine.name != attached(machine.name):
-        raise NotAdoptedError(_renamed(stack, attached(machine.name)))
-    return machine.name
+    Raises:
+        NotAdoptedError: it is that.
+    """
+    is_project = token.startswith(_PROJECT_TOKEN)
+    if is_project and not options.get("production") and not options.get("branch"):
+        raise NotAdoptedError(
+            "is the deployment of a person's branch of a @project flow (without --production and --branch): a "
+            "stack has none of those"
+        )
+    return is_project
 
 
-def _renamed(stack: Stack, name: str) -> str:
-    prefix = stack.config.name_prefix
-    why = f"whose name_prefix is {prefix!r}" if prefix else "which has no name_prefix"
-    return f"would have the name {name} in this stack, {why}"
+def of_all_targets(options: Mapping[str, Json], token: str) -> dict[str, Any]:
+    """The options that no target has for itself; a namespace that is the default one is none."""
+    targets = {target.key for target in TARGETS.values()}
+    wanted: dict[str, Any] = {key: value for key, value in options.items() if key not in targets}
+    if wanted.get("namespace") == f"{NAMESPACE}{token}":
+        wanted["namespace"] = None
+    return wanted
 
 
-def _wanted(machine: Machine, found: ByHand, platform: PlatformConfig) -> dict[str, Any]:
-    """Key of a flow → what it has to be, so that the deployment is the same."""
-    wanted: dict[str, Any] = {key: value for key, value in found.options.items() if key != "step_functions"}
-    if wanted.get("namespace") == f"{NAMESPACE}{found.token}":
-        wanted["namespace"] = None  # it is the default
-    own: dict[str, Any] = {**dict(found.options["step_functions"] or {}), "log_history": machine.logs}
-    if len(found.queues) == 1 and _last(found.queues[0]) != _last(platform.queue or ""):
-        own["queue"] = found.queues[0]
-    wanted["step_functions"] = own
-    if machine.rule is not None and not machine.rule.running:
-        wanted["schedule"] = {"enabled": False}
-    tags = {key: value for key, value in machine.tags.items() if not key.startswith(("aws:", f"{OWNER}:"))}
-    if tags:
-        wanted["aws_tags"] = tags
-    return {**wanted, **_images(machine.jobs)}
-
-
-def _images(jobs: Sequence[Job]) -> dict[str, Any]:
+def of_images(given: Iterable[str]) -> dict[str, Any]:
     """Python, or the image of all steps."""
-    images = list(dict.fromkeys(job.image for job in jobs))
+    images = list(dict.fromkeys(given))
     pythons = [found[1] for image in images if (found := _PYTHON.fullmatch(image))]
     if len(pythons) == 1:
         return {"python_version": pythons[0]}
@@ -221,7 +215,7 @@ def _difference(
 ) -> tuple[dict[str, Json], list[str]]:
     """What the entry has to say of one key, and what it says otherwise."""
     have = getattr(config, "with_" if key == "with" else key)
-    if key in ("step_functions", "schedule"):
+    if key in _SECTIONS:
         section = own.get(key) or {}
         more: dict[str, Json] = {}
         kept: list[str] = []
@@ -251,40 +245,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _notes(machine: Machine, found: ByHand, stack: StackConfig, config: FlowConfig) -> Iterator[str]:
-    """What is otherwise from then on, or has to be known."""
-    platform = stack.platform
-    datastore = f"s3://{platform.bucket}/{platform.prefix}"
-    if found.datastore and platform.bucket and found.datastore.rstrip("/") != datastore:
-        yield f"its datastore is {found.datastore}, the stack's is {datastore}: what earlier runs made stays there"
-    if found.service_url != platform.service_url:
+def of_runs(theirs: str | None, datastore: str, service_url: str | None, platform: PlatformConfig) -> Iterator[str]:
+    """What becomes of earlier runs, where datastore or metadata service are others."""
+    if theirs and platform.bucket and theirs.rstrip("/") != datastore:
+        yield f"its datastore is {theirs}, the stack's is {datastore}: what earlier runs made stays there"
+    if service_url != platform.service_url:
         yield (
-            f"its metadata service is {found.service_url or 'none'}, the stack's `service_url` is "
+            f"its metadata service is {service_url or 'none'}, the stack's `service_url` is "
             f"{platform.service_url or 'none'}: earlier runs are known to the first alone"
         )
-    if len(found.queues) > 1:
-        yield f"its steps have different queues ({', '.join(map(_last, found.queues))}): those of @batch stay"
-    if machine.logs:
-        yield "its execution history goes to a log group of the stack's own from then on"
-    roles = sorted({job.role for job in machine.jobs if job.role})
-    if roles and platform.job_role is None:
-        yield (
-            f"its tasks have the role {', '.join(roles)}; from then on a role of the flow's own, which may do what "
-            "the flow needs (`job_policies`, `reads`), unless the platform has this one as `job_role`"
-        )
-    fargate = {job.fargate for job in machine.jobs}
-    if platform.create is None and fargate == {platform.compute != "FARGATE"}:
-        runs = "FARGATE" if True in fargate else "EC2"
-        yield f"its jobs run on {runs}, the platform's `compute` is {platform.compute}"
-    if not config.enabled:
-        yield "`enabled: false` of the file stays: the flow is not deployed, and not taken over"
-    if (rule := machine.rule) is not None:
-        if len(rule.inputs) > 1:
-            yield f"the rule {rule.name} has {len(rule.inputs)} targets: those of others stay, and keep it at a destroy"
-        if any(given not in (_INPUT, None) for given in rule.inputs):
-            yield f"the rule {rule.name} gives its runs parameters: write them into `parameters`, or they are lost"
-
-
-def _last(queue: str) -> str:
-    """Name of a queue that may be given by its ARN."""
-    return queue.rpartition("/")[2]

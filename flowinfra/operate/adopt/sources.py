@@ -19,15 +19,23 @@ def flows_in(root: Path) -> dict[str, list[str]]:
 
 def project_of(path: Path, name: str) -> str | None:
     """Name that `@project` gives a flow, where it is written in the file; None where it is not."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
-            for each in node.decorator_list:
-                if isinstance(each, ast.Call) and ast.unparse(each.func).rpartition(".")[2] == "project":
-                    given = [item.value for item in each.keywords if item.arg == "name"]
-                    if given and isinstance(given[0], ast.Constant):
-                        return str(given[0].value)
+    for each in getattr(_class(path, name), "decorator_list", ()):
+        if isinstance(each, ast.Call) and ast.unparse(each.func).rpartition(".")[2] == "project":
+            given = [item.value for item in each.keywords if item.arg == "name"]
+            if given and isinstance(given[0], ast.Constant):
+                return str(given[0].value)
     return None
+
+
+def docstring_of(path: Path, name: str) -> str | None:
+    """Docstring of a flow's class, as it is written."""
+    found = _class(path, name)
+    return ast.get_docstring(found, clean=False) if found else None
+
+
+def _class(path: Path, name: str) -> ast.ClassDef | None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), None)
 
 
 def classes_of(path: Path) -> list[str]:

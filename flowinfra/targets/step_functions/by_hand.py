@@ -10,30 +10,19 @@ import base64
 import hashlib
 import json
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from flowinfra.model.base import Json
 from flowinfra.targets.step_functions.states import submitting_states
+from flowinfra.targets.task_command import NotMetaflowError, given, task_command
 
-_TASK = re.compile(
-    r"(?:^|[\s(;&])\S+ (?P<file>\S+\.py) (?P<before>(?:(?!&&|;).)*?)step (?P<step>\w+) (?P<after>--run-id .*)"
-)
-"""A step's own command within what its job runs; the last one in a job that does more before."""
-_END = ") 1>> >("
-"""Follows the commands of a step."""
 _OFFLOADED = re.compile(r'\.download_file\("(?P<bucket>[^"]+)", "(?P<key>[^"]+)", "/tmp/step_command\.sh"\)')
 _OWN_DECORATORS = ("batch", "step_functions_internal")
 """Those that Metaflow puts on each step itself."""
 _OWN_TAGS = "app"
-_PLAIN_LOGGERS = {"event_logger": "nullSidecarLogger", "monitor": "nullSidecarMonitor"}
 _FOREACH = re.compile(r"\*\w+")
-
-
-class NotMetaflowError(Exception):
-    """A state machine that Metaflow did not make."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +92,9 @@ def read_back(definition: str, offloaded_command: str | None = None) -> ByHand:
     start = _start(parsed)
     parameters, states = start["Parameters"], list(submitting_states(parsed))
     compressed = offloaded(definition) is not None
-    task = _task(offloaded_command if compressed else _command(start))
+    task = task_command(offloaded_command if compressed else _command(start))
     environment = _environment(start)
-    options: dict[str, Any] = {**_of_command(task), **_of_definition(parsed)}
+    options: dict[str, Any] = {**given(task, _OWN_DECORATORS), **_of_definition(parsed)}
     options["step_functions"] = {
         **options.get("step_functions", {}),
         "compress": compressed,
@@ -172,59 +161,6 @@ def _command(job: Mapping[str, Any]) -> str:
 def _environment(job: Mapping[str, Any]) -> dict[str, str]:
     entries = job.get("ContainerOverrides", {}).get("Environment", ())
     return {entry["Name"]: str(entry["Value"]) for entry in entries if "Value" in entry}
-
-
-@dataclass(frozen=True)
-class _Task:
-    file: str
-    before: list[str]
-    """Options of the command itself, before `step`."""
-    after: list[str]
-    """Options of `step`."""
-
-
-def _task(command: str | None) -> _Task | None:
-    text = (command or "").rpartition(_END)[0] or command or ""
-    found = list(_TASK.finditer(text))
-    if not found:
-        return None
-    try:
-        return _Task(found[-1]["file"], shlex.split(found[-1]["before"]), shlex.split(found[-1]["after"]))
-    except ValueError:
-        return None
-
-
-def _values(words: list[str], option: str) -> list[str]:
-    """Values of an option, given as `--option value` or `--option=value`."""
-    found = []
-    for index, word in enumerate(words):
-        if word == option:
-            found += words[index + 1 : index + 2]
-        elif word.startswith(f"{option}="):
-            found.append(word.partition("=")[2])
-    return found
-
-
-def _of_command(task: _Task | None) -> dict[str, Json]:
-    if task is None:
-        return {}
-    decorators = [each for each in _values(task.before, "--with") if each.split(":")[0] not in _OWN_DECORATORS]
-    namespaces, branches = _values(task.after, "--namespace"), _values(task.before, "--branch")
-    settings = {
-        f"METAFLOW_DEFAULT_{name.upper()}": value
-        for name, plain in _PLAIN_LOGGERS.items()
-        for value in _values(task.before, f"--{name.replace('_', '-')}")
-        if value != plain
-    }
-    return {
-        "with": decorators,
-        "tags": _values(task.after, "--tag"),
-        "namespace": namespaces[0] if namespaces else None,
-        "environment": next(iter(_values(task.before, "--environment")), "local"),
-        "branch": branches[0] if branches else None,
-        "production": "--production" in task.before,
-        "settings": settings,
-    }
 
 
 def _of_definition(definition: Mapping[str, Any]) -> dict[str, Json]:

@@ -28,9 +28,10 @@ from flowinfra.components.renames import kept_name
 from flowinfra.components.site import Site
 from flowinfra.errors import ConfigError, ToolError
 from flowinfra.targets.step_functions.account import Account, account
-from flowinfra.targets.step_functions.by_hand import ByHand, NotMetaflowError, owner_and_token, read_back, rule_name
+from flowinfra.targets.step_functions.by_hand import ByHand, owner_and_token, read_back, rule_name
 from flowinfra.targets.step_functions.changes import changes
 from flowinfra.targets.step_functions.plan import FlowPlan
+from flowinfra.targets.task_command import NotMetaflowError
 
 _Making = Making[FlowPlan, PlatformSettings]
 _OWN = (PROJECT_TAG, STACK_TAG, FLOW_TAG)
