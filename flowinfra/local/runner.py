@@ -211,9 +211,12 @@ def _wait(
 ) -> str | None:
     """Wait for the process; end it when asked to or when its time is up, and return why."""
     started = last_log = time.monotonic()
+    # with a time limit, Popen.wait looks many times per second whether the process has ended
+    waiter = threading.Thread(target=process.wait, daemon=True)
+    waiter.start()
     while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_POLL)
+        waiter.join(_POLL)
+        if not waiter.is_alive():
             return None
         now = time.monotonic()
         reason = stop_reason()
