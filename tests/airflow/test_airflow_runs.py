@@ -27,6 +27,7 @@ from flowinfra.targets import shape_of
 from flowinfra.targets.airflow.bound import bind
 from flowinfra.targets.airflow.compiled import AirflowCompiled
 from tests.airflow.installations import HERE, python_with, unsupported
+from tests.tasks import LEAN
 from tests.unit.components.airflow import IDENTITY
 from tests.unit.sources import write_flow
 
@@ -98,7 +99,7 @@ def installed(version: str, folder: Path, aws: Mapping[str, str]) -> dict[str, s
         "HOME": str(folder),
         "PYTHONPATH": str(HERE / "pod"),
         "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
-        "METAFLOW_S3_WORKER_COUNT": "2",
+        **LEAN,
         **aws,
     }
     python = python_with(version)

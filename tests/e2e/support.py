@@ -25,6 +25,7 @@ from flowinfra.local import calls, control, logs, run
 from flowinfra.local.environment import environment
 from flowinfra.local.state import HOME_VARIABLE, State
 from flowinfra.operate.runs.progress import Progress
+from tests.tasks import LEAN
 
 ROOT = Path(__file__).parents[2]
 FLOWS = Path(__file__).parent / "flows"
@@ -86,10 +87,18 @@ class Cloud:
         self.state = State(folder)
         # tasks that wait at a gate take a slot each and no time
         self.flowinfra("local", "start", "--port", "0", "--call-log", "--max-jobs", "4").succeeded()
+        self._lean_tasks()
         self.instance = control.require(self.state)
         self.sfn = self.client("stepfunctions")
         self.batch = self.client("batch")
         self.s3 = self.client("s3")
+
+    def _lean_tasks(self) -> None:
+        """Give `LEAN` to each `python` of a task, which is a script of the emulator's."""
+        exports = "".join(f"export {name}='{value}'\n" for name, value in LEAN.items())
+        for launcher in self.state.bin.iterdir():
+            first, rest = launcher.read_text().split("\n", 1)
+            launcher.write_text(f"{first}\n{exports}{rest}")
 
     def stop(self) -> None:
         """End it."""

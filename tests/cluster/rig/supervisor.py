@@ -39,6 +39,7 @@ from tests.cluster.rig.settings import (
     Folder,
     KubeletSettings,
 )
+from tests.tasks import LEAN
 from tools.bootstrap.cluster import ARGO_WORKFLOWS, OLDER_ARGO_WORKFLOWS, Release, programs
 
 _CONTROLLERS = (
@@ -214,8 +215,9 @@ def _environment(instance: Instance) -> dict[str, str]:
         "AWS_DEFAULT_REGION": identity.REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
-        # Metaflow's default is 64 processes per batch of S3 operations.
-        "METAFLOW_S3_WORKER_COUNT": "2",
+        **LEAN,
+        # of Argo's programs in Go, each of which lives for seconds: as in tests/conftest.py
+        "GOGC": "400",
     }
 
 
