@@ -110,7 +110,8 @@ class Api:
         with self._session.get(self._server + path, params=query, stream=True, timeout=(_SECONDS, None)) as answer:
             if not answer.ok:
                 raise ApiError(answer.status_code, _message(answer))
-            for line in answer.iter_lines(chunk_size=1):
+            # as much as has come, and no more is waited for: a pod's manifest is 20 kB, and comes a dozen times
+            for line in answer.iter_lines(chunk_size=1 << 16):
                 event = json.loads(line)
                 yield event["type"], event["object"]
 
