@@ -104,6 +104,7 @@ _ENVIRONMENT: tuple[Path, ...] = (
             "job_policies",
             "service_auth_secret",
             "kms_keys",
+            "alerts",
         )
     ),
     *(
@@ -111,6 +112,7 @@ _ENVIRONMENT: tuple[Path, ...] = (
         for key in (
             "production_token",
             "protect",
+            "alerts",
             "kubernetes_namespace",
             "service_account",
             "pod_role",

@@ -17,6 +17,7 @@ from flowinfra.components.options import is_bundle
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.engine.state import flows_in_state
 from flowinfra.errors import ConfigError
+from flowinfra.model.alerts import combined, given
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
@@ -67,6 +68,7 @@ _TOLD_BY_FLOWS = {
     "partition",
     "service_url",
     "log_retention_days",
+    "alerts",
 }
 """Keys of the platform that the inputs of flows have."""
 
@@ -215,6 +217,7 @@ def _configured_flow(
             "queue": config.own.queue or platform.queue or made,
             "table": platform.table or made,
             "log_retention_days": config.own.log_retention_days or platform.log_retention_days,
+            "alerts": combined(given(platform.alerts), config.own.alerts),
         }
     runner = getattr(platform, TARGETS[compiled.target].runner or "", None)
     if compiled.target == "step-functions" or (runner and runner.pod_roles):

@@ -68,6 +68,7 @@ _STACK = (
     "table",
     "service_url",
     "log_retention_days",
+    "alerts",
     "labels",
     "annotations",
     "aws_tags",

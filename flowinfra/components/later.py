@@ -19,7 +19,8 @@ _LISTS = {"job_policies": "arn:aws:iam::000000000000:policy/policy-that-is-being
 _MAPPINGS = dict.fromkeys(("aws_tags", "labels", "annotations"), "value-that-is-being-created-{}")
 """Their values are never secrets: whoever may look at a resource sees them, and Pulumi's AWS provider copies tags into
 `tagsAll`, which no state encrypts."""
-_RETENTION = "log_retention_days"
+_RETENTION, _ALERTS = "log_retention_days", "alerts"
+_TOPIC = "arn:aws:sns:us-east-1:000000000000:topic-that-is-being-created-{}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ def known_now(label: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], La
                 name: stand_in(form, _plain(value, key, f"{label}: {key}.{name}"))
                 for name, value in result[key].items()
             }
+    if isinstance(alerts := result.get(_ALERTS), Mapping) and is_output(alerts.get("topic")):
+        result[_ALERTS] = {**alerts, "topic": stand_in(_TOPIC, alerts["topic"])}
     retention = result.pop(_RETENTION) if is_output(result.get(_RETENTION)) else None
     if retention is not None:
         result[_RETENTION] = 1

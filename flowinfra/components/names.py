@@ -111,6 +111,11 @@ class Names:
         return {**extra, **own}
 
     @property
+    def stack_names(self) -> StackNames:
+        """What the names of all flows of the stack begin with."""
+        return StackNames(self.project, self.stack)
+
+    @property
     def _key(self) -> str:
         return "/".join((self.project, self.stack, self.flow))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -15,6 +15,7 @@ from flowinfra.components.names import PROJECT_TAG, STACK_TAG
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.settings import Settings, together
 from flowinfra.components.site import Site
+from flowinfra.model.alerts import AlertsConfig, given
 from flowinfra.model.shape import metadata_of
 
 Compute = Literal["EC2", "FARGATE"]
@@ -62,12 +63,27 @@ class PlatformSettings(Settings[Site]):
     service_auth_secret: pulumi.Input[str] | None = None
     kms_keys: pulumi.Input[tuple[str, ...]] = ()
     log_retention_days: pulumi.Input[int] = 90
+    alerts: Mapping[str, Any] | None = None
 
     @property
     def shape(self) -> PlatformShape:
         """The part of the platform that changes what Metaflow produces."""
         own = {"compute": self.compute, "partition": self.partition, "name_prefix": self.name_prefix}
         return PlatformShape(metadata_of(self.service_url), own=own)
+
+
+class AlertsArgs(TypedDict, total=False):
+    """Messages to an SNS topic when a run ends."""
+
+    topic: pulumi.Input[str]
+    """ARN of the topic, in the region and account of the flows."""
+    on: Sequence[str]
+    """Ends of runs that are sent: FAILED, TIMED_OUT, ABORTED, SUCCEEDED. Default: the first three."""
+
+
+def alerts_args(alerts: AlertsConfig | None) -> AlertsArgs | None:
+    """Alerts of a stack's file, as a program gives them."""
+    return cast(AlertsArgs, given(alerts)) if alerts else None
 
 
 class PlatformArgs(TypedDict, total=False):
@@ -107,6 +123,8 @@ class PlatformArgs(TypedDict, total=False):
     """ARNs of customer managed keys of secrets that the flows read."""
     log_retention_days: pulumi.Input[int]
     """Days for which execution histories are kept. Default: 90."""
+    alerts: AlertsArgs | None
+    """Who gets a message when a run ends. Default: nobody."""
     tags: Mapping[str, pulumi.Input[str]]
     """Tags of the platform's resources, beside those of the project and the stack."""
 
@@ -171,6 +189,7 @@ class Platform(pulumi.ComponentResource):
             service_auth_secret=args.get("service_auth_secret"),
             kms_keys=together(args.get("kms_keys", ())),
             log_retention_days=args.get("log_retention_days", 90),
+            alerts=args.get("alerts"),
         )
         self.register_outputs({"bucket": self.bucket, "queue": self.queue, "table": self.table})
 
@@ -196,6 +215,7 @@ class Platform(pulumi.ComponentResource):
         service_auth_secret: pulumi.Input[str] | None = None,
         kms_keys: Sequence[pulumi.Input[str]] = (),
         log_retention_days: pulumi.Input[int] = 90,
+        alerts: AlertsArgs | None = None,
         opts: pulumi.InvokeOptions | None = None,
     ) -> PlatformSettings:
         """Infrastructure that is there already; nothing is created.
@@ -220,15 +240,14 @@ class Platform(pulumi.ComponentResource):
             service_auth_secret: ARN of the secret with its key.
             kms_keys: ARNs of customer managed keys that bucket, table or secrets are encrypted with.
             log_retention_days: of execution histories.
+            alerts: who gets a message when a run ends.
             opts: for the look-up of region and account.
         """
         region, account = region or aws_identity.region(opts), account or aws_identity.account(opts)
-        where = PlatformSettings(bucket=bucket, queue=queue, region=region, account=account, prefix=prefix, table=table)
-        named = replace(where, compute=compute, partition=partition, name_prefix=name_prefix)
+        where = PlatformSettings(bucket, queue, region, account, prefix, table, compute, partition, name_prefix)
+        roles = replace(where, job_role=job_role, states_role=states_role, events_role=events_role)
         return replace(
-            replace(named, job_role=job_role, states_role=states_role, events_role=events_role),
-            execution_role=execution_role,
-            permissions_boundary=permissions_boundary,
+            replace(roles, execution_role=execution_role, permissions_boundary=permissions_boundary, alerts=alerts),
             job_policies=tuple(job_policies),
             service_url=service_url,
             service_auth_secret=service_auth_secret,

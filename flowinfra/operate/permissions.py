@@ -14,6 +14,7 @@ from typing import Any
 
 from flowinfra.components.names import StackNames
 from flowinfra.engine.project import project_name, read_mapping, stack_file
+from flowinfra.model.alerts import combined, given
 from flowinfra.operate import rights
 from flowinfra.operate.rights import Purpose
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
@@ -72,6 +73,8 @@ class _Scope:
     pods: tuple[str | None, ...]
     """EKS clusters in which flows have a role for their pods; None for one by an OIDC provider."""
     log_history: bool
+    alerts: bool
+    """Some flow has alerts."""
 
     @classmethod
     def of(cls, config: StackConfig, names: StackNames, region: str | None, compiled: Sequence[Any]) -> _Scope:
@@ -103,6 +106,11 @@ class _Scope:
                 if place and place.pod_roles and any(flow.target == target for flow in compiled)
             ),
             log_history=any(flow.step_functions.log_history for flow in flows),
+            alerts=any(
+                combined(given(platform.alerts), flow.own.alerts)
+                for flow in config.flows
+                if flow.enabled and flow.target == "step-functions"
+            ),
         )
 
     def arn(self, service: str, resource: str) -> str:
@@ -167,10 +175,7 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
                     }
                 }
             }
-        if scope.rules:
-            yield _allow(
-                "Schedules", rights.RULES.of(purpose), [scope.arn("events", f"rule/{name}") for name in scope.rules]
-            )
+        yield from _rules(scope, purpose)
         if scope.log_history:
             group = scope.arn("logs", f"log-group:/aws/vendedlogs/states/{scope.names.prefix}*")
             yield _allow("HistoryLogs", rights.LOGS.of(purpose), [group])
@@ -200,6 +205,15 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
         yield from _created(scope, purpose)
     if destroys:
         yield from _collected(scope)
+
+
+def _rules(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
+    actions = rights.RULES.of(purpose)
+    if scope.rules:
+        yield _allow("Schedules", actions, [scope.arn("events", f"rule/{name}") for name in scope.rules])
+    if scope.alerts:
+        # their names are made up, and begin as those of roles do
+        yield _allow("Alerts", actions, [scope.arn("events", f"rule/{scope.names.role_prefix}*")])
 
 
 def _created(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:

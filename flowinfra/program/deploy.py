@@ -14,7 +14,7 @@ from flowinfra.compiler import Warn, unreviewed_files
 from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle
 from flowinfra.components.outputs import shared_settings
-from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings
+from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings, alerts_args
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.program import project_root
 from flowinfra.components.renames import rename_problems
@@ -266,6 +266,7 @@ def _platform_args(platform: PlatformConfig, name_prefix: str | None) -> Platfor
         "service_auth_secret": platform.service_auth_secret,
         "kms_keys": platform.kms_keys,
         "log_retention_days": platform.log_retention_days,
+        "alerts": alerts_args(platform.alerts),
     }
     if create.instance_profile:
         args["instance_profile"] = create.instance_profile

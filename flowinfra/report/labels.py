@@ -91,6 +91,7 @@ FLOW_FIELDS = {
     "production_token": Field("production token", absent="the stack's own"),
     "protect": Field("protection", absent="off"),
     "triggers_off": Field("triggers turned off", absent="no"),
+    "alerts": Field("alerts", absent="off"),
     "kubernetes_namespace": Field("Kubernetes namespace"),
     "service_account": Field("service account", absent="the flow's own"),
     "pod_role": Field("pods' IAM role"),

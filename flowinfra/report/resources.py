@@ -29,6 +29,7 @@ Action = Literal["deleted", "replaced", "retained", "created", "updated", "impor
 ACTIONS: tuple[Action, ...] = ("deleted", "replaced", "retained", "created", "updated", "imported")
 """What is shown first comes first."""
 
+EVENT_RULE, EVENT_TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 _NOUNS = {
     **dict.fromkeys(STATE_MACHINES, "state machine"),
     JOB_DEFINITION: "job definition",
@@ -38,8 +39,8 @@ _NOUNS = {
     ATTACHMENT: "role's managed policy",
     MANAGED_POLICY: "managed policy",
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": "pod identity",
-    "aws:cloudwatch/eventRule:EventRule": "schedule rule",
-    "aws:cloudwatch/eventTarget:EventTarget": "schedule target",
+    EVENT_RULE: "schedule rule",
+    EVENT_TARGET: "schedule target",
     "aws:cloudwatch/logGroup:LogGroup": "log group",
     "aws:s3/bucket:Bucket": "bucket",
     "aws:s3/bucketV2:BucketV2": "bucket",
@@ -62,6 +63,8 @@ _TRIGGER_NOUNS = {
     "aws:cloudwatch/eventRule:EventRule": "trigger's rule",
     "aws:cloudwatch/eventTarget:EventTarget": "trigger's target",
 }
+_ALERT_NOUNS = {(EVENT_RULE, "-alerts"): "alert rule", (EVENT_TARGET, "-alerts-target"): "alert target"}
+"""Type, and end of the name → what it is where it is not a schedule's."""
 _AIRFLOW_NOUNS = {DAG_FILE: "DAG file", OWNER_RECORD: "owner record"}
 """End of the name → what it is of a flow on Airflow, wherever it is: an object, a ConfigMap or a local file."""
 _OPS: dict[str, Action] = {
@@ -186,7 +189,8 @@ def _reasons(step: Step) -> tuple[str, ...]:
 
 def noun(step: Step) -> str:
     """Flowinfra's word for a resource's type; empty for one that it does not know."""
-    return _airflow_noun(step) or _trigger_noun(step) or _NOUNS.get(step.urn.type, "")
+    own = _airflow_noun(step) or _alert_noun(step) or _trigger_noun(step)
+    return own or _NOUNS.get(step.urn.type, "")
 
 
 def is_dag_file(step: Step) -> bool:
@@ -220,6 +224,13 @@ def _flow_above(step: Step, components: Mapping[str, Step | None]) -> str | None
     # the flow's own step is left out of a preview where it stays as it is; its URN tells its type
     parts = parent.split("::", 3)
     return parent if len(parts) == 4 and FLOW_TYPE.fullmatch(parts[2].rsplit("$", 1)[-1]) else None
+
+
+def _alert_noun(step: Step) -> str:
+    return next(
+        (word for (kind, end), word in _ALERT_NOUNS.items() if step.urn.type == kind and step.urn.name.endswith(end)),
+        "",
+    )
 
 
 def _airflow_noun(step: Step) -> str:

@@ -61,6 +61,12 @@ def _reason(details: ErrorDetails, location: list[int | str], model: type[Config
 _UNITS = {"cpu": "vCPUs", "disk": "MB", "memory": "MB", "shared_memory": "MiB", "tmpfs_size": "MiB"}
 """Keys of a step for which Kubernetes takes a quantity with a unit, and Metaflow a number."""
 
+_INSTEAD = {
+    ("alerts", "argo"): ", and use `notify_on_error`, `notify_on_success` or @exit_hook",
+    ("alerts", "airflow"): ", and use the notifications of Airflow itself",
+}
+"""Key of one target, and another target → what that one has."""
+
 _PYDANTIC = (
     ("Input should be ", ""),
     ("a valid ", ""),
@@ -78,7 +84,8 @@ def _unknown(key: str, model: type[BaseModel], component: Target | None) -> str:
     if part and (owners := [each for each in TARGETS.values() if key in getattr(each, part).model_fields]):
         alone = f"key {key!r} is for {' and '.join(each.title for each in owners)} alone"
         if component:
-            return f"{alone}, and this flow's target is {component.name}; leave it out"
+            instead = _INSTEAD.get((key, component.name), "")
+            return f"{alone}, and this flow's target is {component.name}; leave it out{instead}"
         return f"{alone}; write it under {' or '.join(f'`{each.key}`' for each in owners)}"
     allowed = _keys(model)
     near = difflib.get_close_matches(key, allowed, n=1)

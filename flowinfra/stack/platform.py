@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from flowinfra.model.alerts import AlertsConfig
 from flowinfra.model.config import Annotations, Config, Labels, RetentionDays
 from flowinfra.model.secrets import REFERENCE
 
@@ -171,6 +172,8 @@ class PlatformConfig(Config):
     """ARNs of customer managed keys that bucket, table or secrets are encrypted with: roles of flows may use them."""
     log_retention_days: RetentionDays = 90
     """Days for which execution histories (`log_history`) are kept."""
+    alerts: AlertsConfig | None = None
+    """Who gets a message when a run on Step Functions ends; a flow's own `alerts` wins."""
     kubernetes: KubernetesConfig | None = None
     """Where flows with the target `argo` run. Their datastore is the platform's `bucket` and `prefix`."""
     airflow: AirflowConfig | None = None

@@ -272,6 +272,11 @@ def test_a_key_of_another_target(key: dict[str, Any]) -> None:
     assert f"key {next(iter(key))!r} {words}" in refused("linear", **key)
 
 
+def test_alerts_are_told_what_argo_has() -> None:
+    words = "leave it out, and use `notify_on_error`, `notify_on_success` or @exit_hook"
+    assert words in refused("linear", alerts={"topic": "x"})
+
+
 def test_a_bundle_for_events_on_a_platform_without() -> None:
     message = refused("trigger", {"events": None})
     assert "the compiled flow was made with events = True, this stack asks for events = False" in message

@@ -12,7 +12,8 @@ import pytest
 from flowinfra.local import authorization, calls
 from tests.e2e.support import Cloud, Person, Project
 
-LOGGED = {"step_functions": {"log_history": True}}
+TOPIC = "arn:aws:sns:us-east-1:123456789012:flows"
+LOGGED = {"step_functions": {"log_history": True, "alerts": {"topic": TOPIC}}}
 ON_START = {"sts:GetCallerIdentity"}
 """What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html."""
 REAL_ONLY = {

@@ -96,7 +96,7 @@ def test_its_configuration() -> None:
             "flowinfra:platform": {"bucket": "bkt", "queue": "jobs", "prefix": "metaflow/previews/pr-42"},
             "flowinfra:name_prefix": "dev-pr-42",
             "flowinfra:defaults": {
-                "step_functions": {"name_prefix": "dev-pr-42"},
+                "step_functions": {"name_prefix": "dev-pr-42", "alerts": {"on": []}},
                 "schedule": {"enabled": False},
                 "triggers": {"enabled": False},
             },

@@ -72,6 +72,18 @@ def test_the_least_that_is_needed() -> None:
             {"step_functions": {"log_retention_days": 8}},
             "flowinfra:flows[0].step_functions.log_retention_days: found 8, allowed: 1, 3, 5, 7, 14, ",
         ),
+        (
+            {"step_functions": {"alerts": {"on": ["BROKEN"]}}},
+            "flowinfra:flows[0].step_functions.alerts.on[0]: found 'BROKEN', allowed: 'SUCCEEDED', ",
+        ),
+        (
+            {"step_functions": {"alerts": {"topics": "x"}}},
+            "flowinfra:flows[0].step_functions.alerts.topics: unknown key 'topics' (did you mean 'topic'?)",
+        ),
+        (
+            {"step_functions": {"alerts": True}},
+            "flowinfra:flows[0].step_functions.alerts: found True, allowed: a mapping",
+        ),
     ],
 )
 def test_a_mistake_in_a_flow(flow: dict[str, Any], message: str) -> None:
@@ -292,6 +304,7 @@ def test_a_stack_from_its_file_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flow", "message"),
     [
+        ({"alerts": {}}, "flows[0].alerts: key 'alerts' is for AWS Step Functions alone; write it under"),
         ({"heartbeat": True}, "flows[0].heartbeat: key 'heartbeat' is for Argo Workflows alone; write it under `argo`"),
         (
             {"labels": {}},

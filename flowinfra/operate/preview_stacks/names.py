@@ -111,7 +111,11 @@ def settings(preview: Preview, of: str, source: Mapping[str, Any], platform: Pla
         "platform": place.model_dump(exclude_unset=True) | {"prefix": place.prefix},
         "name_prefix": prefix,
         # a flow of the other stack may have a prefix of its own
-        "defaults": {"step_functions": {"name_prefix": prefix}, "schedule": _OFF, "triggers": _OFF},
+        "defaults": {
+            "step_functions": {"name_prefix": prefix, "alerts": {"on": []}},
+            "schedule": _OFF,
+            "triggers": _OFF,
+        },
     }
     others = {key: value for key, value in config.items() if not key.startswith(NAMESPACE)}
     return {**source, "config": {**others, **{f"{NAMESPACE}{key}": value for key, value in own.items()}}}

@@ -92,8 +92,9 @@ def _target(item: Live) -> Iterator[str]:
     found = item.ask("events", "list_targets_by_rule", Rule=item.inputs["rule"]) or {}
     targets = {target["Id"]: target for target in found.get("Targets", ())}
     target = targets.get(item.inputs["targetId"])
+    to_topic = ":sns:" in item.inputs["arn"]
     if target is None:
-        yield f"{GONE}: its rule starts nothing"
+        yield f"{GONE}: {'nobody hears of runs' if to_topic else 'its rule starts nothing'}"
         return
     for key, name in (("arn", "Arn"), ("roleArn", "RoleArn"), ("input", "Input")):
         if key in item.inputs and target.get(name) != item.inputs[key]:
@@ -104,7 +105,7 @@ def _target(item: Live) -> Iterator[str]:
             wanted.get("inputPaths") or {},
             wanted["inputTemplate"],
         ):
-            yield "gives the flow another input than was deployed"
+            yield f"gives the {'topic' if to_topic else 'flow'} another input than was deployed"
 
 
 def _role(item: Live) -> Iterator[str]:

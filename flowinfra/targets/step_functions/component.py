@@ -22,7 +22,7 @@ from flowinfra.components.iam_delay import settled
 from flowinfra.components.inputs import describe_deployed
 from flowinfra.components.names import DEFINITION_TAG, DRAIN_TAG, short_digest
 from flowinfra.components.plan import same_name
-from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.platform import AlertsArgs, Platform, PlatformSettings
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.program import claim
 from flowinfra.components.roles import own_role
@@ -32,6 +32,7 @@ from flowinfra.components.version import Version, deployed_version
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions import limits
+from flowinfra.targets.step_functions.alerts import make_alerts
 from flowinfra.targets.step_functions.drain import drains
 from flowinfra.targets.step_functions.machine import StateMachine
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
@@ -71,6 +72,8 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     """Days for which the execution history is kept, in place of the platform's."""
     drain: int
     """Seconds that running executions get to end before the state machine is deleted or replaced."""
+    alerts: AlertsArgs
+    """Who gets a message when a run ends; keys that are left out are those of the platform's `alerts`."""
     queue: pulumi.Input[str]
     """Batch job queue, by name or ARN, in place of the platform's."""
     batch_tags: Mapping[str, str]
@@ -102,6 +105,8 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
     """Address of the state machine's page in the AWS console."""
     metaflow_config: pulumi.Output[dict[str, str]]
     """METAFLOW_* settings with which a laptop reaches the flow; as JSON, a file that Metaflow takes."""
+    topic_statement: pulumi.Output[str] | None
+    """What the policy of the topic of alerts needs, as JSON; None where the flow has no alerts."""
     version: pulumi.Output[Version]
     """What is deployed (`id`, `digest`, `package`, `metaflow`), and which commit and person brought it."""
 
@@ -137,14 +142,13 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
         # what is bound knows the jobs' roles only: a new role for a schedule leaves the definition known at preview
         binding = replace(making, platform=replace(settings, job_role=roles[JOBS], execution_role=roles.get(EXECUTION)))
         store = Store(settings.bucket, settings.prefix)
-        files = datastore.files(name, plan.compiled, store, plan.object_tags, making.child)
-        objects = [*files, *_commands(binding)]
-        jobs = _job_definitions(binding, settings.on_site(plan.job_tags))
-        needs = [*granted, *objects, *jobs]
-        drain = prepared.config.own.drain
-        machine = _state_machine(making, _definition(binding), settled(roles[STATES], granted), needs, drain)
+        objects = datastore.files(name, plan.compiled, store, plan.object_tags, making.child) + _commands(binding)
+        needs = [*granted, *objects, *_job_definitions(binding, settings.on_site(plan.job_tags))]
+        role, drain = settled(roles[STATES], granted), prepared.config.own.drain
+        machine = _state_machine(making, _definition(binding), role, needs, drain)
         make_schedule(making, machine, roles.get(EVENTS))
         make_triggers(making, machine, roles.get(TRIGGERS))
+        self.topic_statement = make_alerts(making, machine)
         deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
 
         def there(known: PlatformSettings) -> pulumi.Output[Site]:
@@ -176,6 +180,7 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
                 "console_url": self.console_url,
                 "metaflow_config": self.metaflow_config,
                 "version": self.version,
+                **({} if self.topic_statement is None else {"topic_statement": self.topic_statement}),
             }
         )
 
@@ -376,6 +381,7 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
             "table": settings.table,
             "service_url": settings.service_url,
             "log_retention_days": settings.log_retention_days,
+            "alerts": settings.alerts,
             "aws_tags": dict(plan.aws_tags),
             "job_policies": list(settings.job_policies),
             "reads": list(plan.reads),

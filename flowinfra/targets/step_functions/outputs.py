@@ -15,8 +15,12 @@ _CONSOLES = {
 
 def console_url(partition: str, region: str, state_machine_arn: str) -> str:
     """The state machine's page in the AWS console."""
-    host = _CONSOLES[partition].format(region=region)
-    return f"{host}/states/home?region={region}#/statemachines/view/{state_machine_arn}"
+    return f"{console_host(partition, region)}/states/home?region={region}#/statemachines/view/{state_machine_arn}"
+
+
+def console_host(partition: str, region: str) -> str:
+    """Address of the AWS console of a region."""
+    return _CONSOLES[partition].format(region=region)
 
 
 def metaflow_config(identity: Mapping[str, str | None]) -> dict[str, str]:

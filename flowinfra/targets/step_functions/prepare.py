@@ -12,7 +12,9 @@ from flowinfra.components.later import Later
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Preparation
 from flowinfra.errors import ConfigError, FlowInfraError
+from flowinfra.model.alerts import ENDS, combined
 from flowinfra.stack.flow import FlowConfig
+from flowinfra.targets.step_functions.alerts import problems
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import FlowPlan, check
 from flowinfra.targets.step_functions.section import StepFunctionsSection
@@ -36,17 +38,34 @@ def _adapted(label: str, config: FlowConfig, settings: PlatformSettings) -> Plat
                     f"{label}: {key} is for a role of the flow's own; the platform brings job_role, {instead}"
                 )
     own: StepFunctionsSection = config.own
+    alerts = _platform_alerts(label, settings)
     return replace(
         settings,
         queue=settings.queue if own.queue is None else own.queue,
         name_prefix=own.name_prefix or settings.name_prefix,
         log_retention_days=own.log_retention_days or settings.log_retention_days,
         job_policies=tuple(dict.fromkeys((*settings.job_policies, *config.job_policies))),
+        alerts=combined(alerts, own.alerts),
     )
 
 
+def _platform_alerts(label: str, settings: PlatformSettings) -> Mapping[str, Any] | None:
+    """The platform's alerts, with what a program gives checked as what a stack's file gives is."""
+    alerts = settings.alerts
+    if alerts is None:
+        return None
+    unknown = sorted(set(alerts) - {"topic", "on"})
+    odd = [end for end in alerts.get("on") or () if end not in ENDS]
+    if unknown or odd:
+        raise ConfigError(
+            f"{label}: the platform's alerts has {', '.join(map(repr, (*unknown, *odd)))}, allowed: topic, and on with "
+            f"{', '.join(ENDS)}"
+        )
+    return alerts
+
+
 def _problems(plan: FlowPlan, settings: PlatformSettings) -> list[FlowInfraError]:
-    return check(plan, settings.site(), _default_tags())
+    return [*check(plan, settings.site(), _default_tags()), *problems(plan.name, settings)]
 
 
 def _default_tags() -> Mapping[str, str]:
@@ -61,6 +80,7 @@ def _late(settings: PlatformSettings, later: Later) -> PlatformSettings:
         settings,
         queue=later.text(settings.queue),
         job_policies=tuple(map(later.text, settings.job_policies)),
+        alerts=settings.alerts and {**settings.alerts, "topic": later.text(settings.alerts.get("topic"))},
         log_retention_days=settings.log_retention_days
         if later.log_retention_days is None
         else later.log_retention_days,

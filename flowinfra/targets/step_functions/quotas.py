@@ -50,8 +50,8 @@ def stack_warnings(roles: int, rules: int) -> Iterator[str]:
         )
     if near(rules, RULES):
         yield (
-            f"the flows of this stack have {rules:,} schedules and triggers, and an event bus has {RULES:,} rules "
-            "unless its quota was raised: ask AWS for more, or deploy some flows to another account or region"
+            f"the flows of this stack have {rules:,} schedules, triggers and alerts, and an event bus has {RULES:,} "
+            "rules unless its quota was raised: ask AWS for more, or deploy some flows to another account or region"
         )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from flowinfra.model.alerts import AlertsConfig
 from flowinfra.model.config import Config, RetentionDays
 from flowinfra.model.options import Option
 from flowinfra.targets.step_functions.options import StepFunctionsKeys
@@ -23,6 +24,8 @@ class StepFunctionsSection(StepFunctionsKeys, Config):
     )
     """Seconds that running executions get to end before the state machine is deleted or replaced. Its schedule is gone
     by then. A mirror does not take it."""
+    alerts: AlertsConfig | None = None
+    """Who gets a message when a run ends; keys that are left out are those of the platform's `alerts`."""
 
 
 class StepFunctionsStep(Config):

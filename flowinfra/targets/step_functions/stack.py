@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from flowinfra.components.plan import same_name_problems
-from flowinfra.components.platform import Platform, PlatformSettings
+from flowinfra.components.platform import Platform, PlatformSettings, alerts_args
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
@@ -51,6 +51,7 @@ class StepFunctions:
         self._roles += len(prepared.plan.role_kinds(self._existing.site()))
         compiled = prepared.plan.compiled
         self._rules += (compiled.step_functions.schedule is not None) + len(compiled.flow.triggers)
+        self._rules += prepared.platform.alerts is not None
         return prepared
 
     def warnings(self) -> Iterable[str]:
@@ -74,6 +75,7 @@ class StepFunctions:
             "console_url": made.console_url,
             "metaflow_config": made.metaflow_config,
             "version": made.version,
+            **({} if made.topic_statement is None else {"topic_statement": made.topic_statement}),
         }
 
     def metaflow_config(self, created: PlatformSettings | None) -> pulumi.Input[dict[str, str]]:
@@ -110,6 +112,7 @@ def existing_platform(stack: StackConfig) -> PlatformSettings:
         service_auth_secret=platform.service_auth_secret,
         kms_keys=platform.kms_keys,
         log_retention_days=platform.log_retention_days,
+        alerts=alerts_args(platform.alerts),
     )
 
 
