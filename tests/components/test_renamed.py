@@ -15,7 +15,8 @@ from tests.unit.components.compiled import compiled
 
 
 def on_step_functions(**args: Any) -> Any:
-    return StepFunctionsFlow("flow", {"flow": compiled("linear"), "platform": platform(), **args})
+    given: Any = {"flow": compiled("linear"), "platform": platform(), **args}
+    return StepFunctionsFlow("flow", given)
 
 
 def on_argo(**args: Any) -> Any:

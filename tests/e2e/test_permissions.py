@@ -104,8 +104,8 @@ def test_each_purpose_is_allowed_and_no_more_than_it(cloud: Cloud, project: Proj
             prefix = f"env METAFLOW_SFN_STATE_MACHINE_PREFIX={project.name}"
             line = f"cd flows/plain && {prefix} python plain_flow.py step-functions {words}"
             project.shell(line, person=colleague).succeeded()
-        for words in (("run", "PlainFlow"), ("runs", "PlainFlow")):
-            shown = ("local", "exec", "--", "flowinfra", *words, "-s", project.stack)
+        for command in ("run", "runs"):
+            shown = ("local", "exec", "--", "flowinfra", command, "PlainFlow", "-s", project.stack)
             cloud.flowinfra(*shown, cwd=project.folder).succeeded()
     assert refused(worked, policies["laptop"]) == set()
 
