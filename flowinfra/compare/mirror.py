@@ -100,6 +100,7 @@ _ENVIRONMENT: tuple[Path, ...] = (
             "states_role",
             "events_role",
             "execution_role",
+            "dead_letter_queue",
             "permissions_boundary",
             "job_policies",
             "service_auth_secret",
@@ -119,6 +120,7 @@ _ENVIRONMENT: tuple[Path, ...] = (
             "pod_roles",
             "image_pull_secrets",
             "event_source",
+            "dead_letter_queue",
             "dags",
         )
     ),
@@ -154,6 +156,7 @@ _WIDE: dict[str, tuple[Path, ...]] = {
     "environment": (("steps",), ("decorators",)),
     "package": (("source",), ("packaging",)),
     "triggers": (("triggers_off",),),
+    "schedule": (("schedules", "*", "enabled"), ("schedules", "*", "timezone")),
     "python": (("python",), ("metaflow",), ("metaflow_files",), ("steps", "*", "image")),
     "image": (("steps", "*", "image"),),
 }

@@ -29,6 +29,7 @@ from flowinfra.stack.mirrors import MIRRORS, Source, for_flow
 from flowinfra.stack.places import NAMESPACE
 from flowinfra.stack.platform import PlatformConfig
 from flowinfra.targets import TARGETS
+from flowinfra.targets.step_functions.timing import shown
 from flowinfra.targets.target import Target
 
 MADE = "[made with the stack]"
@@ -38,6 +39,7 @@ _LABELS = ("labels", "annotations")
 _KEYED = (
     "schedule",
     "triggers",
+    "schedules",
     "parameters",
     "configs",
     "env",
@@ -69,6 +71,7 @@ _TOLD_BY_FLOWS = {
     "service_url",
     "log_retention_days",
     "alerts",
+    "dead_letter_queue",
 }
 """Keys of the platform that the inputs of flows have."""
 
@@ -218,6 +221,8 @@ def _configured_flow(
             "table": platform.table or made,
             "log_retention_days": config.own.log_retention_days or platform.log_retention_days,
             "alerts": combined(given(platform.alerts), config.own.alerts),
+            "dead_letter_queue": config.own.dead_letter_queue or platform.dead_letter_queue,
+            "schedules": shown(config.own.schedules, config.schedule.timezone, config.schedule.enabled),
         }
     runner = getattr(platform, TARGETS[compiled.target].runner or "", None)
     if compiled.target == "step-functions" or (runner and runner.pod_roles):

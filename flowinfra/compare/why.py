@@ -69,6 +69,8 @@ _STACK = (
     "service_url",
     "log_retention_days",
     "alerts",
+    "schedules",
+    "dead_letter_queue",
     "labels",
     "annotations",
     "aws_tags",

@@ -35,6 +35,7 @@ from flowinfra.model.compiled import (
     Placeholder,
     Project,
     Resources,
+    Schedule,
     Secret,
     Step,
     Switch,
@@ -243,7 +244,7 @@ def _flow(
             for name, parameter in sorted(described["parameters"].items())
         },
         configs=described["configs"],
-        schedule=reading.schedule,
+        schedule=_in_timezone(reading.schedule, described["decorators"]),
         triggers=tuple(Trigger.model_validate(trigger) for trigger in answer["triggers"]),
         project=None if project is None else Project.model_validate(project),
         decorators=_decorators(others),
@@ -255,6 +256,15 @@ def _flow(
         workflow_timeout=reading.workflow_timeout,
         token_prefix=answer["token_prefix"],
     )
+
+
+def _in_timezone(schedule: Schedule | None, decorators: list[Mapping[str, Any]]) -> Schedule | None:
+    """The schedule that Metaflow sent, with the timezone of @schedule also where it has no word for one."""
+    if schedule is None or schedule.timezone is not None:
+        return schedule
+    zones = [each["attributes"].get("timezone") for each in decorators if each["name"] == "schedule"]
+    zone = next(filter(None, zones), None)
+    return schedule.model_copy(update={"timezone": zone})
 
 
 def _step(step: Mapping[str, Any], reading: Reading) -> Step:

@@ -54,7 +54,7 @@ class FlowArgs(_With, total=False):
     parameters: Mapping[str, Json]
     """Parameter → its default in this deployment, in place of the flow's own."""
     schedule: Mapping[str, Json]
-    """The flow's schedule in this deployment, with the keys `enabled`, `cron`, and on Argo `timezone`."""
+    """The flow's schedule in this deployment, with the keys `enabled`, `cron`, and but for Airflow `timezone`."""
     max_workers: int
     """Most tasks of a foreach that run at a time. Default: 100."""
     workflow_timeout: int

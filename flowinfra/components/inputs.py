@@ -64,10 +64,12 @@ def describe_deployed(
 
     Values that are not known yet may be Outputs.
     """
-    schedule, shape = compiled.flow.schedule, compiled.shape
+    # several schedules of the stack are in place of the flow's own
+    schedule, shape = None if bound.get("schedules") else compiled.flow.schedule, compiled.shape
     unused = {
         "table": "table" not in compiled.placeholders,
         "log_retention_days": not getattr(shape, "log_history", False),
+        "dead_letter_queue": not (schedule or bound.get("schedules")),
     }
     return describe(
         compiled,

@@ -14,7 +14,8 @@ import pulumi
 
 from flowinfra.errors import ConfigError
 
-_TEXTS = ("queue",)
+DEAD_LETTERS = "arn:aws:sqs:us-east-1:000000000000:queue-that-is-being-created"
+_TEXTS = {"queue": "queue-that-is-being-created-{}", "dead_letter_queue": f"{DEAD_LETTERS}-{{}}"}
 _LISTS = {"job_policies": "arn:aws:iam::000000000000:policy/policy-that-is-being-created-{}"}
 _MAPPINGS = dict.fromkeys(("aws_tags", "labels", "annotations"), "value-that-is-being-created-{}")
 """Their values are never secrets: whoever may look at a resource sees them, and Pulumi's AWS provider copies tags into
@@ -58,9 +59,9 @@ def known_now(label: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], La
         if is_output(values.get(key)):
             kind = "list" if key in _LISTS else "mapping"
             raise ConfigError(f"{label}: {key} is an Output; give a {kind}, whose values may be Outputs")
-    for key in _TEXTS:
+    for key, form in _TEXTS.items():
         if key in result:
-            result[key] = stand_in(f"{key}-that-is-being-created-{{}}", result[key])
+            result[key] = stand_in(form, result[key])
     for key, form in _LISTS.items():
         if isinstance(result.get(key), Sequence) and not isinstance(result[key], str):
             result[key] = [stand_in(form, value) for value in result[key]]

@@ -77,7 +77,8 @@ def requested_shape(flow: FlowConfig, platform: PlatformShape) -> Shape:
         "configs": {name: value for name, value in flow.configs.items() if not isinstance(value, str)},
         "steps": {name: changes for name, step in flow.steps.items() if (changes := _changes(step, target))},
         "schedule": flow.schedule.cron,
-        "schedule_timezone": flow.schedule.timezone,
+        # where a flow has several schedules, it is that of those which name none
+        "schedule_timezone": None if getattr(flow.own, "schedules", None) else flow.schedule.timezone,
         "package_root": flow.package.root,
         "package_include": tuple(flow.package.include),
         "package_exclude": tuple(flow.package.exclude),

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 
 from flowinfra.components import aws_identity
 from flowinfra.components.failed_updates import of_component
+from flowinfra.components.later import DEAD_LETTERS
 from flowinfra.components.names import PROJECT_TAG, STACK_TAG
 from flowinfra.components.options import PlatformShape
 from flowinfra.components.settings import Settings, together
@@ -41,6 +42,7 @@ class PlatformSettings(Settings[Site]):
         "states_role": _ROLE,
         "events_role": _ROLE,
         "execution_role": _ROLE,
+        "dead_letter_queue": DEAD_LETTERS,
         "kms_keys": (_KEY,),
     }
 
@@ -57,6 +59,7 @@ class PlatformSettings(Settings[Site]):
     states_role: pulumi.Input[str] | None = None
     events_role: pulumi.Input[str] | None = None
     execution_role: pulumi.Input[str] | None = None
+    dead_letter_queue: pulumi.Input[str] | None = None
     permissions_boundary: pulumi.Input[str] | None = None
     job_policies: tuple[pulumi.Input[str], ...] = ()
     service_url: pulumi.Input[str] | None = None
@@ -104,7 +107,7 @@ class PlatformArgs(TypedDict, total=False):
     prefix: str
     """Prefix of the datastore in the bucket. Default: `metaflow`."""
     name_prefix: str | None
-    """Begins the names of state machines and rules. Default: no prefix."""
+    """Begins the names of state machines and schedules. Default: no prefix."""
     region: str
     """Region of AWS. Default: the provider's."""
     account: str
@@ -125,6 +128,8 @@ class PlatformArgs(TypedDict, total=False):
     """Days for which execution histories are kept. Default: 90."""
     alerts: AlertsArgs | None
     """Who gets a message when a run ends. Default: nobody."""
+    dead_letter_queue: pulumi.Input[str] | None
+    """ARN of an SQS queue that gets what a schedule could not start. Default: it is lost."""
     tags: Mapping[str, pulumi.Input[str]]
     """Tags of the platform's resources, beside those of the project and the stack."""
 
@@ -190,6 +195,7 @@ class Platform(pulumi.ComponentResource):
             kms_keys=together(args.get("kms_keys", ())),
             log_retention_days=args.get("log_retention_days", 90),
             alerts=args.get("alerts"),
+            dead_letter_queue=args.get("dead_letter_queue"),
         )
         self.register_outputs({"bucket": self.bucket, "queue": self.queue, "table": self.table})
 
@@ -209,6 +215,7 @@ class Platform(pulumi.ComponentResource):
         states_role: pulumi.Input[str] | None = None,
         events_role: pulumi.Input[str] | None = None,
         execution_role: pulumi.Input[str] | None = None,
+        dead_letter_queue: pulumi.Input[str] | None = None,
         permissions_boundary: pulumi.Input[str] | None = None,
         job_policies: Sequence[pulumi.Input[str]] = (),
         service_url: pulumi.Input[str] | None = None,
@@ -227,13 +234,14 @@ class Platform(pulumi.ComponentResource):
             prefix: of the datastore in the bucket.
             compute: what the queue's compute environment is made of.
             region: default: that of `aws:region`, or of the provider.
-            account: default: the one that deploys, which is asked for once.
+            account: default: the one that deploys.
             partition: of AWS.
-            name_prefix: begins the names of state machines and rules, so that stacks can share an account.
+            name_prefix: begins the names of state machines and schedules, so that stacks can share an account.
             job_role: of the jobs. ARN of an existing role that all flows use, in place of one per flow.
             states_role: of Step Functions. ARN of an existing role that all flows use, in place of one per flow.
             events_role: of the schedule. ARN of an existing role that all flows use, in place of one per flow.
             execution_role: of ECS (Fargate, secrets of job definitions). ARN of an existing role that all flows use.
+            dead_letter_queue: ARN of an SQS queue that gets what a schedule could not start.
             permissions_boundary: ARN of a policy that bounds the roles made here.
             job_policies: ARNs of managed policies for the jobs of every flow.
             service_url: Metaflow's metadata service.
@@ -246,14 +254,10 @@ class Platform(pulumi.ComponentResource):
         region, account = region or aws_identity.region(opts), account or aws_identity.account(opts)
         where = PlatformSettings(bucket, queue, region, account, prefix, table, compute, partition, name_prefix)
         roles = replace(where, job_role=job_role, states_role=states_role, events_role=events_role)
-        return replace(
-            replace(roles, execution_role=execution_role, permissions_boundary=permissions_boundary, alerts=alerts),
-            job_policies=tuple(job_policies),
-            service_url=service_url,
-            service_auth_secret=service_auth_secret,
-            kms_keys=together(kms_keys),
-            log_retention_days=log_retention_days,
-        )
+        bounded = replace(roles, execution_role=execution_role, permissions_boundary=permissions_boundary)
+        served = replace(bounded, service_url=service_url, service_auth_secret=service_auth_secret, alerts=alerts)
+        kept = replace(served, log_retention_days=log_retention_days, dead_letter_queue=dead_letter_queue)
+        return replace(kept, job_policies=tuple(job_policies), kms_keys=together(kms_keys))
 
 
 Tags = Mapping[str, pulumi.Input[str]]

@@ -49,6 +49,11 @@ def nothing_later(platform: S, _later: Later) -> S:
     return platform
 
 
+def nothing_more(_config: FlowConfig) -> Mapping[str, Any]:
+    """For a target whose plans have no field of their own that a flow's configuration says."""
+    return {}
+
+
 def as_it_is(_label: str, _config: FlowConfig, platform: S) -> S:
     """For a target whose flows have nothing of their own in place of the platform's."""
     return platform
@@ -70,6 +75,8 @@ class Preparation(Generic[P, S]):
     """The platform with what the flow has in its place; raises `ConfigError` where they do not fit."""
     late: Callable[[S, Later], S] = nothing_later
     """The platform with Outputs in place of what stands for them."""
+    more: Callable[[FlowConfig], Mapping[str, Any]] = nothing_more
+    """Fields that only the target's plans have."""
 
     def prepare(
         self, label: str, args: Mapping[str, Any], deployment: Deployment, warn: Callable[[str], None]
@@ -108,6 +115,7 @@ class Preparation(Generic[P, S]):
             protect=config.protect,
             renamed_from=config.renamed_from,
             reads=(EVERY,) if config.reads == "all" else tuple(config.reads),
+            **self.more(config),
         )
         if problems := [*token_problems(label, compiled, config.production_token), *self.problems(plan, platform)]:
             raise Problems(problems)

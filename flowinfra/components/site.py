@@ -39,6 +39,8 @@ class Site(AwsSite):
     states_role: str | None = None
     events_role: str | None = None
     execution_role: str | None = None
+    dead_letter_queue: str | None = None
+    """ARN of the SQS queue for what a schedule could not start."""
     service_url: str | None = None
     service_auth_secret: str | None = None
     """ARN of the secret with the metadata service's key."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -67,6 +68,19 @@ def next_time(expression: str, after: datetime, zone: str = "UTC") -> datetime |
     return None
 
 
+@dataclass
+class _Due:
+    """When something fires next, and how often AWS refused that."""
+
+    moment: datetime | None
+    refused: int = 0
+
+    @property
+    def time(self) -> str:
+        """As AWS writes it."""
+        return self.moment.strftime("%Y-%m-%dT%H:%M:%SZ") if self.moment else ""
+
+
 @dataclass(frozen=True)
 class _Clock:
     """What fires."""
@@ -86,6 +100,18 @@ class _Clock:
             LOG.exception("%s: schedule %s", self.arn, self.expression)
             return None
 
+    def input_of(self, target: dict[str, Any], due: _Due) -> str:
+        """What the target gets; EventBridge Scheduler writes its context into a schedule's input.
+
+        https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+        """
+        text: str = target.get("Input") or "{}"
+        if self.kind == "scheduler":
+            told = {"schedule-arn": self.arn, "scheduled-time": due.time, "attempt-number": str(due.refused + 1)}
+            for name, value in {**told, "execution-id": str(uuid.uuid4())}.items():
+                text = text.replace(f"<aws.scheduler.{name}>", value)
+        return text
+
 
 def _clocks() -> Iterator[_Clock]:
     """All that is turned on."""
@@ -97,14 +123,6 @@ def _clocks() -> Iterator[_Clock]:
             if found.state == "ENABLED":
                 zone, name = found.schedule_expression_timezone, f"{group.name}/{found.name}"
                 yield _Clock("scheduler", name, found.schedule_expression, zone, (found.target,), found.arn)
-
-
-@dataclass
-class _Due:
-    """When something fires next, and how often AWS refused that."""
-
-    moment: datetime | None
-    refused: int = 0
 
 
 class Scheduler(threading.Thread):
@@ -146,7 +164,7 @@ class Scheduler(threading.Thread):
                 continue
             states: Any = self._client("stepfunctions", clock, target)
             try:
-                states.start_execution(stateMachineArn=target["Arn"], input=target.get("Input") or "{}")
+                states.start_execution(stateMachineArn=target["Arn"], input=clock.input_of(target, due))
             except ClientError as error:
                 due.refused += 1
                 return self._given_up(clock, target, due, now, error)
@@ -184,7 +202,7 @@ class Scheduler(threading.Thread):
         told = {
             **why,
             "RETRY_ATTEMPTS": str(due.refused - 1),
-            "SCHEDULED_TIME": due.moment.strftime("%Y-%m-%dT%H:%M:%SZ") if due.moment else None,
+            "SCHEDULED_TIME": due.time,
             "SCHEDULE_ARN": clock.arn,
             "TARGET_ARN": target["Arn"],
         }
@@ -193,7 +211,7 @@ class Scheduler(threading.Thread):
             address = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
             sqs.send_message(
                 QueueUrl=address,
-                MessageBody=target.get("Input") or "{}",
+                MessageBody=clock.input_of(target, due),
                 MessageAttributes={
                     key: {"DataType": "String", "StringValue": value} for key, value in told.items() if value
                 },

@@ -19,9 +19,13 @@ from flowinfra.operate import rights
 from flowinfra.operate.rights import Purpose
 from flowinfra.stack.compiling import compiled_configs, platform_shape, unheard
 from flowinfra.stack.configuration import StackConfig
+from flowinfra.stack.flow import FlowConfig
 from flowinfra.stack.loading import stored_stack
 from flowinfra.targets import TARGETS
+from flowinfra.targets.step_functions.by_hand import rule_name
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
+from flowinfra.targets.step_functions.plan import GROUP
+from flowinfra.targets.step_functions.timing import schedule_name
 
 MANAGED_POLICY_CHARACTERS = 6_144
 """IAM's limit of a managed policy, whitespace not counted."""
@@ -46,7 +50,7 @@ def permissions(stack: str, purpose: Purpose, root: Path) -> dict[str, Any]:
     region = (read_mapping(file.path, file.label).get("config") or {}).get("aws:region")
     enabled = [flow for flow in config.flows if flow.enabled]
     compiled = compiled_configs([(flow, platform_shape(config, flow.target)) for flow in enabled], root, unheard)
-    scope = _Scope.of(config, StackNames(project_name(root), stack), region, compiled)
+    scope = _Scope.of(config, StackNames(project_name(root), stack), region, enabled, compiled)
     make = _laptop if purpose == "laptop" else _pipeline
     return {"Version": "2012-10-17", "Statement": list(make(scope, purpose))}
 
@@ -67,6 +71,9 @@ class _Scope:
     machines: tuple[str, ...]
     """Names of state machines, or patterns."""
     rules: tuple[str, ...]
+    """Names of rules that `step-functions create` made, or patterns."""
+    schedules: tuple[str, ...]
+    """Names of schedules, or patterns."""
     queues: tuple[str, ...]
     on_aws: bool
     """Some flow runs on Step Functions."""
@@ -77,11 +84,23 @@ class _Scope:
     """Some flow has alerts."""
 
     @classmethod
-    def of(cls, config: StackConfig, names: StackNames, region: str | None, compiled: Sequence[Any]) -> _Scope:
-        """The scope of a stack with its compiled flows."""
+    def of(
+        cls,
+        config: StackConfig,
+        names: StackNames,
+        region: str | None,
+        configs: Sequence[FlowConfig],
+        compiled: Sequence[Any],
+    ) -> _Scope:
+        """The scope of a stack with its flows, and what they are compiled to."""
         platform = config.platform
         flows = [each for each in compiled if isinstance(each, StepFunctionsCompiled)]
-        schedules = [flow.step_functions.schedule for flow in flows]
+        schedules = [
+            (flow.name, key)
+            for own, flow in zip(configs, compiled, strict=True)
+            if isinstance(flow, StepFunctionsCompiled)
+            for key in (own.own.schedules or ([None] if flow.flow.schedule is not None else []))
+        ]
         queues = {queue for flow in config.flows if (queue := flow.of("step-functions").queue)}
         steps = {step.queue for flow in flows for step in flow.flow.steps.values() if step.queue}
         return cls(
@@ -91,9 +110,10 @@ class _Scope:
             account=platform.account or "*",
             machines=_patterns((flow.name for flow in flows), config.name_prefix),
             rules=(
-                *_patterns((schedule.name for schedule in schedules if schedule), config.name_prefix),
+                *_patterns((rule_name(name) for name, _ in schedules), config.name_prefix),
                 *([f"{names.role_prefix}*"] if any(flow.flow.triggers for flow in flows) else []),
             ),
+            schedules=_patterns((schedule_name(name, key) for name, key in schedules), config.name_prefix),
             queues=tuple(sorted({*queues, *steps, platform.queue or "metaflow-queue-*"})),
             on_aws=bool(flows),
             pods=tuple(
@@ -170,11 +190,15 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
                 "Condition": {
                     "StringEquals": {
                         "iam:PassedToService": [
-                            *("ecs-tasks.amazonaws.com", "events.amazonaws.com", "states.amazonaws.com")
+                            *("ecs-tasks.amazonaws.com", "events.amazonaws.com"),
+                            *("scheduler.amazonaws.com", "states.amazonaws.com"),
                         ]
                     }
                 }
             }
+        if scope.schedules:
+            names = [scope.arn("scheduler", f"schedule/{GROUP}/{name}") for name in scope.schedules]
+            yield _allow("Schedules", rights.SCHEDULES.of(purpose), names)
         yield from _rules(scope, purpose)
         if scope.log_history:
             group = scope.arn("logs", f"log-group:/aws/vendedlogs/states/{scope.names.prefix}*")
@@ -210,7 +234,7 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
 def _rules(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
     actions = rights.RULES.of(purpose)
     if scope.rules:
-        yield _allow("Schedules", actions, [scope.arn("events", f"rule/{name}") for name in scope.rules])
+        yield _allow("Rules", actions, [scope.arn("events", f"rule/{name}") for name in scope.rules])
     if scope.alerts:
         # their names are made up, and begin as those of roles do
         yield _allow("Alerts", actions, [scope.arn("events", f"rule/{scope.names.role_prefix}*")])

@@ -61,12 +61,19 @@ PODS = Rights(
     ),
     delete=("eks:DeletePodIdentityAssociation",),
 )
-# internal/service/events/rule.go, target.go
+# internal/service/scheduler/schedule.go
+SCHEDULES = Rights(
+    read=("scheduler:GetSchedule",),
+    write=("scheduler:CreateSchedule", "scheduler:UpdateSchedule"),
+    delete=("scheduler:DeleteSchedule",),
+)
+# internal/service/events/rule.go, target.go. Rules are those of triggers and alerts, those that Metaflow made for a
+# flow that is taken over, and this stack's from before its schedules were EventBridge Scheduler's
 RULES = Rights(
     read=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
     write=(
         *("events:PutRule", "events:PutTargets", "events:TagResource", "events:UntagResource"),
-        "events:DisableRule",  # of a flow that is taken over, and has no schedule any more
+        "events:DisableRule",
     ),
     delete=("events:DeleteRule", "events:RemoveTargets"),
 )

@@ -267,6 +267,7 @@ def _platform_args(platform: PlatformConfig, name_prefix: str | None) -> Platfor
         "kms_keys": platform.kms_keys,
         "log_retention_days": platform.log_retention_days,
         "alerts": alerts_args(platform.alerts),
+        "dead_letter_queue": platform.dead_letter_queue,
     }
     if create.instance_profile:
         args["instance_profile"] = create.instance_profile

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from flowinfra.model import clean
 from flowinfra.report.change import Change, Delta, FileChange
 from flowinfra.report.labels import FLOW_FIELDS, MAPPINGS, MEMBERS, PARAMETER_FIELDS, STEP_FIELDS, TEXTS, YES, Field
-from flowinfra.report.schedule import OFF, Schedule, running_schedule, schedule_of
+from flowinfra.report.schedule import OFF, Schedule, running_schedules, schedules_of
 from flowinfra.report.steps import in_order, mapping, renames, strings
 from flowinfra.report.words import count
 
@@ -23,7 +23,7 @@ Json = Any
 
 _KINDS_BY_NEXT = (None, "split")
 """Kinds of a step that follow from how many steps are next."""
-_TOLD_APART = {"steps", "parameters", "schedule", "source", "package", "metaflow_files"}
+_TOLD_APART = {"steps", "parameters", "schedule", "schedules", "source", "package", "metaflow_files"}
 
 
 def compare(old: Mapping[str, Json], new: Mapping[str, Json]) -> Delta:
@@ -50,8 +50,8 @@ def introduce(inputs: Mapping[str, Json], kind: Literal["added", "removed"]) -> 
         found.append(_one_sided(kind, listed, Change(kind, count(len(steps), "step"))))
     for parameter, entry in mapping(inputs, "parameters").items():
         found.append(_one_sided(kind, _parameter(entry), Change(kind, "parameter", (clean.name(parameter),))))
-    if schedule := running_schedule(inputs):
-        found.append(_one_sided(kind, schedule.text, Change(kind, "schedule", note=schedule.often)))
+    for name, schedule in running_schedules(inputs).items():
+        found.append(_one_sided(kind, schedule.text, Change(kind, "schedule", _owner(name), note=schedule.often)))
     return tuple(found)
 
 
@@ -120,17 +120,31 @@ def _parameter_changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iter
 
 
 def _schedule_change(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Change]:
-    before, after = running_schedule(old), running_schedule(new)
-    was, will = (schedule.text if schedule else None for schedule in (before, after))
-    if was != will:
-        one, other = clean.pair(was or OFF, will or OFF)
-        yield Change("changed", "schedule", before=one, after=other, note=_pace(before, after))
-        return
-    was, will = (schedule.text if schedule else None for schedule in (schedule_of(old), schedule_of(new)))
-    if was and will and was != will:
-        yield replace(_field(Field("schedule"), was, will), note="it is off")
-    elif (was and will) is None and old.get("schedule") != new.get("schedule"):
+    before, after = schedules_of(old), schedules_of(new)
+    for name in _union(before, after):
+        yield from _one_schedule(name, before.get(name), after.get(name), old, new)
+    sides = [side.get("schedules") for side in (old, new)]
+    if sides[0] != sides[1] and not all(side is None or isinstance(side, dict) for side in sides):
+        yield from _unknown("schedules", *sides)
+
+
+def _one_schedule(
+    name: str, was: Schedule | None, will: Schedule | None, old: Mapping[str, Json], new: Mapping[str, Json]
+) -> Iterator[Change]:
+    before, after = (each.text if each and each.on else None for each in (was, will))
+    if before != after:
+        one, other = clean.pair(before or OFF, after or OFF)
+        pace = _pace(was if was and was.on else None, will if will and will.on else None)
+        yield Change("changed", "schedule", _owner(name), before=one, after=other, note=pace)
+    elif was and will and was.text != will.text:
+        yield replace(_field(Field("schedule"), was.text, will.text), names=_owner(name), note="it is off")
+    elif not name and (was and will) is None and old.get("schedule") != new.get("schedule"):
         yield from _unknown("schedule", old.get("schedule"), new.get("schedule"))
+
+
+def _owner(name: str) -> tuple[str, ...]:
+    """Of a flow's own schedule, that is none."""
+    return (name,) if name else ()
 
 
 def _pace(before: Schedule | None, after: Schedule | None) -> str:

@@ -41,6 +41,7 @@ _NOUNS = {
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": "pod identity",
     EVENT_RULE: "schedule rule",
     EVENT_TARGET: "schedule target",
+    "aws:scheduler/schedule:Schedule": "schedule",
     "aws:cloudwatch/logGroup:LogGroup": "log group",
     "aws:s3/bucket:Bucket": "bucket",
     "aws:s3/bucketV2:BucketV2": "bucket",

@@ -8,7 +8,7 @@ from typing import Any
 from flowinfra.model import clean
 from flowinfra.report.change import Delta
 from flowinfra.report.risk import Risk
-from flowinfra.report.schedule import OFF, running_schedule
+from flowinfra.report.schedule import OFF, Schedule, running_schedules
 from flowinfra.report.steps import in_order, mapping, strings
 from flowinfra.report.words import Span, names, phrase
 
@@ -45,30 +45,29 @@ def risks_of_changing(old: Mapping[str, Json], new: Mapping[str, Json], delta: D
 
 
 def _schedule(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
-    before, after = running_schedule(old), running_schedule(new)
+    one, other = running_schedules(old), running_schedules(new)
+    for name in dict.fromkeys([*one, *other]):
+        yield from _one_schedule(f"schedule {name}".rstrip(), one.get(name), other.get(name))
+
+
+def _one_schedule(called: str, before: Schedule | None, after: Schedule | None) -> Iterator[Risk]:
     if (before and before.text) == (after and after.text):
         return
     if after is None:
         assert before, "only one of both can be none here"
         ending = f" ({before.often})" if before.often else ""
-        yield Risk("schedule-removed", phrase("the schedule ", _span(before.text, "before"), ending, " ends"))
+        yield Risk("schedule-removed", phrase(f"the {called} ", _span(before.text, "before"), ending, " ends"))
         return
-    zones = [_timezone(side) for side in (old, new)]
-    if before is not None and zones[0] != zones[1]:
-        zone = phrase("the schedule's timezone ", _span(zones[0], "before"), " → ", _span(zones[1], "after"))
+    if before is not None and before.timezone != after.timezone:
+        zones = _span(before.timezone, "before"), " → ", _span(after.timezone, "after")
+        zone = phrase(f"the {called}'s timezone ", *zones)
         yield Risk("schedule-timezone", zone)
-    line = phrase("the schedule ", _span(before.text if before else OFF, "before"), " → ", _span(after.text, "after"))
+    line = phrase(f"the {called} ", _span(before.text if before else OFF, "before"), " → ", _span(after.text, "after"))
     if after.fires is None or (before and before.fires is None):
         yield Risk("schedule-more-frequent", (*line, Span(" may fire more often (not a cron expression that we read)")))
     elif after.fires.per_day > (before.fires.per_day if before and before.fires else 0):
         told = f"{before.often} → {after.often}" if before else after.often
         yield Risk("schedule-more-frequent", (*line, Span(f" fires more often ({told})")))
-
-
-def _timezone(inputs: Mapping[str, Json]) -> str:
-    schedule = inputs.get("schedule")
-    zone = schedule.get("timezone") if isinstance(schedule, dict) else None
-    return clean.show(zone or "UTC")
 
 
 def _triggers(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:

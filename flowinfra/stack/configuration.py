@@ -28,7 +28,7 @@ class StackConfig(Config):
     platform: PlatformConfig
     """The platform that the flows run on."""
     name_prefix: str | None = Field(default=None, min_length=1)
-    """Begins the names of state machines and rules: stacks that share an account need different ones."""
+    """Begins the names of state machines and schedules: stacks that share an account need different ones."""
     defaults: FlowDefaults = FlowDefaults()
     """Keys for all flows of the stack; what a flow says itself wins, and mappings are merged."""
     flows: list[FlowConfig] = []

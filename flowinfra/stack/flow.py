@@ -16,12 +16,12 @@ class ScheduleConfig(Config):
     """The flow's schedule in this environment."""
 
     enabled: bool = True
-    """Whether the schedule is on. With False, the rule is kept and turned off."""
+    """Whether the schedule is on. With False, it is kept and turned off, all entries of `schedules` too."""
     cron: str | None = Field(default=None, min_length=1)
     """Cron in place of the flow's own: six fields as AWS has them; five on Airflow, and also on Argo. What the
     target's own parser refuses is an error of the preview."""
     timezone: str | None = Field(default=None, min_length=1)
-    """Timezone of the schedule, by its IANA name (`Europe/Berlin`), in place of the flow's own. Argo only."""
+    """Timezone of the schedule, by its IANA name (`Europe/Berlin`), in place of the flow's own. Airflow has none."""
 
 
 class TriggersConfig(Config):

@@ -157,9 +157,12 @@ class PlatformConfig(Config):
     states_role: str | None = None
     """ARN of an existing role for the state machines of all flows. Default: flowinfra makes one per flow."""
     events_role: str | None = None
-    """ARN of an existing role for the schedules of all flows. Default: flowinfra makes one per flow."""
+    """ARN of an existing role for the schedules of all flows, which `scheduler.amazonaws.com` may assume. Default:
+    flowinfra makes one per flow."""
     execution_role: str | None = None
     """ARN of an existing role for ECS (Fargate, secrets of job definitions). Default: flowinfra makes one per flow."""
+    dead_letter_queue: str | None = None
+    """ARN of an SQS queue in the flows' region, which gets what a schedule could not start. Default: it is lost."""
     permissions_boundary: str | None = None
     """ARN of a policy that bounds the roles made here."""
     job_policies: list[str] = []

@@ -43,9 +43,9 @@ def kinds(program: Program) -> dict[str, int]:
     ("name", "settings", "more"),
     [
         ("linear", {}, {}),
-        ("schedule_daily", {}, {"Role": 3, "RolePolicy": 3, "EventRule": 1, "EventTarget": 1}),
         ("trigger", {}, {"Role": 3, "RolePolicy": 3, "EventRule": 1, "EventTarget": 1}),
         ("trigger", {"events_role": f"arn:aws:iam::{ACCOUNT}:role/e"}, {"EventRule": 1, "EventTarget": 1}),
+        ("schedule_daily", {}, {"Role": 3, "RolePolicy": 3, "Schedule": 1}),
         ("include_file", {}, {"BucketObjectv2": 3}),
         ("log_history", {}, {"LogGroup": 1}),
         ("fargate", {}, {"Role": 3, "RolePolicy": 3}),
@@ -119,7 +119,7 @@ def test_job_definitions_outlive_a_deploy() -> None:
 
 def test_everything_that_takes_tags_has_them() -> None:
     program = deploy("schedule_daily", aws_tags={"team": "ml"})
-    untagged = {"StepFunctionsFlow", "RolePolicy", "EventTarget", "Stash"}
+    untagged = {"StepFunctionsFlow", "RolePolicy", "Schedule", "Stash"}
     for item in program.resources:
         if item.type.rsplit(":", 1)[-1] not in untagged:
             assert (
@@ -162,13 +162,90 @@ def test_compressed_commands_are_objects_with_the_identity_in_them() -> None:
 
 
 def test_the_schedule() -> None:
-    program = deploy("schedule_daily")
-    rule, target = program.one("EventRule"), program.one("EventTarget")
-    assert (rule["scheduleExpression"], rule["state"]) == ("cron(0 0 * * ? *)", "ENABLED")
-    assert target["rule"] == rule["name"]
-    assert target["arn"].endswith(f"stateMachine:{rule['name']}")
+    schedule = deploy("schedule_daily").one("Schedule")
+    assert (schedule["scheduleExpression"], schedule["state"]) == ("cron(0 0 * * ? *)", "ENABLED")
+    assert (schedule["scheduleExpressionTimezone"], schedule["groupName"]) == ("UTC", "default")
+    assert schedule["description"] == "Metaflow flow ScheduleFlow of the stack app/dev"
+    assert schedule["flexibleTimeWindow"] == {"mode": "OFF"}
+    target = schedule["target"]
+    assert target["arn"].endswith(f"stateMachine:{schedule['name']}")
     assert json.loads(target["input"]) == {"Parameters": "{}"}
-    assert deploy("schedule_daily", schedule={"enabled": False}).one("EventRule")["state"] == "DISABLED"
+    assert target["retryPolicy"] == {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 12}
+    assert "deadLetterConfig" not in target
+    assert deploy("schedule_daily", schedule={"enabled": False}).one("Schedule")["state"] == "DISABLED"
+
+
+def test_the_schedule_of_a_place() -> None:
+    program = deploy("schedule_timezone")
+    schedule = program.one("Schedule")
+    assert schedule["scheduleExpressionTimezone"] == "Europe/Paris"
+    assert program.one("StepFunctionsFlow")["schedule"]["timezone"] == "Europe/Paris"
+
+
+def test_several_schedules() -> None:
+    entries = {
+        "nightly": {"cron": "0 3 * * ? *", "timezone": "Europe/Berlin", "parameters": {"wanted": 2, "ratio": 0.5}},
+        "often": {"rate": "1 hours", "enabled": False, "parameters": {"wanted": 3}},
+    }
+    late = {"computed": "x", "typed": 1}
+    program = deploy("parameters", deploy_time=late, schedules=entries, schedule={"timezone": "Asia/Tokyo"})
+    made = {inputs["name"]: inputs for inputs in program.of("Schedule").values()}
+    machine = compiled("parameters").name
+    assert sorted(made) == [f"{machine}--nightly", f"{machine}--often"]
+    nightly, often = made[f"{machine}--nightly"], made[f"{machine}--often"]
+    assert json.loads(json.loads(nightly["target"]["input"])["Parameters"]) == {"wanted": 2, "ratio": 0.5}
+    assert (nightly["scheduleExpressionTimezone"], nightly["state"]) == ("Europe/Berlin", "ENABLED")
+    assert (often["scheduleExpression"], often["state"]) == ("rate(1 hour)", "DISABLED")
+    assert often["scheduleExpressionTimezone"] == "UTC"  # a rate has none
+    assert program.one("StepFunctionsFlow")["schedules"] == {
+        "nightly": {
+            "cron": "0 3 * * ? *",
+            "timezone": "Europe/Berlin",
+            "parameters": {"wanted": 2, "ratio": 0.5},
+            "enabled": True,
+        },
+        "often": {"cron": "rate(1 hour)", "parameters": {"wanted": 3}, "enabled": False},
+    }
+    off = deploy("parameters", deploy_time=late, schedules=entries, schedule={"enabled": False})
+    assert {inputs["state"] for inputs in off.of("Schedule").values()} == {"DISABLED"}
+
+
+def test_several_schedules_are_in_place_of_the_flows_own() -> None:
+    program = deploy(
+        "schedule_daily", schedules={"late": {"cron": "0 22 * * ? *"}}, schedule={"timezone": "Asia/Tokyo"}
+    )
+    schedule, inputs = program.one("Schedule"), program.one("StepFunctionsFlow")
+    assert (schedule["name"], schedule["scheduleExpressionTimezone"]) == ("ScheduleFlow--late", "Asia/Tokyo")
+    assert ("schedule" in inputs, list(inputs["schedules"])) == (False, ["late"])
+
+
+def test_a_dead_letter_queue() -> None:
+    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead"
+    for program in (
+        deploy("schedule_daily", {"dead_letter_queue": pulumi.Output.from_input(queue)}),
+        deploy("schedule_daily", dead_letter_queue=pulumi.Output.from_input(queue)),
+    ):
+        assert program.one("Schedule")["target"]["deadLetterConfig"] == {"arn": queue}
+        assert program.one("StepFunctionsFlow")["dead_letter_queue"] == queue
+        policies = [json.loads(inputs["policy"]) for inputs in program.of("RolePolicy").values()]
+        statements = [each for policy in policies for each in policy["Statement"] if each["Sid"] == "TellOfFailures"]
+        assert [(each["Action"], each["Resource"]) for each in statements] == [(["sqs:SendMessage"], [queue])]
+
+
+def test_a_flow_without_a_schedule_needs_no_dead_letter_queue() -> None:
+    program = deploy("linear", {"dead_letter_queue": f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead"})
+    assert "dead_letter_queue" not in program.one("StepFunctionsFlow")
+    assert program.of("Schedule") == {}
+
+
+def test_who_may_take_on_the_role_of_the_schedule() -> None:
+    roles = deploy("schedule_daily").of("Role")
+    trust = json.loads(next(inputs for name, inputs in roles.items() if "events" in name)["assumeRolePolicy"])
+    group = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule-group/default"
+    assert [(each["Principal"]["Service"], each["Condition"]["StringEquals"]) for each in trust["Statement"]] == [
+        ("scheduler.amazonaws.com", {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": group}),
+        ("events.amazonaws.com", {"aws:SourceAccount": ACCOUNT}),
+    ]
 
 
 def test_what_starts_a_flow_on_events() -> None:
@@ -291,7 +368,7 @@ def test_the_metadata_services_key_is_a_reference() -> None:
 def test_roles_and_what_uses_them() -> None:
     program = deploy("schedule_daily", {"permissions_boundary": "arn:aws:iam::1:policy/b"})
     assert program.one("StateMachine")["roleArn"] == role_arn("app-dev-ScheduleFlow-states-1")
-    assert program.one("EventTarget")["roleArn"] == role_arn("app-dev-ScheduleFlow-events-1")
+    assert program.one("Schedule")["target"]["roleArn"] == role_arn("app-dev-ScheduleFlow-events-1")
     container = json.loads(program.of("JobDefinition")["flow-job-start"]["containerProperties"])
     assert container["jobRoleArn"] == role_arn("app-dev-ScheduleFlow-jobs-1")
     assert all(inputs["permissionsBoundary"] == "arn:aws:iam::1:policy/b" for inputs in program.of("Role").values())

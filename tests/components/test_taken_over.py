@@ -195,9 +195,27 @@ def test_a_schedule_that_changes_is_told(account: Account) -> None:
     account.by_hand(flow.name, token)
     account.rule(flow.name)
     account.look(flow)
-    assert "schedule cron(0 1 * * ? *) → cron(0 0 * * ? *); the schedule is turned off" in account.told[0]
+    assert "schedule cron(0 1 * * ? *) → cron(0 0 * * ? *); the schedule is turned off; the rule" in account.told[0]
+
+
+def test_a_rule_is_turned_off_for_the_stacks_schedule_or_the_flow_would_run_twice(account: Account) -> None:
+    token = "scheduletimezoneflow-0-abcd"
+    flow = given(token, "schedule_timezone")
+    account.by_hand(flow.name, token)
+    account.rule(flow.name)
+    account.look(flow)
+    assert "schedule cron(0 1 * * ? *) → cron(" in account.told[0]
+    assert "Europe/Paris; " in account.told[0]
+    assert (
+        f"the rule {flow.name}, which starts it today, is turned off: EventBridge Scheduler has the schedule then"
+        in account.told[0]
+    )
+    assert account.events.describe_rule(Name=flow.name)["State"] == "ENABLED"
     account.look(flow, preview=False)
-    assert account.events.describe_rule(Name=flow.name)["State"] == "ENABLED"  # that is for the rule's own resource
+    assert account.events.describe_rule(Name=flow.name)["State"] == "DISABLED"
+    # killed right after: the machine is the stack's by its tags, and the rule stays off
+    account.look(flow, preview=False)
+    assert account.events.describe_rule(Name=flow.name)["State"] == "DISABLED"
 
 
 def test_credentials_of_another_account_are_not_used(account: Account) -> None:
@@ -208,13 +226,3 @@ def test_credentials_of_another_account_are_not_used(account: Account) -> None:
     with pytest.raises(ConfigError, match="the credentials here are of 123456789012"):
         account.look(given(TOKEN), preview=False, account="210987654321")
     account.look(given(None), preview=False, account="210987654321")  # AWS itself refuses then
-
-
-def test_a_rule_gets_the_stacks_tags(account: Account) -> None:
-    account.rule("LinearFlow")
-    inputs = {"name": "LinearFlow", "tagsAll": {"a": "1"}}
-    reach = taken.Reach(SITE, "{}", preview=False)
-    taken.tag_rule(reach, inputs)
-    arn = account.events.describe_rule(Name="LinearFlow")["Arn"]
-    assert account.events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
-    taken.tag_rule(reach, {**inputs, "name": "NoSuchRule"})

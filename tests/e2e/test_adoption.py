@@ -83,13 +83,19 @@ def test_adopted_flows_keep_machine_executions_and_namespace(
 
     previewed = project.preview("--diff").succeeded().output
     assert f"{name}: the state machine that colleague deployed by hand is taken over" in previewed
-    assert "What changes beside code, roles and image: nothing" in previewed
+    assert (
+        f"What changes beside code, roles and image: the rule {name}, which starts it today, is turned off" in previewed
+    )
     assert cloud.changes()[changes:] == []
     assert {each: cloud.definition(each) for each in machines} == definitions
 
     project.up()
     project.is_unchanged()
     assert {each: cloud.machine(each) for each in machines} == machines
+    scheduler = cloud.client("scheduler")
+    assert {scheduler.get_schedule(Name=each)["State"] for each in machines} == {"ENABLED"}
+    rules = {rule["Name"]: rule["State"] for rule in cloud.client("events").list_rules()["Rules"]}
+    assert {each: rules[each] for each in machines} == dict.fromkeys(machines, "DISABLED")
     found = cloud.sfn.list_executions(stateMachineArn=machines[name])["executions"]
     assert [each["executionArn"] for each in found] == [before.arn]
     outputs = project.outputs()["flows"]
@@ -106,8 +112,11 @@ def test_adopted_flows_keep_machine_executions_and_namespace(
     project.destroy()
     left = [machine["name"] for machine in cloud.sfn.list_state_machines()["stateMachines"]]
     assert not set(machines) & set(left)
-    events = cloud.client("events")
-    assert not set(machines) & {rule["Name"] for rule in events.list_rules()["Rules"]}
+    # Metaflow's rules start nothing since the stack has schedules of its own, which went with it
+    rules = {rule["Name"]: rule["State"] for rule in cloud.client("events").list_rules()["Rules"]}
+    assert {each: rules[each] for each in machines} == dict.fromkeys(machines, "DISABLED")
+    schedules = {schedule["Name"] for schedule in cloud.client("scheduler").list_schedules()["Schedules"]}
+    assert not set(machines) & schedules
 
 
 def runs(project: Project, person: Person, flow: str, token: str) -> list[str]:

@@ -22,6 +22,10 @@ REAL_ONLY = {
     "iam:ListInstanceProfilesForRole": "internal/service/iam/role.go",
     "logs:ListTagsForResource": "internal/service/logs/group.go",
     "batch:ListTagsForResource": "internal/service/batch/job_definition.go",
+    # of the rules that stacks had before their schedules were EventBridge Scheduler's
+    "events:DescribeRule": "internal/service/events/rule.go",
+    "events:ListTagsForResource": "internal/service/events/rule.go",
+    "events:ListTargetsByRule": "internal/service/events/target.go",
     "s3:ListBucket": "https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html: 404 of what is gone",
 }
 """Actions of `--for preview` that the local provider does not call, with the real one's source."""

@@ -164,10 +164,10 @@ class Project:
             if definition["tags"].get("flowinfra:project") == self.name
         }
 
-    def rules(self) -> list[str]:
-        """Names of the schedule's rules."""
-        rules = self.cloud.client("events").list_rules()["Rules"]
-        return [rule["Name"] for rule in rules if rule["Name"].startswith(self.name)]
+    def schedules(self) -> list[str]:
+        """Names of schedules."""
+        found = self.cloud.client("scheduler").list_schedules(NamePrefix=self.name)["Schedules"]
+        return [schedule["Name"] for schedule in found]
 
     def roles(self) -> list[str]:
         """Names of roles."""

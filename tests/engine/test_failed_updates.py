@@ -20,8 +20,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 CALLS = {
     "RegisterJobDefinition": "/registerjobdefinition",
     "UpdateStateMachine": "UpdateStateMachine",
-    "PutRule": "PutRule",
-    "PutTargets": "PutTargets",
+    "UpdateSchedule": "/schedules/",
     "PutRolePolicy": "Action=PutRolePolicy",
 }
 
@@ -62,7 +61,7 @@ def test_a_failed_update_is_never_green(project: Project, cloud_that_refuses: Re
     configure(10)
     project.up()
     assert verify(project) == []
-    for version, refused in enumerate(("UpdateStateMachine", "PutRule"), 11):
+    for version, refused in enumerate(("UpdateStateMachine", "UpdateSchedule"), 11):
         configure(version)
         cloud_that_refuses.refused = {CALLS[refused]}
         project.pulumi("up", "--yes", "--skip-preview", "--continue-on-error", fails=True)
@@ -77,8 +76,9 @@ def test_a_failed_update_is_never_green(project: Project, cloud_that_refuses: Re
         project.pulumi("up", "--yes", "--skip-preview", "--refresh")
         assert verify(project) == [], refused
         assert images(project, name) == {f"python:3.{version}"}
-        [rule] = project.cloud.client("events").list_rules(NamePrefix=project.name)["Rules"]
-        assert rule["ScheduleExpression"] == f"cron({version} 3 * * ? *)"
+        [schedule] = project.schedules()
+        found = project.cloud.client("scheduler").get_schedule(Name=schedule)
+        assert found["ScheduleExpression"] == f"cron({version} 3 * * ? *)"
         project.pulumi("preview", "--expect-no-changes")
 
 
@@ -117,7 +117,7 @@ def test_what_was_changed_by_hand_is_told(project: Project, cloud: Cloud) -> Non
     project.up()
     assert verify(project) == []
 
-    states, batch, events, iam, s3 = map(cloud.client, ("stepfunctions", "batch", "events", "iam", "s3"))
+    states, batch, scheduler, iam, s3 = map(cloud.client, ("stepfunctions", "batch", "scheduler", "iam", "s3"))
     machine = project.machines()[name]
     arn = machine["stateMachineArn"]
     definition = json.loads(machine["definition"])
@@ -132,8 +132,12 @@ def test_what_was_changed_by_hand_is_told(project: Project, cloud: Cloud) -> Non
     states.untag_resource(resourceArn=arn, tagKeys=["flowinfra:flow"])
     pinned = json.loads(machine["definition"])["States"]["train"]["Parameters"]["JobDefinition"]
     batch.deregister_job_definition(jobDefinition=f"{pinned}:1")
-    [rule] = events.list_rules(NamePrefix=project.name)["Rules"]
-    events.disable_rule(Name=rule["Name"])
+    [schedule] = project.schedules()
+    found = scheduler.get_schedule(Name=schedule)
+    kept = {key: found[key] for key in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target", "Description")}
+    scheduler.update_schedule(**kept, ScheduleExpressionTimezone="Asia/Tokyo", State="DISABLED")
+    # what a `step-functions create` by hand makes
+    cloud.client("events").put_rule(Name=schedule, ScheduleExpression="rate(1 day)")
     roles = {role.split("-")[-2]: role for role in project.roles()}
     [jobs] = [role for role in project.roles() if "-jobs-" in role or role.endswith("-jobs")] or [roles["jobs"]]
     iam.delete_role_policy(RoleName=jobs, PolicyName="flow")
@@ -147,6 +151,10 @@ def test_what_was_changed_by_hand_is_told(project: Project, cloud: Cloud) -> Non
     assert f"{name}-state-machine: the tag flowinfra:flow is missing" in words
     assert f"{name}-job-start: is not registered any more (INACTIVE)" in words
     assert f"{name}-schedule: is DISABLED, deployed was ENABLED" in words
+    assert f"{name}-schedule: runs by the clocks of Asia/Tokyo, deployed was UTC" in words
+    assert (
+        f"{name}-schedule: the rule {schedule}, which `step-functions create` makes, starts the flow as well" in words
+    )
     assert "-role-policy: is not there" in words
     assert "-package: is not there" in words
 
@@ -160,4 +168,6 @@ def test_what_was_changed_by_hand_is_told(project: Project, cloud: Cloud) -> Non
     assert told.returncode == 3
     assert "step train: TimeoutSeconds is 5, deployed was none" in " ".join(told.stdout.split())
     project.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    # that rule is nobody's but the person's who made it
+    cloud.client("events").delete_rule(Name=schedule)
     assert verify(project) == []

@@ -38,10 +38,10 @@ def test_roles_that_are_made_and_changed_are_waited_for(slow_cloud: Cloud, tmp_p
     logging = next(iter(project.machines().values()))["loggingConfiguration"]
     assert logging["level"] == "ALL"
 
-    # PutTargets is not tried again: a schedule that is added to a flow has a role of its own
+    # a schedule that is added to a flow has a role of its own
     project.write("flows/flow.py", flow_source("SlowFlow", header=SCHEDULED))
     project.up()
-    assert len(project.rules()) == 1
+    assert len(project.schedules()) == 1
     assert project.preview() == {}
 
 

@@ -76,7 +76,7 @@ def test_a_renamed_flow(project: Project) -> None:
     assert f"{project.name}_New was the state machine {project.name}_Old, and AWS renames none" in said
     project.up()
     assert set(project.machines()) == {"New"}
-    assert len(project.rules()) == 1
+    assert len(project.schedules()) == 1
     assert {group["logGroupName"] for group in groups()["logGroups"]} == before
     # done, and no longer needed
     project.configure(entry("New"))
@@ -138,7 +138,7 @@ def test_running_executions_are_waited_for(project: Project) -> None:
                 break
         # it is there still, and nothing starts it any more
         assert states.describe_state_machine(stateMachineArn=machine)["status"] == "ACTIVE"
-        assert project.rules() == []
+        assert project.schedules() == []
     finally:
         states.stop_execution(executionArn=execution)
         rest, _ = deploy.communicate(timeout=120)

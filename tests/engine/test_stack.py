@@ -97,17 +97,17 @@ def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(projec
     project.up()
     [first] = project.job_definitions()
     assert {f"{job}:1" for job in named(project, name)} == {first}
-    assert len(project.rules()) == 1
+    assert len(project.schedules()) == 1
     first_package = set(project.objects(name))
 
-    # another image: another job definition, the old one stays; no schedule: no rule
+    # another image: another job definition, the old one stays; and no schedule
     project.write("flow.py", flow_source(name, "train"))
     project.configure({"flow": "flow.py", "image": "python:3.12"})
     project.up()
     [second] = project.job_definitions() - {first}
     assert first in project.job_definitions()
     assert {f"{job}:1" for job in named(project, name)} == {second}
-    assert project.rules() == []
+    assert project.schedules() == []
     assert first_package < set(project.objects(name))
     project.pulumi("preview", "--expect-no-changes")
 
@@ -135,7 +135,7 @@ def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(projec
     assert there & set(project.objects(name)), "the digests are equal"
 
     project.pulumi("destroy", "--yes", "--skip-preview")
-    assert (project.machines(), project.roles(), project.rules()) == ({}, [], [])
+    assert (project.machines(), project.roles(), project.schedules()) == ({}, [], [])
     assert project.job_definitions() == {second}
     removed = project.flowinfra("gc", "test", "--json", "--yes")
     assert len(removed["removed"]) == 2

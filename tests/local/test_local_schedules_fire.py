@@ -98,6 +98,14 @@ def test_a_schedule_keeps_to_the_clocks_of_its_place(aws: Aws) -> None:
     assert len(timed.runs()) == 2
 
 
+def test_the_time_of_the_schedule_is_written_into_its_input(aws: Aws) -> None:
+    """https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html"""
+    arn = aws.deploy(machine(only={"Type": "Pass", "End": True}))
+    timed = Timed(aws, arn, Input='{"day": "<aws.scheduler.scheduled-time>"}')
+    timed.at("07-01T12:00", "07-02T00:30")
+    assert timed.runs() == ['{"day": "2026-07-02T00:30:00Z"}']
+
+
 def test_what_cannot_be_started_goes_to_the_dead_letter_queue(aws: Aws) -> None:
     sqs, name = run.client(aws.instance, "sqs"), unique("dead")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]

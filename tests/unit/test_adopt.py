@@ -195,8 +195,17 @@ def test_what_belongs_to_it_is_read_back(site: Site) -> None:
     told = site.done()
     assert site.flows[0]["schedule"] == {"enabled": False}
     assert site.flows[0]["aws_tags"] == {"team": "risk"}
-    assert "the rule TrainFlow has 2 targets" in told
-    assert "the rule TrainFlow gives its runs parameters" in told
+    assert "the rule TrainFlow gives its runs parameters: write them into an entry of `schedules`" in told
+    assert "is turned off when" not in told
+
+
+def test_a_rule_that_will_be_turned_off_is_told(site: Site) -> None:
+    site.machine("TrainFlow", definition("TrainFlow", TOKEN, "train.py"))
+    site.events.put_rule(Name="TrainFlow", ScheduleExpression="cron(0 1 * * ? *)")
+    site.events.put_targets(Rule="TrainFlow", Targets=[{"Id": each, "Arn": ROLE} for each in ("TrainFlow", "other")])
+    told = site.done()
+    assert "the rule TrainFlow is turned off when the flow is taken over, and stays: the schedule is new" in told
+    assert "the rule TrainFlow has 2 targets, and starts none of them from then on" in told
 
 
 def test_a_name_of_its_own(site: Site) -> None:

@@ -18,10 +18,10 @@ from flowinfra.cli import main
 from flowinfra.compiler import CompileRequest, compile_flow, read_bundle, write_bundle
 from flowinfra.errors import CompileError, FlowInfraError, Problems
 from flowinfra.model.shape import Shape
+from flowinfra.model.timezones import timezone_problem
 from flowinfra.targets import shape_of
 from flowinfra.targets.argo.compiled import ArgoCompiled
 from flowinfra.targets.argo.options import ArgoOptions
-from flowinfra.targets.argo.request import timezone_problem
 from tests.unit.constructs import FLOWS, Construct
 from tests.unit.interpreters import interpreter
 from tests.unit.sources import STEPS, source, write_flow
@@ -140,9 +140,9 @@ def test_a_timezone_of_the_environment_is_given_to_what_a_mutator_adds(cache: Pa
 
 
 def test_a_machine_without_timezones_takes_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert timezone_problem("Europe/Pariss") is not None
+    assert timezone_problem("Argo", "Europe/Pariss") is not None
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
-    assert timezone_problem("Europe/Pariss") is None
+    assert timezone_problem("Argo", "Europe/Pariss") is None
 
 
 BAD: list[tuple[str, str, dict[str, Any], str]] = [

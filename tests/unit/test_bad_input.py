@@ -160,8 +160,8 @@ FLOWS_TO_REFUSE = [
     ),
     Bad(
         "timezone",
-        r"<flow>:4: @schedule of SmallFlow: .*timezone.*",
-        source(decorators='@schedule(daily=True, timezone="Europe/Paris")'),
+        r"<flow>: @schedule: 'Europe/Pariss' is not a timezone \(did you mean 'Europe/Paris'\?\); EventBridge .*",
+        source(decorators='@schedule(daily=True, timezone="Europe/Pariss")'),
     ),
     Bad("parallel", r"<flow>: .*@parallel.*not supported.*", (FLOWS / "parallel" / "flow.py").read_text()),
     Bad("switch", r"<flow>: .*switch.*not supported.*", (FLOWS / "switch" / "flow.py").read_text()),

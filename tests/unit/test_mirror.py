@@ -138,6 +138,25 @@ def test_what_the_mirrors_file_declares_is_expected_and_its_key_named(changes: d
     assert found.declared
 
 
+NIGHTLY = {"cron": "0 3 * * ? *", "timezone": "Europe/Berlin", "enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"schedules.nightly.enabled": False}, "schedule.enabled"),
+        ({"schedules.nightly.timezone": "Asia/Tokyo"}, "schedule.timezone"),
+        ({"schedules.nightly.cron": "0 4 * * ? *"}, "schedules.nightly"),
+        ({"schedules.hourly": {"cron": "rate(1 hour)", "enabled": True}}, "schedules.hourly"),
+    ],
+)
+def test_several_schedules_of_a_mirror(changes: dict[str, Any], key: str) -> None:
+    base = {"schedule": None, "schedules": {"nightly": NIGHTLY}}
+    found = compared(changes, key, base=base)
+    assert (found.drift, len(found.declared)) == ((), 1)
+    assert compared(changes, base=base).declared == ()
+
+
 def test_a_schedule_that_only_the_mirror_has_is_declared_by_its_cron() -> None:
     found = compared({"schedule": {"cron": "0 3 * * ? *", "enabled": True}}, "schedule.cron", base={"schedule": None})
     assert (found.drift, lines(found.declared)) == ((), ["schedule: off → 0 3 * * ? * (once a day)"])

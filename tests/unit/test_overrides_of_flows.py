@@ -180,7 +180,7 @@ def test_a_flow_has_the_stacks_schedule(minor: str, target: str, way: str, tmp_p
     head, decorators, base = SCHEDULES[way]
     text = source(head=head, decorators=decorators, body=CONFIG + STEPS).replace("Flow(FlowSpec)", f"Flow({base})")
     cron = CRONS[target]
-    timezone = {"schedule_timezone": "Europe/Paris"} if target == "argo" else {}
+    timezone = {"schedule_timezone": "Europe/Paris"} if target != "airflow" else {}
 
     def plain(decorator: str) -> dict[str, Any]:
         return compiled(tmp_path / "plain", source(decorators=decorator, body=CONFIG + STEPS), target, minor)

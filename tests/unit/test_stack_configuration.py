@@ -93,6 +93,19 @@ def test_a_mistake_in_a_flow(flow: dict[str, Any], message: str) -> None:
     assert len(found) == 1
 
 
+def test_several_schedules_are_for_step_functions() -> None:
+    several = {"schedules": {"nightly": {"cron": "0 3 * * ? *"}}}
+    stack = parse_stack({"platform": PLATFORM, "flows": [{"flow": "a.py", "step_functions": several}]}, FILE)
+    assert stack.flows[0].own.schedules["nightly"].enabled
+    for target, platform in (("argo", KUBERNETES), ("airflow", AIRFLOW)):
+        flow = {"flow": "a.py", "target": target, "step_functions": several}
+        (message,) = problems(platform=platform, flows=[flow])
+        assert f"flows[0].step_functions: is for the target step-functions, this flow's is {target}" in message
+    (message,) = problems(flows=[{"flow": "a.py", **several}])
+    assert "flowinfra:flows[0].schedules: " in message
+    assert "step_functions" in message
+
+
 def test_a_flow_without_a_file() -> None:
     assert problems(flows=[{"name": "x"}]) == [f"{FILE}: flowinfra:flows[0].flow: is missing"]
 

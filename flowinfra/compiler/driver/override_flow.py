@@ -22,8 +22,8 @@ def override_schedule(flow: Any, cron: str | None, timezone: str | None, target:
         own[0].external_init()
         said = {name: value for name, value in own[0].attributes.items() if value is not None}
     if cron:
-        # Argo alone has timezones; elsewhere a cron of the environment is in the orchestrator's own
-        said = {"timezone": said["timezone"]} if said.get("timezone") and target == "argo" else {}
+        # Airflow has none: there a cron of the environment is in its own
+        said = {"timezone": said["timezone"]} if said.get("timezone") and target != "airflow" else {}
         said["cron"] = cron
     if timezone:
         said["timezone"] = timezone

@@ -148,6 +148,7 @@ class Session:
                 raise SystemExit(0)
             if request["mode"] != "lock":
                 refuse_personal_branch(obj.flow)
+            target.prepare(obj.flow)
             made = original_make(obj, *args, **kwargs)
             # steps without a compute decorator have got one by now, with what Metaflow's settings say
             if found := session.refusals():

@@ -35,6 +35,10 @@ SEAMS = ((COMMAND, CHECK), *refusals_sensors.SEAMS)
 """Modules and names of Metaflow's in which this target stands, beside those of every target."""
 
 
+def prepare(_flow: Any) -> None:
+    """Nothing that Metaflow refuses is deployed for this target."""
+
+
 def answers(_request: Request, recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:
     """Nothing is asked of AWS but of the datastore; the DAG file that Metaflow would write goes to the recording."""
     maker: Any = importlib.import_module(MAKER)

@@ -1,7 +1,7 @@
 """`argo-workflows create`: where the driver stands in it. The cluster is one where nothing is yet.
 
 Runs in the flow's interpreter beside the driver: standard library only. Every target has such a file, with the same
-eight names.
+nine names.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ CHECK: str | None = None
 
 SEAMS = ((MAKER, f"ArgoWorkflows.{TRIGGERS}"),)
 """Modules and names of Metaflow's in which this target stands, beside those of every target."""
+
+
+def prepare(_flow: Any) -> None:
+    """Nothing that Metaflow refuses is deployed for this target."""
 
 
 def answers(_request: Request, _recording: Any, _absent: type[Exception]) -> dict[str, Callable[..., Any]]:

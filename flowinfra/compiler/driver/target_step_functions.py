@@ -1,7 +1,7 @@
 """`step-functions create`: where the driver stands in it, and what an empty AWS account answers it.
 
 Runs in the flow's interpreter beside the driver: standard library only. Every target has such a file, with the same
-eight names.
+nine names.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ def refusals(flow: Any, graph: Any) -> Iterator[Part]:
         for decorator in graph[name].decorators:
             for words in _wrong(decorator):
                 yield {"subject": f"step {name}", "words": f"@{decorator.name}: {words}", **places.of_step(graph[name])}
+
+
+def prepare(flow: Any) -> None:
+    """Let Metaflow deploy a schedule in a timezone, which it refuses: flowinfra gives it to EventBridge Scheduler."""
+    for decorator in flow._flow_decorators.get("schedule") or ():
+        decorator.timezone = None
 
 
 def _wrong(decorator: Any) -> Iterator[str]:

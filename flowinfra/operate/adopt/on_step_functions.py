@@ -125,10 +125,15 @@ def _notes(machine: Machine, found: ByHand, stack: StackConfig, config: FlowConf
     if not config.enabled:
         yield "`enabled: false` of the file stays: the flow is not deployed, and not taken over"
     if (rule := machine.rule) is not None:
-        if len(rule.inputs) > 1:
-            yield f"the rule {rule.name} has {len(rule.inputs)} targets: those of others stay, and keep it at a destroy"
+        if rule.running:
+            yield f"the rule {rule.name} is turned off when the flow is taken over, and stays: the schedule is new"
+        if rule.running and len(rule.inputs) > 1:
+            yield f"the rule {rule.name} has {len(rule.inputs)} targets, and starts none of them from then on"
         if any(given not in (_INPUT, None) for given in rule.inputs):
-            yield f"the rule {rule.name} gives its runs parameters: write them into `parameters`, or they are lost"
+            yield (
+                f"the rule {rule.name} gives its runs parameters: write them into an entry of `schedules`, or into "
+                "`parameters`, or they are lost"
+            )
 
 
 def _last(queue: str) -> str:

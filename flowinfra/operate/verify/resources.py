@@ -11,6 +11,7 @@ from flowinfra.components.names import STATE_MACHINES
 from flowinfra.operate.verify.aws import Calls
 from flowinfra.operate.verify.compare import not_in, pairs, same_policy, shown, tag_differences
 from flowinfra.operate.verify.definition import definition_differences
+from flowinfra.targets.step_functions.by_hand import rule_name
 
 GONE = "is not there"
 
@@ -67,6 +68,37 @@ def _job_definition(item: Live) -> Iterator[str]:
     for path in (*not_in(container, found.get("containerProperties")), *not_in(wanted, found)):
         yield f"revision {found['revision']} has another {path} than was deployed"
     yield from tag_differences(item.tags, found.get("tags", {}))
+
+
+def _schedule(item: Live) -> Iterator[str]:
+    group, name = item.inputs["groupName"], item.inputs["name"]
+    found = item.ask("scheduler", "get_schedule", GroupName=group, Name=name)
+    if found is None:
+        yield GONE
+        return
+    for key, answer, words in (
+        ("scheduleExpression", "ScheduleExpression", "runs at"),
+        ("scheduleExpressionTimezone", "ScheduleExpressionTimezone", "runs by the clocks of"),
+        ("state", "State", "is"),
+        ("description", "Description", "is described as"),
+    ):
+        if key in item.inputs and found.get(answer) != item.inputs[key]:
+            yield f"{words} {shown(found.get(answer))}, deployed was {shown(item.inputs[key])}"
+    wanted, target = item.inputs["target"], found["Target"]
+    for key, answer in (("arn", "Arn"), ("roleArn", "RoleArn"), ("input", "Input")):
+        if key in wanted and target.get(answer) != wanted[key]:
+            yield f"{answer} is {shown(target.get(answer))}, deployed was {shown(wanted[key])}"
+    queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if queue != (wanted.get("deadLetterConfig") or {}).get("arn"):
+        yield f"its dead-letter queue is {shown(queue)}, which was not deployed"
+    # `step-functions create` knows rules alone
+    rule = rule_name(str(wanted["arn"]).rpartition(":")[2])
+    by_hand = item.ask("events", "describe_rule", Name=rule) or {}
+    if by_hand.get("State") == "ENABLED":
+        yield (
+            f"the rule {rule}, which `step-functions create` makes, starts the flow as well "
+            f"({by_hand.get('ScheduleExpression')}); turn it off: `aws events disable-rule --name {rule}`"
+        )
 
 
 def _rule(item: Live) -> Iterator[str]:
@@ -175,6 +207,7 @@ def _log_group(item: Live) -> Iterator[str]:
 KINDS: Mapping[str, Callable[[Live], Iterator[str]]] = {
     JOB: _job_definition,
     "aws:cloudwatch/eventRule:EventRule": _rule,
+    "aws:scheduler/schedule:Schedule": _schedule,
     "aws:cloudwatch/eventTarget:EventTarget": _target,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": _pod_identity,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from flowinfra.model.compiled import MARK
 from flowinfra.model.cron import refused
+from flowinfra.model.timezones import timezone_problem
 from flowinfra.targets import pods
 from flowinfra.targets.argo.options import ArgoOptions
 from flowinfra.targets.target import Target
@@ -117,22 +118,6 @@ def numbers_of_other_days(cron: str) -> str | None:
     return None
 
 
-def timezone_problem(timezone: str) -> str | None:
-    """What is wrong with a timezone for Argo, in words; None if it fits, and on a machine that knows no timezones."""
-    # takes longer to load than all of a request is worth, and few flows have a timezone
-    from zoneinfo import ZoneInfo, available_timezones
-
-    try:
-        ZoneInfo(timezone)
-    except (LookupError, OSError, ValueError):
-        known = sorted(available_timezones())
-    else:
-        return None
-    near = get_close_matches(timezone, known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"{timezone!r} is not a timezone{hint}; Argo takes names of IANA's, such as Europe/Berlin" if known else None
-
-
 _EVENTS = "METAFLOW_ARGO_EVENTS_"
 
 
@@ -155,7 +140,7 @@ TARGET = Target(
     given=pods.GIVEN,
     cron="robfig",
     cron_problem=cron_problem,
-    timezone_problem=timezone_problem,
+    timezone_problem=partial(timezone_problem, "Argo"),
     identity_settings={
         **pods.identity_settings("kubernetes"),
         f"{_EVENTS}EVENT": "kubernetes.events.event",

@@ -127,10 +127,15 @@ def read_back(definition: str, offloaded_command: str | None = None) -> ByHand:
 
 def rule_name(state_machine: str) -> str:
     """Name that Metaflow gives the rule of a state machine's schedule."""
-    if len(state_machine) <= 64:
-        return state_machine
-    digest = base64.b32encode(hashlib.sha1(state_machine.encode(), usedforsecurity=False).digest()).decode()
-    return f"{state_machine[:47]}-{digest[:16].lower()}"
+    return shortened(state_machine)
+
+
+def shortened(name: str) -> str:
+    """A name with at most 64 characters, as Metaflow shortens that of a rule."""
+    if len(name) <= 64:
+        return name
+    digest = base64.b32encode(hashlib.sha1(name.encode(), usedforsecurity=False).digest()).decode()
+    return f"{name[:47]}-{digest[:16].lower()}"
 
 
 def _parsed(definition: str) -> dict[str, Any]:

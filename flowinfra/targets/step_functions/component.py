@@ -30,7 +30,7 @@ from flowinfra.components.site import Site
 from flowinfra.components.store import Store
 from flowinfra.components.version import Version, deployed_version
 from flowinfra.errors import FlowInfraError, Problems
-from flowinfra.model.base import canonical_json
+from flowinfra.model.base import Json, canonical_json
 from flowinfra.targets.step_functions import limits
 from flowinfra.targets.step_functions.alerts import make_alerts
 from flowinfra.targets.step_functions.drain import drains
@@ -50,7 +50,8 @@ from flowinfra.targets.step_functions.plan import (
 )
 from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
 from flowinfra.targets.step_functions.rules import make_triggers
-from flowinfra.targets.step_functions.schedule import make_schedule
+from flowinfra.targets.step_functions.schedule import make_schedules
+from flowinfra.targets.step_functions.timing import shown
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     platform: Required[Platform | PlatformSettings]
     """The platform that the flow runs on."""
     name_prefix: str
-    """Begins the names of state machine and rule, in place of the platform's prefix."""
+    """Begins the names of state machine and schedules, in place of the platform's prefix."""
     distributed_map: bool
     """Whether a foreach is a distributed instead of an inline map. Default: False."""
     compress: bool
@@ -80,12 +81,16 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     """Tags of the Batch jobs themselves."""
     job_policies: Sequence[pulumi.Input[str]]
     """ARNs of managed policies for the flow's jobs, beside what flowinfra grants them."""
+    schedules: Mapping[str, Mapping[str, Json]]
+    """Name → schedule, in place of the flow's own: `cron` or `rate`, `timezone`, `parameters`, `enabled`."""
+    dead_letter_queue: pulumi.Input[str]
+    """ARN of the SQS queue that gets what a schedule could not start, in place of the platform's."""
     reads: Sequence[str] | Literal["all"]
     """Other flows whose artifacts, cards and data the flow's jobs may read."""
 
 
 class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
-    """A state machine, a job definition per distinct container, roles, schedule, and what tasks read in the datastore.
+    """A state machine, a job definition per distinct container, roles, schedules, and what tasks read in the datastore.
 
     Job definitions and datastore objects stay when they leave the program, for the runs that still refer to them;
     `flowinfra gc` removes them.
@@ -146,7 +151,7 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
         needs = [*granted, *objects, *_job_definitions(binding, settings.on_site(plan.job_tags))]
         role, drain = settled(roles[STATES], granted), prepared.config.own.drain
         machine = _state_machine(making, _definition(binding), role, needs, drain)
-        make_schedule(making, machine, roles.get(EVENTS))
+        make_schedules(making, machine, roles.get(EVENTS))
         make_triggers(making, machine, roles.get(TRIGGERS))
         self.topic_statement = make_alerts(making, machine)
         deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
@@ -385,5 +390,7 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
             "aws_tags": dict(plan.aws_tags),
             "job_policies": list(settings.job_policies),
             "reads": list(plan.reads),
+            "dead_letter_queue": settings.dead_letter_queue,
+            "schedules": shown(plan.schedules, plan.timezone, plan.schedule_enabled),
         },
     )

@@ -6,7 +6,7 @@ permissions from a run that still needs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from flowinfra.components.iam import Policy, allow, document, tasks_policy, use_keys
 from flowinfra.components.names import Names
@@ -38,14 +38,16 @@ MAP_OUTPUT = "sfn_distributed_map_output"
 
 def trust_policy(service: str, account: str) -> Policy:
     """Lets `service` (`states.amazonaws.com`) assume a role, on behalf of this account only."""
-    return document(
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": service},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-        }
-    )
+    return document(_assumed(service, {"aws:SourceAccount": account}))
+
+
+def _assumed(service: str, where: Mapping[str, str]) -> Policy:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": dict(where)},
+    }
 
 
 def states_policy(compiled: StepFunctionsCompiled, site: Site, names: Names) -> Policy:
@@ -120,9 +122,31 @@ def executions(compiled: StepFunctionsCompiled, site: Site) -> list[str]:
     return [site.arn("states", f"execution:{compiled.name}:*")]
 
 
+def events_trust(account: str, group: str) -> Policy:
+    """Lets EventBridge Scheduler assume a role for the schedules of a group, and EventBridge for Metaflow's own rules.
+
+    Scheduler says by which group it acts, never by which schedule
+    (https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html).
+    """
+    by_schedule = _assumed("scheduler.amazonaws.com", {"aws:SourceAccount": account, "aws:SourceArn": group})
+    return document(by_schedule, _assumed("events.amazonaws.com", {"aws:SourceAccount": account}))
+
+
 def events_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
-    """What schedules and events do: start this flow."""
-    return document(allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)]))
+    """What events do: start this flow."""
+    return document(_starts(compiled, site))
+
+
+def schedules_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
+    """What schedules do: start this flow, and say where that was not possible."""
+    statements = [_starts(compiled, site)]
+    if site.dead_letter_queue is not None:
+        statements.append(allow("TellOfFailures", ["sqs:SendMessage"], [site.dead_letter_queue]))
+    return document(*statements)
+
+
+def _starts(compiled: StepFunctionsCompiled, site: Site) -> Policy:
+    return allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)])
 
 
 def execution_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:

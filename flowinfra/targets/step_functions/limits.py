@@ -19,7 +19,6 @@ DEFINITION_CHARACTERS = 1_048_576
 STATE_MACHINE_NAME = 80
 STATE_NAME = 80
 """https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html"""
-RULE_NAME = 64
 CONTAINER_OVERRIDES_CHARACTERS = 8_192
 JOB_DEFINITION_BYTES = 24 * 1024
 SUBMIT_JOB_BYTES = 30 * 1024
@@ -40,11 +39,6 @@ def flow_problems(compiled: StepFunctionsCompiled, bound: Bound) -> Iterator[Bin
         yield BindError(
             f"{who}: the state machine's definition has {size:,} characters for {len(compiled.flow.steps)} steps, "
             f"allowed are {DEFINITION_CHARACTERS:,}; split the flow, or shorten variables that only some steps have"
-        )
-    rule = compiled.step_functions.schedule
-    if rule and len(rule.name) > RULE_NAME:
-        yield BindError(
-            f"{who}: the schedule's rule name {rule.name!r} has {len(rule.name)} characters, allowed are {RULE_NAME}"
         )
     yield from _state_name_problems(who, bound.definition)
     for state in submitting_states(bound.definition):

@@ -15,7 +15,7 @@ class StepFunctionsKeys(Model):
     """Options of a flow that change what Metaflow produces."""
 
     name_prefix: Annotated[str | None, Option("name prefix"), Field(min_length=1)] = None
-    """Begins the names of state machine and rule (METAFLOW_SFN_STATE_MACHINE_PREFIX), in place of the stack's
+    """Begins the names of state machine and schedules (METAFLOW_SFN_STATE_MACHINE_PREFIX), in place of the stack's
     `name_prefix`."""
     distributed_map: Annotated[bool, Option("distributed map", absent="off")] = False
     """A foreach is a distributed instead of an inline map: Metaflow's `--use-distributed-map`."""

@@ -3,7 +3,8 @@
 AWS answers the creation of a state machine that equals the one that is there as if it had made it
 (https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html). So what is taken over is
 brought to what the stack asks for just before Pulumi creates it: docs/decisions/adopt.md says why not by an import.
-EventBridge takes the creation of a rule or a target for an update of the one that is there, but for a rule's tags.
+Metaflow's rule, which starts the flow until then, is turned off with it: the stack's schedules are others, and the flow
+would run twice.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from flowinfra.targets.step_functions.account import Account, account
 from flowinfra.targets.step_functions.by_hand import ByHand, owner_and_token, read_back, rule_name
 from flowinfra.targets.step_functions.changes import changes
 from flowinfra.targets.step_functions.plan import FlowPlan
+from flowinfra.targets.step_functions.timing import UTC, starts
 from flowinfra.targets.task_command import NotMetaflowError
 
 _Making = Making[FlowPlan, PlatformSettings]
@@ -47,19 +49,6 @@ def not_taken(making: _Making) -> pulumi.ResourceHookBinding | None:
         await in_thread(look_in_account, making.plan, reach, inputs)
 
     return before_create(f"{making.name}-state-machine", look)
-
-
-def rule_tagged(making: _Making) -> pulumi.ResourceHookBinding | None:
-    """The hook for the rule of a schedule that is taken over with its state machine; None where none is."""
-    if making.plan.names.production_token is None:
-        return None
-    reach = Reach.of(making)
-
-    async def look(inputs: Mapping[str, Any]) -> None:
-        if not reach.preview:
-            await in_thread(tag_rule, reach, inputs)
-
-    return before_create(f"{making.name}-schedule", look)
 
 
 @dataclass(frozen=True)
@@ -119,7 +108,7 @@ def look_in_account(plan: FlowPlan, reach: Reach, inputs: Mapping[str, Any]) -> 
     if reach.preview:
         _tell(plan, read_back(live.definition), rule)
         return
-    if rule.running and plan.compiled.step_functions.schedule is None:
+    if rule.running:
         _switch_off(account, plan, rule)
     _take_over(account, live, inputs)
 
@@ -229,27 +218,34 @@ def _tell(plan: FlowPlan, found: ByHand, rule: _Rule) -> None:
 
 
 def _schedule_changes(plan: FlowPlan, rule: _Rule) -> Iterator[str]:
-    schedule = plan.compiled.step_functions.schedule
     if rule.unknown:
         yield f"whether a rule {rule.name} starts it today is not known: {rule.unknown}"
         return
-    if schedule is None:
+    found = starts(plan)
+    if not found:
         if rule.running:
             yield f"the flow has no schedule, and the rule {rule.name}, which starts it today, is turned off"
         return
-    if schedule.expression != rule.schedule:
-        yield f"schedule {rule.schedule or 'none'} → {schedule.expression}"
-    if plan.schedule_enabled != rule.running:
-        yield f"the schedule is turned {'on' if plan.schedule_enabled else 'off'}"
+    will = ", ".join(each.expression + (f" {each.timezone}" if each.timezone != UTC else "") for each in found)
+    if will != rule.schedule:
+        yield f"schedule {rule.schedule or 'none'} → {will}"
+    on = any(each.enabled for each in found)
+    if on != rule.running:
+        yield f"the schedule is turned {'on' if on else 'off'}"
+    if rule.running:
+        yield f"the rule {rule.name}, which starts it today, is turned off: EventBridge Scheduler has the schedule then"
 
 
 def _switch_off(account: Account, plan: FlowPlan, rule: _Rule) -> None:
-    """Switch a rule off as Metaflow's `create` does for a flow without a schedule; before anything else is changed."""
+    """Switch a rule off as Metaflow's `create` does for a flow without a schedule; before anything else is changed.
+
+    It is not deleted: whoever goes back turns it on again.
+    """
     try:
         account.events.disable_rule(Name=rule.name)
     except (BotoCoreError, ClientError) as error:
         raise ConfigError(
-            f"{plan.name}: the flow has no schedule, and the rule {rule.name}, which starts it today, cannot be turned "
+            f"{plan.name}: the rule {rule.name}, which starts it today beside the stack's schedules, cannot be turned "
             f"off: {error}. Run `aws events disable-rule --name {rule.name}`, and deploy again"
         ) from None
 
@@ -273,16 +269,3 @@ def _take_over(account: Account, live: Machine, inputs: Mapping[str, Any]) -> No
         if now is not None and now.same_but_tags(wanted):
             return
         time.sleep(0.5)
-
-
-def tag_rule(reach: Reach, inputs: Mapping[str, Any]) -> None:
-    """Tag a rule that is there: PutRule tags new ones alone."""
-    account = reach.account
-    tags = inputs.get("tagsAll") or inputs.get("tags") or {}
-    pairs = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
-    try:
-        account.events.tag_resource(ResourceARN=reach.site.arn("events", f"rule/{inputs['name']}"), Tags=pairs)
-    except account.events.exceptions.ResourceNotFoundException:
-        return
-    except (BotoCoreError, ClientError) as error:
-        raise ConfigError(f"the rule {inputs['name']} cannot be tagged: {error}") from None

@@ -20,12 +20,15 @@ from flowinfra.model.compiled import Trigger
 from flowinfra.targets.step_functions import iam, limits, quotas, requests, triggers
 from flowinfra.targets.step_functions.bound import Bound, Job, bind
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
+from flowinfra.targets.step_functions.section import ScheduleEntry
+from flowinfra.targets.step_functions.timing import start_problems
 
 STATES, JOBS, EVENTS, TRIGGERS, EXECUTION = "states", "jobs", "events", "triggers", "execution"
+GROUP = "default"
+"""Group of all schedules. Groups have quotas and tags of their own, and make a stack's schedules no easier to find."""
 _SERVICES = {
     STATES: "states.amazonaws.com",
     JOBS: "ecs-tasks.amazonaws.com",
-    EVENTS: "events.amazonaws.com",
     TRIGGERS: "events.amazonaws.com",
     EXECUTION: "ecs-tasks.amazonaws.com",
 }
@@ -40,6 +43,10 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
 
     machines: Mapping[str, str] = field(default_factory=dict)
     """Flow of the same stack, with project and branch → its state machine."""
+    schedules: Mapping[str, ScheduleEntry] = field(default_factory=dict)
+    """Schedules in place of the flow's own."""
+    timezone: str | None = None
+    """Of schedules that have none."""
     _bound: dict[Site, Bound] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What binding came to: checks and resources ask for the same."""
 
@@ -56,11 +63,16 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         needed = {
             STATES: site.states_role is None,
             JOBS: site.job_role is None,
-            EVENTS: site.events_role is None and self.compiled.step_functions.schedule is not None,
+            EVENTS: site.events_role is None and self.scheduled,
             TRIGGERS: site.events_role is None and bool(self.compiled.flow.triggers),
             EXECUTION: site.execution_role is None and self.needs_execution_role(site),
         }
         return tuple(kind for kind, own in needed.items() if own)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the flow has a schedule, on or off."""
+        return bool(self.schedules) or self.compiled.step_functions.schedule is not None
 
     def needs_execution_role(self, site: Site) -> bool:
         """Fargate pulls images with it, and a job definition's secrets are read with it."""
@@ -68,6 +80,8 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
 
     def trust(self, kind: str, site: Site) -> Policy:
         """Who may take on a role of the flow's own."""
+        if kind == EVENTS:
+            return iam.events_trust(site.account, site.arn("scheduler", f"schedule-group/{GROUP}"))
         return iam.trust_policy(_SERVICES[kind], site.account)
 
     def policy(self, kind: str, site: Site) -> Policy:
@@ -75,7 +89,7 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         policies = {
             STATES: lambda: iam.states_policy(self.compiled, site, self.names),
             JOBS: lambda: iam.jobs_policy(self.compiled, site, self.reads),
-            EVENTS: lambda: iam.events_policy(self.compiled, site),
+            EVENTS: lambda: iam.schedules_policy(self.compiled, site),
             TRIGGERS: lambda: iam.events_policy(self.compiled, site),
             EXECUTION: lambda: iam.execution_policy(self.compiled, site),
         }
@@ -137,6 +151,7 @@ def check(plan: FlowPlan, site: Site, default_tags: Mapping[str, str] | None = N
         *_unknown_job_keys(plan.name, bound.jobs),
         *limits.flow_problems(plan.compiled, bound),
         *requests.problems(plan, bound, site),
+        *start_problems(plan, bound, site),
         *limits.tag_problems(plan.name, {**(default_tags or {}), **plan.object_tags("include-file")}, objects=True),
         *_role_problems(plan, site),
         *secret_problems(plan.name, plan.parameters, site.service_auth_secret),

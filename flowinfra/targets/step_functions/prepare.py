@@ -44,6 +44,7 @@ def _adapted(label: str, config: FlowConfig, settings: PlatformSettings) -> Plat
         queue=settings.queue if own.queue is None else own.queue,
         name_prefix=own.name_prefix or settings.name_prefix,
         log_retention_days=own.log_retention_days or settings.log_retention_days,
+        dead_letter_queue=own.dead_letter_queue or settings.dead_letter_queue,
         job_policies=tuple(dict.fromkeys((*settings.job_policies, *config.job_policies))),
         alerts=combined(alerts, own.alerts),
     )
@@ -79,6 +80,7 @@ def _late(settings: PlatformSettings, later: Later) -> PlatformSettings:
     return replace(
         settings,
         queue=later.text(settings.queue),
+        dead_letter_queue=later.text(settings.dead_letter_queue),
         job_policies=tuple(map(later.text, settings.job_policies)),
         alerts=settings.alerts and {**settings.alerts, "topic": later.text(settings.alerts.get("topic"))},
         log_retention_days=settings.log_retention_days
@@ -87,4 +89,10 @@ def _late(settings: PlatformSettings, later: Later) -> PlatformSettings:
     )
 
 
-STEP_FUNCTIONS = Preparation("step-functions", StepFunctionsCompiled, FlowPlan, _platform, _problems, _adapted, _late)
+def _more(config: FlowConfig) -> Mapping[str, Any]:
+    return {"schedules": config.own.schedules, "timezone": config.schedule.timezone}
+
+
+STEP_FUNCTIONS = Preparation(
+    "step-functions", StepFunctionsCompiled, FlowPlan, _platform, _problems, _adapted, _late, _more
+)

@@ -23,7 +23,7 @@ NEAR_CONTAINER_OVERRIDES = 7_600
 
 The length of the values that a state passes on is known only when it runs.
 """
-_RESOLVED = 36
+RESOLVED = 36
 """Characters of an id of Batch or Step Functions, in place of the path to it."""
 
 
@@ -50,8 +50,8 @@ def stack_warnings(roles: int, rules: int) -> Iterator[str]:
         )
     if near(rules, RULES):
         yield (
-            f"the flows of this stack have {rules:,} schedules, triggers and alerts, and an event bus has {RULES:,} "
-            "rules unless its quota was raised: ask AWS for more, or deploy some flows to another account or region"
+            f"the flows of this stack have {rules:,} triggers and alerts, and an event bus has {RULES:,} rules unless "
+            "its quota was raised: ask AWS for more, or deploy some flows to another account or region"
         )
 
 
@@ -59,7 +59,7 @@ def resolved(value: Json) -> Json:
     """JSON with a value as long as an id in place of each path (`Value.$`)."""
     if isinstance(value, Mapping):
         return {
-            key.removesuffix(".$"): "x" * _RESOLVED if key.endswith(".$") else resolved(item)
+            key.removesuffix(".$"): "x" * RESOLVED if key.endswith(".$") else resolved(item)
             for key, item in value.items()
         }
     if isinstance(value, list):

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowinfra.model.compiled import MARK
 from flowinfra.model.cron import refused
+from flowinfra.model.timezones import timezone_problem
 from flowinfra.targets.step_functions.options import StepFunctionsOptions
 from flowinfra.targets.target import Target
 
@@ -67,10 +68,6 @@ def _problems(shape: StepFunctionsOptions) -> Iterator[str]:
             )
 
 
-def _timezone_problem(timezone: str) -> str:
-    return f"found {timezone!r}, but EventBridge's rules have no timezone; leave it out, and write the cron in UTC"
-
-
 def _of_stack(stack: Any) -> dict[str, Any]:
     platform = stack.platform
     return {
@@ -94,7 +91,7 @@ TARGET = Target(
     given=frozenset(("queue", "job-role", "execution-role")),
     cron="aws",
     cron_problem=partial(refused, "aws"),
-    timezone_problem=_timezone_problem,
+    timezone_problem=partial(timezone_problem, "EventBridge Scheduler"),
     problems=_problems,
     of_stack=_of_stack,
     lacks=_lacks,

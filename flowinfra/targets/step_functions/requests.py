@@ -14,6 +14,7 @@ from flowinfra.targets.step_functions.batch_limits import job_problems
 from flowinfra.targets.step_functions.bound import Bound
 from flowinfra.targets.step_functions.service_models import as_arguments, violations
 from flowinfra.targets.step_functions.states import step_of, submitting_states
+from flowinfra.targets.step_functions.timing import starts
 
 if TYPE_CHECKING:
     from flowinfra.targets.step_functions.plan import FlowPlan
@@ -48,19 +49,23 @@ def problems(plan: FlowPlan, bound: Bound, site: Site) -> Iterator[BindError]:
 
 
 def _schedule_problems(plan: FlowPlan, site: Site) -> Iterator[BindError]:
-    schedule = plan.compiled.step_functions.schedule
-    if schedule is None:
-        return
-    rule = {"Name": _LIMITS, "ScheduleExpression": schedule.expression, "Description": schedule.description}
-    target = {
-        "Id": _LIMITS,
-        "Arn": site.state_machine_arn(plan.name),
-        "RoleArn": site.events_role or site.role_to_be,
-        "Input": schedule.input,
-    }
-    who = f"{plan.name}: the rule of its schedule"
-    yield from _refused(who, "events", "PutRule", rule)
-    yield from _refused(who, "events", "PutTargets", {"Rule": rule["Name"], "Targets": [target]})
+    for start in starts(plan):
+        asked = {
+            # an entry's own name has words of its own where it does not fit
+            "Name": start.name if start.key is None else _LIMITS,
+            "ScheduleExpression": start.expression,
+            "ScheduleExpressionTimezone": start.timezone,
+            "Description": start.description,
+            "State": "ENABLED",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {
+                "Arn": site.state_machine_arn(plan.name),
+                "RoleArn": site.events_role or site.role_to_be,
+                "Input": start.input,
+            },
+        }
+        who = f"{plan.name}: its schedule{'' if start.key is None else f' {start.key}'}"
+        yield from _refused(who, "scheduler", "CreateSchedule", asked)
 
 
 def _refused(who: str, service: str, operation: str, arguments: Mapping[str, Any]) -> Iterator[BindError]:

@@ -7,9 +7,25 @@ from typing import Annotated
 from pydantic import Field
 
 from flowinfra.model.alerts import AlertsConfig
+from flowinfra.model.base import Json
 from flowinfra.model.config import Config, RetentionDays
 from flowinfra.model.options import Option
 from flowinfra.targets.step_functions.options import StepFunctionsKeys
+
+
+class ScheduleEntry(Config):
+    """One of several schedules of a flow."""
+
+    cron: str | None = Field(default=None, min_length=1)
+    """Six fields as AWS has them. This or `rate`."""
+    rate: str | None = Field(default=None, min_length=1)
+    """How long from one run to the next: `15 minutes`, `1 hour`, `7 days`."""
+    timezone: str | None = Field(default=None, min_length=1)
+    """Timezone of `cron`, by its IANA name. Default: `schedule.timezone`, or else UTC."""
+    parameters: dict[str, Json] = Field(default_factory=dict)
+    """Parameter → its value in the runs that this schedule starts."""
+    enabled: bool = True
+    """Whether it is on; `schedule.enabled: false` turns all off."""
 
 
 class StepFunctionsSection(StepFunctionsKeys, Config):
@@ -26,6 +42,11 @@ class StepFunctionsSection(StepFunctionsKeys, Config):
     by then. A mirror does not take it."""
     alerts: AlertsConfig | None = None
     """Who gets a message when a run ends; keys that are left out are those of the platform's `alerts`."""
+    schedules: dict[str, ScheduleEntry] = Field(default_factory=dict)
+    """Name → schedule, in place of the flow's own: [several schedules](#several-schedules)."""
+    dead_letter_queue: Annotated[str | None, Option("dead-letter queue")] = None
+    """ARN of the SQS queue that gets what a schedule could not start, in place of the platform's
+    `dead_letter_queue`."""
 
 
 class StepFunctionsStep(Config):

@@ -49,9 +49,7 @@ class StepFunctions:
             machines = {triggers.full_name(each.compiled.flow): each.compiled.name for each in self._flows.values()}
             prepared = replace(prepared, plan=replace(prepared.plan, machines=machines))
         self._roles += len(prepared.plan.role_kinds(self._existing.site()))
-        compiled = prepared.plan.compiled
-        self._rules += (compiled.step_functions.schedule is not None) + len(compiled.flow.triggers)
-        self._rules += prepared.platform.alerts is not None
+        self._rules += len(prepared.plan.compiled.flow.triggers) + (prepared.platform.alerts is not None)
         return prepared
 
     def warnings(self) -> Iterable[str]:
@@ -106,6 +104,7 @@ def existing_platform(stack: StackConfig) -> PlatformSettings:
         states_role=platform.states_role,
         events_role=platform.events_role,
         execution_role=platform.execution_role,
+        dead_letter_queue=platform.dead_letter_queue,
         permissions_boundary=platform.permissions_boundary,
         job_policies=platform.job_policies,
         service_url=platform.service_url,

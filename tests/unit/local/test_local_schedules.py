@@ -27,7 +27,7 @@ def test_next_time(expression: str, expected: datetime) -> None:
 
 def berlin(expression: str, after: str) -> str | None:
     found = next_time(expression, datetime.fromisoformat(after), "Europe/Berlin")
-    return found.isoformat() if found else None
+    return None if found is None else found.isoformat()
 
 
 def test_a_timezone_and_its_daylight_saving() -> None:

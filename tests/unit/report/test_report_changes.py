@@ -44,7 +44,7 @@ def told(changes: dict[str, Any], base: dict[str, Any] = TRAIN) -> list[str]:
         ({"schedule.enabled": False}, "schedule: 0 0 * * ? * → off (was once a day)"),
         ({"schedule.cron": "0 * * * ? *"}, "schedule: 0 0 * * ? * → 0 * * * ? * (once a day → 24 times a day)"),
         ({"schedule.cron": "0 5 * * ? *"}, "schedule: 0 0 * * ? * → 0 5 * * ? * (once a day, as before)"),
-        ({"schedule.cron": "rate(1 hour)"}, "schedule: 0 0 * * ? * → rate(1 hour) (was once a day)"),
+        ({"schedule.cron": "rate(1 hour)"}, "schedule: 0 0 * * ? * → rate(1 hour) (once a day → 24 times a day)"),
         (
             {"schedule.timezone": "Europe/Paris"},
             "schedule: 0 0 * * ? * → 0 0 * * ? * Europe/Paris (once a day, as before)",
@@ -78,6 +78,27 @@ def test_a_schedule_that_is_off_and_changes() -> None:
     line = "schedule: 0 0 * * ? * → 0 0 * * ? * Europe/Paris (it is off)"
     assert told({"schedule.timezone": "Europe/Paris"}, base) == [line]
     assert told({"schedule.cron": "0 5 * * ? *"}, base) == ["schedule: 0 0 * * ? * → 0 5 * * ? * (it is off)"]
+
+
+def test_several_schedules() -> None:
+    nightly = {"cron": "0 3 * * ? *", "timezone": "Europe/Berlin", "parameters": {"mode": "full"}, "enabled": True}
+    several = {"schedule": None, "schedules": {"nightly": nightly, "often": {"cron": "rate(1 hour)", "enabled": False}}}
+    assert told(several) == [
+        "schedule nightly: off → 0 3 * * ? * Europe/Berlin with mode=full (once a day)",
+        "schedule: 0 0 * * ? * → off (was once a day)",
+    ]
+    base = changed(TRAIN, several)
+    assert told({"schedules.nightly.parameters": {"mode": "part"}}, base) == [
+        "schedule nightly: 0 3 * * ? * Europe/Berlin with mode=full → 0 3 * * ? * Europe/Berlin with mode=part "
+        "(once a day, as before)"
+    ]
+    assert told({"schedules.often.enabled": True}, base) == ["schedule often: off → rate(1 hour) (24 times a day)"]
+    assert told({"schedules.often.cron": "rate(2 hours)"}, base) == [
+        "schedule often: rate(1 hour) → rate(2 hours) (it is off)"
+    ]
+    assert [(change.names, change.after) for change in introduce(base, "added") if change.subject == "schedule"] == [
+        (("nightly",), "0 3 * * ? * Europe/Berlin with mode=full")
+    ]
 
 
 def test_nothing_changes() -> None:
@@ -196,7 +217,9 @@ def test_secrets_and_unknown_values_are_never_shown() -> None:
 
 
 @pytest.mark.parametrize("odd", [UNKNOWN, SECRET, [1], "text", 7])
-@pytest.mark.parametrize("key", ["steps", "parameters", "schedule", "source", "tags", "configs", "decorators"])
+@pytest.mark.parametrize(
+    "key", ["steps", "parameters", "schedule", "schedules", "source", "tags", "configs", "decorators"]
+)
 def test_inputs_of_another_form_are_told_and_harm_nothing(key: str, odd: Any) -> None:
     (flow,) = stack(update({key: odd})).flows
     assert flow.kind in ("changed", "package only")

@@ -44,9 +44,9 @@ def kinds(*steps: dict[str, Any]) -> list[str]:
             "the schedule 0 0 * * ? * → 0/10 * * * ? * fires more often (once a day → 144 times a day)",
         ),
         (
-            {"schedule.cron": "rate(5 minutes)"},
+            {"schedule.cron": "noon"},
             "schedule-more-frequent",
-            "the schedule 0 0 * * ? * → rate(5 minutes) may fire more often (not a cron expression that we read)",
+            "the schedule 0 0 * * ? * → noon may fire more often (not a cron expression that we read)",
         ),
         ({"parameters.alpha": None}, "parameter-removed", "parameter alpha is removed; callers may still give it"),
         ({"parameters.alpha.type": "int"}, "parameter-type", "parameter alpha: type float → int"),
@@ -134,6 +134,26 @@ def test_schedule_that_is_turned_on() -> None:
     assert risks(flow_step("update", base, TRAIN)) == [
         ("schedule-more-frequent", "the schedule off → 0 0 * * ? * fires more often (once a day)")
     ]
+
+
+def test_each_of_several_schedules_is_looked_at() -> None:
+    zone = {"cron": "0 3 * * ? *", "timezone": "Europe/Berlin", "enabled": True}
+    base = changed(TRAIN, {"schedule": None, "schedules": {"a": zone, "b": {"cron": "rate(1 hour)", "enabled": True}}})
+    found = {
+        "schedules.a.timezone": "Asia/Tokyo",
+        "schedules.b.cron": "rate(15 minutes)",
+    }
+    assert sorted(risks(flow_step("update", base, changed(base, found)))) == [
+        (
+            "schedule-more-frequent",
+            "the schedule b rate(1 hour) → rate(15 minutes) fires more often (24 times a day → 96 times a day)",
+        ),
+        ("schedule-timezone", "the schedule a's timezone Europe/Berlin → Asia/Tokyo"),
+    ]
+    assert risks(flow_step("update", base, changed(base, {"schedules.b": None}))) == [
+        ("schedule-removed", "the schedule b rate(1 hour) (24 times a day) ends")
+    ]
+    assert risks(flow_step("update", base, changed(base, {"schedules.a.parameters": {"mode": "full"}}))) == []
 
 
 def test_a_renamed_step_is_compared_with_what_it_was() -> None:
