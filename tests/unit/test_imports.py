@@ -17,7 +17,7 @@ PARTS = {
     "targets.request": {"__init__", "target", "options", "pods", "request", "compiled"},
     "targets.reading": {
         *("added", "checks", "jinja", "job_set", "mends", "names", "params", "reading", "rules"),
-        *("sharing", "states", "texts"),
+        *("sharing", "states", "texts", "triggers"),
     },
     "targets.stack": {"stack"},
     "stack.configuration": {"configuration", "contradictions", "flow", "mistakes", "parsing", "places", "platform"},

@@ -34,6 +34,7 @@ from flowinfra.model.base import Json, canonical_json
 from flowinfra.targets.step_functions import limits
 from flowinfra.targets.step_functions.alerts import make_alerts
 from flowinfra.targets.step_functions.drain import drains
+from flowinfra.targets.step_functions.event_rules import make_triggers
 from flowinfra.targets.step_functions.machine import StateMachine
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
 from flowinfra.targets.step_functions.ownership import not_taken
@@ -49,7 +50,6 @@ from flowinfra.targets.step_functions.plan import (
     warnings,
 )
 from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
-from flowinfra.targets.step_functions.rules import make_triggers
 from flowinfra.targets.step_functions.schedule import make_schedules
 from flowinfra.targets.step_functions.timing import shown
 
