@@ -25,10 +25,11 @@ COMMANDS: dict[str, str] = {
     "permissions": "the IAM policy that previews, deploys or laptops need for a stack",
     "gc": "remove retained job definitions and objects that nothing refers to",
     "recover": "mend a stack's state after a deploy that was killed",
-    "adopt": "take flows into a stack that `step-functions create` deployed by hand",
+    "adopt": "take flows into a stack that Metaflow's own commands deployed by hand",
     "verify": "compare what is live in AWS with what a stack deployed",
     "run": "start a deployed flow with the stack's defaults, and follow it to its end",
     "runs": "the last runs of a deployed flow: state, failed step, logs, how to resume",
+    "event": "send an event that starts flows of a stack",
     "pull": "make runs visible to the Client API where there is no metadata service",
     "local": "the embedded AWS: start, stop, status, exec, run, logs, messages",
 }

@@ -106,6 +106,8 @@ _ENVIRONMENT: tuple[Path, ...] = (
             "service_auth_secret",
             "kms_keys",
             "alerts",
+            "events",
+            "event_bus",
         )
     ),
     *(
@@ -120,6 +122,8 @@ _ENVIRONMENT: tuple[Path, ...] = (
             "pod_roles",
             "image_pull_secrets",
             "event_source",
+            "event_patterns",
+            "event_bus",
             "dead_letter_queue",
             "dags",
         )

@@ -30,6 +30,7 @@ from flowinfra.stack.places import NAMESPACE
 from flowinfra.stack.platform import PlatformConfig
 from flowinfra.targets import TARGETS
 from flowinfra.targets.step_functions.timing import shown
+from flowinfra.targets.step_functions.triggers import listening
 from flowinfra.targets.target import Target
 
 MADE = "[made with the stack]"
@@ -72,6 +73,8 @@ _TOLD_BY_FLOWS = {
     "log_retention_days",
     "alerts",
     "dead_letter_queue",
+    "events",
+    "event_bus",
 }
 """Keys of the platform that the inputs of flows have."""
 
@@ -222,6 +225,7 @@ def _configured_flow(
             "log_retention_days": config.own.log_retention_days or platform.log_retention_days,
             "alerts": combined(given(platform.alerts), config.own.alerts),
             "dead_letter_queue": config.own.dead_letter_queue or platform.dead_letter_queue,
+            **listening(compiled.flow, platform.events, platform.event_bus),
             "schedules": shown(config.own.schedules, config.schedule.timezone, config.schedule.enabled),
         }
     runner = getattr(platform, TARGETS[compiled.target].runner or "", None)

@@ -71,6 +71,8 @@ _STACK = (
     "alerts",
     "schedules",
     "dead_letter_queue",
+    "event_patterns",
+    "event_bus",
     "labels",
     "annotations",
     "aws_tags",

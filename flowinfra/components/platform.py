@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
+from typing_extensions import Required
 
 from flowinfra.components import aws_identity
 from flowinfra.components.failed_updates import of_component
@@ -17,6 +18,7 @@ from flowinfra.components.options import PlatformShape
 from flowinfra.components.settings import Settings, together
 from flowinfra.components.site import Site
 from flowinfra.model.alerts import AlertsConfig, given
+from flowinfra.model.events import EventConfig
 from flowinfra.model.shape import metadata_of
 
 Compute = Literal["EC2", "FARGATE"]
@@ -67,6 +69,8 @@ class PlatformSettings(Settings[Site]):
     kms_keys: pulumi.Input[tuple[str, ...]] = ()
     log_retention_days: pulumi.Input[int] = 90
     alerts: Mapping[str, Any] | None = None
+    events: Mapping[str, Any] = field(default_factory=dict)
+    event_bus: pulumi.Input[str] | None = None
 
     @property
     def shape(self) -> PlatformShape:
@@ -84,9 +88,36 @@ class AlertsArgs(TypedDict, total=False):
     """Ends of runs that are sent: FAILED, TIMED_OUT, ABORTED, SUCCEEDED. Default: the first three."""
 
 
+def events_args(events: Mapping[str, EventConfig]) -> dict[str, EventArgs]:
+    """Events of a stack's file, as a program gives them."""
+    return {name: cast(EventArgs, event.model_dump(exclude_none=True)) for name, event in events.items()}
+
+
 def alerts_args(alerts: AlertsConfig | None) -> AlertsArgs | None:
     """Alerts of a stack's file, as a program gives them."""
     return cast(AlertsArgs, given(alerts)) if alerts else None
+
+
+class S3EventArgs(TypedDict, total=False):
+    """An object that is made in S3, in a bucket that sends its events to EventBridge."""
+
+    bucket: Required[str]
+    """Name of the bucket."""
+    prefix: str
+    """What the object's key begins with."""
+    suffix: str
+    """What the object's key ends with."""
+
+
+class EventArgs(TypedDict, total=False):
+    """Which events a name of @trigger stands for: give one of both."""
+
+    pattern: Mapping[str, Any]
+    """A pattern of EventBridge."""
+    s3: S3EventArgs
+    """An object that is made in S3."""
+    payload: Mapping[str, str]
+    """Name that @trigger knows → path of keys in the event's `detail`. Those of `s3` are there already."""
 
 
 class PlatformArgs(TypedDict, total=False):
@@ -130,6 +161,10 @@ class PlatformArgs(TypedDict, total=False):
     """Who gets a message when a run ends. Default: nobody."""
     dead_letter_queue: pulumi.Input[str] | None
     """ARN of an SQS queue that gets what a schedule could not start. Default: it is lost."""
+    events: Mapping[str, EventArgs]
+    """Name of `@trigger(event=…)` → which events it stands for. Default: those of that `detail-type`."""
+    event_bus: pulumi.Input[str] | None
+    """Name of the event bus that `@trigger` listens to. Default: the account's default bus."""
     tags: Mapping[str, pulumi.Input[str]]
     """Tags of the platform's resources, beside those of the project and the stack."""
 
@@ -196,6 +231,8 @@ class Platform(pulumi.ComponentResource):
             log_retention_days=args.get("log_retention_days", 90),
             alerts=args.get("alerts"),
             dead_letter_queue=args.get("dead_letter_queue"),
+            events=args.get("events", {}),
+            event_bus=args.get("event_bus"),
         )
         self.register_outputs({"bucket": self.bucket, "queue": self.queue, "table": self.table})
 
@@ -223,6 +260,8 @@ class Platform(pulumi.ComponentResource):
         kms_keys: Sequence[pulumi.Input[str]] = (),
         log_retention_days: pulumi.Input[int] = 90,
         alerts: AlertsArgs | None = None,
+        events: Mapping[str, EventArgs] | None = None,
+        event_bus: pulumi.Input[str] | None = None,
         opts: pulumi.InvokeOptions | None = None,
     ) -> PlatformSettings:
         """Infrastructure that is there already; nothing is created.
@@ -249,15 +288,15 @@ class Platform(pulumi.ComponentResource):
             kms_keys: ARNs of customer managed keys that bucket, table or secrets are encrypted with.
             log_retention_days: of execution histories.
             alerts: who gets a message when a run ends.
+            events: name of `@trigger(event=…)` → which events it stands for. Default: those of that `detail-type`.
+            event_bus: that `@trigger` listens to. Default: the account's default bus.
             opts: for the look-up of region and account.
         """
         region, account = region or aws_identity.region(opts), account or aws_identity.account(opts)
-        where = PlatformSettings(bucket, queue, region, account, prefix, table, compute, partition, name_prefix)
-        roles = replace(where, job_role=job_role, states_role=states_role, events_role=events_role)
-        bounded = replace(roles, execution_role=execution_role, permissions_boundary=permissions_boundary)
-        served = replace(bounded, service_url=service_url, service_auth_secret=service_auth_secret, alerts=alerts)
-        kept = replace(served, log_retention_days=log_retention_days, dead_letter_queue=dead_letter_queue)
-        return replace(kept, job_policies=tuple(job_policies), kms_keys=together(kms_keys))
+        where = (bucket, queue, region, account, prefix, table, compute, partition, name_prefix)
+        roles = (job_role, states_role, events_role, execution_role, dead_letter_queue, permissions_boundary)
+        served = (tuple(job_policies), service_url, service_auth_secret, together(kms_keys), log_retention_days)
+        return PlatformSettings(*where, *roles, *served, alerts, events or {}, event_bus)
 
 
 Tags = Mapping[str, pulumi.Input[str]]

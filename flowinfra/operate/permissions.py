@@ -82,6 +82,8 @@ class _Scope:
     log_history: bool
     alerts: bool
     """Some flow has alerts."""
+    hears: bool
+    """Some flow has @trigger, for the events that a person may send."""
 
     @classmethod
     def of(
@@ -111,7 +113,7 @@ class _Scope:
             machines=_patterns((flow.name for flow in flows), config.name_prefix),
             rules=(
                 *_patterns((rule_name(name) for name, _ in schedules), config.name_prefix),
-                *([f"{names.role_prefix}*"] if any(flow.flow.triggers for flow in flows) else []),
+                *(_trigger_rules(names, platform.event_bus) if any(flow.flow.triggers for flow in flows) else ()),
             ),
             schedules=_patterns((schedule_name(name, key) for name, key in schedules), config.name_prefix),
             queues=tuple(sorted({*queues, *steps, platform.queue or "metaflow-queue-*"})),
@@ -131,6 +133,7 @@ class _Scope:
                 for flow in config.flows
                 if flow.enabled and flow.target == "step-functions"
             ),
+            hears=any(trigger.type == "event" for flow in flows for trigger in flow.flow.triggers),
         )
 
     def arn(self, service: str, resource: str) -> str:
@@ -283,7 +286,7 @@ def _collected(scope: _Scope) -> Iterator[Statement]:
 
 
 def _laptop(scope: _Scope, _purpose: Purpose) -> Iterator[Statement]:
-    """`flowinfra run`, `runs`; Metaflow's `trigger`, `list-runs`, `terminate`, `resume`, `--with batch`, Client API."""
+    """`run`, `runs`, `event`; Metaflow's `trigger`, `list-runs`, `terminate`, `resume`, `--with batch`, Client API."""
     platform = scope.config.platform
     if scope.on_aws:
         yield _allow("FindStateMachines", ["states:ListStateMachines"], ["*"])
@@ -300,6 +303,9 @@ def _laptop(scope: _Scope, _purpose: Purpose) -> Iterator[Statement]:
             ],
             scope.executions(),
         )
+        if scope.hears:
+            bus = scope.arn("events", f"event-bus/{platform.event_bus or 'default'}")
+            yield _allow("SendEvents", ["events:PutEvents"], [bus])
         # of a distributed map, whose items are executions of their own
         yield _allow("MapRuns", ["states:DescribeMapRun", "states:ListExecutions"], scope.map_runs())
         yield _allow(
@@ -327,6 +333,12 @@ def _laptop(scope: _Scope, _purpose: Purpose) -> Iterator[Statement]:
         yield _allow("FindObjects", ["s3:ListBucket"], [scope.bucket()])
         if platform.kms_keys:
             yield _allow("UseKeys", ["kms:Decrypt", "kms:GenerateDataKey"], platform.kms_keys)
+
+
+def _trigger_rules(names: StackNames, bus: str | None) -> Iterator[str]:
+    """Rules of triggers; those of another bus than the default one have its name before theirs."""
+    for place in ("", f"{bus}/" if bus else ""):
+        yield f"{place}{names.role_prefix}*"
 
 
 def _patterns(names: Iterable[str], prefix: str | None) -> tuple[str, ...]:

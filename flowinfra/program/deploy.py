@@ -14,7 +14,7 @@ from flowinfra.compiler import Warn, unreviewed_files
 from flowinfra.components.binding import deploy_time_parameters
 from flowinfra.components.options import PlatformShape, compile_request, is_bundle
 from flowinfra.components.outputs import shared_settings
-from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings, alerts_args
+from flowinfra.components.platform import Platform, PlatformArgs, PlatformSettings, alerts_args, events_args
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.program import project_root
 from flowinfra.components.renames import rename_problems
@@ -268,6 +268,8 @@ def _platform_args(platform: PlatformConfig, name_prefix: str | None) -> Platfor
         "log_retention_days": platform.log_retention_days,
         "alerts": alerts_args(platform.alerts),
         "dead_letter_queue": platform.dead_letter_queue,
+        "events": events_args(platform.events),
+        "event_bus": platform.event_bus,
     }
     if create.instance_profile:
         args["instance_profile"] = create.instance_profile

@@ -92,6 +92,8 @@ FLOW_FIELDS = {
     "protect": Field("protection", absent="off"),
     "triggers_off": Field("triggers turned off", absent="no"),
     "alerts": Field("alerts", absent="off"),
+    "event_patterns": Field("events listened to"),
+    "event_bus": Field("event bus", absent="default"),
     "kubernetes_namespace": Field("Kubernetes namespace"),
     "service_account": Field("service account", absent="the flow's own"),
     "pod_role": Field("pods' IAM role"),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from flowinfra.model.alerts import AlertsConfig
 from flowinfra.model.config import Annotations, Config, Labels, RetentionDays
+from flowinfra.model.events import EventConfig
 from flowinfra.model.secrets import REFERENCE
 
 _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -177,6 +178,12 @@ class PlatformConfig(Config):
     """Days for which execution histories (`log_history`) are kept."""
     alerts: AlertsConfig | None = None
     """Who gets a message when a run on Step Functions ends; a flow's own `alerts` wins."""
+    events: dict[str, EventConfig] = {}
+    """Name of `@trigger(event=…)` → [which events it stands for](events.md#events-by-a-name-of-your-own), for flows on
+    Step Functions. A name that is not here stands for the events of that `detail-type`."""
+    event_bus: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._/-]{1,256}$")
+    """Name of the event bus that the flows' `@trigger` listens to. Default: the account's default bus. Events of AWS'
+    own services come to that one alone."""
     kubernetes: KubernetesConfig | None = None
     """Where flows with the target `argo` run. Their datastore is the platform's `bucket` and `prefix`."""
     airflow: AirflowConfig | None = None

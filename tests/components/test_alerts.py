@@ -11,7 +11,7 @@ import pytest
 
 from flowinfra import Platform, StepFunctionsFlow
 from flowinfra.local.events import template
-from flowinfra.local.events.patterns import compiled as pattern
+from flowinfra.model.events.patterns import compiled as pattern
 from tests.components.mocked import ACCOUNT, Program, run
 from tests.unit.components.compiled import compiled
 

@@ -268,6 +268,59 @@ def test_what_starts_a_flow_on_events() -> None:
     assert allowed["ReadTrigger"] == [f"{arn.replace('stateMachine', 'execution')}:TriggerOnFinishFlow:*"]
 
 
+def test_an_event_by_a_name_of_the_stacks_own() -> None:
+    files = {"data.ready": {"s3": {"bucket": "landing", "suffix": ".csv"}, "payload": {"day": "object.key"}}}
+    program = deploy("trigger", {"events": files, "event_bus": "ours"})
+    rule, target = program.one("EventRule"), program.one("EventTarget")
+    pattern = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": ["landing"]}, "object": {"key": [{"suffix": ".csv"}]}},
+    }
+    assert json.loads(rule["eventPattern"]) == pattern
+    # events of AWS' own services come to the default bus
+    assert "eventBusName" not in rule
+    assert "eventBusName" not in target
+    shown = program.one("StepFunctionsFlow")
+    assert shown["event_patterns"] == {"data.ready": pattern}
+    assert "event_bus" not in shown
+
+
+@pytest.mark.parametrize("events", [{}, {"data.ready": {"pattern": {"source": ["my.team"]}}}])
+def test_a_bus_of_ones_own(events: dict[str, Any]) -> None:
+    program = deploy("trigger", {"event_bus": "ours", "events": events})
+    assert {program.one(kind)["eventBusName"] for kind in ("EventRule", "EventTarget")} == {"ours"}
+    assert program.one("StepFunctionsFlow")["event_bus"] == "ours"
+
+
+def test_the_end_of_a_flow_comes_to_the_default_bus() -> None:
+    program = deploy("trigger_on_finish", {"event_bus": "ours"})
+    assert "eventBusName" not in program.one("EventRule")
+    assert "event_bus" not in program.one("StepFunctionsFlow")
+
+
+def test_a_required_parameter_that_a_file_does_not_set() -> None:
+    with pytest.raises(pulumi.RunError) as raised:
+        deploy("trigger", {"events": {"data.ready": {"s3": {"bucket": "landing"}}}})
+    told = "sets the required parameter 'day' from 'day', which an object's event does not have; allowed: bucket, key"
+    assert told in str(raised.value)
+    deploy("trigger", {"events": {"data.ready": {"s3": {"bucket": "landing"}, "payload": {"day": "object.key"}}}})
+
+
+def test_all_that_is_wrong_with_a_programs_events_is_told() -> None:
+    events = {"a": {"pattern": {}}, "b": {"pattern": {"source": "x"}}, "c": {}, "d": {"s3": {"bukket": "landing"}}}
+    with pytest.raises(pulumi.RunError) as raised:
+        deploy("trigger", {"events": events})
+    told = str(raised.value)
+    for line in (
+        "events.a.pattern: found {}, allowed: a pattern that EventBridge takes (Empty objects are not allowed)",
+        'allowed: a pattern that EventBridge takes ("source" must be an object or an array)',
+        "the platform's events.c: found {}, allowed: one of pattern and s3",
+        "the platform's events.d.s3.bukket: unknown key 'bukket' (did you mean 'bucket'?)",
+    ):
+        assert line in told, told
+
+
 def test_triggers_that_are_turned_off() -> None:
     program = deploy("trigger", triggers={"enabled": False})
     assert program.one("EventRule")["state"] == "DISABLED"

@@ -309,6 +309,7 @@ STORIES: list[Story] = [
     Story("docs/preview-stacks.md", elsewhere={"flowinfra local exec": "as above, with another environment"}),
     Story("docs/pull-requests.md", a_pull_request),
     Story("docs/report.md", a_pull_request),
+    Story("docs/events.md", elsewhere={"flowinfra event": "tests/e2e/test_started_by_events.py does it"}),
     Story("docs/runs.md", elsewhere={"flowinfra run": "tests/e2e/test_runs.py does it with a flow of its own"}),
     Story("docs/stacks.md", a_version),
     Story("docs/start.md", a_repository, headings=["On this machine"], put=PORT, own=True),

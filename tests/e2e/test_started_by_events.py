@@ -8,19 +8,32 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support import Cloud, Execution, Project, ask, wait_for
+from tests.e2e.support import PLATFORM, Cloud, Execution, Project, ask, unique, wait_for
 
 HARD = 'it\'s "$HOME" `id` $(id) \\ {{x}} <aws.events.event.json> Grüße 🙂\n'
-FIRST, SECOND, LOADED = (f"flows/events/{name}_flow.py" for name in ("first", "second", "loaded"))
+FIRST, SECOND, LOADED, FILE = (f"flows/events/{name}_flow.py" for name in ("first", "second", "loaded", "file"))
 LARGE = 60_000
+ARRIVED = "orders/Größe 1.csv"
 
 
 @pytest.fixture(scope="module")
-def project(make_project: Callable[[], Project]) -> Project:
-    """Three flows, deployed."""
+def landing(cloud: Cloud) -> str:
+    """A bucket that sends its events to EventBridge."""
+    bucket = unique("landing")
+    cloud.s3.create_bucket(Bucket=bucket)
+    cloud.s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    return bucket
+
+
+@pytest.fixture(scope="module")
+def project(make_project: Callable[[], Project], landing: str) -> Project:
+    """Four flows, deployed."""
     project = make_project()
     project.flow("events")
-    project.configure(FIRST, SECOND, LOADED)
+    files = {"s3": {"bucket": landing, "prefix": "orders/", "suffix": ".csv"}}
+    project.configure(FIRST, SECOND, LOADED, FILE, platform={**PLATFORM, "events": {"file.arrived": files}})
     project.up()
     return project
 
@@ -38,18 +51,21 @@ def started(cloud: Cloud, machine: str, known: Collection[str] = ()) -> Executio
 
 
 @pytest.fixture(scope="module")
-def runs(cloud: Cloud, project: Project) -> dict[str, Execution]:
-    """A chain of two flows, and a flow that an event, a large event and a person started; ended."""
+def runs(cloud: Cloud, project: Project, landing: str) -> dict[str, Execution]:
+    """A chain of two flows, and flows that events, a large one, a file and a person started; ended."""
     first = cloud.start("FirstFlow").ended()
     found = {"chained": started(cloud, "SecondFlow")}
-    loaded = {
-        "event": {"text": HARD, "count": 7, "tree": {"a": [HARD, None]}, "Flag": False, "unset": None},
-        "large": {"text": "é" * (LARGE // 2)},
-    }
-    for name, detail in loaded.items():
-        entry = {"Source": "tests", "DetailType": "data.ready", "Detail": json.dumps(detail)}
-        assert cloud.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
-        found[name] = started(cloud, "LoadedFlow", {run.arn for run in found.values()})
+    detail = {"text": HARD, "count": 7, "tree": {"a": [HARD, None]}, "Flag": False, "unset": None}
+    words = ("event", "data.ready", "--payload", json.dumps(detail), "-s", project.stack)
+    said = cloud.flowinfra("local", "exec", "--", "flowinfra", *words, cwd=project.folder).succeeded()
+    assert "data.ready is sent: it starts LoadedFlow" in said.output
+    found["event"] = started(cloud, "LoadedFlow")
+    entry = {"Source": "tests", "DetailType": "data.ready", "Detail": json.dumps({"text": "é" * (LARGE // 2)})}
+    assert cloud.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+    found["large"] = started(cloud, "LoadedFlow", {found["event"].arn})
+    for key in ("orders/note.txt", "other/1.csv", ARRIVED):
+        cloud.s3.put_object(Bucket=landing, Key=key, Body=b"1")
+    found["file"] = started(cloud, "FileFlow")
     found["by hand"] = cloud.start("LoadedFlow", {"words": HARD, "count": 3})
     found["alone"] = cloud.start("SecondFlow")
     return {"first": first} | {name: run.ended() for name, run in found.items()}
@@ -59,7 +75,7 @@ def runs(cloud: Cloud, project: Project) -> dict[str, Execution]:
 def seen(cloud: Cloud, runs: dict[str, Execution], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the Client API sees of the runs."""
     folder = tmp_path_factory.mktemp("client")
-    for flow in ("FirstFlow", "SecondFlow", "LoadedFlow"):
+    for flow in ("FirstFlow", "SecondFlow", "LoadedFlow", "FileFlow"):
         cloud.flowinfra("local", "exec", "--", "flowinfra", "pull", flow, cwd=folder).succeeded()
     script = f"""
         from metaflow import Run, namespace
@@ -73,6 +89,8 @@ def seen(cloud: Cloud, runs: dict[str, Execution], tmp_path_factory: pytest.Temp
             "upstream": chained.trigger.run.data.made,
             "alone": [alone.data.first, alone.data.last, told(alone.trigger)],
         }}
+        file = Run("FileFlow/" + ids["file"])
+        found["file"] = [file.data.path, told(file.trigger)]
         for name in ("event", "large", "by hand"):
             run = Run("LoadedFlow/" + ids[name])
             names = ["words", "count", "tree", "flag", "unset", "by"]
@@ -100,6 +118,10 @@ def test_an_events_payload_sets_parameters_with_their_types(seen: Any) -> None:
     assert seen["large"] == ["é" * (LARGE // 2), 1, {}, True, "as before", "data.ready", by]
 
 
+def test_a_file_that_arrives_starts_a_flow_with_its_key(seen: Any) -> None:
+    assert seen["file"] == [ARRIVED, ["file.arrived", "event", None]]
+
+
 def test_nothing_changes_on_a_second_preview(project: Project) -> None:
     project.is_unchanged()
 
@@ -114,6 +136,7 @@ def test_packages_of_other_flows_have_nothing_of_it(project: Project) -> None:
         "FirstFlow": False,
         "SecondFlow": True,
         "LoadedFlow": True,
+        "FileFlow": True,
     }
 
 

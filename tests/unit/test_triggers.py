@@ -15,6 +15,8 @@ from metaflow.plugins.aws.step_functions import step_functions_cli
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError
 from flowinfra.model.compiled import Project, Trigger
+from flowinfra.model.events import EventConfig
+from flowinfra.model.events.patterns import compiled as compiled_pattern
 from flowinfra.targets import shape_of
 from flowinfra.targets.step_functions import flowinfra_trigger, triggers
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
@@ -193,16 +195,64 @@ def waiting(name: str, *others: str, project: str | None = None) -> StepFunction
 
 def test_a_flow_that_is_not_in_the_stack_is_told() -> None:
     flows = {"b.py": waiting("B", "A"), "c.py": waiting("C", "p.prod.D"), "d.py": waiting("D", project="p")}
-    [told] = triggers.stack_warnings(flows)
+    [told] = triggers.stack_warnings(flows, {})
     assert told.startswith("b.py: is started by the end of A, which this stack does not deploy to Step Functions")
     assert "state machine 'A'" in told
 
 
 def test_flows_that_start_each_other_are_told_once() -> None:
     flows = {"a.py": waiting("A", "C"), "b.py": waiting("B", "A"), "c.py": waiting("C", "B"), "d.py": waiting("D", "A")}
-    assert list(triggers.stack_warnings(flows)) == [
+    assert list(triggers.stack_warnings(flows, {})) == [
         "a.py → b.py → c.py → a.py: these flows start each other, so that they run for ever once one of them succeeds"
     ]
+
+
+def test_a_name_of_an_event_that_no_flow_waits_for_is_told() -> None:
+    flow = waiting("A")
+    heard = flow.flow.model_copy(update={"triggers": (Trigger(name="file.arrived", type="event"),)})
+    event = EventConfig.model_validate({"s3": {"bucket": "landing"}})
+    told = triggers.stack_warnings(
+        {"a.py": flow.model_copy(update={"flow": heard})}, {"file.arrived": event, "file.arived": event}
+    )
+    assert list(told) == [
+        "platform.events.file.arived: no flow of the stack on Step Functions has @trigger(event='file.arived') "
+        "(did you mean 'file.arrived'?)"
+    ]
+
+
+def test_names_of_a_payload_lead_into_the_event() -> None:
+    trigger = Trigger(name="file.arrived", type="event", parameters={"path": "key", "day": "day", "who": "who"})
+    given = {"s3": {"bucket": "landing"}, "payload": {"who": "requester"}}
+    _, template = triggers.transformer(trigger, EventConfig.model_validate(given))
+    told = json.loads(template.replace("<aws.events.event.json>", "1"))["Triggers"][0]
+    assert told["parameters"] == {"path": "object.key", "day": "day", "who": "requester"}
+
+
+KEYS = [
+    ({}, "anything", True),
+    ({"prefix": "in/"}, "in/a.csv", True),
+    ({"prefix": "in/"}, "out/in/a.csv", False),
+    ({"suffix": ".csv"}, "in/a.csv", True),
+    ({"suffix": ".csv"}, "in/a.csv.gz", False),
+    ({"prefix": "in/", "suffix": ".csv"}, "in/a.csv", True),
+    ({"prefix": "in/", "suffix": ".csv"}, "in/a.txt", False),
+    ({"prefix": "in/", "suffix": ".csv"}, "out/a.csv", False),
+    ({"prefix": "in*/", "suffix": ".csv"}, "in*/a.csv", True),
+    ({"prefix": "in*/", "suffix": ".csv"}, "inner/a.csv", False),
+]
+
+
+@pytest.mark.parametrize(("given", "key", "heard"), KEYS)
+def test_a_file_that_arrived(given: dict[str, str], key: str, heard: bool) -> None:
+    event = EventConfig.model_validate({"s3": {"bucket": "landing", **given}})
+    arrived: dict[str, Any] = {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "landing"}, "object": {"key": key}},
+    }
+    found = compiled_pattern(json.dumps(event.listens_to))
+    assert found.matches(arrived) is heard
+    assert not found.matches({**arrived, "detail": {**arrived["detail"], "bucket": {"name": "other"}}})
 
 
 @pytest.mark.versions

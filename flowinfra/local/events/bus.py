@@ -27,9 +27,9 @@ from moto.sqs.models import sqs_backends
 
 from flowinfra.local import identity, wiring
 from flowinfra.local.events import shapes
-from flowinfra.local.events.patterns import compiled
 from flowinfra.local.events.policies import lets_events
 from flowinfra.local.events.template import UndeliverableError, delivered
+from flowinfra.model.events.patterns import compiled
 
 LOG = logging.getLogger(__name__)
 DEFAULT = "default"

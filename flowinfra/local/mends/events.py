@@ -21,9 +21,9 @@ from moto.events.responses import EventsHandler
 
 from flowinfra.local.events import shapes, template
 from flowinfra.local.events.bus import BUS
-from flowinfra.local.events.conditions import InvalidPatternError
-from flowinfra.local.events.patterns import compiled
 from flowinfra.local.mends.mend import Mend, patch
+from flowinfra.model.events.conditions import InvalidPatternError
+from flowinfra.model.events.patterns import compiled
 
 _put_targets = EventsBackend.put_targets
 _MOST_ENTRIES, _MOST_BYTES = 10, 256 * 1024

@@ -52,7 +52,7 @@ class Executions:
         settings = Config(retries={"mode": "standard", "max_attempts": 8})
         self.region = arn.split(":")[3]
         self._arn = arn
-        with _asked():
+        with asked():
             self._states: Any = session.client("stepfunctions", region_name=self.region, config=settings)
             self._batch: Any = session.client("batch", region_name=self.region, config=settings)
         self._definitions: dict[str, Mapping[str, Any]] = {}
@@ -70,13 +70,13 @@ class Executions:
 
     def machine(self) -> Machine:
         """The state machine as it is now."""
-        with _asked():
+        with asked():
             found = self._states.describe_state_machine(stateMachineArn=self._arn)
         return read(found["name"], self._arn, json.loads(found["definition"]))
 
     def start(self, text: str) -> str:
         """Start an execution with an input; returns its ARN. Tried again after a lost answer, it starts none twice."""
-        with _asked():
+        with asked():
             started = self._states.start_execution(stateMachineArn=self._arn, name=str(uuid.uuid4()), input=text)
         return str(started["executionArn"])
 
@@ -93,7 +93,7 @@ class Executions:
         """
         described = self._describe(arn)
         events = self._history(arn)
-        with _asked():
+        with asked():
             if arn not in self._definitions:
                 machine = self._states.describe_state_machine_for_execution(executionArn=arn)
                 self._definitions[arn] = json.loads(machine["definition"])
@@ -120,7 +120,7 @@ class Executions:
 
     def last(self, count: int) -> list[Run]:
         """The last runs, the newest first."""
-        with _asked():
+        with asked():
             pages = self._states.get_paginator("list_executions").paginate(
                 stateMachineArn=self._arn, PaginationConfig={"MaxItems": count, "PageSize": min(count, _PAGE)}
             )
@@ -156,7 +156,7 @@ class Executions:
 
     def _describe(self, arn: str) -> dict[str, Any]:
         try:
-            with _asked():
+            with asked():
                 found: dict[str, Any] = self._states.describe_execution(executionArn=arn)
         except ToolError as error:
             if "ExecutionDoesNotExist" not in str(error):
@@ -169,7 +169,7 @@ class Executions:
 
     def _history(self, arn: str) -> list[Event]:
         """The whole history; asked again, only what is new is fetched."""
-        with _asked():
+        with asked():
             pages = self._states.get_paginator("get_execution_history").paginate(
                 executionArn=arn, reverseOrder=True, PaginationConfig={"PageSize": _PAGE}
             )
@@ -194,7 +194,7 @@ def _settled(step: Step) -> Step:
 
 
 @contextlib.contextmanager
-def _asked() -> Iterator[None]:
+def asked() -> Iterator[None]:
     """What AWS refuses, as an error for users."""
     try:
         yield

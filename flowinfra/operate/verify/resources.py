@@ -102,7 +102,9 @@ def _schedule(item: Live) -> Iterator[str]:
 
 
 def _rule(item: Live) -> Iterator[str]:
-    found = item.ask("events", "describe_rule", Name=item.inputs.get("name") or item.identifier)
+    # the id of a rule of another bus than the default one is BUS/NAME
+    name = item.inputs.get("name") or item.identifier.rpartition("/")[2]
+    found = item.ask("events", "describe_rule", Name=name, **_bus(item))
     if found is None:
         yield GONE
         return
@@ -120,8 +122,12 @@ def _rule(item: Live) -> Iterator[str]:
     yield from tag_differences(item.tags, pairs(listed.get("Tags", [])))
 
 
+def _bus(item: Live) -> dict[str, str]:
+    return {"EventBusName": item.inputs["eventBusName"]} if "eventBusName" in item.inputs else {}
+
+
 def _target(item: Live) -> Iterator[str]:
-    found = item.ask("events", "list_targets_by_rule", Rule=item.inputs["rule"]) or {}
+    found = item.ask("events", "list_targets_by_rule", Rule=item.inputs["rule"], **_bus(item)) or {}
     targets = {target["Id"]: target for target in found.get("Targets", ())}
     target = targets.get(item.inputs["targetId"])
     to_topic = ":sns:" in item.inputs["arn"]

@@ -52,6 +52,7 @@ from flowinfra.targets.step_functions.plan import (
 from flowinfra.targets.step_functions.prepare import STEP_FUNCTIONS
 from flowinfra.targets.step_functions.schedule import make_schedules
 from flowinfra.targets.step_functions.timing import shown
+from flowinfra.targets.step_functions.triggers import listening
 
 T = TypeVar("T")
 
@@ -391,6 +392,7 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
             "job_policies": list(settings.job_policies),
             "reads": list(plan.reads),
             "dead_letter_queue": settings.dead_letter_queue,
+            **listening(plan.compiled.flow, settings.events, settings.event_bus),
             "schedules": shown(plan.schedules, plan.timezone, plan.schedule_enabled),
         },
     )

@@ -35,18 +35,20 @@ def make_triggers(
 def _trigger(
     making: Making[FlowPlan, PlatformSettings], trigger: Trigger, machine: pulumi.Resource, role: pulumi.Input[str]
 ) -> None:
-    plan = making.plan
-    paths, template = triggers.transformer(trigger)
+    plan, platform = making.plan, making.platform
+    bus = platform.event_bus if triggers.on_own_bus(trigger, platform.events) else None
+    paths, template = triggers.transformer(trigger, platform.events.get(trigger.name))
 
     def pattern(site: Site) -> str:
-        return canonical_json(plan.pattern(trigger, site))
+        return canonical_json(plan.pattern(trigger, site, platform.events))
 
     rule = aws.cloudwatch.EventRule(
         f"{making.name}{TRIGGER}{trigger.name}",
         # a rule of a name that AWS knows would be taken over: one with a made-up end is always the flow's own
         name_prefix=plan.names.role_prefix("trigger"),
         description=f"starts {plan.name} on {trigger.name}"[:_DESCRIPTION],
-        event_pattern=making.platform.on_site(pattern),
+        event_bus_name=bus,
+        event_pattern=platform.on_site(pattern),
         state="ENABLED" if plan.triggers_enabled else "DISABLED",
         tags=plan.tags,
         opts=making.options(depends_on=[machine]),
@@ -54,8 +56,9 @@ def _trigger(
     aws.cloudwatch.EventTarget(
         f"{making.name}{TRIGGER}{trigger.name}-target",
         rule=rule.name,
+        event_bus_name=bus,
         target_id="flow",
-        arn=making.platform.on_site(lambda site: site.state_machine_arn(plan.name)),
+        arn=platform.on_site(lambda site: site.state_machine_arn(plan.name)),
         role_arn=role,
         input_transformer={"input_paths": paths, "input_template": template},
         opts=making.options(depends_on=[machine]),

@@ -17,6 +17,7 @@ from flowinfra.components.site import Site, identity
 from flowinfra.errors import BindError, FlowInfraError, Problems
 from flowinfra.model.base import Json, canonical_json
 from flowinfra.model.compiled import Trigger
+from flowinfra.model.events import EventConfig
 from flowinfra.targets.step_functions import iam, limits, quotas, requests, triggers
 from flowinfra.targets.step_functions.bound import Bound, Job, bind
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
@@ -95,10 +96,11 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         }
         return policies[kind]()
 
-    def pattern(self, trigger: Trigger, site: Site) -> Mapping[str, Json]:
-        """What the rule of a trigger listens to."""
+    def pattern(self, trigger: Trigger, site: Site, events: Mapping[str, EventConfig]) -> Mapping[str, Json]:
+        """What the rule of a trigger listens to; `events`: those that the platform has names for."""
         flow = triggers.upstream(trigger)
-        return triggers.pattern(trigger, flow and site.state_machine_arn(self.upstream(flow)))
+        machine = flow and site.state_machine_arn(self.upstream(flow))
+        return triggers.pattern(trigger, machine, events.get(trigger.name))
 
     def upstream(self, flow: str) -> str:
         """Name of the state machine of a flow whose end is waited for; `flow`: with project and branch."""

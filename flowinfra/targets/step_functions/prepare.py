@@ -7,17 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 import pulumi
+from pydantic import ValidationError
 
 from flowinfra.components.later import Later
 from flowinfra.components.platform import Platform, PlatformSettings
 from flowinfra.components.prepare import Preparation
-from flowinfra.errors import ConfigError, FlowInfraError
+from flowinfra.errors import ConfigError, FlowInfraError, Problems
 from flowinfra.model.alerts import ENDS, combined
+from flowinfra.model.events import EventConfig
 from flowinfra.stack.flow import FlowConfig
+from flowinfra.stack.mistakes import mistakes
 from flowinfra.targets.step_functions.alerts import problems
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import FlowPlan, check
 from flowinfra.targets.step_functions.section import StepFunctionsSection
+from flowinfra.targets.step_functions.triggers import event_problems
 
 
 def _platform(label: str, given: Any) -> PlatformSettings:
@@ -47,7 +51,24 @@ def _adapted(label: str, config: FlowConfig, settings: PlatformSettings) -> Plat
         dead_letter_queue=own.dead_letter_queue or settings.dead_letter_queue,
         job_policies=tuple(dict.fromkeys((*settings.job_policies, *config.job_policies))),
         alerts=combined(alerts, own.alerts),
+        events=_platform_events(label, settings),
     )
+
+
+def _platform_events(label: str, settings: PlatformSettings) -> Mapping[str, EventConfig]:
+    """The platform's events, with what a program gives checked as what a stack's file gives is."""
+    found, problems = {}, list[FlowInfraError]()
+    for name, event in settings.events.items():
+        try:
+            found[name] = EventConfig.model_validate(event)
+        except ValidationError as error:
+            problems += [
+                ConfigError(f"{label}: the platform's events.{'.'.join(map(str, (name, *path)))}: {reason}")
+                for path, reason in mistakes(error, EventConfig)
+            ]
+    if problems:
+        raise Problems(problems)
+    return found
 
 
 def _platform_alerts(label: str, settings: PlatformSettings) -> Mapping[str, Any] | None:
@@ -66,7 +87,11 @@ def _platform_alerts(label: str, settings: PlatformSettings) -> Mapping[str, Any
 
 
 def _problems(plan: FlowPlan, settings: PlatformSettings) -> list[FlowInfraError]:
-    return [*check(plan, settings.site(), _default_tags()), *problems(plan.name, settings)]
+    return [
+        *check(plan, settings.site(), _default_tags()),
+        *problems(plan.name, settings),
+        *event_problems(plan.name, plan.compiled.flow, settings.events),
+    ]
 
 
 def _default_tags() -> Mapping[str, str]:

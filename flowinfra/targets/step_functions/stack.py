@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from flowinfra.components.plan import same_name_problems
-from flowinfra.components.platform import Platform, PlatformSettings, alerts_args
+from flowinfra.components.platform import Platform, PlatformSettings, alerts_args, events_args
 from flowinfra.components.prepare import Prepared
 from flowinfra.components.source import Deployment
 from flowinfra.errors import FlowInfraError
@@ -56,9 +56,8 @@ class StepFunctions:
         """What all flows that were checked come near to together."""
         yield from stack_warnings(self._roles, self._rules)
         compiled = ((label, flow.compiled) for label, flow in self._flows.items())
-        yield from triggers.stack_warnings(
-            {label: flow for label, flow in compiled if isinstance(flow, StepFunctionsCompiled)}
-        )
+        flows = {label: flow for label, flow in compiled if isinstance(flow, StepFunctionsCompiled)}
+        yield from triggers.stack_warnings(flows, self._stack.platform.events)
 
     def deploy(
         self, flow: Prepared[FlowPlan, PlatformSettings], created: PlatformSettings | None, by: Mapping[str, Any]
@@ -112,6 +111,8 @@ def existing_platform(stack: StackConfig) -> PlatformSettings:
         kms_keys=platform.kms_keys,
         log_retention_days=platform.log_retention_days,
         alerts=alerts_args(platform.alerts),
+        events=events_args(platform.events),
+        event_bus=platform.event_bus,
     )
 
 

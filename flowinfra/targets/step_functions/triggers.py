@@ -8,13 +8,16 @@ stands there as JSON, so that nothing has to be escaped, and no path is asked fo
 from __future__ import annotations
 
 import base64
+import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
+from flowinfra.errors import ConfigError
 from flowinfra.model.base import Json, canonical_json
 from flowinfra.model.compiled import Flow, Trigger
+from flowinfra.model.events import EventConfig
 from flowinfra.targets.mends import QUOTED_EXPORT
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
@@ -72,12 +75,22 @@ def full_name(flow: Flow) -> str:
     return flow.name if flow.project is None else f"{flow.project.name}.{flow.project.branch}.{flow.name}"
 
 
-def stack_warnings(flows: Mapping[str, StepFunctionsCompiled]) -> Iterator[str]:
-    """Flows of a stack that wait for what nobody in it is, and flows that start each other for ever.
+def stack_warnings(flows: Mapping[str, StepFunctionsCompiled], events: Mapping[str, EventConfig]) -> Iterator[str]:
+    """Flows of a stack that wait for what nobody in it is, flows that start each other for ever, and unused events.
 
     Args:
         flows: label → flow on Step Functions.
+        events: of the stack's platform.
     """
+    waited = sorted(
+        {trigger.name for flow in flows.values() for trigger in flow.flow.triggers if not upstream(trigger)}
+    )
+    for name in sorted(events.keys() - set(waited)):
+        near = difflib.get_close_matches(name, waited, n=1)
+        yield (
+            f"platform.events.{name}: no flow of the stack on Step Functions has @trigger(event={name!r})"
+            + (f" (did you mean {near[0]!r}?)" if near else "")
+        )
     labels = {full_name(flow.flow): label for label, flow in flows.items()}
     waits: dict[str, list[str]] = {}
     for label, flow in flows.items():
@@ -119,10 +132,34 @@ def machine_name(flow: str, prefix: str | None) -> str:
     return name
 
 
-def pattern(trigger: Trigger, machine_arn: str | None) -> Mapping[str, Json]:
-    """What a rule listens to; `machine_arn`: state machine of the flow whose end it waits for."""
+def named(flow: Flow, events: Mapping[str, EventConfig]) -> dict[str, Json]:
+    """Pattern of each event that the flow waits for by a name of the stack's own."""
+    names = [trigger.name for trigger in flow.triggers if not upstream(trigger)]
+    return {name: events[name].listens_to for name in names if name in events}
+
+
+def listening(flow: Flow, events: Mapping[str, EventConfig], bus: Any) -> dict[str, Any]:
+    """What a flow's triggers listen to, as far as the stack says it: inputs of the component."""
+    elsewhere = any(on_own_bus(trigger, events) for trigger in flow.triggers)
+    return {"event_patterns": named(flow, events), "event_bus": bus if elsewhere else None}
+
+
+def on_own_bus(trigger: Trigger, events: Mapping[str, EventConfig]) -> bool:
+    """Whether an event may come to another bus than the default one, where AWS' own services send theirs."""
+    event = events.get(trigger.name)
+    return upstream(trigger) is None and not (event and event.of_aws)
+
+
+def pattern(trigger: Trigger, machine_arn: str | None, event: EventConfig | None = None) -> Mapping[str, Json]:
+    """What a rule listens to.
+
+    Args:
+        trigger: of the flow.
+        machine_arn: state machine of the flow whose end it waits for.
+        event: what the stack means by the trigger's name.
+    """
     if machine_arn is None:
-        return {"detail-type": [trigger.name]}
+        return event.listens_to if event else {"detail-type": [trigger.name]}
     return {
         "source": ["aws.states"],
         "detail-type": [STATUS],
@@ -130,7 +167,23 @@ def pattern(trigger: Trigger, machine_arn: str | None) -> Mapping[str, Json]:
     }
 
 
-def transformer(trigger: Trigger) -> tuple[dict[str, str], str]:
+def event_problems(who: str, flow: Flow, events: Mapping[str, EventConfig]) -> Iterator[ConfigError]:
+    """Parameters that a run needs, and that an event of S3 does not have."""
+    for trigger in flow.triggers:
+        event = events.get(trigger.name)
+        if event is None or event.s3 is None:
+            continue
+        for parameter, key in trigger.parameters.items():
+            declared = flow.parameters.get(parameter)
+            if key not in event.names and declared and declared.required:
+                yield ConfigError(
+                    f"{who}: @trigger(event={trigger.name!r}) sets the required parameter {parameter!r} from {key!r}, "
+                    f"which an object's event does not have; allowed: {', '.join(event.names)} (`parameters` of the "
+                    "event in @trigger), or a name of the stack's own (`payload` of the event in platform.events)"
+                )
+
+
+def transformer(trigger: Trigger, event: EventConfig | None = None) -> tuple[dict[str, str], str]:
     """Paths and template of the input that a rule gives the state machine.
 
     Of a flow that has ended it takes its run alone: the event holds the input of that run, which may hold that of the
@@ -141,7 +194,8 @@ def transformer(trigger: Trigger) -> tuple[dict[str, str], str]:
     flow = upstream(trigger)
     if flow is None:
         if trigger.parameters:
-            told["parameters"] = trigger.parameters
+            names = event.names if event else {}
+            told["parameters"] = {name: names.get(key, key) for name, key in trigger.parameters.items()}
         return {}, _template(told, '"event":<aws.events.event.json>')
     paths = {"run": "$.detail.name", "time": "$.time"}
     told["flow"] = flow.rpartition(".")[2]

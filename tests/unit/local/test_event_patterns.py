@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flowinfra.local.events.conditions import InvalidPatternError
-from flowinfra.local.events.patterns import compiled
+from flowinfra.model.events.conditions import InvalidPatternError
+from flowinfra.model.events.patterns import compiled
 from tests import ruler
 
 EVENT = {

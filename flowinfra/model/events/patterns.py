@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowinfra.local.events.conditions import Condition, InvalidPatternError, Number, condition
+from flowinfra.model.events.conditions import Condition, InvalidPatternError, Number, condition
 
 _OR = "$or"
 _RESERVED = frozenset(

@@ -1,0 +1,96 @@
+"""Events of EventBridge by a name of the stack's own: which events a name stands for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+
+from flowinfra.model.base import Json, canonical_json
+from flowinfra.model.config import Config
+from flowinfra.model.events.conditions import InvalidPatternError
+from flowinfra.model.events.patterns import compiled
+
+_LONGEST = 4096
+"""Most characters of a pattern (PutRule in EventBridge's service model)."""
+
+
+def _pattern(value: dict[str, Json]) -> dict[str, Json]:
+    text = canonical_json(value)
+    if len(text) > _LONGEST:
+        raise ValueError(f"{_LONGEST:,} characters of JSON at most, this has {len(text):,}")
+    try:
+        compiled(text)
+    except InvalidPatternError as error:
+        raise ValueError(f"a pattern that EventBridge takes ({error})") from None
+    return value
+
+
+_OF_OBJECT = {
+    "bucket": "bucket.name",
+    "key": "object.key",
+    "size": "object.size",
+    "etag": "object.etag",
+    "version": "object.version-id",
+}
+"""What an event of S3 says (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html)."""
+
+
+class S3Event(Config):
+    """An object that is made in S3, in a bucket that sends its events to EventBridge."""
+
+    bucket: str = Field(min_length=3, max_length=63)
+    """Name of the bucket."""
+    prefix: str = ""
+    """What the object's key begins with."""
+    suffix: str = ""
+    """What the object's key ends with."""
+
+
+class EventConfig(Config):
+    """Which events a name of @trigger stands for: give one of `pattern` and `s3`."""
+
+    pattern: Annotated[dict[str, Json], AfterValidator(_pattern)] | None = None
+    """A pattern of EventBridge."""
+    s3: S3Event | None = None
+    """An object that is made in S3."""
+    payload: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], str] = Field(default_factory=dict)
+    """Name that @trigger knows → path of keys in the event's `detail`, such as `object.key`. Metaflow takes letters,
+    digits and `_` in names alone. Those of `s3` are there already: bucket, key, size, etag, version."""
+
+    @model_validator(mode="after")
+    def _one(self) -> EventConfig:
+        if (self.pattern is None) == (self.s3 is None):
+            raise ValueError("one of pattern and s3")
+        return self
+
+    @property
+    def listens_to(self) -> dict[str, Json]:
+        """The pattern."""
+        return _of_s3(self.s3) if self.s3 else self.pattern or {}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Name of the payload → path of keys in the event's `detail`."""
+        return {**(_OF_OBJECT if self.s3 else {}), **self.payload}
+
+    @property
+    def of_aws(self) -> bool:
+        """Whether they are events of AWS' own services alone, which come to the default bus and no other."""
+        sources: Any = self.listens_to.get("source")
+        return isinstance(sources, list) and all(isinstance(each, str) and each.startswith("aws.") for each in sources)
+
+
+def _of_s3(given: S3Event) -> dict[str, Json]:
+    detail: dict[str, Json] = {"bucket": {"name": [given.bucket]}}
+    if given.prefix or given.suffix:
+        detail["object"] = {"key": [_key(given)]}
+    return {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
+
+
+def _key(given: S3Event) -> dict[str, Json]:
+    """One condition for both ends of a key: two in an array are alternatives."""
+    if given.prefix and given.suffix:
+        plain = [each.replace("\\", "\\\\").replace("*", "\\*") for each in (given.prefix, given.suffix)]
+        return {"wildcard": "*".join(plain)}
+    return {"prefix": given.prefix} if given.prefix else {"suffix": given.suffix}
