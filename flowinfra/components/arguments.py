@@ -55,6 +55,8 @@ class FlowArgs(_With, total=False):
     """Parameter → its default in this deployment, in place of the flow's own."""
     schedule: Mapping[str, Json]
     """The flow's schedule in this deployment, with the keys `enabled`, `cron`, and but for Airflow `timezone`."""
+    triggers: Mapping[str, Json]
+    """What starts the flow on events in this deployment, with the key `enabled`. Default: on."""
     max_workers: int
     """Most tasks of a foreach that run at a time. Default: 100."""
     workflow_timeout: int

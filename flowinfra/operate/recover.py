@@ -1,9 +1,10 @@
 """What an engine that was killed in the middle of a deploy had made, and had no time to note in the stack's state.
 
 Pulumi keeps such creations as pending operations, and makes each of them again in the next `up`. Most parts of
-a flow take that, for their names are made up, or writing them again does no harm. Two do not: a state machine has
-Metaflow's name for the flow, and a service account has one Pod Identity association; AWS refuses a second one. Where
-one is there and carries the stack's tags, it is put into the state, and a refresh completes it.
+a flow take that, for their names are made up, or writing them again does no harm. Three do not: a state machine and a
+schedule have Metaflow's name for the flow, and a service account has one Pod Identity association; AWS refuses a second
+one. Where one is there and is the stack's, it is put into the state, and a refresh completes it. Tags say whose it is,
+and of a schedule, which has none, what it starts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from flowinfra.errors import ToolError
 
 _OWN = (PROJECT_TAG, STACK_TAG, FLOW_TAG)
 _POD_IDENTITY = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+_SCHEDULE = "aws:scheduler/schedule:Schedule"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Creation:
 
     urn: str
     arn: str
-    """ARN of the state machine, or of the cluster that has the association."""
+    """ARN of the state machine or schedule, or of the cluster that has the association."""
     region: str
     inputs: Mapping[str, Any]
 
@@ -101,7 +103,8 @@ def creations(deployment: Mapping[str, Any]) -> Iterator[Creation]:
         resource = operation["resource"]
         inputs = resource.get("inputs", {})
         if found := _place(resource["type"], inputs):
-            _, partition, _, _, account, _ = inputs["roleArn"].split(":", 5)
+            role = inputs["target"]["roleArn"] if resource["type"] == _SCHEDULE else inputs["roleArn"]
+            _, partition, _, _, account, _ = role.split(":", 5)
             region = inputs.get("region") or regions.get(resource.get("provider", ""), "")
             service, name = found
             yield Creation(resource["urn"], f"arn:{partition}:{service}:{region}:{account}:{name}", region, inputs)
@@ -139,6 +142,8 @@ def _place(kind: str, inputs: Mapping[str, Any]) -> tuple[str, str] | None:
     """Service, and resource in an ARN, of what AWS makes only once; None for anything else."""
     if kind in STATE_MACHINES:
         return "states", f"stateMachine:{inputs['name']}"
+    if kind == _SCHEDULE:
+        return "scheduler", f"schedule/{inputs['groupName']}/{inputs['name']}"
     return ("eks", f"cluster/{inputs['clusterName']}") if kind == _POD_IDENTITY else None
 
 
@@ -155,31 +160,38 @@ def access_of(stack: str, folder: Path) -> Access:
 
 
 def _identifier(creation: Creation, access: Access) -> str | None:
-    """Id of what was made, if it exists with this stack's tags: another stack's is not taken over."""
-    session = access.session(creation.region or None)
+    """Id of what was made, if it exists and is this stack's: another stack's is not taken over."""
+    find = {"states": _machine, "eks": _association, "scheduler": _schedule}[creation.arn.split(":")[2]]
     try:
-        made = _association(creation, session) if ":eks:" in creation.arn else _machine(creation, session)
+        return find(creation, access.session(creation.region or None))
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ResourceNotFound", "ResourceNotFoundException", _NO_MACHINE):
             return None
-        raise ToolError(f"{creation.arn}: its tags cannot be read: {error}") from None
+        raise ToolError(f"{creation.arn}: whose it is cannot be read: {error}") from None
     except BotoCoreError as error:
-        raise ToolError(f"{creation.arn}: its tags cannot be read: {error}") from None
-    if made is None:
-        return None
-    identifier, tags = made
-    return identifier if all(tag in tags and tags[tag] == creation.tags.get(tag) for tag in _OWN) else None
+        raise ToolError(f"{creation.arn}: whose it is cannot be read: {error}") from None
+
+
+def _is_own(creation: Creation, tags: Mapping[str, str]) -> bool:
+    return all(tag in tags and tags[tag] == creation.tags.get(tag) for tag in _OWN)
 
 
 _NO_MACHINE = "StateMachineDoesNotExist"
 
 
-def _machine(creation: Creation, session: Any) -> tuple[str, dict[str, str]]:
+def _machine(creation: Creation, session: Any) -> str | None:
     tags = session.client("stepfunctions").list_tags_for_resource(resourceArn=creation.arn)["tags"]
-    return creation.arn, {tag["key"]: tag["value"] for tag in tags}
+    return creation.arn if _is_own(creation, {tag["key"]: tag["value"] for tag in tags}) else None
 
 
-def _association(creation: Creation, session: Any) -> tuple[str, dict[str, str]] | None:
+def _schedule(creation: Creation, session: Any) -> str | None:
+    group, name = creation.inputs["groupName"], creation.inputs["name"]
+    starts = session.client("scheduler").get_schedule(GroupName=group, Name=name)["Target"]
+    wanted = creation.inputs["target"]
+    return f"{group}/{name}" if (starts["Arn"], starts["RoleArn"]) == (wanted["arn"], wanted["roleArn"]) else None
+
+
+def _association(creation: Creation, session: Any) -> str | None:
     client, wanted = session.client("eks"), {"clusterName": creation.inputs["clusterName"]}
     place = {key: creation.inputs[key] for key in ("namespace", "serviceAccount")}
     listed = client.list_pod_identity_associations(**wanted, **place)["associations"]
@@ -187,4 +199,4 @@ def _association(creation: Creation, session: Any) -> tuple[str, dict[str, str]]
         return None
     identifier = listed[0]["associationId"]
     found = client.describe_pod_identity_association(**wanted, associationId=identifier)["association"]
-    return identifier, found.get("tags", {})
+    return str(identifier) if _is_own(creation, found.get("tags", {})) else None

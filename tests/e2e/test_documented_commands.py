@@ -290,6 +290,7 @@ STORIES: list[Story] = [
         clone,
         headings=["The embedded AWS"],
         put={**PORT, "sfn-…/train": "$(ls .metaflow/ParameterFlow | grep sfn-)/start"},
+        elsewhere={"flowinfra local messages": "needs a topic: see tests/e2e/test_alert_messages.py"},
         own=True,
     ),
     Story("docs/embedded-aws.md", elsewhere=dict.fromkeys(("pulumi ", "export ", "flowinfra ", "pytest "), OFFICIAL)),

@@ -64,7 +64,7 @@ def test_there_and_back(cloud: Cloud, make_project: Callable[[], Project]) -> No
     assert deploy(project, "cid", BACK) == {**first, "commit": BACK, "deployed_by": "cid"}
     assert unpinned(cloud.definition(NAME)) == unpinned(definition)
     assert forth == {
-        "step audit added: linear, cpu 1, memory 4096 MB",
+        "step audit added: cpu 1, memory 4096 MB",
         "step middle: next late → audit",
         "step middle: memory 4096 → 8192 MB",
     }

@@ -65,8 +65,8 @@ def test_two_preview_stacks_come_and_go(cloud: Cloud, make_project: Callable[[],
         (fraud,) = (flows.pop(flow) for flow in list(flows) if flow.startswith(f"{own}fraud.test."))
         assert f"--branch {Preview(name).branch} " in fraud["trigger"]
         assert set(flows) == {f"{own}DuringFlow", f"{own}AFlowWithANameThatLeavesLittleRoomForAPrefix"}
-    rules = [rule for rule in cloud.client("events").list_rules()["Rules"] if rule["Name"].startswith(prefix)]
-    assert [rule["State"] for rule in rules] == ["DISABLED"] * 2
+    schedules = cloud.client("scheduler").list_schedules(NamePrefix=prefix)["Schedules"]
+    assert [schedule["State"] for schedule in schedules] == ["DISABLED"] * 2
 
     # one has runs; the other is removed while an execution goes on
     machine = f"{prefix}-{stacks[ONE]}_DuringFlow"

@@ -110,7 +110,7 @@ AFTER = (
 )
 CHANGES = (
     "~ step start: next train → audit",
-    "+ step audit added: linear, cpu 1, memory 4096 MB",
+    "+ step audit added: cpu 1, memory 4096 MB",
     "- step score removed",
     "~ step train: memory 4096 → 8192 MB",
     "~ step train: retries 2 → 1",

@@ -81,7 +81,9 @@ class Preview:
         """The changed lines of a flow's component; keys are not padded to one width, and a digest reads DIGEST."""
         lines = re.sub(r'"[0-9a-f]{12}"', "DIGEST", self.printed).splitlines()
         start = lines.index(next(line for line in lines if f"StepFunctionsFlow::{self._prefix}_{flow}]" in line))
-        block = takewhile(lambda line: not re.match(r" {4}. flowinfra:| {8}. (aws|pulumi):", line), lines[start + 1 :])
+        block = takewhile(
+            lambda line: not re.match(r" {4}. flowinfra:| {8}.[ -](aws|pulumi):", line), lines[start + 1 :]
+        )
         changed = (line[6:] for line in block if line.lstrip()[:2] in ("~ ", "+ ", "- "))
         return [re.sub(r"^( *[~+-] +[\w.]+) +:", r"\1:", line) for line in changed]
 
@@ -124,10 +126,8 @@ def whole_step(sign: str, name: str, following: str) -> list[str]:
         f"    {sign} {name}: {{",
         f"        {sign} cpu: 1",
         f'        {sign} image: "python:IMAGE"',
-        f'        {sign} kind: "linear"',
         f"        {sign} memory: 4096",
-        f"        {sign} next: [",
-        f'        {sign}     [0]: "{following}"',
+        f'        {sign} next: "{following}"',
     ]
 
 
@@ -141,11 +141,9 @@ def test_steps_added_removed_and_renamed(preview: Preview) -> None:
         *whole_step("+", "clean", "audit"),
         *whole_step("-", "prepare", "train"),
         "    ~ start: {",
-        "        ~ next: [",
-        '            ~ [0]: "prepare" => "clean"',
+        '        ~ next: "prepare" => "clean"',
         "    ~ train: {",
-        "        ~ next: [",
-        '            ~ [0]: "check" => "end"',
+        '        ~ next: "check" => "end"',
     ]
 
 

@@ -190,6 +190,7 @@ def test_risks(report: Callable[[str], Report]) -> None:
         ("TrainFlow", "retries-removed"),
         ("TrainFlow", "timeout-shortened"),
         ("TrainFlow", "queue-changed"),
+        ("TrainFlow", "image-changed"),
         ("TrainFlow", "role-widened"),
         ("TrainFlow", "secret-given-up"),
         ("WeeklyFlow", "state-machine-deleted"),

@@ -115,9 +115,8 @@ def test_a_rule_and_its_target(aws: Aws) -> None:
     events, name = client(aws, "events"), unique("rule")
     arn = events.put_rule(Name=name, ScheduleExpression="rate(1 day)", State="DISABLED", EventBusName="default",
                           Tags=[{"Key": "a", "Value": "1"}])["RuleArn"]  # fmt: skip
-    events.put_targets(
-        Rule=name, EventBusName="default", Targets=[{"Id": "t", "Arn": "arn:aws:states:us-east-1:1:stateMachine:x"}]
-    )
+    machine = {"Arn": "arn:aws:states:us-east-1:1:stateMachine:x", "RoleArn": "arn:aws:iam::123456789012:role/x"}
+    events.put_targets(Rule=name, EventBusName="default", Targets=[{"Id": "t", **machine}])
     assert events.describe_rule(Name=name, EventBusName="default")["State"] == "DISABLED"
     assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
     assert events.list_targets_by_rule(Rule=name, EventBusName="default")["Targets"][0]["Id"] == "t"

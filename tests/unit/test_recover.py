@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from flowinfra.clouds.aws import Access
 from flowinfra.operate import recover
 from flowinfra.operate.recover import adopt, creations
@@ -76,6 +78,36 @@ def test_a_pod_identity_is_found_by_its_service_account() -> None:
     tags[0] = {**TAGS, "flowinfra:stack": "dev"}
     assert recover._identifier(found, Opened()) is None
     made.clear()
+    assert recover._identifier(found, Opened()) is None
+
+
+def test_a_schedule_is_its_stacks_where_it_starts_the_same_by_the_same_role() -> None:
+    target = {"arn": "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:a", "roleArn": ROLE}
+    inputs = {"name": "a", "groupName": "default", "target": target}
+    [found] = creations(state(operation("aws:scheduler/schedule:Schedule", "schedule", inputs)))
+    assert found.arn == "arn:aws-cn:scheduler:cn-north-1:123456789012:schedule/default/a"
+    there = {"Arn": target["arn"], "RoleArn": ROLE}
+
+    class Client:
+        def get_schedule(self, **asked: str) -> dict[str, Any]:
+            assert asked == {"GroupName": "default", "Name": "a"}
+            if not there:
+                raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetSchedule")
+            return {"Target": there}
+
+    class Session:
+        def client(self, service: str) -> Client:
+            assert service == "scheduler"
+            return Client()
+
+    class Opened(Access):
+        def session(self, region: str | None = None) -> Any:
+            return Session()
+
+    assert recover._identifier(found, Opened()) == "default/a"
+    there["RoleArn"] = f"{ROLE}-of-another-stack"
+    assert recover._identifier(found, Opened()) is None
+    there.clear()
     assert recover._identifier(found, Opened()) is None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,18 +154,6 @@ def test_a_job_whose_name_is_too_long(tmp_path: Path) -> None:
         "…: step '…': its job is called 'SFN-…--…--' (138 characters); Batch takes up to 128 letters, digits, hyphens "
         "and underscores of ASCII: give the step, or the flow's class, a shorter or plainer name"
     )
-
-
-def test_the_input_and_description_of_a_schedule() -> None:
-    made = plan("schedule_daily")
-    document = made.compiled.model_dump(mode="json")
-    document["step_functions"]["schedule"].update(input="x" * 8193, description="x" * 513)
-    flow = replace(made, compiled=StepFunctionsCompiled.model_validate(document))
-    rule = f"{made.name}: the rule of its schedule"
-    assert [str(error) for error in check(flow, SITE)] == [
-        f"{rule}: AWS refuses PutRule.Description: has 513 characters, allowed: at most 512",
-        f"{rule}: AWS refuses PutTargets.Targets[0].Input: has 8,193 characters, allowed: at most 8,192",
-    ]
 
 
 @pytest.mark.parametrize(

@@ -104,11 +104,6 @@ def test_a_job_definition_that_is_not_understood_is_not_deployed() -> None:
     )
 
 
-def test_rule_name() -> None:
-    flow = altered("schedule_daily", lambda target: target["schedule"].update(name="x" * 65))
-    assert [text for text in messages(flow) if "rule name" in text and "allowed are 64" in text]
-
-
 def test_policy_size() -> None:
     many = {f"queue-{index:04}" for index in range(200)}
     flow = compiled("linear")
