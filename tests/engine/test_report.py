@@ -25,6 +25,7 @@ from tests.engine.conftest import Cloud
 # one worker: the deployment of all of these tests is made once
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("report")]
 
+ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = Path(__file__).parent / "report"
 RECORDED = Path(__file__).parents[1] / "unit" / "report" / "data"
 _UNUSED = {
@@ -104,7 +105,8 @@ def previews(
 
 
 def _record(name: str, content: bytes, folder: Path) -> None:
-    document: dict[str, Any] = json.loads(content.decode().replace(str(folder), "/project"))
+    text = content.decode().replace(str(folder), "/project").replace(str(ROOT), "/opt/app")
+    document: dict[str, Any] = json.loads(text)
     document.pop("duration", None)
     document["diagnostics"] = [each for each in document.get("diagnostics", []) if each["severity"] != "info"]
     for step in document.get("steps", ()):
