@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,14 @@ def stacks(_context: Context, _parameter: Parameter, incomplete: str) -> list[Co
 def flows(context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a flow's class, or the name that a stack gives it; of all stacks where none is given yet."""
     given = context.params.get("stack")
-    found = {flow for stack in ([given] if given else _stacks()) for flow in (*_classes(stack), *_names(stack))}
+    listed = [flow for stack in ([given] if given else _stacks()) for flow in _flows(stack)]
+    found = {*_classes(listed), *(flow.name for flow in listed if flow.name)}
     return _begun(sorted(found), incomplete)
 
 
 def classes(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a flow's class."""
-    return _begun(sorted({flow for stack in _stacks() for flow in _classes(stack)}), incomplete)
+    return _begun(sorted({*_classes(flow for stack in _stacks() for flow in _flows(stack))}), incomplete)
 
 
 def stacks_or_files(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
@@ -87,18 +88,14 @@ def _previews() -> Iterator[str]:
                 yield str(mark.get("name"))
 
 
-def _classes(stack: str) -> Iterator[str]:
-    """Classes in the flows' files that a stack's file names. No flow is run."""
+def _classes(flows: Iterable[Any]) -> Iterator[str]:
+    """Classes in the files of flows that a stack's file names. No flow is run."""
     from flowinfra.engine.project import project_folder
 
-    for flow in _flows(stack):
+    for flow in flows:
         with contextlib.suppress(Exception):
             text = (project_folder(Path.cwd()) / flow.flow).read_text(encoding="utf-8", errors="replace")
             yield from _CLASS.findall(text)
-
-
-def _names(stack: str) -> Iterator[str]:
-    return (flow.name for flow in _flows(stack) if flow.name)
 
 
 def _flows(stack: str) -> Sequence[Any]:

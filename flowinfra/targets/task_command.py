@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from flowinfra.model.base import Json
@@ -83,3 +84,17 @@ def given(task: TaskCommand | None, own: Collection[str]) -> dict[str, Json]:
         "production": "--production" in task.before,
         "settings": settings,
     }
+
+
+def not_read_back(environment: Mapping[str, str], options: Mapping[str, Json]) -> Iterator[str]:
+    """What no deployment says of how it was made, in words.
+
+    Args:
+        environment: variables of a step's task.
+        options: what was read back.
+    """
+    if "METAFLOW_FLOW_CONFIG_VALUE" in environment:
+        named = ", ".join(sorted(json.loads(environment["METAFLOW_FLOW_CONFIG_VALUE"])))
+        yield f"values of Configs ({named}): if `create` was given some, write them into `configs`"
+    if options.get("environment", "local") != "local":
+        yield f"packages of {options['environment']}: solve them with `flowinfra lock`"

@@ -35,18 +35,23 @@ def cluster_of(objects: Mapping[str, Sequence[Any]], kubeconfig: Path) -> Iterat
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         thread = threading.Thread(target=http.serve_forever)
         thread.start()
-        cluster = {"server": f"http://127.0.0.1:{http.server_port}"}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "it", "cluster": cluster}],
-            "users": [{"name": "it", "user": {}}],
-            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-            "current-context": "it",
-        }
-        kubeconfig.write_text(json.dumps(config))
+        kubeconfig.write_text(kubeconfig_of(f"http://127.0.0.1:{http.server_port}"))
         try:
             yield
         finally:
             http.shutdown()
             thread.join()
+
+
+def kubeconfig_of(url: str) -> str:
+    """A kubeconfig whose one context leads to an apiserver."""
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "it", "cluster": {"server": url}}],
+            "users": [{"name": "it", "user": {}}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+            "current-context": "it",
+        }
+    )

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.unit import cloud_sdks
+from tests.unit.cluster_of import kubeconfig_of
 from tests.unit.metaflow_create import Account
 
 IDENTITY = {
@@ -123,18 +124,7 @@ def create(
     `env` are settings of Metaflow without their prefix, `variables` others.
     """
     config = home / "kubeconfig"
-    config.write_text(
-        json.dumps(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [{"name": "it", "cluster": {"server": server.url}}],
-                "users": [{"name": "it", "user": {}}],
-                "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-                "current-context": "it",
-            }
-        )
-    )
+    config.write_text(kubeconfig_of(server.url))
     server.created.clear()
     folder = shutil.copytree(flow.parent, home / "flow")
     done = subprocess.run(

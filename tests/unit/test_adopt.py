@@ -9,11 +9,11 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from moto import mock_aws
 
 from flowinfra.cli import main
+from tests.unit.adopting import Adopting
 from tests.unit.by_hand import definition
 from tests.unit.cluster_of import cluster_of
 
@@ -31,17 +31,13 @@ config:
 SOURCE = "from metaflow import FlowSpec, project\n\n\n{decorator}class {name}(FlowSpec):\n    pass\n"
 
 
-class Site:
+class Site(Adopting):
     """A project's folder and an account."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        super().__init__(root, STACK)
         self.states: Any = boto3.client("stepfunctions")
         self.events: Any = boto3.client("events")
-        self.file = root / "stacks" / "Pulumi.prod.yaml"
-        (root / "stacks").mkdir()
-        (root / "Pulumi.yaml").write_text("name: acme\nruntime: python\nstackConfigDir: stacks\n")
-        self.file.write_text(STACK)
         self.source("flows/train/train.py", "TrainFlow")
         boto3.client("s3").create_bucket(Bucket="bkt")
 
@@ -57,27 +53,6 @@ class Site:
 
     def train(self, **more: Any) -> str:
         return self.machine("TrainFlow", definition("TrainFlow", TOKEN, "train.py", **more))
-
-    def adopt(self, *words: str) -> Result:
-        return CliRunner().invoke(main, ["adopt", "prod", *words])
-
-    def done(self, *words: str) -> str:
-        result = self.adopt(*words)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    def refused(self, *words: str) -> str:
-        """The error, on one line; fails unless nothing was written."""
-        before = self.file.read_text()
-        result = self.adopt(*words)
-        assert result.exit_code == 1, result.output
-        assert self.file.read_text() == before
-        return " ".join(result.stderr.split())
-
-    @property
-    def flows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = yaml.safe_load(self.file.read_text())["config"]["flowinfra:flows"]
-        return found
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from click.testing import CliRunner, Result
 
-from flowinfra.cli import main
+from tests.unit.adopting import Adopting
 from tests.unit.cluster_of import NAMESPACE, cluster_of
 
 TOKEN = "trainflow-0-abcd"
@@ -57,40 +55,17 @@ def template(name: str, flow: str, token: str = TOKEN, options: str = "", **anno
     }
 
 
-class Site:
+class Site(Adopting):
     """A project's folder and a cluster."""
 
     def __init__(self, root: Path, objects: dict[str, list[Any]]) -> None:
-        self.root, self.objects = root, objects
-        self.file = root / "stacks" / "Pulumi.prod.yaml"
-        (root / "stacks").mkdir()
+        super().__init__(root, STACK)
+        self.objects = objects
         (root / "flows").mkdir()
-        (root / "Pulumi.yaml").write_text("name: acme\nruntime: python\nstackConfigDir: stacks\n")
-        self.file.write_text(STACK)
         (root / "flows" / "train.py").write_text(SOURCE.format(name="TrainFlow"))
 
     def has(self, *templates: dict[str, Any], crons: tuple[dict[str, Any], ...] = ()) -> None:
         self.objects |= {"workflowtemplates": list(templates), "cronworkflows": list(crons)}
-
-    def adopt(self, *words: str) -> Result:
-        return CliRunner().invoke(main, ["adopt", "prod", *words])
-
-    def done(self, *words: str) -> str:
-        result = self.adopt(*words)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    def refused(self, *words: str) -> str:
-        before = self.file.read_text()
-        result = self.adopt(*words)
-        assert result.exit_code == 1, result.output
-        assert self.file.read_text() == before
-        return " ".join(result.stderr.split())
-
-    @property
-    def flows(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = yaml.safe_load(self.file.read_text())["config"]["flowinfra:flows"]
-        return found
 
 
 @pytest.fixture

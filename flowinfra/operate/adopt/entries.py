@@ -23,6 +23,7 @@ _PYTHON = re.compile(r"python:(3\.[0-9]{1,2})")
 _PROJECT_TOKEN = "mfprj-"  # noqa: S105
 
 
+NOT_ENABLED = "`enabled: false` of the file stays: the flow is not deployed, and not taken over"
 OWN = "is this stack's already"
 """Why there is nothing to do."""
 

@@ -10,6 +10,7 @@ from flowinfra.clouds.kubernetes import Cluster
 from flowinfra.components.names import PROJECT_LABEL, STACK_LABEL, label_value
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.operate.adopt.entries import (
+    NOT_ENABLED,
     Adoption,
     Deployed,
     NotAdoptedError,
@@ -109,4 +110,4 @@ def _notes(found: ByHand, stack: Stack, config: FlowConfig) -> Iterator[str]:
             + " (`service_account`)"
         )
     if not config.enabled:
-        yield "`enabled: false` of the file stays: the flow is not deployed, and not taken over"
+        yield NOT_ENABLED

@@ -8,6 +8,7 @@ from typing import Any
 from flowinfra.components.names import OWNER, PROJECT_TAG, STACK_TAG
 from flowinfra.operate.adopt.account import Machine
 from flowinfra.operate.adopt.entries import (
+    NOT_ENABLED,
     Adoption,
     Deployed,
     NotAdoptedError,
@@ -123,7 +124,7 @@ def _notes(machine: Machine, found: ByHand, stack: StackConfig, config: FlowConf
         runs = "FARGATE" if True in fargate else "EC2"
         yield f"its jobs run on {runs}, the platform's `compute` is {platform.compute}"
     if not config.enabled:
-        yield "`enabled: false` of the file stays: the flow is not deployed, and not taken over"
+        yield NOT_ENABLED
     if (rule := machine.rule) is not None:
         if rule.running:
             yield f"the rule {rule.name} is turned off when the flow is taken over, and stays: the schedule is new"

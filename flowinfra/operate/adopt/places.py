@@ -28,6 +28,12 @@ class Candidate:
     become: Callable[[str | None], Adoption]
     """Flow's file, from the project's folder → what a stack's file has to say; it raises NotAdoptedError."""
 
+    @classmethod
+    def of(cls, found: Machine | Template, become: Callable[[str | None], Adoption]) -> Candidate:
+        """The candidate that a deployment is."""
+        flow, file = (found.by_hand.flow, found.by_hand.file) if found.by_hand else (None, None)
+        return cls(found.name, flow, file, become)
+
 
 class Place(Protocol):
     """Where deployments are."""
@@ -81,13 +87,11 @@ class InAccount:
         return [self._candidate(each) for each in self._account.look(self._arns[name] for name in names)]
 
     def _candidate(self, machine: Machine) -> Candidate:
-        flow, file = (machine.by_hand.flow, machine.by_hand.file) if machine.by_hand else (None, None)
-
         def become(place: str | None) -> Adoption:
-            project = project_of(self._root / place, flow) if place and flow else None
+            project = project_of(self._root / place, machine.by_hand.flow) if place and machine.by_hand else None
             return on_step_functions.adoption(self._stack, machine, place or "", project)
 
-        return Candidate(machine.name, flow, file, become)
+        return Candidate.of(machine, become)
 
 
 class InCluster:
@@ -115,10 +119,8 @@ class InCluster:
         return [self._candidate(self._templates[name]) for name in names]
 
     def _candidate(self, template: Template) -> Candidate:
-        flow, file = (template.by_hand.flow, template.by_hand.file) if template.by_hand else (None, None)
-
         def become(place: str | None) -> Adoption:
-            docstring = docstring_of(self._root / place, flow) if place and flow else None
+            docstring = docstring_of(self._root / place, template.by_hand.flow) if place and template.by_hand else None
             return on_argo.adoption(self._stack, template, place or "", docstring)
 
-        return Candidate(template.name, flow, file, become)
+        return Candidate.of(template, become)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowinfra.clouds.aws import refuse_other_account
+import boto3
+
+from flowinfra.clouds.aws import Access, refuse_other_account
 from flowinfra.engine.project import project_folder
 from flowinfra.engine.state import export_state
 from flowinfra.errors import TriggerError
@@ -57,8 +59,19 @@ def reach(stack: str, wanted: str, start: Path) -> Reached:
             f"{flow.name} has no state machine in the state of the stack {stack!r}: its deploy did not come so far; "
             f"`pulumi up -s {stack}` goes on"
         )
-    access = access_of(stack, folder)
-    session = access.session(flow.arn.split(":")[3])
-    refuse_other_account(session, {flow.arn.split(":")[4]}, f"the stack {stack!r}")
+    access, session = session_of(stack, folder, flow.arn)
     executions = Executions(session, flow.arn)
     return Reached(stack, flow, executions, Where(executions.region, access.profile, executions.embedded))
+
+
+def session_of(stack: str, folder: Path, arn: str) -> tuple[Access, boto3.Session]:
+    """How a stack's account is reached, and a session in the region of one of its state machines.
+
+    Raises:
+        ToolError: the credentials are of another account than the state machine.
+    """
+    _, _, _, region, account, *_ = arn.split(":")
+    access = access_of(stack, folder)
+    session = access.session(region)
+    refuse_other_account(session, {account}, f"the stack {stack!r}")
+    return access, session

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowinfra.clouds.aws import refuse_other_account
 from flowinfra.engine.project import project_folder
 from flowinfra.engine.state import export_state
 from flowinfra.errors import ToolError, TriggerError
 from flowinfra.model.base import Json, canonical_json
 from flowinfra.model.events.patterns import compiled
-from flowinfra.operate.recover import access_of
 from flowinfra.operate.runs.account import asked
+from flowinfra.operate.runs.reach import session_of
 from flowinfra.operate.runs.stack import DeployedFlow, flows_of
 
 SOURCE = "flowinfra"
@@ -55,13 +54,11 @@ def send(stack: str, name: str, payload: Mapping[str, Json], start: Path) -> Sen
     if not flows:
         raise TriggerError(f"the stack {stack!r} has no flow on Step Functions deployed, which an event could start")
     waiting = [flow for flow in flows if name in (flow.inputs.get("triggers") or {})]
-    arn = str(flows[0].arn).split(":")
-    session = access_of(stack, folder).session(arn[3])
-    refuse_other_account(session, {arn[4]}, f"the stack {stack!r}")
+    _, session = session_of(stack, folder, str(flows[0].arn))
     starts, passed = heard(waiting, name, payload)
     buses = sorted({str(flow.inputs.get("event_bus") or _DEFAULT) for flow in waiting or flows[:1]})
     with asked():
-        ids = [_put(session.client("events", region_name=arn[3]), bus, name, payload) for bus in buses]
+        ids = [_put(session.client("events"), bus, name, payload) for bus in buses]
     return Sent(name, tuple(ids), tuple(starts), passed)
 
 

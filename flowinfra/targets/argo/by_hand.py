@@ -6,8 +6,6 @@ commands of the steps and in the workflow itself.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -16,8 +14,9 @@ from typing import Any
 
 from flowinfra.model.base import Json
 from flowinfra.model.datastores import DATASTORES
+from flowinfra.model.metaflow_names import name_digest
 from flowinfra.targets.argo.names import STEP
-from flowinfra.targets.task_command import NotMetaflowError, given, task_command, values
+from flowinfra.targets.task_command import NotMetaflowError, given, not_read_back, task_command, values
 
 _OWN_DECORATORS = ("kubernetes", "argo_workflows_internal", "environment:vars={}")
 """Those that Metaflow puts on each step itself."""
@@ -90,7 +89,7 @@ def usual_name(found: ByHand) -> str:
     """Name that Metaflow gives the WorkflowTemplate of a flow without `--name`; of a long one, `…` and its end."""
     if found.project_flow is None or len(found.project_flow) <= _LONG:
         return _plain(found.project_flow or found.flow)
-    return f"…-{_digest(found.project_flow)}"
+    return f"…-{name_digest(found.project_flow, 5)}"
 
 
 def is_usual(name: str, found: ByHand) -> bool:
@@ -103,10 +102,6 @@ def _plain(name: str) -> str:
     """A name as Argo takes it (`sanitize_for_argo` of Metaflow's argo_workflows_cli.py)."""
     plain = re.sub(r"^[^A-Za-z0-9]+|[_@+]", "", name).lower()
     return re.sub(r"[^a-z0-9]*\.[^a-z0-9]*", ".", plain)
-
-
-def _digest(name: str) -> str:
-    return base64.b32encode(hashlib.sha1(name.encode(), usedforsecurity=False).digest()).decode()[:5].lower()
 
 
 def _steps(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -145,11 +140,7 @@ def _unread(
 ) -> Iterator[str]:
     if not known:
         yield "namespace and decorators: the command of the start step is not readable in the template"
-    if "METAFLOW_FLOW_CONFIG_VALUE" in environment:
-        named = ", ".join(sorted(json.loads(environment["METAFLOW_FLOW_CONFIG_VALUE"])))
-        yield f"values of Configs ({named}): if `create` was given some, write them into `configs`"
-    if options.get("environment", "local") != "local":
-        yield f"packages of {options['environment']}: solve them with `flowinfra lock`"
+    yield from not_read_back(environment, options)
     for when in ("error", "success"):
         if told := annotations.get(f"metaflow/notify_on_{when}"):
             where = ", ".join(name for name, on in json.loads(told).items() if on)

@@ -6,8 +6,6 @@ the commands of the steps, in the Map states and in the definition itself.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowinfra.model.base import Json
+from flowinfra.model.metaflow_names import name_digest
 from flowinfra.targets.step_functions.states import submitting_states
-from flowinfra.targets.task_command import NotMetaflowError, given, task_command
+from flowinfra.targets.task_command import NotMetaflowError, given, not_read_back, task_command
 
 _OFFLOADED = re.compile(r'\.download_file\("(?P<bucket>[^"]+)", "(?P<key>[^"]+)", "/tmp/step_command\.sh"\)')
 _OWN_DECORATORS = ("batch", "step_functions_internal")
@@ -104,11 +103,7 @@ def read_back(definition: str, offloaded_command: str | None = None) -> ByHand:
     if task is None:
         where = "the object of the datastore that holds it" if compressed else "the definition"
         unread.append(f"tags, namespace and decorators: the command of the start step is not readable in {where}")
-    if "METAFLOW_FLOW_CONFIG_VALUE" in environment:
-        named = ", ".join(sorted(json.loads(environment["METAFLOW_FLOW_CONFIG_VALUE"])))
-        unread.append(f"values of Configs ({named}): if `create` was given some, write them into `configs`")
-    if options.get("environment", "local") != "local":
-        unread.append(f"packages of {options['environment']}: solve them with `flowinfra lock`")
+    unread += not_read_back(environment, options)
     return ByHand(
         flow=str(parameters["metaflow.flow_name"]),
         owner=str(parameters["metaflow.owner"]),
@@ -134,8 +129,7 @@ def shortened(name: str) -> str:
     """A name with at most 64 characters, as Metaflow shortens that of a rule."""
     if len(name) <= 64:
         return name
-    digest = base64.b32encode(hashlib.sha1(name.encode(), usedforsecurity=False).digest()).decode()
-    return f"{name[:47]}-{digest[:16].lower()}"
+    return f"{name[:47]}-{name_digest(name, 16)}"
 
 
 def _parsed(definition: str) -> dict[str, Any]:

@@ -7,9 +7,7 @@ stands there as JSON, so that nothing has to be escaped, and no path is asked fo
 
 from __future__ import annotations
 
-import base64
 import difflib
-import hashlib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
@@ -18,6 +16,7 @@ from flowinfra.errors import ConfigError
 from flowinfra.model.base import Json, canonical_json
 from flowinfra.model.compiled import Flow, Trigger
 from flowinfra.model.events import EventConfig
+from flowinfra.model.metaflow_names import name_digest
 from flowinfra.targets.mends import QUOTED_EXPORT
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
@@ -127,8 +126,7 @@ def machine_name(flow: str, prefix: str | None) -> str:
     """What Metaflow calls a flow's state machine (`resolve_state_machine_name`); `flow`: with project and branch."""
     name = flow if prefix is None or flow.startswith(prefix) else f"{prefix}_{flow}"
     if "." in flow and len(name) > _LONGEST:
-        digest = base64.b32encode(hashlib.sha1(name.encode(), usedforsecurity=False).digest()).decode()[:16].lower()
-        return f"{name[:_LONGEST]}-{digest}"
+        return f"{name[:_LONGEST]}-{name_digest(name, 16)}"
     return name
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flowinfra.cli import main
-from flowinfra.operate.runs import sending
+from flowinfra.operate.runs import reach, sending
 from flowinfra.operate.runs.stack import DeployedFlow
 
 
@@ -35,8 +35,8 @@ class Session:
     def __init__(self, events: Events) -> None:
         self.events = events
 
-    def client(self, service: str, region_name: str) -> Events:
-        assert (service, region_name) == ("events", "eu-west-1")
+    def client(self, service: str) -> Events:
+        assert service == "events"
         return self.events
 
 
@@ -46,12 +46,13 @@ def events(monkeypatch: pytest.MonkeyPatch) -> Events:
 
     class Access:
         def session(self, region: str) -> Any:
+            assert region == "eu-west-1"
             return Session(events)
 
     monkeypatch.setattr(sending, "project_folder", lambda start: start)
     monkeypatch.setattr(sending, "export_state", lambda folder, stack: b"")
-    monkeypatch.setattr(sending, "access_of", lambda stack, folder: Access())
-    monkeypatch.setattr(sending, "refuse_other_account", lambda *given: None)
+    monkeypatch.setattr(reach, "access_of", lambda stack, folder: Access())
+    monkeypatch.setattr(reach, "refuse_other_account", lambda *given: None)
     return events
 
 

@@ -7,25 +7,18 @@ here as there.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from flowinfra.local.plugin.cloud import CloudError, Scope, explained, once_possible
 from flowinfra.local.plugin.naming import unique
+from flowinfra.local.plugin.policies import same_json
 from flowinfra.local.plugin.resource import Created, Resource, State, made, pairs, present, tag_changes, unpair
 from flowinfra.plugin.checks import arn, between, is_json, length, one_of, restricted
 from flowinfra.plugin.schema import Problem, Schema, block, flag, strings, text, whole
 
 DEFAULT_BUS = "default"
 _NAME = restricted(r"^[0-9A-Za-z_.-]+$", 64)
-
-
-def _same_json(old: str, new: str) -> bool:
-    try:
-        return bool(json.loads(old) == json.loads(new))
-    except ValueError:
-        return False
 
 
 def _pattern(name: str, value: str) -> Iterator[str]:
@@ -43,7 +36,7 @@ class EventRule(Resource):
         {
             "description": text(length(0, 512)),
             "eventBusName": text(length(1, 1600), default=DEFAULT_BUS, replaces=True),
-            "eventPattern": text(_pattern, same=_same_json),
+            "eventPattern": text(_pattern, same=same_json),
             "forceDestroy": flag(default=False, unread=True),
             "isEnabled": flag(computed=True, conflicts=("state",)),
             "name": text(_NAME, computed=True, replaces=True, conflicts=("namePrefix",)),
