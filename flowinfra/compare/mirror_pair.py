@@ -225,7 +225,8 @@ def _configured_flow(
             "log_retention_days": config.own.log_retention_days or platform.log_retention_days,
             "alerts": combined(given(platform.alerts), config.own.alerts),
             "dead_letter_queue": config.own.dead_letter_queue or platform.dead_letter_queue,
-            **listening(compiled.flow, platform.events, platform.event_bus),
+            "sends": list(dict.fromkeys(config.own.sends)),
+            **listening(compiled.flow, platform.events, platform.event_bus, bool(config.own.sends)),
             "schedules": shown(config.own.schedules, config.schedule.timezone, config.schedule.enabled),
         }
     runner = getattr(platform, TARGETS[compiled.target].runner or "", None)

@@ -78,6 +78,7 @@ _STACK = (
     "aws_tags",
     "job_policies",
     "reads",
+    "sends",
     "triggers_off",
     "kubernetes_namespace",
     "service_account",

@@ -46,6 +46,7 @@ class PlatformSettings(Settings[Site]):
         "execution_role": _ROLE,
         "dead_letter_queue": DEAD_LETTERS,
         "kms_keys": (_KEY,),
+        "event_bus": "event-bus-that-is-being-created-00000000",
     }
 
     bucket: pulumi.Input[str]

@@ -49,7 +49,7 @@ def nothing_later(platform: S, _later: Later) -> S:
     return platform
 
 
-def nothing_more(_config: FlowConfig) -> Mapping[str, Any]:
+def nothing_more(_config: FlowConfig, _platform: Any) -> Mapping[str, Any]:
     """For a target whose plans have no field of their own that a flow's configuration says."""
     return {}
 
@@ -75,7 +75,7 @@ class Preparation(Generic[P, S]):
     """The platform with what the flow has in its place; raises `ConfigError` where they do not fit."""
     late: Callable[[S, Later], S] = nothing_later
     """The platform with Outputs in place of what stands for them."""
-    more: Callable[[FlowConfig], Mapping[str, Any]] = nothing_more
+    more: Callable[[FlowConfig, S], Mapping[str, Any]] = nothing_more
     """Fields that only the target's plans have."""
 
     def prepare(
@@ -115,7 +115,7 @@ class Preparation(Generic[P, S]):
             protect=config.protect,
             renamed_from=config.renamed_from,
             reads=(EVERY,) if config.reads == "all" else tuple(config.reads),
-            **self.more(config),
+            **self.more(config, platform),
         )
         if problems := [*token_problems(label, compiled, config.production_token), *self.problems(plan, platform)]:
             raise Problems(problems)

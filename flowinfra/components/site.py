@@ -41,6 +41,8 @@ class Site(AwsSite):
     execution_role: str | None = None
     dead_letter_queue: str | None = None
     """ARN of the SQS queue for what a schedule could not start."""
+    event_bus: str | None = None
+    """Event bus by name or ARN; None for the account's default one."""
     service_url: str | None = None
     service_auth_secret: str | None = None
     """ARN of the secret with the metadata service's key."""

@@ -3,7 +3,8 @@
 A call is a record of the call log; what it needs are pairs of an action and a resource's ARN, after the tables of the
 service authorization reference (https://docs.aws.amazon.com/service-authorization/latest/reference/). A call that is
 not in the tables raises: nothing is allowed by guess. Policies are statements that allow or deny actions on resources,
-with `*` and `?`; conditions are taken as met, for flowinfra's are about who passes a role to whom.
+with `*` and `?`; of conditions, those on an event's `detail-type` are evaluated, and all others are taken as met, for
+flowinfra's are about who passes a role to whom.
 """
 
 from __future__ import annotations
@@ -66,17 +67,27 @@ def needed(call: Call) -> list[Needed]:
     return [(what, arn) for arn in arns]
 
 
-def allows(policies: Iterable[Policy], what: str, resource: str) -> bool:
-    """Whether policies together allow an action on a resource."""
-    found = [statement for policy in policies for statement in statements(policy) if covers(statement, what, resource)]
+def allows(policies: Iterable[Policy], what: str, resource: str, call: Call | None = None) -> bool:
+    """Whether policies together allow an action on a resource; `call`: the one that needs it, for conditions."""
+    found = [
+        statement for policy in policies for statement in statements(policy) if covers(statement, what, resource, call)
+    ]
     return bool(found) and all(statement["Effect"] == "Allow" for statement in found)
 
 
-def covers(statement: Policy, what: str, resource: str) -> bool:
-    """Whether a statement is about an action on a resource."""
-    return any(matches(pattern, what, case=False) for pattern in listed(statement["Action"])) and any(
-        matches(pattern, resource) for pattern in listed(statement["Resource"])
+def covers(statement: Policy, what: str, resource: str, call: Call | None = None) -> bool:
+    """Whether a statement is about an action on a resource; `call`: the one that needs it, for conditions."""
+    return (
+        any(matches(pattern, what, case=False) for pattern in listed(statement["Action"]))
+        and any(matches(pattern, resource) for pattern in listed(statement["Resource"]))
+        and (call is None or _met(statement.get("Condition") or {}, call["resource"]))
     )
+
+
+def _met(conditions: Mapping[str, Mapping[str, Any]], names: Mapping[str, Any]) -> bool:
+    """Whether all events of a call are of a type that the conditions name; entries are judged one by one."""
+    wanted = conditions.get("StringEquals", {}).get("events:detail-type")
+    return wanted is None or set(names.get("DetailTypes", ())) <= set(listed(wanted))
 
 
 def statements(policy: Policy) -> list[Policy]:
@@ -155,7 +166,10 @@ def _of_states(operation: str, names: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_events(operation: str, names: Mapping[str, Any]) -> Iterator[str]:
-    if name := names.get("Rule") or names.get("Name"):
+    if operation == "PutEvents":
+        for bus in names.get("EventBusNames", ()):
+            yield _arn("events", f"event-bus/{bus}")
+    elif name := names.get("Rule") or names.get("Name"):
         yield _arn("events", f"rule/{name}")
     elif arn := names.get("ResourceARN"):
         yield arn

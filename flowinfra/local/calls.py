@@ -98,7 +98,11 @@ def parsed(environ: dict[str, Any]) -> Call | None:
 
 def record(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a call that the log keeps."""
-    return {key: value for key, value in parameters.items() if key in _NAMES}
+    kept = {key: value for key, value in parameters.items() if key in _NAMES}
+    if entries := [entry for entry in parameters.get("Entries") or () if "DetailType" in entry]:  # of PutEvents
+        kept["EventBusNames"] = sorted({str(entry.get("EventBusName") or "default") for entry in entries})
+        kept["DetailTypes"] = sorted({str(entry.get("DetailType")) for entry in entries})
+    return kept
 
 
 def describe(environ: dict[str, Any]) -> dict[str, Any] | None:

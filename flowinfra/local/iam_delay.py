@@ -102,7 +102,7 @@ class IamDelay:
             return None
         policies = version.policies or ()
         for what, resource in authorization.needed(call):
-            if not authorization.allows(policies, what, resource):
+            if not authorization.allows(policies, what, resource, call):
                 return (
                     "AccessDeniedException",
                     f"User: arn:aws:sts::{identity.ACCOUNT}:assumed-role/{caller.role}/session is not authorized to "

@@ -82,8 +82,8 @@ class _Scope:
     log_history: bool
     alerts: bool
     """Some flow has alerts."""
-    hears: bool
-    """Some flow has @trigger, for the events that a person may send."""
+    sends: bool
+    """A person may send events: some flow has @trigger, or sends them, which its runs on a laptop do, too."""
 
     @classmethod
     def of(
@@ -133,7 +133,8 @@ class _Scope:
                 for flow in config.flows
                 if flow.enabled and flow.target == "step-functions"
             ),
-            hears=any(trigger.type == "event" for flow in flows for trigger in flow.flow.triggers),
+            sends=any(trigger.type == "event" for flow in flows for trigger in flow.flow.triggers)
+            or any(flow.own.sends for flow in configs if flow.target == "step-functions"),
         )
 
     def arn(self, service: str, resource: str) -> str:
@@ -303,7 +304,7 @@ def _laptop(scope: _Scope, _purpose: Purpose) -> Iterator[Statement]:
             ],
             scope.executions(),
         )
-        if scope.hears:
+        if scope.sends:
             bus = scope.arn("events", f"event-bus/{platform.event_bus or 'default'}")
             yield _allow("SendEvents", ["events:PutEvents"], [bus])
         # of a distributed map, whose items are executions of their own

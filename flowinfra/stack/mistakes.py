@@ -64,6 +64,10 @@ _UNITS = {"cpu": "vCPUs", "disk": "MB", "memory": "MB", "shared_memory": "MiB", 
 _INSTEAD = {
     ("alerts", "argo"): ", and use `notify_on_error`, `notify_on_success` or @exit_hook",
     ("alerts", "airflow"): ", and use the notifications of Airflow itself",
+    **dict.fromkeys(
+        (("sends", "argo"), ("sends", "airflow")),
+        ", and give its tasks the right to events:PutEvents by `job_policies`",
+    ),
 }
 """Key of one target, and another target → what that one has."""
 

@@ -82,6 +82,16 @@ def test_other_flows_and_keys_reach_the_jobs_policy() -> None:
     assert program.one("StepFunctionsFlow")["reads"] == ["Train"]
 
 
+def test_events_that_jobs_may_send_reach_their_policy() -> None:
+    bus = pulumi.Output.from_input("acme")
+    program = deploy("linear", {"event_bus": bus}, sends=["data.ready"])
+    policy = json.loads(program.of("RolePolicy")["flow-jobs-role-policy"]["policy"])
+    [right] = [statement for statement in policy["Statement"] if statement["Sid"] == "SendEvents"]
+    assert right["Resource"] == [f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/acme"]
+    shown = program.one("StepFunctionsFlow")
+    assert (shown["sends"], shown["event_bus"]) == (["data.ready"], "acme")
+
+
 def test_children_are_named_after_the_component() -> None:
     program = deploy("schedule_daily")
     assert all(item.name.startswith("flow") for item in program.resources)
@@ -534,6 +544,9 @@ def test_the_same_flow_in_another_program_is_fine() -> None:
         ("parameters", {}, {}, "parameter 'computed' is evaluated at deploy time, but has no value"),
         ("linear", {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j"}, {"job_policies": ["arn:x"]}, "the platform brings"),
         ("linear", {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j"}, {"reads": "all"}, "reads is for a role of the flow"),
+        ("linear", {"job_role": f"arn:aws:iam::{ACCOUNT}:role/j"}, {"sends": ["a"]}, "let that one send them"),
+        ("linear", {}, {"sends": ["a*"]}, "found 'a\\*', allowed: 1 to 128 printable characters"),
+        ("linear", {"events": {"a": {"s3": {"bucket": "bkt"}}}}, {"sends": ["a"]}, "which AWS alone sends"),
         ("linear", {}, {"aws_tags": {"aws:x": "y"}}, "aws_tags has the key 'aws:x'"),
         ("linear", {"compute": "FARGATE"}, {}, "compute = 'EC2', this stack asks for compute = 'FARGATE'"),
     ],

@@ -55,11 +55,11 @@ def evaluate(calls: Iterable[Mapping[str, Any]]) -> Rights:
         elif call["kind"] in ("job", "execution", "states", "events") and call["role"] in policies:
             own = policies[call["role"]]
             for what, resource in authorization.needed(call):
-                if not authorization.allows(own.values(), what, resource):
+                if not authorization.allows(own.values(), what, resource, call):
                     found.denied.add(f"{call['kind']} role {call['role']}: {what} on {resource}")
                 for policy in own.values():
                     for statement in authorization.statements(policy):
-                        if "Sid" in statement and authorization.covers(statement, what, resource):
+                        if "Sid" in statement and authorization.covers(statement, what, resource, call):
                             found.used.add(statement["Sid"])
     return found
 

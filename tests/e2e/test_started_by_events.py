@@ -33,7 +33,8 @@ def project(make_project: Callable[[], Project], landing: str) -> Project:
     project = make_project()
     project.flow("events")
     files = {"s3": {"bucket": landing, "prefix": "orders/", "suffix": ".csv"}}
-    project.configure(FIRST, SECOND, LOADED, FILE, platform={**PLATFORM, "events": {"file.arrived": files}})
+    sends = {"flow": FILE, "step_functions": {"sends": ["data.ready"]}}
+    project.configure(FIRST, SECOND, LOADED, sends, platform={**PLATFORM, "events": {"file.arrived": files}})
     project.up()
     return project
 
@@ -66,6 +67,7 @@ def runs(cloud: Cloud, project: Project, landing: str) -> dict[str, Execution]:
     for key in ("orders/note.txt", "other/1.csv", ARRIVED):
         cloud.s3.put_object(Bucket=landing, Key=key, Body=b"1")
     found["file"] = started(cloud, "FileFlow")
+    found["sent"] = started(cloud, "LoadedFlow", {found["event"].arn, found["large"].arn})
     found["by hand"] = cloud.start("LoadedFlow", {"words": HARD, "count": 3})
     found["alone"] = cloud.start("SecondFlow")
     return {"first": first} | {name: run.ended() for name, run in found.items()}
@@ -91,7 +93,7 @@ def seen(cloud: Cloud, runs: dict[str, Execution], tmp_path_factory: pytest.Temp
         }}
         file = Run("FileFlow/" + ids["file"])
         found["file"] = [file.data.path, told(file.trigger)]
-        for name in ("event", "large", "by hand"):
+        for name in ("event", "large", "sent", "by hand"):
             run = Run("LoadedFlow/" + ids[name])
             names = ["words", "count", "tree", "flag", "unset", "by"]
             found[name] = [*(getattr(run.data, each) for each in names), told(run.trigger)]
@@ -120,6 +122,10 @@ def test_an_events_payload_sets_parameters_with_their_types(seen: Any) -> None:
 
 def test_a_file_that_arrives_starts_a_flow_with_its_key(seen: Any) -> None:
     assert seen["file"] == [ARRIVED, ["file.arrived", "event", None]]
+
+
+def test_a_task_sends_an_event_that_starts_a_flow(seen: Any) -> None:
+    assert seen["sent"] == [ARRIVED, 5, {}, True, "as before", "data.ready", ["data.ready", "event", None]]
 
 
 def test_nothing_changes_on_a_second_preview(project: Project) -> None:

@@ -26,6 +26,17 @@ def _pattern(value: dict[str, Json]) -> dict[str, Json]:
     return value
 
 
+def _name(value: str) -> str:
+    # a `detail-type` has 128 characters at most: https://docs.aws.amazon.com/eventbridge/latest/APIReference/
+    # API_PutEventsRequestEntry.html; the other three mean something else in a policy of IAM
+    if not 0 < len(value) <= 128 or value != value.strip() or not value.isprintable() or set(value) & set("*?$"):
+        raise ValueError("1 to 128 printable characters, none of them `*`, `?` or `$`, without spaces at the ends")
+    return value
+
+
+EventName = Annotated[str, AfterValidator(_name)]
+"""Name of an event, which EventBridge has as `detail-type`."""
+
 _OF_OBJECT = {
     "bucket": "bucket.name",
     "key": "object.key",

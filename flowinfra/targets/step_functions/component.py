@@ -35,6 +35,7 @@ from flowinfra.targets.step_functions import limits
 from flowinfra.targets.step_functions.alerts import make_alerts
 from flowinfra.targets.step_functions.drain import drains
 from flowinfra.targets.step_functions.event_rules import make_triggers
+from flowinfra.targets.step_functions.history import logging
 from flowinfra.targets.step_functions.machine import StateMachine
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
 from flowinfra.targets.step_functions.ownership import not_taken
@@ -88,6 +89,8 @@ class StepFunctionsFlowArgs(FlowArgs, total=False):
     """ARN of the SQS queue that gets what a schedule could not start, in place of the platform's."""
     reads: Sequence[str] | Literal["all"]
     """Other flows whose artifacts, cards and data the flow's jobs may read."""
+    sends: Sequence[str]
+    """Events that the flow's jobs may send, by the names that `@trigger` knows."""
 
 
 class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
@@ -329,7 +332,7 @@ def _state_machine(
         definition=definition,
         role_arn=role,
         type="STANDARD",
-        logging_configuration=_logging(making),
+        logging_configuration=logging(making),
         tags=tags,
         opts=making.told_in_words(
             "definition",
@@ -346,29 +349,6 @@ _TIMEOUTS = pulumi.CustomTimeouts(create="2m", delete="30m")
 """The provider tries a create again for as long, also where a right is missing and no waiting helps. AWS deletes a
 state machine once its executions meet their next state: with a long task that takes more than the default 5 minutes.
 """
-
-
-def _logging(making: _Making) -> Any:
-    """Logging of a state machine; OFF is said explicitly, for AWS takes silence as "as before"."""
-    if not making.plan.compiled.step_functions.log_history:
-        return {"level": "OFF", "include_execution_data": False}
-    group = _log_group(making)
-    return {
-        "level": "ALL",
-        "include_execution_data": True,
-        "log_destination": pulumi.Output.concat(group.arn, ":*"),
-    }
-
-
-def _log_group(making: _Making) -> aws.cloudwatch.LogGroup:
-    return aws.cloudwatch.LogGroup(
-        f"{making.name}-history",
-        name_prefix=making.plan.names.log_group_prefix,
-        retention_in_days=making.platform.log_retention_days,
-        tags=making.plan.tags,
-        # a flow that is renamed keeps its log group, with what it holds
-        opts=making.options(ignore_changes=["namePrefix"]),
-    )
 
 
 def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
@@ -392,7 +372,8 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
             "job_policies": list(settings.job_policies),
             "reads": list(plan.reads),
             "dead_letter_queue": settings.dead_letter_queue,
-            **listening(plan.compiled.flow, settings.events, settings.event_bus),
+            "sends": list(plan.sends),
+            **listening(plan.compiled.flow, settings.events, settings.event_bus, bool(plan.sends)),
             "schedules": shown(plan.schedules, plan.timezone, plan.schedule_enabled),
         },
     )

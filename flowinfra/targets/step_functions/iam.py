@@ -14,6 +14,7 @@ from flowinfra.components.site import Site
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import MARK
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
+from flowinfra.targets.step_functions.sends import Sends, statement
 
 BATCH_LOGS = "/aws/batch/job"
 """The log group that Batch writes to where a job names no other."""
@@ -99,10 +100,16 @@ def _map_runs(compiled: StepFunctionsCompiled, site: Site) -> Iterator[Policy]:
     yield allow("MapResults", objects, [site.objects(f"{MAP_OUTPUT}/*")])
 
 
-def jobs_policy(compiled: StepFunctionsCompiled, site: Site, reads: Sequence[str] = ()) -> Policy:
+def jobs_policy(
+    compiled: StepFunctionsCompiled, site: Site, reads: Sequence[str] = (), sends: Sends | None = None
+) -> Policy:
     """What the flow's tasks do: their artifacts, cards and data, foreach bookkeeping, and the secrets they name.
 
-    `reads`: other flows whose part of the datastore they read, `EVERY` for all.
+    Args:
+        compiled: the flow.
+        site: where it lives.
+        reads: other flows whose part of the datastore they read, `EVERY` for all.
+        sends: events that they send.
     """
     foreach = [
         allow(
@@ -114,6 +121,8 @@ def jobs_policy(compiled: StepFunctionsCompiled, site: Site, reads: Sequence[str
     more = foreach if _uses_table(compiled) and site.table else []
     if compiled.flow.triggers:
         more = [*more, allow("ReadTrigger", ["states:DescribeExecution"], executions(compiled, site))]
+    if sends:
+        more = [*more, statement(sends, site)]
     return tasks_policy(compiled, site, reads, site.kms_keys, more)
 
 

@@ -22,6 +22,7 @@ from flowinfra.targets.step_functions import iam, limits, quotas, requests, trig
 from flowinfra.targets.step_functions.bound import Bound, Job, bind
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.section import ScheduleEntry
+from flowinfra.targets.step_functions.sends import Sends
 from flowinfra.targets.step_functions.timing import start_problems
 
 STATES, JOBS, EVENTS, TRIGGERS, EXECUTION = "states", "jobs", "events", "triggers", "execution"
@@ -46,6 +47,8 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
     """Flow of the same stack, with project and branch → its state machine."""
     schedules: Mapping[str, ScheduleEntry] = field(default_factory=dict)
     """Schedules in place of the flow's own."""
+    sends: Sends = field(default_factory=dict)
+    """Events that the tasks may send."""
     timezone: str | None = None
     """Of schedules that have none."""
     _bound: dict[Site, Bound] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -89,7 +92,7 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         """What a role of the flow's own may do."""
         policies = {
             STATES: lambda: iam.states_policy(self.compiled, site, self.names),
-            JOBS: lambda: iam.jobs_policy(self.compiled, site, self.reads),
+            JOBS: lambda: iam.jobs_policy(self.compiled, site, self.reads, self.sends),
             EVENTS: lambda: iam.schedules_policy(self.compiled, site),
             TRIGGERS: lambda: iam.events_policy(self.compiled, site),
             EXECUTION: lambda: iam.execution_policy(self.compiled, site),

@@ -17,6 +17,7 @@ from flowinfra.model.alerts import ENDS, combined
 from flowinfra.model.events import EventConfig
 from flowinfra.stack.flow import FlowConfig
 from flowinfra.stack.mistakes import mistakes
+from flowinfra.targets.step_functions import sends
 from flowinfra.targets.step_functions.alerts import problems
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import FlowPlan, check
@@ -36,8 +37,12 @@ def _platform(label: str, given: Any) -> PlatformSettings:
 
 def _adapted(label: str, config: FlowConfig, settings: PlatformSettings) -> PlatformSettings:
     if settings.job_role is not None:
-        for key, instead in (("job_policies", "attach them there"), ("reads", "let that one read them")):
-            if getattr(config, key):
+        for key, value, instead in (
+            ("job_policies", config.job_policies, "attach them there"),
+            ("reads", config.reads, "let that one read them"),
+            ("sends", config.own.sends, "let that one send them (events:PutEvents on the bus)"),
+        ):
+            if value:
                 raise ConfigError(
                     f"{label}: {key} is for a role of the flow's own; the platform brings job_role, {instead}"
                 )
@@ -91,6 +96,7 @@ def _problems(plan: FlowPlan, settings: PlatformSettings) -> list[FlowInfraError
         *check(plan, settings.site(), _default_tags()),
         *problems(plan.name, settings),
         *event_problems(plan.name, plan.compiled.flow, settings.events),
+        *sends.problems(plan.name, plan.sends, settings.events),
     ]
 
 
@@ -114,8 +120,12 @@ def _late(settings: PlatformSettings, later: Later) -> PlatformSettings:
     )
 
 
-def _more(config: FlowConfig) -> Mapping[str, Any]:
-    return {"schedules": config.own.schedules, "timezone": config.schedule.timezone}
+def _more(config: FlowConfig, platform: PlatformSettings) -> Mapping[str, Any]:
+    return {
+        "schedules": config.own.schedules,
+        "timezone": config.schedule.timezone,
+        "sends": sends.resolved(config.own.sends, platform.events),
+    }
 
 
 STEP_FUNCTIONS = Preparation(

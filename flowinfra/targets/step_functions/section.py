@@ -9,6 +9,7 @@ from pydantic import Field
 from flowinfra.model.alerts import AlertsConfig
 from flowinfra.model.base import Json
 from flowinfra.model.config import Config, RetentionDays
+from flowinfra.model.events import EventName
 from flowinfra.model.options import Option
 from flowinfra.targets.step_functions.options import StepFunctionsKeys
 
@@ -47,6 +48,9 @@ class StepFunctionsSection(StepFunctionsKeys, Config):
     dead_letter_queue: Annotated[str | None, Option("dead-letter queue")] = None
     """ARN of the SQS queue that gets what a schedule could not start, in place of the platform's
     `dead_letter_queue`."""
+    sends: Annotated[list[EventName], Option("right to send event")] = Field(default_factory=list)
+    """Events that the flow's tasks may send, by the names that `@trigger` knows: [sending an
+    event](events.md#sending-an-event). It needs a role of the flow's own, as `job_policies` does."""
 
 
 class StepFunctionsStep(Config):

@@ -136,9 +136,9 @@ def named(flow: Flow, events: Mapping[str, EventConfig]) -> dict[str, Json]:
     return {name: events[name].listens_to for name in names if name in events}
 
 
-def listening(flow: Flow, events: Mapping[str, EventConfig], bus: Any) -> dict[str, Any]:
-    """What a flow's triggers listen to, as far as the stack says it: inputs of the component."""
-    elsewhere = any(on_own_bus(trigger, events) for trigger in flow.triggers)
+def listening(flow: Flow, events: Mapping[str, EventConfig], bus: Any, sends: bool = False) -> dict[str, Any]:
+    """What a flow's triggers listen to, and where to it sends, as far as the stack says it: inputs of the component."""
+    elsewhere = sends or any(on_own_bus(trigger, events) for trigger in flow.triggers)
     return {"event_patterns": named(flow, events), "event_bus": bus if elsewhere else None}
 
 
