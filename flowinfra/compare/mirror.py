@@ -138,8 +138,8 @@ _ENVIRONMENT: tuple[Path, ...] = (
 )
 """Inputs that only say where a stack lives."""
 
-_UNTOLD = ("overrides",)
-"""Says what a stack sets, not what the flow is."""
+_UNTOLD = ("overrides", "unsent", "circles")
+"""Says what a stack sets, or what follows from its other flows, not what the flow is."""
 
 _BY_CODE: tuple[Path, ...] = (
     ("steps",),

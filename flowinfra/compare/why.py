@@ -79,6 +79,8 @@ _STACK = (
     "job_policies",
     "reads",
     "sends",
+    "unsent",
+    "circles",
     "triggers_off",
     "kubernetes_namespace",
     "service_account",

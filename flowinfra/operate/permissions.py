@@ -242,6 +242,9 @@ def _rules(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
     if scope.alerts:
         # their names are made up, and begin as those of roles do
         yield _allow("Alerts", actions, [scope.arn("events", f"rule/{scope.names.role_prefix}*")])
+    if (role := scope.config.platform.events_role) and purpose != "destroy":
+        # whether what starts flows may take it on
+        yield _allow("LookAtEventsRole", ["iam:GetRole"], [role])
 
 
 def _created(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:

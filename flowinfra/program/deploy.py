@@ -202,6 +202,11 @@ def check_flows(flows: Sequence[StackFlow], stack: StackConfig, deployment: Depl
         if isinstance(target, CountsResources):
             for warning in target.warnings():
                 warn(warning)
+    if "step-functions" not in targets:
+        for name in stack.platform.events:
+            warn(f"platform.events.{name}: the stack has no flow on Step Functions, whose @trigger alone knows it")
+        if stack.platform.event_bus:
+            warn("platform.event_bus: the stack has no flow on Step Functions, whose @trigger alone listens to it")
     return CheckedFlows(flows, targets, [prepared[id(flow)] for flow in flows])
 
 

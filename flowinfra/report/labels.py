@@ -106,6 +106,8 @@ MEMBERS = {
     "tags": "tag",
     "job_policies": "managed policy",
     "reads": "read access to flow",
+    "unsent": "event that nobody in the stack sends",
+    "circles": "flows that start each other",
     "with": "decorator of all steps",
     "options": "Metaflow option",
     **_words(list),

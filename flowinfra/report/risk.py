@@ -25,6 +25,8 @@ KINDS = {
     "schedule-more-frequent": "a schedule fires more often, or one is turned on",
     "schedule-timezone": "a schedule fires by another timezone's clock",
     "trigger-removed": "an event no longer starts the flow",
+    "event-unsent": "the flow waits for an event that nobody in the stack sends, or no longer sends",
+    "flows-in-circle": "flows start each other, so that they may run for ever",
     "parameter-removed": "a parameter is removed",
     "parameter-type": "a parameter's type changes",
     "parameter-required": "a parameter no longer has a default: whoever starts a run has to give it",

@@ -29,12 +29,14 @@ def risks_of_coming(new: Mapping[str, Json]) -> Iterator[Risk]:
         who = Span(clean.short(clean.show(token)), "after")
         line = phrase("what was deployed by hand with the production token ", who, " is taken over, where it is")
         yield Risk("taken-over", line)
+    yield from _chains({}, new)
 
 
 def risks_of_changing(old: Mapping[str, Json], new: Mapping[str, Json], delta: Delta) -> Iterator[Risk]:
     """Risks of a flow that stays, by its inputs before and after; `delta`: what changes of it."""
     yield from _schedule(old, new)
     yield from _triggers(old, new)
+    yield from _chains(old, new)
     yield from _permissions(old, new)
     yield from _parameters(old, new)
     yield from _steps(old, new, delta.renamed)
@@ -74,6 +76,20 @@ def _triggers(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk
     was, will = ({} if side.get("triggers_off") else mapping(side, "triggers") for side in (old, new))
     for event in sorted(was.keys() - will.keys()):
         yield Risk("trigger-removed", phrase("event ", Span(clean.name(event), "name"), " no longer starts the flow"))
+
+
+def _chains(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:
+    """What a stack says of its flows together."""
+    for event in _added(old, new, "unsent"):
+        name = Span(clean.name(event), "name")
+        yield Risk("event-unsent", phrase("nobody in the stack sends the event ", name, ", which starts the flow"))
+    for circle in _added(old, new, "circles"):
+        yield Risk("flows-in-circle", phrase(Span(clean.name(circle), "name"), ": they may run for ever"))
+
+
+def _added(old: Mapping[str, Json], new: Mapping[str, Json], key: str) -> Iterator[str]:
+    known = set(strings(old, key))
+    yield from (each for each in strings(new, key) if each not in known)
 
 
 def _permissions(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:

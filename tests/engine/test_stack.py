@@ -90,6 +90,24 @@ def test_a_change_reads_in_the_flows_own_words(project: Project) -> None:
     assert "memory: 4096 => 8192" in text
 
 
+def test_a_role_that_cannot_start_a_flow_is_refused_at_preview(project: Project) -> None:
+    document = '{"Statement": {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "*"}}'
+    iam = project.cloud.client("iam")
+    role = iam.create_role(RoleName=project.name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    platform = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())["config"]["flowinfra:platform"]
+    heard = flow_source(unique(project, "A"), header="@trigger(event='a')")
+    project.write("a.py", f"from metaflow import trigger\n{heard}")
+    project.write("b.py", flow_source(unique(project, "B"), header="@schedule(daily=True)"))
+    project.configure({"flow": "a.py"}, platform={**platform, "events_role": role})
+    project.make()
+    project.pulumi("preview")
+    project.configure({"flow": "a.py"}, {"flow": "b.py"}, platform={**platform, "events_role": role})
+    printed = project.pulumi("preview", fails=True)
+    assert f"the platform's events_role {role} cannot start it" in printed
+    assert "does not let scheduler.amazonaws.com take it on" in printed
+    iam.delete_role(RoleName=project.name)
+
+
 def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(project: Project, tmp_path: Path) -> None:
     name = unique(project, "Keep")
     project.write("flow.py", flow_source(name, "prepare", "train", header="@schedule(daily=True)"))

@@ -14,12 +14,11 @@ from metaflow.plugins.aws.step_functions import step_functions_cli
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError
-from flowinfra.model.compiled import Project, Trigger
+from flowinfra.model.compiled import Trigger
 from flowinfra.model.events import EventConfig
 from flowinfra.model.events.patterns import compiled as compiled_pattern
 from flowinfra.targets import shape_of
 from flowinfra.targets.step_functions import flowinfra_trigger, triggers
-from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from tests.unit.golden import compiled
 from tests.unit.sources import STEPS, write_flow
 from tests.unit.test_versions import VERSIONS, python_with
@@ -181,43 +180,6 @@ def test_what_cannot_be_read_is_an_error_that_says_what_is_missing(monkeypatch: 
     with pytest.raises(RuntimeError, match=r"states:DescribeExecution on arn:aws:states:.*:execution:Flow:r"):
         flowinfra_trigger.triggers()
     assert not hasattr(current, "trigger")
-
-
-def waiting(name: str, *others: str, project: str | None = None) -> StepFunctionsCompiled:
-    base = compiled("linear")
-    assert isinstance(base, StepFunctionsCompiled)
-    found = tuple(Trigger(name=f"metaflow.{other}.end", type="run") for other in others)
-    of = None if project is None else Project(name=project, branch="prod", production=True)
-    return base.model_copy(
-        update={"flow": base.flow.model_copy(update={"name": name, "triggers": found, "project": of})}
-    )
-
-
-def test_a_flow_that_is_not_in_the_stack_is_told() -> None:
-    flows = {"b.py": waiting("B", "A"), "c.py": waiting("C", "p.prod.D"), "d.py": waiting("D", project="p")}
-    [told] = triggers.stack_warnings(flows, {})
-    assert told.startswith("b.py: is started by the end of A, which this stack does not deploy to Step Functions")
-    assert "state machine 'A'" in told
-
-
-def test_flows_that_start_each_other_are_told_once() -> None:
-    flows = {"a.py": waiting("A", "C"), "b.py": waiting("B", "A"), "c.py": waiting("C", "B"), "d.py": waiting("D", "A")}
-    assert list(triggers.stack_warnings(flows, {})) == [
-        "a.py → b.py → c.py → a.py: these flows start each other, so that they run for ever once one of them succeeds"
-    ]
-
-
-def test_a_name_of_an_event_that_no_flow_waits_for_is_told() -> None:
-    flow = waiting("A")
-    heard = flow.flow.model_copy(update={"triggers": (Trigger(name="file.arrived", type="event"),)})
-    event = EventConfig.model_validate({"s3": {"bucket": "landing"}})
-    told = triggers.stack_warnings(
-        {"a.py": flow.model_copy(update={"flow": heard})}, {"file.arrived": event, "file.arived": event}
-    )
-    assert list(told) == [
-        "platform.events.file.arived: no flow of the stack on Step Functions has @trigger(event='file.arived') "
-        "(did you mean 'file.arrived'?)"
-    ]
 
 
 def test_names_of_a_payload_lead_into_the_event() -> None:

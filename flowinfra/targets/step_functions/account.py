@@ -17,10 +17,11 @@ _opening = threading.Lock()
 
 @dataclass(frozen=True)
 class Account:
-    """Clients of Step Functions and EventBridge."""
+    """Clients of Step Functions, EventBridge and IAM."""
 
     states: Any
     events: Any
+    roles: Any = None
 
     @property
     def machines(self) -> Machines:
@@ -52,4 +53,4 @@ def _opened(config: str, region: str, expected: str) -> Account | ToolError:
     if found != expected:
         return ToolError(f"the flows go to the account {expected}, and the credentials here are of {found}")
     client: Any = session.client
-    return Account(client("stepfunctions"), client("events"))
+    return Account(client("stepfunctions"), client("events"), client("iam"))

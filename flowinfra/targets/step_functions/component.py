@@ -373,6 +373,8 @@ def _shown(prepared: Prepared[FlowPlan, PlatformSettings]) -> dict[str, Any]:
             "reads": list(plan.reads),
             "dead_letter_queue": settings.dead_letter_queue,
             "sends": list(plan.sends),
+            "unsent": list(plan.unsent),
+            "circles": list(plan.circles),
             **listening(plan.compiled.flow, settings.events, settings.event_bus, bool(plan.sends)),
             "schedules": shown(plan.schedules, plan.timezone, plan.schedule_enabled),
         },

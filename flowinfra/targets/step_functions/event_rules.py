@@ -13,6 +13,7 @@ from flowinfra.model.base import canonical_json
 from flowinfra.model.compiled import Trigger
 from flowinfra.targets.step_functions import triggers
 from flowinfra.targets.step_functions.plan import FlowPlan
+from flowinfra.targets.step_functions.role_trust import EVENTS, trusted
 
 _DESCRIPTION = 512
 
@@ -61,5 +62,5 @@ def _trigger(
         arn=platform.on_site(lambda site: site.state_machine_arn(plan.name)),
         role_arn=role,
         input_transformer={"input_paths": paths, "input_template": template},
-        opts=making.options(depends_on=[machine]),
+        opts=making.options(depends_on=[machine], hooks=trusted(making, f"{making.name}-{trigger.name}", EVENTS)),
     )

@@ -49,6 +49,10 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
     """Schedules in place of the flow's own."""
     sends: Sends = field(default_factory=dict)
     """Events that the tasks may send."""
+    unsent: tuple[str, ...] = ()
+    """Events that it waits for, and that nobody in the stack sends."""
+    circles: tuple[str, ...] = ()
+    """Flows that start each other, of which this is one: `A → B → A`."""
     timezone: str | None = None
     """Of schedules that have none."""
     _bound: dict[Site, Bound] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from flowinfra.components.creation import Making
 from flowinfra.components.platform import PlatformSettings
 from flowinfra.targets.step_functions.plan import GROUP, FlowPlan
+from flowinfra.targets.step_functions.role_trust import SCHEDULER, trusted
 from flowinfra.targets.step_functions.timing import MAX_AGE, MAX_ATTEMPTS, starts
 
 
@@ -36,8 +37,9 @@ def make_schedules(
         )
         if settings.dead_letter_queue is not None:
             target.dead_letter_config = aws.scheduler.ScheduleTargetDeadLetterConfigArgs(arn=settings.dead_letter_queue)
+        name = f"{making.name}-schedule" if start.key is None else f"{making.name}-schedule-{start.key}"
         aws.scheduler.Schedule(
-            f"{making.name}-schedule" if start.key is None else f"{making.name}-schedule-{start.key}",
+            name,
             name=start.name,
             group_name=GROUP,
             description=start.description,
@@ -46,5 +48,5 @@ def make_schedules(
             flexible_time_window=aws.scheduler.ScheduleFlexibleTimeWindowArgs(mode="OFF"),
             state="ENABLED" if start.enabled else "DISABLED",
             target=target,
-            opts=making.options(depends_on=[machine]),
+            opts=making.options(depends_on=[machine], hooks=trusted(making, name, SCHEDULER)),
         )

@@ -18,6 +18,7 @@ from flowinfra.stack.compiling import StackFlow
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.targets.stack import Outputs
 from flowinfra.targets.step_functions import triggers
+from flowinfra.targets.step_functions.chains import Chains
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.component import StepFunctionsFlow
 from flowinfra.targets.step_functions.outputs import metaflow_config
@@ -36,10 +37,18 @@ class StepFunctions:
         self._stack, self._deployment = stack, deployment
         self._roles = self._rules = 0
         self._flows: Mapping[str, StackFlow] = {}
+        self._chains = Chains({})
 
     def same_names(self, flows: Mapping[str, StackFlow]) -> Iterable[FlowInfraError]:
         """Flows that would be one state machine."""
         self._flows = flows
+        compiled = ((label, flow.compiled) for label, flow in flows.items())
+        self._chains = Chains(
+            {label: flow for label, flow in compiled if isinstance(flow, StepFunctionsCompiled)},
+            {label: flow.config.own.sends for label, flow in flows.items()},
+            self._stack.platform.events,
+            [label for label, flow in flows.items() if not flow.config.triggers.enabled],
+        )
         return same_name_problems({label: state_machine(flow.compiled.name) for label, flow in flows.items()})
 
     def check(self, label: str, flow: StackFlow) -> Prepared[FlowPlan, PlatformSettings]:
@@ -47,7 +56,13 @@ class StepFunctions:
         prepared = STEP_FUNCTIONS.planned(label, flow.source, self._existing, self._deployment)
         if flow.compiled.flow.triggers:
             machines = {triggers.full_name(each.compiled.flow): each.compiled.name for each in self._flows.values()}
-            prepared = replace(prepared, plan=replace(prepared.plan, machines=machines))
+            plan = replace(
+                prepared.plan,
+                machines=machines,
+                unsent=self._chains.unsent(label),
+                circles=self._chains.circles_of(label),
+            )
+            prepared = replace(prepared, plan=plan)
         self._roles += len(prepared.plan.role_kinds(self._existing.site()))
         self._rules += len(prepared.plan.compiled.flow.triggers) + (prepared.platform.alerts is not None)
         return prepared
@@ -55,9 +70,7 @@ class StepFunctions:
     def warnings(self) -> Iterable[str]:
         """What all flows that were checked come near to together."""
         yield from stack_warnings(self._roles, self._rules)
-        compiled = ((label, flow.compiled) for label, flow in self._flows.items())
-        flows = {label: flow for label, flow in compiled if isinstance(flow, StepFunctionsCompiled)}
-        yield from triggers.stack_warnings(flows, self._stack.platform.events)
+        yield from self._chains.warnings()
 
     def deploy(
         self, flow: Prepared[FlowPlan, PlatformSettings], created: PlatformSettings | None, by: Mapping[str, Any]

@@ -7,7 +7,6 @@ stands there as JSON, so that nothing has to be escaped, and no path is asked fo
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
@@ -18,7 +17,6 @@ from flowinfra.model.compiled import Flow, Trigger
 from flowinfra.model.events import EventConfig
 from flowinfra.model.metaflow_names import name_digest
 from flowinfra.targets.mends import QUOTED_EXPORT
-from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 
 IN_TASK = "flowinfra_trigger"
 """The module in the code package."""
@@ -72,54 +70,6 @@ def upstream(trigger: Trigger) -> str | None:
 def full_name(flow: Flow) -> str:
     """What others call a flow that they wait for: with project and branch if it has any."""
     return flow.name if flow.project is None else f"{flow.project.name}.{flow.project.branch}.{flow.name}"
-
-
-def stack_warnings(flows: Mapping[str, StepFunctionsCompiled], events: Mapping[str, EventConfig]) -> Iterator[str]:
-    """Flows of a stack that wait for what nobody in it is, flows that start each other for ever, and unused events.
-
-    Args:
-        flows: label → flow on Step Functions.
-        events: of the stack's platform.
-    """
-    waited = sorted(
-        {trigger.name for flow in flows.values() for trigger in flow.flow.triggers if not upstream(trigger)}
-    )
-    for name in sorted(events.keys() - set(waited)):
-        near = difflib.get_close_matches(name, waited, n=1)
-        yield (
-            f"platform.events.{name}: no flow of the stack on Step Functions has @trigger(event={name!r})"
-            + (f" (did you mean {near[0]!r}?)" if near else "")
-        )
-    labels = {full_name(flow.flow): label for label, flow in flows.items()}
-    waits: dict[str, list[str]] = {}
-    for label, flow in flows.items():
-        for name in filter(None, map(upstream, flow.flow.triggers)):
-            if name in labels:
-                waits.setdefault(label, []).append(labels[name])
-                continue
-            machine = machine_name(name, flow.shape.name_prefix)
-            yield (
-                f"{label}: is started by the end of {name}, which this stack does not deploy to Step Functions: it "
-                f"starts when a state machine {machine!r} of the same account and region succeeds, whoever deploys that"
-            )
-    for circle in _circles(waits):
-        yield f"{' → '.join(circle)}: these flows start each other, so that they run for ever once one of them succeeds"
-
-
-def _circles(waits: Mapping[str, list[str]]) -> Iterator[list[str]]:
-    """Each circle once, in the order in which its flows start each other."""
-    told: set[frozenset[str]] = set()
-
-    def follow(path: list[str]) -> Iterator[list[str]]:
-        for name in waits.get(path[-1], ()):
-            if name == path[0] and frozenset(path) not in told:
-                told.add(frozenset(path))
-                yield [path[0], *reversed(path)]
-            elif name not in path:
-                yield from follow([*path, name])
-
-    for label in sorted(waits):
-        yield from follow([label])
 
 
 def machine_name(flow: str, prefix: str | None) -> str:

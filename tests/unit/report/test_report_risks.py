@@ -234,6 +234,16 @@ def test_a_new_flow_has_no_risk() -> None:
     assert risks(flow_step("create", None, required), resource("create", MACHINE, "m", None, {"name": "A"})) == []
 
 
+def test_what_a_stack_says_of_its_flows_together() -> None:
+    waits = changed(TRAIN, {"unsent": ["data.ready", "old"], "circles": ["A → B → A"]})
+    unsent = ("event-unsent", "nobody in the stack sends the event data.ready, which starts the flow")
+    circle = ("flows-in-circle", "A → B → A: they may run for ever")
+    assert risks(flow_step("create", None, changed(waits, {"unsent": ["data.ready"]}))) == [unsent, circle]
+    assert risks(flow_step("update", changed(TRAIN, {"unsent": ["old"]}), waits)) == [unsent, circle]
+    assert risks(flow_step("update", waits, TRAIN)) == []
+    assert risks(flow_step("update", waits, changed(waits, {"steps.b.memory": 8192}))) == []
+
+
 def test_gravest_first_and_every_kind_is_documented() -> None:
     found = kinds(update({"steps.a.retries": 1, "parameters.alpha": None, "schedule": None}))
     assert found == sorted(found, key=list(KINDS).index)
