@@ -17,6 +17,7 @@ from flowinfra.components.program import project_root
 from flowinfra.components.source import Deployment
 from flowinfra.components.version import origin
 from flowinfra.errors import FlowInfraError
+from flowinfra.model.brief import brief
 
 T = TypeVar("T")
 
@@ -86,12 +87,12 @@ class FlowComponent(pulumi.ComponentResource, Generic[P, S]):
             kind: Pulumi's type of the component.
             name: its name.
             plan: of the flow.
-            shown: the component's inputs.
+            shown: the flow in human terms.
             opts: of the resource.
         """
         former = [pulumi.Alias(name=each) for each in plan.former_names if each != name]
         renamed = pulumi.ResourceOptions(aliases=former or None, hooks=self._rename_told(name))
-        super().__init__(kind, name, dict(shown), pulumi.ResourceOptions.merge(opts, renamed))
+        super().__init__(kind, name, brief(shown), pulumi.ResourceOptions.merge(opts, renamed))
 
     def _rename_told(self, name: str) -> pulumi.ResourceHookBinding | None:
         """The hook that says in a preview what a flow loses with its name; None for Pulumi's mocks."""

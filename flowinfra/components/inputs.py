@@ -1,6 +1,7 @@
 """The flow in human terms: what a component shows as its inputs, so that Pulumi's own diff speaks of the flow.
 
-`pulumi preview --diff` then reads `steps.train.memory: 4096 => 8192`. Nothing here differs between machines.
+`pulumi preview --diff` then reads `steps.train.memory: 8192 => 16384`. Nothing here differs between machines. What
+every flow has is left out of what is printed (`flowinfra.model.brief`).
 """
 
 from __future__ import annotations

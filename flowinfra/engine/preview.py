@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flowinfra.engine.tokens import FLOW_TYPE
 from flowinfra.errors import PreviewError
 from flowinfra.model import clean
+from flowinfra.model.brief import full
 
 _ACCESS = ("aws:profile", "aws:assumeRoles", "aws:assumeRole")
 """Configuration that says how the stack's account is reached."""
@@ -231,11 +233,12 @@ def _step(entry: Json, where: str) -> Step:
     if not isinstance(entry, dict) or not isinstance(entry.get("op"), str) or not isinstance(entry.get("urn"), str):
         raise PreviewError(f"{where}: is not a step of a preview of Pulumi, which has `op` and `urn`")
     reasons = entry.get("replaceReasons") or entry.get("diffReasons") or []
+    urn = _urn(entry["urn"], where)
     return Step(
         entry["op"],
-        _urn(entry["urn"], where),
-        _state(entry.get("oldState"), where),
-        _state(entry.get("newState"), where),
+        urn,
+        _state(entry.get("oldState"), urn, where),
+        _state(entry.get("newState"), urn, where),
         tuple(map(_text, reasons)) if isinstance(reasons, list) else (),
     )
 
@@ -248,15 +251,16 @@ def _urn(text: str, where: str) -> Urn:
     return Urn(text, stack.removeprefix("urn:pulumi:"), project, types.rsplit("$", 1)[-1], name)
 
 
-def _state(entry: Json, where: str) -> State | None:
+def _state(entry: Json, urn: Urn, where: str) -> State | None:
     if entry is None:
         return None
     if not isinstance(entry, dict):
         raise PreviewError(f"{where}: its state is {_kind(entry)}, a preview of Pulumi has an object there")
-    inputs = entry.get("inputs")
+    inputs = known(entry.get("inputs"), where)
     parent = entry.get("parent")
+    read = inputs if isinstance(inputs, dict) else {}
     return State(
-        known(inputs, where) if isinstance(inputs, dict) else {},
+        full(read) if read and FLOW_TYPE.fullmatch(urn.type) else read,
         parent if isinstance(parent, str) else None,
         entry.get("custom", True) is not False,
         entry.get("retainOnDelete") is True,

@@ -19,6 +19,7 @@ from flowinfra.engine.preview import known
 from flowinfra.engine.project import project_name
 from flowinfra.engine.tokens import FLOW_TYPE
 from flowinfra.errors import StateError, ToolError
+from flowinfra.model.brief import full
 
 Inputs = Mapping[str, Any]
 """A flow's component's inputs (`flowinfra.components.inputs.describe`)."""
@@ -50,7 +51,7 @@ def flows_in_state(content: bytes, source: str) -> dict[str, Inputs]:
             continue
         # a component's name may hold `::`
         found[resource["urn"].split("::", 3)[-1]] = (
-            known(inputs, f"{source}: resources[{index}]") if isinstance(inputs, dict) else {}
+            full(known(inputs, f"{source}: resources[{index}]")) if isinstance(inputs, dict) else {}
         )
     return found
 

@@ -151,7 +151,7 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     project.write("flow.py", AFTER.replace("NAME", name))
     project.configure({**flow, "max_workers": 7, "steps": {"train": {"memory": 8192}}}, platform=in_s3)
     change = project.pulumi("preview", "--diff")
-    assert re.search(r"memory *: 4096 => 8192", change), change
+    assert re.search(r"\+ memory *: 8192", change), change
     assert "CONFIG" not in change
     told = reported(project)
     assert [line for line in CHANGES if line not in told] == [], told

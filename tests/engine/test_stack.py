@@ -76,18 +76,18 @@ def test_a_second_preview_is_empty_also_for_somebody_else_elsewhere(project: Pro
 def test_a_change_reads_in_the_flows_own_words(project: Project) -> None:
     name = unique(project, "Words")
     project.write("flow.py", flow_source(name, "train"))
-    project.configure({"flow": "flow.py"})
+    project.configure({"flow": "flow.py", "steps": {"train": {"memory": 8192}}})
     project.up()
-    project.configure({"flow": "flow.py", "steps": {"train": {"memory": 8192}}, "schedule": {"cron": "0 3 * * ? *"}})
+    project.configure({"flow": "flow.py", "steps": {"train": {"memory": 16384}}, "schedule": {"cron": "0 3 * * ? *"}})
     component = project.preview()[f"{project.name}_{name}"]
     old, new = component["oldState"]["inputs"], component["newState"]["inputs"]
-    assert (old["steps"]["train"]["memory"], new["steps"]["train"]["memory"]) == (4096, 8192)
+    assert (old["steps"]["train"]["memory"], new["steps"]["train"]["memory"]) == (8192, 16384)
     assert new["schedule"] == {"cron": "0 3 * * ? *", "enabled": True}
     # who brought the version is kept anew with each version
     changed = {step["op"] for name, step in project.preview().items() if not name.endswith(VERSION_RECORD)}
     assert changed == {"update", "create"}
     text = project.pulumi("preview", "--diff")
-    assert "memory: 4096 => 8192" in text
+    assert "memory: 8192 => 16384" in text
 
 
 def test_a_role_that_cannot_start_a_flow_is_refused_at_preview(project: Project) -> None:
