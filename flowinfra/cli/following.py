@@ -34,7 +34,7 @@ def progress_as_json(flow: str | None, progress: Progress) -> dict[str, Any]:
     return {
         "flow": flow,
         "run_id": progress.run_id,
-        "arn": progress.arn,
+        **place(progress.ref),
         "status": progress.status,
         "steps": [
             {
@@ -56,7 +56,7 @@ def run_as_json(reached: Reached, run: Run) -> dict[str, Any]:
     return {
         "flow": reached.flow.flow,
         "run_id": run.run_id,
-        "arn": run.arn,
+        **place(run.ref),
         "status": run.status,
         "started": run.started.isoformat(timespec="seconds"),
         "stopped": run.stopped and run.stopped.isoformat(timespec="seconds"),
@@ -65,9 +65,14 @@ def run_as_json(reached: Reached, run: Run) -> dict[str, Any]:
         "failed_task": failure and failure.task,
         "reason": failure and failure.reason,
         "exit_code": failure and failure.exit_code,
-        "logs": failure and advice.logs(run.run_id, failure, reached.where),
+        "logs": failure and advice.logs(reached.flow.trigger, run.run_id, failure, reached.where),
         "resume": failure and advice.resume(reached.flow.trigger, run.run_id, reached.where),
     }
+
+
+def place(ref: str) -> dict[str, str]:
+    """Where a run is, for programs: its ARN, or its workflow."""
+    return {"arn" if ref.startswith("arn:") else "workflow": ref}
 
 
 def why(reached: Reached, run: Run) -> None:
@@ -75,9 +80,10 @@ def why(reached: Reached, run: Run) -> None:
     failure = run.failure
     if failure is None:
         return
-    place = "no step began" if failure.step is None else f"step {failure.step}"
-    code = "" if failure.exit_code is None else f", exit code {failure.exit_code}"
+    place = "no step failed" if failure.step is None else f"step {failure.step}"
+    code = f"exit code {failure.exit_code}"
+    code = "" if failure.exit_code is None or code in failure.reason else f", {code}"
     click.secho(f"{run.run_id} {run.status}, {place}: {failure.reason}{code}", fg="red", err=True)
-    if command := advice.logs(run.run_id, failure, reached.where):
+    if command := advice.logs(reached.flow.trigger, run.run_id, failure, reached.where):
         click.echo(f"  logs    {command}", err=True)
     click.echo(f"  resume  {advice.resume(reached.flow.trigger, run.run_id, reached.where)}", err=True)

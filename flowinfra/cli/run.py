@@ -10,8 +10,9 @@ import click
 
 from flowinfra.cli import completion, following
 from flowinfra.cli.exit_codes import FOUND, INTERRUPTED
-from flowinfra.errors import ToolError
-from flowinfra.operate.runs import machines, parameters
+from flowinfra.errors import ClusterError, ToolError
+from flowinfra.operate.runs import parameters
+from flowinfra.operate.runs.progress import run_id
 from flowinfra.operate.runs.reach import Reached, reach
 
 
@@ -26,8 +27,9 @@ def command(flow: str, words: tuple[str, ...], stack: str, no_follow: bool, as_j
 
     FLOW is the flow's class, or what it is deployed as. What is not given has the default that the stack deployed;
     Metaflow's own `trigger` sends the defaults of the code that it is run from. A parameter that has the name of an
-    option here follows `--`. Ctrl-C ends the following, and the run goes on. Run it in the folder of the Pulumi
-    project; for the embedded AWS under `flowinfra local exec --`.
+    option here follows `--`. Ctrl-C ends the following, and the run goes on. For flows on Step Functions and
+    on Argo; Airflow starts its own by `airflow dags trigger`. Run it in the folder of the Pulumi project; for the
+    embedded AWS under `flowinfra local exec --`.
 
     \b
       flowinfra run TrainFlow -s prod --alpha 0.5
@@ -39,30 +41,28 @@ def command(flow: str, words: tuple[str, ...], stack: str, no_follow: bool, as_j
     reached = reach(stack, flow, Path.cwd())
     takes = parameters.of_inputs(reached.flow.flow, reached.flow.inputs)
     values = parameters.checked(takes, parameters.parse(words), reached.flow.trigger)
-    executions = reached.executions
-    arn = executions.start(machines.execution_input(executions.machine(), values))
-    run_id = f"sfn-{arn.rpartition(':')[2]}"
+    ref = reached.runs.start(values)
     if no_follow:
-        shown = {"flow": reached.flow.flow, "run_id": run_id, "arn": arn, "status": "RUNNING"}
-        click.echo(json.dumps(shown) if as_json else run_id)
+        shown = {"flow": reached.flow.flow, "run_id": run_id(ref), **following.place(ref), "status": "RUNNING"}
+        click.echo(json.dumps(shown) if as_json else run_id(ref))
         return
     if not as_json:
-        click.echo(run_id)
-    follow(reached, arn, as_json)
+        click.echo(run_id(ref))
+    follow(reached, ref, as_json)
 
 
-def follow(reached: Reached, arn: str, as_json: bool) -> None:
+def follow(reached: Reached, ref: str, as_json: bool) -> None:
     """Follow a run to its end, say how it ended, and exit with it."""
-    executions, run_id = reached.executions, f"sfn-{arn.rpartition(':')[2]}"
-    again = f"flowinfra runs {reached.flow.name}/{run_id} -s {reached.stack} --follow"
+    runs = reached.runs
+    again = f"flowinfra runs {reached.flow.name}/{run_id(ref)} -s {reached.stack} --follow"
     try:
-        progress = following.follow(lambda: executions.progress(arn), as_json=as_json, interval=executions.interval)
+        progress = following.follow(lambda: runs.progress(ref), as_json=as_json, interval=runs.interval)
     except KeyboardInterrupt:
         click.echo(f"Not followed any more; the run goes on. To follow it again: {again}", err=True)
         sys.exit(INTERRUPTED)
-    except ToolError as error:
-        raise ToolError(f"{error}\nThe run was started and goes on. To follow it again: {again}") from None
-    run = executions.run(arn)
+    except (ToolError, ClusterError) as error:
+        raise type(error)(f"{error}\nThe run was started and goes on. To follow it again: {again}") from None
+    run = runs.run(ref)
     if as_json:
         data = following.run_as_json(reached, run)
         click.echo(json.dumps({**data, "steps": following.progress_as_json(None, progress)["steps"]}, indent=2))

@@ -33,24 +33,24 @@ def command(what: str, stack: str, limit: int, follows: bool, as_json: bool) -> 
     """Show the last runs of a deployed FLOW: state, start, duration; the step that failed, and why.
 
     Says how to read the logs of the last one that failed and how to resume it; with a RUN, those of that run. Step
-    Functions keeps the history of executions for 90 days, whether the flow logs it (`log_history`) or not. Run it in
-    the folder of the Pulumi project; for the embedded AWS under `flowinfra local exec --`.
+    Functions keeps the history of executions for 90 days, whether the flow logs it (`log_history`) or not. Of a flow
+    on Argo these are the workflows that the cluster still has. Run it in the folder of the Pulumi project; for the
+    embedded AWS under `flowinfra local exec --`.
 
     Exit codes: 0 shown, 1 error, 2 wrong use, 3 the RUN that was asked for, or followed, did not succeed.
     """
     name, _, run_id = what.strip("/").partition("/")
     reached = reach(stack, name, Path.cwd())
-    executions = reached.executions
     if not run_id:
-        runs = executions.last(1 if follows else limit)
+        runs = reached.runs.last(1 if follows else limit)
         if follows and runs:
-            follow(reached, runs[0].arn, as_json)
+            follow(reached, runs[0].ref, as_json)
         _show_all(reached, runs, as_json)
         return
-    arn = executions.arn_of(run_id)
+    ref = reached.runs.ref_of(run_id)
     if follows:
-        follow(reached, arn, as_json)
-    _show_one(reached, executions.run(arn), as_json)
+        follow(reached, ref, as_json)
+    _show_one(reached, reached.runs.run(ref), as_json)
 
 
 def _show_all(reached: Reached, runs: Sequence[Run], as_json: bool) -> None:
@@ -59,7 +59,7 @@ def _show_all(reached: Reached, runs: Sequence[Run], as_json: bool) -> None:
         return
     if not runs:
         click.echo(
-            f"{reached.flow.name} has had no run. One is started by: flowinfra run {reached.flow.name} "
+            f"{reached.flow.name} has no run ({reached.forgets}). One is started by: flowinfra run {reached.flow.name} "
             f"-s {reached.stack}"
         )
         return
@@ -86,7 +86,7 @@ def _show_all(reached: Reached, runs: Sequence[Run], as_json: bool) -> None:
 
 
 def _show_one(reached: Reached, run: Run, as_json: bool) -> None:
-    progress = reached.executions.progress(run.arn)
+    progress = reached.runs.progress(run.ref)
     if as_json:
         steps = following.progress_as_json(None, progress)["steps"]
         click.echo(json.dumps({**following.run_as_json(reached, run), "steps": steps}, indent=2))

@@ -20,9 +20,10 @@ from flowinfra.errors import ClusterError
 
 T = TypeVar("T")
 
-_GROUP, _VERSION = "argoproj.io", "v1alpha1"
+ARGO = ("argoproj.io", "v1alpha1")
+"""Group and version of Argo's objects."""
 _JOB_SETS = ("jobset.x-k8s.io", "v1alpha2")
-_IN_TIME: dict[str, Any] = {"_request_timeout": (5, 30)}
+IN_TIME: dict[str, Any] = {"_request_timeout": (5, 30)}
 """Seconds to connect and to answer."""
 _PAGE = 200
 _FORBIDDEN, _NOT_FOUND = 403, 404
@@ -85,6 +86,7 @@ class Cluster:
                 "`kubernetes:context` in the stack's configuration"
             ) from None
         settings.retries = False
+        self._settings = settings
         self._client = client.ApiClient(settings)
         self._custom = client.CustomObjectsApi(self._client)
         self._host = settings.host
@@ -105,24 +107,24 @@ class Cluster:
         """
 
         def ask() -> frozenset[str]:
-            found = self._ask(_GROUP, lambda: self._custom.get_api_resources(_GROUP, _VERSION, **_IN_TIME))
+            found = self._ask(ARGO[0], lambda: self._custom.get_api_resources(*ARGO, **IN_TIME))
             return frozenset(entry.name for entry in found.resources) if found else frozenset()
 
-        return self._asked(_GROUP, ask)
+        return self._asked(ARGO[0], ask)
 
     def has_job_sets(self) -> bool:
         """Whether the cluster knows JobSets."""
-        return self._there("JobSets", lambda: self._custom.get_api_resources(*_JOB_SETS, **_IN_TIME))
+        return self._there("JobSets", lambda: self._custom.get_api_resources(*_JOB_SETS, **IN_TIME))
 
     def has_namespace(self, name: str) -> bool:
         """Whether there is such a namespace, or one may not look."""
-        return self._there(f"namespace {name}", lambda: self._core.read_namespace(name, **_IN_TIME))
+        return self._there(f"namespace {name}", lambda: self._core.read_namespace(name, **IN_TIME))
 
     def has_service_account(self, namespace: str, name: str) -> bool:
         """Whether there is such a service account, or one may not look."""
         return self._there(
             f"service account {namespace}/{name}",
-            lambda: self._core.read_namespaced_service_account(name, namespace, **_IN_TIME),
+            lambda: self._core.read_namespaced_service_account(name, namespace, **IN_TIME),
         )
 
     def of_that_name(self, api_version: str, kind: str, namespace: str, name: str) -> Named | None:
@@ -134,10 +136,10 @@ class Cluster:
         what = f"{kind} {namespace}/{name}"
         if "/" in api_version:
             place: Any = (*api_version.split("/"), namespace, f"{kind.lower()}s", name)
-            found = self._ask(what, lambda: self._custom.get_namespaced_custom_object(*place, **_IN_TIME))
+            found = self._ask(what, lambda: self._custom.get_namespaced_custom_object(*place, **IN_TIME))
             return None if found is None else _named(found["metadata"])
         read = getattr(self._core, _READ_OF_CORE[kind])
-        found = self._ask(what, lambda: read(name, namespace, **_IN_TIME))
+        found = self._ask(what, lambda: read(name, namespace, **IN_TIME))
         return None if found is None else _named(found.metadata.to_dict())
 
     def argo_version(self, namespace: str) -> str | None:
@@ -157,7 +159,7 @@ class Cluster:
         """Namespace → versions of the workflow controllers in it; None where one may not look into all."""
         try:
             items = self._deployments(None)
-        except _RefusedError:
+        except RefusedError:
             return None
         found: dict[str, frozenset[str]] = {}
         for item in items:
@@ -169,7 +171,7 @@ class Cluster:
         def ask() -> frozenset[str]:
             try:
                 items = self._deployments(namespace)
-            except _RefusedError:
+            except RefusedError:
                 return frozenset()
             return frozenset(version for item in items for version in _controller_versions(item))
 
@@ -178,7 +180,7 @@ class Cluster:
     def _deployments(self, namespace: str | None) -> list[dict[str, Any]]:
         """Those that run Argo's controller: by the name of its own manifests, or by the label of its Helm chart."""
         for query in _CONTROLLERS:
-            more: dict[str, Any] = {**query, **_IN_TIME}
+            more: dict[str, Any] = {**query, **IN_TIME}
             if namespace is None:
                 ask = partial(self._custom.list_cluster_custom_object, "apps", "v1", "deployments", **more)
             else:
@@ -196,7 +198,7 @@ class Cluster:
         def ask() -> list[Named] | None:
             try:
                 return [_named(item["metadata"]) for item in self._items(plural, namespace)]
-            except _RefusedError:
+            except RefusedError:
                 return None
 
         return self._asked(f"{plural} of {namespace}", ask)
@@ -237,8 +239,8 @@ class Cluster:
             ClusterError: also where one may not.
         """
         end = {"spec": {"shutdown": "Terminate"}}
-        patch = partial(self._custom.patch_namespaced_custom_object, _GROUP, _VERSION, namespace, "workflows")
-        self._ask(f"the end of workflow {namespace}/{workflow}", lambda: patch(workflow, end, **_IN_TIME))
+        patch = partial(self._custom.patch_namespaced_custom_object, *ARGO, namespace, "workflows")
+        self._ask(f"the end of workflow {namespace}/{workflow}", lambda: patch(workflow, end, **IN_TIME))
 
     def _items(self, plural: str, namespace: str | None = None, labels: str | None = None) -> Iterator[dict[str, Any]]:
         following: str | None = None
@@ -251,11 +253,11 @@ class Cluster:
 
     def _page(self, plural: str, namespace: str | None, labels: str | None, following: str | None) -> dict[str, Any]:
         given = {"label_selector": labels, "_continue": following}
-        more: dict[str, Any] = {"limit": _PAGE, **_IN_TIME, **{key: value for key, value in given.items() if value}}
+        more: dict[str, Any] = {"limit": _PAGE, **IN_TIME, **{key: value for key, value in given.items() if value}}
         if namespace is None:
-            found: Any = self._custom.list_cluster_custom_object(_GROUP, _VERSION, plural, **more)
+            found: Any = self._custom.list_cluster_custom_object(*ARGO, plural, **more)
         else:
-            found = self._custom.list_namespaced_custom_object(_GROUP, _VERSION, namespace, plural, **more)
+            found = self._custom.list_namespaced_custom_object(*ARGO, namespace, plural, **more)
         answer: dict[str, Any] = found
         return answer
 
@@ -263,7 +265,7 @@ class Cluster:
         def ask() -> bool:
             try:
                 return self._ask(what, question) is not None
-            except _RefusedError:
+            except RefusedError:
                 return True
 
         return self._asked(what, ask)
@@ -288,7 +290,7 @@ class Cluster:
             if error.status == _NO_TLS:
                 words = ": ".join(error.reason.splitlines())
                 raise self._out_of_reach(words) from None
-            kind = _RefusedError if error.status == _FORBIDDEN else ClusterError
+            kind = RefusedError if error.status == _FORBIDDEN else ClusterError
             raise kind(
                 f"the Kubernetes cluster {self._host}, asked for {what}, answers {error.status}: {_reason(error)}"
             ) from None
@@ -311,7 +313,7 @@ def _controller_versions(deployment: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found[1] for image in images if (found := _CONTROLLER_IMAGE.search(image)))
 
 
-class _RefusedError(ClusterError):
+class RefusedError(ClusterError):
     """One may not look there."""
 
 

@@ -109,8 +109,8 @@ def _progress(state_machine: str, execution: Any) -> Progress:
         expected = sizes.get(maps[-1], 0) if maps else 0
         steps.append(Step(name, max(1, expected, len(known)), tuple(known)))
     return Progress(
-        arn=execution.execution_arn,
-        state_machine=state_machine,
+        ref=execution.execution_arn,
+        name=state_machine,
         status=execution.status,
         error=execution.error,
         cause=execution.cause,

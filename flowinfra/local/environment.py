@@ -20,6 +20,7 @@ from flowinfra import aws_plugin
 from flowinfra.errors import LocalError
 from flowinfra.local import identity, official, platform
 from flowinfra.local.state import Instance, State
+from flowinfra.model.metaflow_names import user_name
 
 PASSPHRASE = "flowinfra-local"  # noqa: S105  (documented; protects nothing but throw-away local stacks)
 IAM_SECONDS = "FLOWINFRA_IAM_SECONDS"
@@ -94,8 +95,7 @@ def _user(base: Mapping[str, str]) -> str:
 
     Metaflow refuses to run as nobody or as root, which in a container is all there is.
     """
-    names = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
-    return next((base[name] for name in names if base.get(name) not in (None, "", "root")), "local")
+    return user_name(base) or "local"
 
 
 def _no_proxy(base: Mapping[str, str]) -> dict[str, str]:

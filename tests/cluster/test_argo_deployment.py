@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 
 from flowinfra.local.identity import REGION
+from tests.cluster.kinds import results
 from tests.cluster.rig.cluster import Cluster
 from tests.cluster.support import ARGO, BUCKET, SOURCE, ArgoStack
-from tests.e2e.support import unique
+from tests.e2e.support import Done, unique
 from tests.engine.project import flow_source
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DAILY = "@schedule(daily=True)"
 TRIGGER = "from metaflow import trigger\n@trigger(event='data_ready')"
+DAILY_FLOW = Path(__file__).parents[1] / "e2e" / "flows" / "daily" / "daily_flow.py"
 UNREACHABLE = "https://127.0.0.1:1"
 
 
@@ -230,6 +232,39 @@ def template_of(stack: ArgoStack, name: str) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"entrypoint": "main", "templates": templates},
     }
+
+
+def test_a_person_starts_runs_and_sees_what_became_of_them(cluster: Cluster, stack: ArgoStack, tmp_path: Path) -> None:
+    shutil.copy(DAILY_FLOW, stack.project.folder / "flows")
+    stack.configure({"flow": "flows/daily_flow.py", "parameters": {"alpha": 0.02}})
+    stack.project.up()
+
+    def flowinfra(*words: str) -> Done:
+        return cluster.run(["flowinfra", *words, "-s", "test"], stack.project.folder)
+
+    refused = flowinfra("run", "DailyFlow", "--alhpa", "1").failed()
+    assert "did you mean --alpha?" in refused
+    assert stack.live("workflows") == {}
+
+    done = flowinfra("run", "DailyFlow", "--day=tue", "--tree", '{"a": [1]}').succeeded()
+    run_id, *lines = done.stdout.splitlines()
+    assert lines[-1] == f"{run_id} SUCCEEDED"
+    assert any(line.startswith("work: succeeded, 2/2 tasks") for line in lines), done.output
+    assert results(stack, "DailyFlow", run_id, "day alpha tree", tmp_path) == ["tue", 0.02, {"a": [1]}]
+
+    failed = flowinfra("run", "DailyFlow", "--json", "--day", "wed", "--fails", "true")
+    assert failed.code == 3, failed.output
+    run = json.loads(failed.stdout)
+    assert (run["status"], run["failed_step"], run["exit_code"]) == ("FAILED", "work", 1)
+    assert run["reason"] == "Error (exit code 1): ValueError: told to fail"
+    logs = cluster.run(run["logs"].split(), stack.project.folder).succeeded()
+    assert "told to fail" in logs.output
+    assert run["resume"] == f"python flows/daily_flow.py resume --origin-run-id {run['run_id']}"
+    listed = json.loads(flowinfra("runs", "DailyFlow", "--json").succeeded().stdout)
+    assert [(each["run_id"], each["failed_step"]) for each in listed] == [(run["run_id"], "work"), (run_id, None)]
+    for workflow in stack.live("workflows"):
+        cluster.api.delete(f"{ARGO}/namespaces/{stack.namespace}/workflows/{workflow}")
+    assert "has no run (a run is known as long as the cluster has its workflow" in flowinfra("runs", "DailyFlow").output
 
 
 def test_the_example_program(cluster: Cluster, tmp_path: Path) -> None:

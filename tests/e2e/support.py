@@ -147,7 +147,7 @@ class Cloud:
 
     def execution(self, name: str) -> Execution:
         """An execution, by ARN, name or run id."""
-        return Execution(self, control.progress(self.instance, name).arn)
+        return Execution(self, control.progress(self.instance, name).ref)
 
 
 class Execution:

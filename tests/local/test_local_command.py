@@ -252,7 +252,7 @@ def test_interrupting_a_run(home: Path, aws: Aws, choice: str, code: int, status
     progress = control.progress(control.require(State(home)), run_id)
     assert progress.status == status
     if status == "RUNNING":
-        aws.states.stop_execution(executionArn=progress.arn)
+        aws.states.stop_execution(executionArn=progress.ref)
 
 
 def test_a_fresh_start_forgets_and_says_so(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from flowinfra.errors import ToolError, TriggerError
 from flowinfra.operate.runs import history
 from flowinfra.operate.runs.history import Event, Failure
-from flowinfra.operate.runs.machines import Machine, read
-from flowinfra.operate.runs.progress import Progress, Step
+from flowinfra.operate.runs.machines import Machine, execution_input, read
+from flowinfra.operate.runs.progress import Progress, Step, run_id
 
 _PAGE = 1000
 """Events that GetExecutionHistory gives at most in one answer."""
@@ -37,7 +37,8 @@ class Run:
 
     run_id: str
     """Metaflow's."""
-    arn: str
+    ref: str
+    """ARN of the execution; `NAMESPACE/NAME` of a workflow on Argo."""
     status: str
     started: datetime
     stopped: datetime | None
@@ -74,13 +75,19 @@ class Executions:
             found = self._states.describe_state_machine(stateMachineArn=self._arn)
         return read(found["name"], self._arn, json.loads(found["definition"]))
 
-    def start(self, text: str) -> str:
-        """Start an execution with an input; returns its ARN. Tried again after a lost answer, it starts none twice."""
+    def start(self, values: Mapping[str, Any]) -> str:
+        """Start an execution; returns its ARN. Tried again after a lost answer, it starts none twice.
+
+        Raises:
+            TriggerError: the values are too long.
+            ToolError: AWS refuses it.
+        """
+        text = execution_input(self.machine(), values)
         with asked():
             started = self._states.start_execution(stateMachineArn=self._arn, name=str(uuid.uuid4()), input=text)
         return str(started["executionArn"])
 
-    def arn_of(self, run_id: str) -> str:
+    def ref_of(self, run_id: str) -> str:
         """ARN of a run's execution."""
         return f"{self._arn.replace(':stateMachine:', ':execution:')}:{run_id.removeprefix('sfn-')}"
 
@@ -105,12 +112,12 @@ class Executions:
         found = history.steps(self._definitions[arn], events, jobs, items)
         ended = described["status"] != "RUNNING"
         return Progress(
-            arn=arn,
-            state_machine=self._arn.rpartition(":")[2],
+            ref=arn,
+            name=self._arn.rpartition(":")[2],
             status=described["status"],
             error=described.get("error"),
             cause=described.get("cause"),
-            steps=tuple(_settled(step) if ended else step for step in found),
+            steps=tuple(settled(step) if ended else step for step in found),
         )
 
     def run(self, arn: str) -> Run:
@@ -129,8 +136,8 @@ class Executions:
 
     def _run(self, listed: Mapping[str, Any]) -> Run:
         return Run(
-            run_id=f"sfn-{listed['name']}",
-            arn=listed["executionArn"],
+            run_id=run_id(listed["executionArn"]),
+            ref=listed["executionArn"],
             status=listed["status"],
             started=listed["startDate"],
             stopped=listed.get("stopDate"),
@@ -185,7 +192,7 @@ class Executions:
         return found
 
 
-def _settled(step: Step) -> Step:
+def settled(step: Step) -> Step:
     """A step of an execution that is over: a job that Batch has forgotten, or is about to end, has not succeeded."""
     tasks = (
         task if task.ended else replace(task, status="FAILED", reason=task.reason or "stopped") for task in step.tasks

@@ -33,10 +33,11 @@ class Failure:
     """The step that failed, or that ran when the execution was ended; None where no step had begun."""
     reason: str
     task: str | None = None
-    """Id of the Batch job: Metaflow's task id."""
+    """Id of the Batch job, which is Metaflow's task id; on Argo the name of the pod."""
     exit_code: int | None = None
     log_group: str = LOG_GROUP
     log_stream: str | None = None
+    """Of CloudWatch; on Argo the pod, if it is still there and the task runs in it."""
 
 
 @dataclass

@@ -11,10 +11,10 @@ StepState = Literal["waiting", "queued", "running", "retrying", "succeeded", "fa
 
 @dataclass(frozen=True)
 class Task:
-    """One Batch job."""
+    """One Batch job, or on Argo one task with all its pods."""
 
     id: str
-    """Batch's job id: Metaflow's task id."""
+    """Batch's job id, which is Metaflow's task id; on Argo the id of a node."""
     status: str
     """Batch's own: SUBMITTED … SUCCEEDED, FAILED."""
     attempts: int
@@ -33,7 +33,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Step:
-    """A state that submits Batch jobs, and its jobs so far."""
+    """A state that submits Batch jobs, or a template on Argo; and its tasks so far."""
 
     name: str
     total: int
@@ -82,29 +82,28 @@ class Step:
 class Progress:
     """An execution."""
 
-    arn: str
-    state_machine: str
+    ref: str
+    """ARN of an execution; `NAMESPACE/NAME` of a workflow on Argo."""
+    name: str
+    """What the flow is deployed as."""
     status: str
-    """Step Functions' own: RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED."""
+    """Step Functions' own: RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED. Argo's in capitals: PENDING, RUNNING,
+    SUCCEEDED, FAILED, ERROR.
+    """
     error: str | None = None
     cause: str | None = None
     steps: tuple[Step, ...] = field(default=())
     """Steps in the order of the definition."""
 
     @property
-    def execution(self) -> str:
-        """Name of the execution."""
-        return self.arn.rpartition(":")[2]
-
-    @property
     def run_id(self) -> str:
         """Metaflow's run id."""
-        return f"sfn-{self.execution}"
+        return run_id(self.ref)
 
     @property
     def ended(self) -> bool:
         """Whether the execution is over."""
-        return self.status != "RUNNING"
+        return self.status not in ("PENDING", "RUNNING")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, for `from_dict`."""
@@ -117,6 +116,13 @@ class Progress:
             Step(step["name"], step["total"], tuple(Task(**task) for task in step["tasks"])) for step in value["steps"]
         )
         return cls(**{**value, "steps": steps})
+
+
+def run_id(ref: str) -> str:
+    """Metaflow's id of a run: by the ARN of its execution, or by `NAMESPACE/NAME` of its workflow on Argo."""
+    if ref.startswith("arn:"):
+        return f"sfn-{ref.rpartition(':')[2]}"
+    return f"argo-{ref.partition('/')[2]}"
 
 
 def steps_of(definition: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

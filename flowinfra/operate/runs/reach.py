@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import boto3
 
 from flowinfra.clouds.aws import Access, refuse_other_account
+from flowinfra.clouds.workflows import Workflows
+from flowinfra.engine.command import pulumi
 from flowinfra.engine.project import project_folder
-from flowinfra.engine.state import export_state
+from flowinfra.engine.state import export_state, resources_in_state
 from flowinfra.errors import TriggerError
+from flowinfra.operate.preview_stacks.workflows import templates
 from flowinfra.operate.recover import access_of
-from flowinfra.operate.runs.account import Executions
-from flowinfra.operate.runs.advice import Where
+from flowinfra.operate.runs.account import Executions, Run
+from flowinfra.operate.runs.advice import InCluster, Where
+from flowinfra.operate.runs.cluster import WorkflowRuns
+from flowinfra.operate.runs.progress import Progress
 from flowinfra.operate.runs.stack import DeployedFlow, chosen, flows_of
 
-_LISTS = {
-    "argo": "kubectl get workflows -l workflows.argoproj.io/workflow-template={name}",
-    "airflow": "airflow dags list-runs -d {name}",
-}
-"""What lists the runs of a flow on another target."""
+
+class Runs(Protocol):
+    """Runs of one deployed flow: what its target is asked."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two looks at a run that is followed."""
+
+    def start(self, values: Mapping[str, Any]) -> str:
+        """Start a run with these parameters; returns how it is asked for."""
+
+    def ref_of(self, run_id: str) -> str:
+        """How a run is asked for, by Metaflow's id."""
+
+    def progress(self, ref: str) -> Progress:
+        """How far a run is, step by step."""
+
+    def run(self, ref: str) -> Run:
+        """One run, with what made it fail."""
+
+    def last(self, count: int) -> list[Run]:
+        """The last runs, the newest first."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +53,15 @@ class Reached:
 
     stack: str
     flow: DeployedFlow
-    executions: Executions
-    where: Where
+    runs: Runs
+    where: Where | InCluster
+
+    @property
+    def forgets(self) -> str:
+        """How long its runs are known."""
+        if isinstance(self.where, InCluster):
+            return "a run is known as long as the cluster has its workflow: until its time to live is over"
+        return "Step Functions forgets executions 90 days after their end"
 
 
 def reach(stack: str, wanted: str, start: Path) -> Reached:
@@ -42,26 +73,50 @@ def reach(stack: str, wanted: str, start: Path) -> Reached:
         start: a folder of the Pulumi project.
 
     Raises:
-        TriggerError: no such flow is deployed, or not on Step Functions.
+        TriggerError: no such flow is deployed, or it is on Airflow.
         StateError: the stack has nothing deployed.
         ToolError: Pulumi or AWS fails, or the credentials are of another account.
+        ClusterError: the cluster is not known.
+        MissingExtraError: what asks a cluster is not installed.
     """
     folder = project_folder(start)
     flow = chosen(flows_of(export_state(folder, stack), stack), wanted, stack)
-    if flow.target != "step-functions":
+    if flow.target == "airflow":
         raise TriggerError(
-            f"{flow.name} is deployed to {flow.target}, and `flowinfra run` and `flowinfra runs` know Step Functions. "
+            f"{flow.name} is deployed to Airflow, which `flowinfra run` and `flowinfra runs` do not ask. "
             f"A run is started by: {flow.trigger}\n"
-            f"Runs are listed by: {_LISTS.get(flow.target, '').format(name=flow.name)}"
+            f"Runs are listed by: airflow dags list-runs {flow.name}  (with -d before the name in Airflow 2)"
         )
+    if flow.target == "argo":
+        return _in_cluster(stack, flow, folder)
     if flow.arn is None:
-        raise TriggerError(
-            f"{flow.name} has no state machine in the state of the stack {stack!r}: its deploy did not come so far; "
-            f"`pulumi up -s {stack}` goes on"
-        )
+        raise _unfinished(stack, flow, "state machine")
     access, session = session_of(stack, folder, flow.arn)
     executions = Executions(session, flow.arn)
     return Reached(stack, flow, executions, Where(executions.region, access.profile, executions.embedded))
+
+
+def _in_cluster(stack: str, flow: DeployedFlow, folder: Path) -> Reached:
+    """A flow on Argo, in the cluster that the stack's Kubernetes provider has."""
+    # a kubeconfig may be a secret of the stack's
+    resources = resources_in_state(
+        pulumi(folder, "stack", "export", "--show-secrets", "--stack", stack).encode(), stack
+    )
+    namespace = flow.outputs.get("kubernetes_namespace")
+    for place, names in templates(resources).items():
+        if flow.name in names and place.namespace == namespace:
+            runs = WorkflowRuns(Workflows(place.kubeconfig, place.context), place.namespace, flow.name)
+            # a text has credentials, and a command takes a path
+            path = place.kubeconfig if place.kubeconfig and Path(place.kubeconfig).is_file() else None
+            return Reached(stack, flow, runs, InCluster(place.namespace, path, place.context))
+    raise _unfinished(stack, flow, "WorkflowTemplate")
+
+
+def _unfinished(stack: str, flow: DeployedFlow, what: str) -> TriggerError:
+    return TriggerError(
+        f"{flow.name} has no {what} in the state of the stack {stack!r}: its deploy did not come so far; "
+        f"`pulumi up -s {stack}` goes on"
+    )
 
 
 def session_of(stack: str, folder: Path, arn: str) -> tuple[Access, boto3.Session]:

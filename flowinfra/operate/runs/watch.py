@@ -121,12 +121,13 @@ def describe(step: Step) -> str:
     took = seconds(step, None)
     if took is not None:
         parts.append(f"{took:.0f} s")
-    return ", ".join(parts)
+    waits = next((task.reason for task in step.tasks if task.reason and not task.attempts), None)
+    return ", ".join(parts) + (f" ({waits})" if waits and step.state == "queued" else "")
 
 
 def table(progress: Progress, now: float) -> Table:
     """All steps; `now` in seconds since the epoch."""
-    drawn = Table(title=f"{progress.state_machine}  {progress.run_id}", title_justify="left")
+    drawn = Table(title=f"{progress.name}  {progress.run_id}", title_justify="left")
     drawn.add_column("step", no_wrap=True)
     drawn.add_column("state")
     for name in ("tasks", "attempts", "time"):

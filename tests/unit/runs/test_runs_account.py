@@ -44,25 +44,34 @@ def described(arn: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def machine(states: Stubber) -> None:
+    """A state machine that no flow was made into."""
+    definition = json.dumps({"StartAt": "a", "States": {"a": {"Type": "Pass", "End": True}}})
+    told = {"stateMachineArn": MACHINE, "name": "Flow", "definition": definition, "roleArn": "r", "type": "STANDARD"}
+    states.add_response("describe_state_machine", {**told, "creationDate": NOW})
+
+
 def event(number: int, kind: str, before: int, **details: Any) -> dict[str, Any]:
     return {"timestamp": NOW, "id": number, "previousEventId": before, "type": kind, **details}
 
 
 def test_the_region_is_the_machines_and_an_account_is_not_asked_often(executions: Executions) -> None:
     assert (executions.region, executions.embedded, executions.interval) == ("eu-west-1", False, 3.0)
-    assert executions.arn_of("sfn-abc") == executions.arn_of("abc") == EXECUTION
+    assert executions.ref_of("sfn-abc") == executions.ref_of("abc") == EXECUTION
 
 
 def test_a_start_that_is_tried_again_starts_one_run(executions: Executions, states: Stubber) -> None:
-    expected = {"stateMachineArn": MACHINE, "name": ANY, "input": "{}"}
+    machine(states)
+    expected = {"stateMachineArn": MACHINE, "name": ANY, "input": '{"a": 1}'}
     states.add_response("start_execution", {"executionArn": EXECUTION, "startDate": NOW}, expected)
-    assert executions.start("{}") == EXECUTION
+    assert executions.start({"a": 1}) == EXECUTION
 
 
 def test_what_aws_refuses_is_an_error_in_its_words(executions: Executions, states: Stubber) -> None:
+    machine(states)
     states.add_client_error("start_execution", "AccessDeniedException", "is not authorized to perform StartExecution")
     with pytest.raises(ToolError, match="not authorized to perform StartExecution"):
-        executions.start("{}")
+        executions.start({})
     states.add_client_error("describe_execution", "ExecutionDoesNotExist", "Execution Does Not Exist")
     with pytest.raises(TriggerError, match=r"there is no run sfn-abc of the state machine Flow; .* 90 days"):
         executions.run(EXECUTION)

@@ -188,17 +188,19 @@ def test_only_what_is_new_of_a_history_is_read() -> None:
     assert history.merged([], newest_first()) == told.events
 
 
+TRIGGER = "STAGE='a b' python flows/f.py --branch x step-functions trigger"
+
+
 def test_commands_that_read_logs_and_resume() -> None:
     failure = Failure("work", "why", "w", 1, log_stream="def/default/w-1")
     account, local = Where("eu-west-1", "prod", embedded=False), Where("us-east-1", None, embedded=True)
-    assert logs("sfn-x", failure, account) == (
+    assert logs(TRIGGER, "sfn-x", failure, account) == (
         "aws logs get-log-events --log-group-name /aws/batch/job --log-stream-name def/default/w-1 --start-from-head "
         "--region eu-west-1 --profile prod --query 'events[].message' --output text"
     )
-    assert logs("sfn-x", failure, local) == "flowinfra local logs sfn-x/work"
-    assert logs("sfn-x", Failure("work", "why"), account) is None
-    trigger = "STAGE='a b' python flows/f.py --branch x step-functions trigger"
-    assert resume(trigger, "sfn-x", account) == (
+    assert logs(TRIGGER, "sfn-x", failure, local) == "flowinfra local logs sfn-x/work"
+    assert logs(TRIGGER, "sfn-x", Failure("work", "why"), account) is None
+    assert resume(TRIGGER, "sfn-x", account) == (
         "STAGE='a b' python flows/f.py --branch x resume --origin-run-id sfn-x"
     )
-    assert resume(trigger, "sfn-x", local).startswith("flowinfra local exec -- env STAGE='a b' python ")
+    assert resume(TRIGGER, "sfn-x", local).startswith("flowinfra local exec -- env STAGE='a b' python ")

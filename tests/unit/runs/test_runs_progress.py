@@ -101,8 +101,8 @@ def test_times_of_a_step() -> None:
 
 def test_progress_survives_json() -> None:
     progress = Progress(
-        arn="arn:aws:states:us-east-1:123456789012:execution:Flow:abc",
-        state_machine="Flow",
+        ref="arn:aws:states:us-east-1:123456789012:execution:Flow:abc",
+        name="Flow",
         status="FAILED",
         error="States.TaskFailed",
         steps=(Step("start", 1, (Task("a", "FAILED", 2, "reason", 1, 1.0, 2.0),)), Step("end", 1)),
