@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from flowinfra.local import control, logs, pulumi_stack, run
 from flowinfra.local.environment import environment
 from flowinfra.local.state import Instance, State, default_state
 from flowinfra.operate.pull import pull
-from flowinfra.operate.runs import machines, parameters
+from flowinfra.operate.runs import included, machines, parameters
 from flowinfra.operate.runs.machines import Machine
 from flowinfra.operate.runs.progress import Progress
 
@@ -198,7 +199,9 @@ def run_flow(flow: str, words: tuple[str, ...], detach: bool, on_interrupt: str,
     instance = control.require(state)
     states = run.client(instance, "stepfunctions")
     machine = run.choose(run.deployed(states), flow)
-    arn = states.start_execution(stateMachineArn=machine.arn, input=_input(state, machine, words))["executionArn"]
+    arn = states.start_execution(stateMachineArn=machine.arn, input=_input(instance, state, machine, words))[
+        "executionArn"
+    ]
     progress = control.progress(instance, arn)
     if detach:
         shown = json.dumps(following.progress_as_json(machine.flow, progress))
@@ -305,7 +308,7 @@ def _report(state: State, progress: Progress, as_json: bool) -> None:
     following.told(progress, err=as_json)
 
 
-def _input(state: State, machine: Machine, words: Sequence[str]) -> str:
+def _input(instance: Instance, state: State, machine: Machine, words: Sequence[str]) -> str:
     """Input of the execution: what the person gives, checked where the machine is a flow's."""
     given = parameters.parse(words)
     if not machine.is_flow:
@@ -317,8 +320,12 @@ def _input(state: State, machine: Machine, words: Sequence[str]) -> str:
             f"whether {machine.flow} has a parameter --{word} is not checked: no stack deployed it here, and its "
             "definition names parameters with a default alone"
         )
+    values = parameters.checked(takes, given)
+    config = (found.outputs.get("metaflow_config") if found else None) or {}
+    s3 = partial(run.client, instance, "s3")
     instead = found.trigger if found else "python FLOW.py step-functions trigger"
-    return machines.execution_input(machine, parameters.checked(takes, given, f"flowinfra local exec -- {instead}"))
+    included.refuse_elsewhere(values, config, f"flowinfra local exec -- {instead}")
+    return machines.execution_input(machine, included.stored(values, takes.flow, config, s3))
 
 
 def _make_visible(instance: Instance, state: State, machine: Machine, progress: Progress, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import click
 from flowinfra.cli import completion, following
 from flowinfra.cli.exit_codes import FOUND, INTERRUPTED
 from flowinfra.errors import ClusterError, ToolError
-from flowinfra.operate.runs import parameters
+from flowinfra.operate.runs import included, parameters
 from flowinfra.operate.runs.progress import run_id
 from flowinfra.operate.runs.reach import Reached, reach
 
@@ -26,10 +26,10 @@ def command(flow: str, words: tuple[str, ...], stack: str, no_follow: bool, as_j
     """Start a run of a deployed FLOW, with the stack's defaults, and follow it to its end.
 
     FLOW is the flow's class, or what it is deployed as. What is not given has the default that the stack deployed;
-    Metaflow's own `trigger` sends the defaults of the code that it is run from. A parameter that has the name of an
-    option here follows `--`. Ctrl-C ends the following, and the run goes on. For flows on Step Functions and
-    on Argo; Airflow starts its own by `airflow dags trigger`. Run it in the folder of the Pulumi project; for the
-    embedded AWS under `flowinfra local exec --`.
+    Metaflow's own `trigger` sends the defaults of the code that it is run from. An IncludeFile takes the path of a
+    file here. A parameter that has the name of an option follows `--`. Ctrl-C ends the following, and the run goes on.
+    For flows on Step Functions and on Argo; Airflow starts its own by `airflow dags trigger`. Run it in the folder of
+    the Pulumi project; for the embedded AWS under `flowinfra local exec --`.
 
     \b
       flowinfra run TrainFlow -s prod --alpha 0.5
@@ -40,8 +40,10 @@ def command(flow: str, words: tuple[str, ...], stack: str, no_follow: bool, as_j
     """
     reached = reach(stack, flow, Path.cwd())
     takes = parameters.of_inputs(reached.flow.flow, reached.flow.inputs)
-    values = parameters.checked(takes, parameters.parse(words), reached.flow.trigger)
-    ref = reached.runs.start(values)
+    values = parameters.checked(takes, parameters.parse(words))
+    config = reached.flow.outputs.get("metaflow_config") or {}
+    included.refuse_elsewhere(values, config, reached.flow.trigger)
+    ref = reached.runs.start(included.stored(values, reached.flow.flow, config, reached.s3))
     if no_follow:
         shown = {"flow": reached.flow.flow, "run_id": run_id(ref), **following.place(ref), "status": "RUNNING"}
         click.echo(json.dumps(shown) if as_json else run_id(ref))

@@ -23,7 +23,7 @@ class Parameter(Model):
     """A Metaflow Parameter as `trigger` sees it."""
 
     type: str
-    """Metaflow's type name: str, int, float, bool, JSON or file."""
+    """Metaflow's type name: str, int, float, bool, JSON or file; with its encoding if not UTF-8: `file (bytes)`."""
     default: Json = None
     """The default as the definition carries it; None without a default, or where it is computed at deploy time."""
     required: bool = False
@@ -32,6 +32,11 @@ class Parameter(Model):
     help: str | None = None
     included: str | None = None
     """Digest of the file that an IncludeFile reads: a key of `CompiledFlow.objects`."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is an IncludeFile, whose values are paths."""
+        return self.type.startswith("file")
 
 
 class Resources(Model):

@@ -119,7 +119,7 @@ def _check_parameters(request: CompileRequest, compiled: CompiledFlow, options: 
 
 def _from_here(compiled: CompiledFlow, options: Sequence[str]) -> Iterator[str]:
     """The options with files of IncludeFile by their whole path: the flow runs in another folder."""
-    files = {f"--{name}" for name, parameter in compiled.flow.parameters.items() if parameter.type == "file"}
+    files = {f"--{name}" for name, parameter in compiled.flow.parameters.items() if parameter.is_file}
     before = ""
     for option in options:
         name, equals, value = option.partition("=")

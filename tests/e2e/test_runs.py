@@ -57,12 +57,15 @@ def test_a_local_run_takes_what_the_flow_takes_and_is_visible_from_the_stacks_ow
 
 
 def test_a_person_starts_a_run_with_the_stacks_defaults_and_follows_it(cloud: Cloud, project: Project) -> None:
-    done = person(cloud, project, "run", "DailyFlow", "-s", "test", "--day=tue").succeeded()
+    (project.folder / "words.bin").write_bytes(b"\xff!")
+    done = person(cloud, project, "run", "DailyFlow", "-s", "test", "--day=tue", "--words", "words.bin").succeeded()
     lines = done.stdout.splitlines()
     assert lines[-1] == f"{lines[0]} SUCCEEDED"
     assert any(line.startswith("work: succeeded, 2/2 tasks") for line in lines), done.stdout
     described = cloud.sfn.describe_execution(executionArn=cloud.execution(lines[0]).arn)
-    assert json.loads(json.loads(described["input"])["Parameters"]) == {"day": "tue"}
+    given = json.loads(json.loads(described["input"])["Parameters"])
+    assert (given.keys(), given["day"]) == ({"day", "words"}, "tue")
+    assert "words b'\\xff!'" in cloud.flowinfra("local", "logs", f"{lines[0]}/end").succeeded().stdout
     listed = person(cloud, project, "runs", "DailyFlow", "-s", "test").succeeded().stdout
     assert [line.split()[1] for line in listed.splitlines() if line.startswith(lines[0])] == ["SUCCEEDED"]
 

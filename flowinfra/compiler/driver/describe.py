@@ -106,12 +106,16 @@ def describe_own_decorator(decorator: Any) -> Decorator:
 
 
 def described_type(parameter: Any) -> str:
-    """The type that a parameter is declared with, by its name in Python or click; `file` for that of an IncludeFile."""
+    """The type that a parameter is declared with, by its name in Python or click.
+
+    That of an IncludeFile is `file`, with its encoding where that is not UTF-8: `file (bytes)`, `file (latin-1)`.
+    """
     from metaflow.includefile import FilePathClass
 
     kind = parameter.kwargs.get("type", str)
     if isinstance(kind, FilePathClass):
-        return "file"
+        encoding = (kind._encoding or "utf-8").lower() if kind._is_text is not False else "bytes"
+        return "file" if encoding == "utf-8" else f"file ({encoding})"
     return str(getattr(kind, "name", None) or getattr(kind, "__name__", None) or type(kind).__name__)
 
 

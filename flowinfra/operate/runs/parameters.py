@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import click
 
 from flowinfra.errors import FlowInfraError, TriggerError, together
+from flowinfra.operate.runs.included import File
 from flowinfra.operate.runs.machines import Machine
 
-FILE = "file"
-"""Metaflow's type of an IncludeFile."""
+_FILE = re.compile(r"file(?: \((.+)\))?")
+"""Type of an IncludeFile, with its encoding where that is not UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,14 @@ def parse(words: Sequence[str]) -> dict[str, str]:
     return parameters
 
 
-def checked(takes: Takes, given: Mapping[str, str], instead: str) -> dict[str, Any]:
+def checked(takes: Takes, given: Mapping[str, str]) -> dict[str, Any]:
     """Values of a run's parameters, each of the type that the flow declares; what is not given is not among them.
+
+    That of an IncludeFile is a `File`, which is to be stored before the run.
 
     Args:
         takes: what the flow takes.
         given: the person's words, by name.
-        instead: what starts a run by Metaflow's own means.
 
     Raises:
         FlowInfraError: every name that the flow does not have, every value that does not fit, and every required
@@ -101,7 +104,7 @@ def checked(takes: Takes, given: Mapping[str, str], instead: str) -> dict[str, A
             problems.append(TriggerError(f"parameter --{name} is given twice"))
         else:
             try:
-                values[name] = _typed(name, text, takes.types.get(name), instead)
+                values[name] = _typed(name, text, takes.types.get(name))
             except TriggerError as error:
                 problems.append(error)
                 values[name] = None
@@ -133,18 +136,15 @@ def _folded(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _typed(name: str, text: str, kind: str | None, instead: str) -> Any:
+def _typed(name: str, text: str, kind: str | None) -> Any:
     """A value as Metaflow's `trigger` sends it."""
     if kind == "JSON":
         try:
             return json.dumps(json.loads(text))
         except ValueError as error:
             raise TriggerError(f"parameter --{name} is JSON, and {text!r} is not: {error}") from None
-    if kind == FILE:
-        raise TriggerError(
-            f"parameter --{name} is a file (IncludeFile), which Metaflow's own command uploads: "
-            f"{instead} --{name} {text}"
-        )
+    if kind is not None and (file := _FILE.fullmatch(kind)):
+        return File.of(name, text, file[1] or "utf-8")
     if kind is None or kind not in _CONVERTED:
         return text
     converter, words = _CONVERTED[kind]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,6 +56,8 @@ class Reached:
     flow: DeployedFlow
     runs: Runs
     where: Where | InCluster
+    s3: Callable[[], Any]
+    """Makes a client of the account that has the stack's datastore."""
 
     @property
     def forgets(self) -> str:
@@ -93,7 +96,8 @@ def reach(stack: str, wanted: str, start: Path) -> Reached:
         raise _unfinished(stack, flow, "state machine")
     access, session = session_of(stack, folder, flow.arn)
     executions = Executions(session, flow.arn)
-    return Reached(stack, flow, executions, Where(executions.region, access.profile, executions.embedded))
+    where = Where(executions.region, access.profile, executions.embedded)
+    return Reached(stack, flow, executions, where, partial(session.client, "s3"))
 
 
 def _in_cluster(stack: str, flow: DeployedFlow, folder: Path) -> Reached:
@@ -108,7 +112,8 @@ def _in_cluster(stack: str, flow: DeployedFlow, folder: Path) -> Reached:
             runs = WorkflowRuns(Workflows(place.kubeconfig, place.context), place.namespace, flow.name)
             # a text has credentials, and a command takes a path
             path = place.kubeconfig if place.kubeconfig and Path(place.kubeconfig).is_file() else None
-            return Reached(stack, flow, runs, InCluster(place.namespace, path, place.context))
+            where = InCluster(place.namespace, path, place.context)
+            return Reached(stack, flow, runs, where, lambda: access_of(stack, folder).session().client("s3"))
     raise _unfinished(stack, flow, "WorkflowTemplate")
 
 

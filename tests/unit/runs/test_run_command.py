@@ -62,7 +62,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 
     def reached(stack: str, wanted: str, _start: Any) -> Any:
         assert (stack, wanted) == ("prod", "TrainFlow")
-        return Reached(stack, FLOW, answers, Where("eu-west-1", None, embedded=False))  # type: ignore[arg-type]
+        where = Where("eu-west-1", None, embedded=False)
+        return Reached(stack, FLOW, answers, where, lambda: None)  # type: ignore[arg-type]
 
     for module in (run_module, runs_module):
         monkeypatch.setattr(module, "reach", reached)

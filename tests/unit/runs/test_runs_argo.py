@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 from flowinfra.cli import main
@@ -18,7 +19,13 @@ from tests.unit.runs.argo_nodes import node, started, template, workflow
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/flows/workflows"
 URN = "urn:pulumi:prod::shop::"
-PARAMETERS = {"alpha": {"type": "float"}, "day": {"type": "str", "required": True}, "tree": {"type": "JSON"}}
+STORE = {"METAFLOW_DATASTORE_SYSROOT_S3": "s3://shop/metaflow"}
+PARAMETERS = {
+    "words": {"type": "file (bytes)"},
+    "alpha": {"type": "float"},
+    "day": {"type": "str", "required": True},
+    "tree": {"type": "JSON"},
+}
 SAID = {"message": "Error (exit code 1)", "outputs": {"exitCode": "1"}}
 OVER = workflow("Failed", started(1), node(4, "join", "Failed", **SAID))
 
@@ -54,7 +61,11 @@ def state(kubeconfig: str) -> bytes:
             "urn": f"{URN}flowinfra:argo:ArgoFlow::train",
             "type": "flowinfra:argo:ArgoFlow",
             "inputs": {"flow": "TrainFlow", "name": "trainflow", "target": "argo", "parameters": PARAMETERS},
-            "outputs": {"kubernetes_namespace": "flows", "trigger": "python train.py argo-workflows trigger"},
+            "outputs": {
+                "kubernetes_namespace": "flows",
+                "trigger": "python train.py argo-workflows trigger",
+                "metaflow_config": STORE,
+            },
         },
         {
             "urn": f"{URN}WorkflowTemplate::train-workflow-template",
@@ -92,6 +103,33 @@ def test_a_run_is_started_as_metaflows_trigger_does_it(api: ArgoApi) -> None:
             ]
         },
     }
+
+
+def test_a_file_is_stored_before_the_run_begins(api: ArgoApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class S3:
+        def head_object(self, **_asked: Any) -> None:
+            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+
+        def put_object(self, **stored: Any) -> None:
+            assert api.objects["workflows"] == {}
+            places.append(f"s3://{stored['Bucket']}/{stored['Key']}")
+
+    class Session:
+        def session(self) -> Any:
+            return self
+
+        def client(self, _service: str) -> Any:
+            return S3()
+
+    places: list[str] = []
+    monkeypatch.setattr(reach_module, "access_of", lambda *_: Session())
+    (tmp_path / "words.bin").write_bytes(b"\xff")
+    result = flowinfra("run", "--no-follow", "--day=mon", "--words", "words.bin")
+    assert (result.exit_code, result.output) == (0, "argo-trainflow-x1\n")
+    given = api.objects["workflows"]["trainflow-x1"]["spec"]["arguments"]["parameters"]
+    words = next(json.loads(json.loads(each["value"])) for each in given if each["name"] == "words")
+    assert (words["url"], words["is_text"]) == (places[0], False)
+    assert words["url"].startswith("s3://shop/metaflow/data/TrainFlow/")
 
 
 def test_parameters_are_checked_before_the_cluster_is_asked(api: ArgoApi) -> None:

@@ -41,7 +41,7 @@ FOREIGN = Machine("Foreign", "arn", None, None, None, None)
 
 
 def values(takes: Takes, given: dict[str, str]) -> dict[str, Any]:
-    return checked(takes, given, "python flow.py step-functions trigger")
+    return checked(takes, given)
 
 
 def test_what_a_definition_tells() -> None:
@@ -100,7 +100,7 @@ def test_values_have_the_type_that_the_flow_declares() -> None:
         ("n", "1.5", "--n is a whole number, not '1.5'"),
         ("on", "maybe", "--on is true or false, not 'maybe'"),
         ("tree", "{", "--tree is JSON, and '{' is not"),
-        ("data", "a.csv", "python flow.py step-functions trigger --data a.csv"),
+        ("data", "none.csv", "parameter --data is a file, and none.csv cannot be read"),
     ],
 )
 def test_values_that_do_not_fit(name: str, value: str, said: str) -> None:

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from metaflow import FlowSpec, JSONType, Parameter, step
+from metaflow import FlowSpec, IncludeFile, JSONType, Parameter, step
 
 
 class DailyFlow(FlowSpec):
@@ -14,6 +14,7 @@ class DailyFlow(FlowSpec):
     tree = Parameter("tree", default="{}", type=JSONType)
     fails = Parameter("fails", default=False)
     gate = Parameter("gate", default="")
+    words = IncludeFile("words", is_text=False)
 
     @step
     def start(self):
@@ -34,7 +35,7 @@ class DailyFlow(FlowSpec):
 
     @step
     def end(self):
-        print("alpha", self.alpha)
+        print("alpha", self.alpha, "words", self.words)
 
 
 if __name__ == "__main__":
