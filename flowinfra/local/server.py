@@ -31,9 +31,10 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from flowinfra.errors import LocalError
-from flowinfra.local import bytecode, iam_delay, identity, mends, platform, runner, wiring
+from flowinfra.local import bytecode, forks, iam_delay, identity, mends, platform, runner, wiring
 from flowinfra.local.calls import Application, CallLog
 from flowinfra.local.console import Console
+from flowinfra.local.forks.launcher import launcher
 from flowinfra.local.gate import Gate
 from flowinfra.local.iam_delay import IamDelay
 from flowinfra.local.schedules import Scheduler
@@ -106,15 +107,16 @@ class Emulator:
         _prepare_process(instance)
         mends.apply()
         settings = self._settings
-        _write_launchers(settings.state.bin, settings.python)
+        isolation = runner.detect_isolation()
+        _write_launchers(settings.state.bin, launcher(settings.python, isolation))
         wiring.connect(
             wiring.Wiring(
                 endpoint=instance.endpoint,
                 state=settings.state,
                 python=settings.python,
-                isolation=runner.detect_isolation(),
+                isolation=isolation,
                 slots=threading.Semaphore(settings.max_jobs),
-                interpreter=_interpreter_folders(settings.python),
+                interpreter=(*_interpreter_folders(settings.python), Path(forks.__file__).parent),
                 bytecode=bytecode.shared_folder(),
             )
         )
@@ -159,15 +161,12 @@ def _prepare_process(instance: Instance) -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
 
 
-def _write_launchers(folder: Path, python: str) -> None:
-    """`python` and `python3` of the jobs.
-
-    Scripts, since a symlink would lose the interpreter's virtual environment.
-    """
+def _write_launchers(folder: Path, script: str) -> None:
+    """`python` and `python3` of the jobs."""
     for name in ("python", "python3"):
-        launcher = folder / name
-        launcher.write_text(f'#!/bin/sh\nexec "{python}" "$@"\n')
-        launcher.chmod(0o755)
+        program = folder / name
+        program.write_text(script)
+        program.chmod(0o755)
 
 
 def _interpreter_folders(python: str) -> tuple[Path, ...]:

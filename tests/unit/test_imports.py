@@ -12,7 +12,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "flowinfra"
 DRIVER = PACKAGE / "compiler" / "driver"
-"""Runs in another interpreter and as a package of another name, so its modules know each other by relative imports."""
+ELSEWHERE = {DRIVER: "flowinfra.compiler.driver.", PACKAGE / "local" / "forks": "flowinfra.local.forks."}
+"""Run in another interpreter and as packages of other names, so their modules know each other by relative imports."""
 PARTS = {
     "targets.request": {"__init__", "target", "options", "pods", "request", "compiled"},
     "targets.reading": {
@@ -66,8 +67,8 @@ def imported(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0 or path.parent == DRIVER, f"{path}: relative import"
-            home = "flowinfra.compiler.driver." if node.level else ""
+            assert node.level == 0 or path.parent in ELSEWHERE, f"{path}: relative import"
+            home = ELSEWHERE[path.parent] if node.level else ""
             yield from (f"{home}{node.module or ''}.{alias.name}" for alias in node.names)
 
 
