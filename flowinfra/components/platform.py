@@ -110,13 +110,24 @@ class S3EventArgs(TypedDict, total=False):
     """What the object's key ends with."""
 
 
+class RunEventArgs(TypedDict, total=False):
+    """A run of a flow on Step Functions that has ended without success, or as `on` says."""
+
+    state_machine: Required[str]
+    """Name of the flow's state machine."""
+    on: Sequence[str]
+    """Ends of runs: FAILED, TIMED_OUT, ABORTED, SUCCEEDED. Default: the first three."""
+
+
 class EventArgs(TypedDict, total=False):
-    """Which events a name of @trigger stands for: give one of both."""
+    """Which events a name of @trigger stands for: give one of `pattern`, `s3` and `run`."""
 
     pattern: Mapping[str, Any]
     """A pattern of EventBridge."""
     s3: S3EventArgs
     """An object that is made in S3."""
+    run: RunEventArgs
+    """A run that has failed, or has ended otherwise."""
     payload: Mapping[str, str]
     """Name that @trigger knows → path of keys in the event's `detail`. Those of `s3` are there already."""
 

@@ -312,7 +312,7 @@ def test_the_end_of_a_flow_comes_to_the_default_bus() -> None:
 def test_a_required_parameter_that_a_file_does_not_set() -> None:
     with pytest.raises(pulumi.RunError) as raised:
         deploy("trigger", {"events": {"data.ready": {"s3": {"bucket": "landing"}}}})
-    told = "sets the required parameter 'day' from 'day', which an object's event does not have; allowed: bucket, key"
+    told = "sets the required parameter 'day' from 'day', which such an event does not have; allowed: bucket, key"
     assert told in str(raised.value)
     deploy("trigger", {"events": {"data.ready": {"s3": {"bucket": "landing"}, "payload": {"day": "object.key"}}}})
 
@@ -325,7 +325,7 @@ def test_all_that_is_wrong_with_a_programs_events_is_told() -> None:
     for line in (
         "events.a.pattern: found {}, allowed: a pattern that EventBridge takes (Empty objects are not allowed)",
         'allowed: a pattern that EventBridge takes ("source" must be an object or an array)',
-        "the platform's events.c: found {}, allowed: one of pattern and s3",
+        "the platform's events.c: found {}, allowed: one of pattern, s3 and run",
         "the platform's events.d.s3.bukket: unknown key 'bukket' (did you mean 'bucket'?)",
     ):
         assert line in told, told

@@ -155,7 +155,7 @@ FLOWS_TO_REFUSE = [
     ),
     Bad(
         "exit hook",
-        r"<flow>: .*@exit_hook.*not.*supported.*",
+        r"<flow>:\d+: @exit_hook of SmallFlow: .*@trigger_on_finish\(flow='SmallFlow'\).*state_machine: SmallFlow.*",
         source(head="def f(): pass", decorators="@exit_hook(on_success=[f])"),
     ),
     Bad(
@@ -164,7 +164,7 @@ FLOWS_TO_REFUSE = [
         source(decorators='@schedule(daily=True, timezone="Europe/Pariss")'),
     ),
     Bad("parallel", r"<flow>: .*@parallel.*not supported.*", (FLOWS / "parallel" / "flow.py").read_text()),
-    Bad("switch", r"<flow>: .*switch.*not supported.*", (FLOWS / "switch" / "flow.py").read_text()),
+    Bad("switch", r"<flow>:8: step start: is a switch to light, heavy; .*", (FLOWS / "switch" / "flow.py").read_text()),
     Bad("long name", r"<flow>: .*longer than 80 characters.*", source(name="A" * 81)),
     Bad(
         "scheduled required parameter",

@@ -14,6 +14,7 @@ from metaflow.plugins.aws.step_functions import step_functions_cli
 
 from flowinfra.compiler import CompileRequest, compile_flow
 from flowinfra.errors import CompileError
+from flowinfra.local.events import shapes
 from flowinfra.model.compiled import Trigger
 from flowinfra.model.events import EventConfig
 from flowinfra.model.events.patterns import compiled as compiled_pattern
@@ -180,6 +181,44 @@ def test_what_cannot_be_read_is_an_error_that_says_what_is_missing(monkeypatch: 
     with pytest.raises(RuntimeError, match=r"states:DescribeExecution on arn:aws:states:.*:execution:Flow:r"):
         flowinfra_trigger.triggers()
     assert not hasattr(current, "trigger")
+
+
+@pytest.mark.parametrize(
+    ("status", "machine", "on", "starts"),
+    [
+        ("FAILED", "TrainFlow", {}, True),
+        ("TIMED_OUT", "TrainFlow", {}, True),
+        ("SUCCEEDED", "TrainFlow", {}, False),
+        ("SUCCEEDED", "TrainFlow", {"on": ["SUCCEEDED"]}, True),
+        ("FAILED", "TrainFlow", {"on": ["SUCCEEDED"]}, False),
+        ("FAILED", "OtherTrainFlow", {}, False),
+        ("RUNNING", "TrainFlow", {}, False),
+    ],
+)
+def test_a_run_that_fails_is_an_event(status: str, machine: str, on: dict[str, Any], starts: bool) -> None:
+    event = EventConfig.model_validate({"run": {"state_machine": "TrainFlow", **on}})
+    arn = f"arn:aws:states:eu-west-1:123456789012:stateMachine:{machine}"
+    execution = SimpleNamespace(
+        execution_arn="arn:e",
+        state_machine_arn=arn,
+        name="run-1",
+        execution_input="{}",
+        output={},
+        start_date="2026-11-30T01:00:00+00:00",
+        stop_date="2026-11-30T02:00:00+00:00",
+        error="E",
+        cause="why",
+    )
+    sent = shapes.execution_changed(execution, status)
+    assert compiled_pattern(json.dumps(event.listens_to)).matches(sent) == starts
+    assert event.of_aws
+    assert {name: sent["detail"][key] for name, key in event.names.items()} == {
+        "run": "run-1",
+        "status": status,
+        "execution": "arn:e",
+        "error": None if status == "RUNNING" else "E",
+        "cause": None if status == "RUNNING" else "why",
+    }
 
 
 def test_names_of_a_payload_lead_into_the_event() -> None:

@@ -36,10 +36,32 @@ SEAMS = triggers.SEAMS
 """Modules and names of Metaflow's in which this target stands, beside those of every target."""
 
 
+NO_HOOKS = (
+    "Metaflow runs no functions after a run on Step Functions. Let a flow do it: one with "
+    "@trigger_on_finish(flow={name!r}) runs after a success, and one with @trigger(event='failed') after a failure, "
+    "where the stack's file says `platform.events: {{failed: {{run: {{state_machine: {name}}}}}}}` (docs/events.md). "
+    "`alerts` sends a message"
+)
+"""What is said of @exit_hook; docs/decisions/exit-hooks.md says why."""
+NO_SWITCH = (
+    "is a switch to {cases}; Metaflow makes no state machine of it. Decide within a step, or let the step send an "
+    "event that starts a flow for each case (docs/events.md)"
+)
+"""What is said of a switch; docs/decisions/switch.md says why."""
+
+
 def refusals(flow: Any, graph: Any) -> Iterator[Part]:
-    """What no job could be given, and events that start no run; limits are known when the state machine is."""
+    """What no state machine or job could be given, and events that start no run; limits are known when it is made."""
     yield from triggers.refusals(flow)
+    if flow._flow_decorators.get("exit_hook"):
+        place = places.of_flow_decorator(type(flow), "exit_hook")
+        yield {"subject": f"@exit_hook of {flow.name}", "words": NO_HOOKS.format(name=flow.name), **place}
     for name in graph.sorted_nodes:
+        if graph[name].type == "split-switch":
+            cases = ", ".join(dict.fromkeys(graph[name].out_funcs))
+            again = " (it may repeat itself)" if name in graph[name].out_funcs else ""
+            words = NO_SWITCH.format(cases=cases + again)
+            yield {"subject": f"step {name}", "words": words, **places.of_step(graph[name])}
         for decorator in graph[name].decorators:
             for words in _wrong(decorator):
                 yield {"subject": f"step {name}", "words": f"@{decorator.name}: {words}", **places.of_step(graph[name])}

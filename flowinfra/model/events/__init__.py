@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from flowinfra.model.alerts import UNHAPPY, End
 from flowinfra.model.base import Json, canonical_json
 from flowinfra.model.config import Config
 from flowinfra.model.events.conditions import InvalidPatternError
@@ -58,32 +59,50 @@ class S3Event(Config):
     """What the object's key ends with."""
 
 
+_OF_RUN = {"run": "name", "status": "status", "error": "error", "cause": "cause", "execution": "executionArn"}
+"""What an event of an execution says (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html)."""
+
+
+class RunEvent(Config):
+    """A run of a flow on Step Functions that has ended without success, or as `on` says."""
+
+    state_machine: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,80}$")
+    """Name of the flow's state machine, such as `TrainFlow`, in the account and region of the flows."""
+    on: list[End] = Field(default_factory=lambda: list(UNHAPPY), min_length=1)
+    """Ends of runs: FAILED, TIMED_OUT, ABORTED, SUCCEEDED. Default: the first three."""
+
+
 class EventConfig(Config):
-    """Which events a name of @trigger stands for: give one of `pattern` and `s3`."""
+    """Which events a name of @trigger stands for: give one of `pattern`, `s3` and `run`."""
 
     pattern: Annotated[dict[str, Json], AfterValidator(_pattern)] | None = None
     """A pattern of EventBridge."""
     s3: S3Event | None = None
     """An object that is made in S3."""
+    run: RunEvent | None = None
+    """A run that has failed, or has ended otherwise."""
     payload: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], str] = Field(default_factory=dict)
     """Name that @trigger knows → path of keys in the event's `detail`, such as `object.key`. Metaflow takes letters,
-    digits and `_` in names alone. Those of `s3` are there already: bucket, key, size, etag, version."""
+    digits and `_` in names alone. Those of `s3` are there already: bucket, key, size, etag, version; and of `run`: run,
+    status, error, cause, execution."""
 
     @model_validator(mode="after")
     def _one(self) -> EventConfig:
-        if (self.pattern is None) == (self.s3 is None):
-            raise ValueError("one of pattern and s3")
+        if [self.pattern, self.s3, self.run].count(None) != 2:
+            raise ValueError("one of pattern, s3 and run")
         return self
 
     @property
     def listens_to(self) -> dict[str, Json]:
         """The pattern."""
+        if self.run:
+            return _of_run(self.run)
         return _of_s3(self.s3) if self.s3 else self.pattern or {}
 
     @property
     def names(self) -> dict[str, str]:
         """Name of the payload → path of keys in the event's `detail`."""
-        return {**(_OF_OBJECT if self.s3 else {}), **self.payload}
+        return {**(_OF_OBJECT if self.s3 else _OF_RUN if self.run else {}), **self.payload}
 
     @property
     def of_aws(self) -> bool:
@@ -97,6 +116,16 @@ def _of_s3(given: S3Event) -> dict[str, Json]:
     if given.prefix or given.suffix:
         detail["object"] = {"key": [_key(given)]}
     return {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
+
+
+def _of_run(given: RunEvent) -> dict[str, Json]:
+    # AWS takes its own events from the account that they are of, on the account's default bus
+    machine: dict[str, Json] = {"suffix": f":stateMachine:{given.state_machine}"}
+    return {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"stateMachineArn": [machine], "status": [*given.on]},
+    }
 
 
 def _key(given: S3Event) -> dict[str, Json]:

@@ -116,17 +116,17 @@ def pattern(trigger: Trigger, machine_arn: str | None, event: EventConfig | None
 
 
 def event_problems(who: str, flow: Flow, events: Mapping[str, EventConfig]) -> Iterator[ConfigError]:
-    """Parameters that a run needs, and that an event of S3 does not have."""
+    """Parameters that a run needs, and that an event of S3 or of a run does not have."""
     for trigger in flow.triggers:
         event = events.get(trigger.name)
-        if event is None or event.s3 is None:
+        if event is None or event.pattern is not None:
             continue
         for parameter, key in trigger.parameters.items():
             declared = flow.parameters.get(parameter)
             if key not in event.names and declared and declared.required:
                 yield ConfigError(
                     f"{who}: @trigger(event={trigger.name!r}) sets the required parameter {parameter!r} from {key!r}, "
-                    f"which an object's event does not have; allowed: {', '.join(event.names)} (`parameters` of the "
+                    f"which such an event does not have; allowed: {', '.join(event.names)} (`parameters` of the "
                     "event in @trigger), or a name of the stack's own (`payload` of the event in platform.events)"
                 )
 
