@@ -93,13 +93,31 @@ def test_circles_by_events() -> None:
     sends = {"a.py": ["y"], "b.py": ["x"]}
     chains = Chains(flows, sends)
     assert [chains.circles_of(label) for label in flows] == [("A → y → B → x → A",)] * 2 + [()]
-    told = "a.py → y → b.py → x → a.py: these flows may start each other for ever, by the events that they may send"
+    told = "a.py → y → b.py → x → a.py: these flows may start each other for ever, by events"
     assert list(chains.warnings()) == [told]
     assert Chains(flows, sends, off=["b.py"]).circles == ()
 
 
 def test_a_flow_that_starts_itself() -> None:
     assert Chains({"a.py": hearing("A", "x")}, {"a.py": ["x"]}).circles_of("a.py") == ("A → x → A",)
+
+
+def test_a_flow_that_its_own_failure_starts() -> None:
+    flow = hearing("A", "failed")
+    ended = EventConfig.model_validate({"run": {"state_machine": flow.name}})
+    chains = Chains({"a.py": flow}, events={"failed": ended})
+    assert list(chains.warnings()) == ["a.py → failed → a.py: these flows may start each other for ever, by events"]
+    assert chains.circles_of("a.py") == ("A → failed → A",)
+
+
+def test_a_run_of_what_the_stack_does_not_deploy_is_told() -> None:
+    flow = hearing("A", "failed")
+    ended = EventConfig.model_validate({"run": {"state_machine": f"{flow.name}s"}})
+    [told] = Chains({"a.py": flow}, events={"failed": ended}).warnings()
+    assert told == (
+        f"platform.events.failed: this stack deploys no state machine '{flow.name}s' (did you mean {flow.name!r}?): "
+        "the event comes when one of that name ends, whoever deploys it"
+    )
 
 
 def stack(target: str, **platform: Json) -> tuple[StackConfig, list[StackFlow], list[str]]:

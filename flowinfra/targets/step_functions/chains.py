@@ -60,6 +60,14 @@ class Chains:
                 f"platform.events.{name}: no flow of the stack on Step Functions has @trigger(event={name!r})"
                 + _near(name, waited)
             )
+        for name, event in sorted(self.events.items()):
+            if event.run and event.run.state_machine not in self._machines:
+                machine = event.run.state_machine
+                yield (
+                    f"platform.events.{name}: this stack deploys no state machine {machine!r}"
+                    f"{_near(machine, sorted(self._machines))}: the event comes when one of that name ends, whoever "
+                    "deploys it"
+                )
         for label in self.flows:
             for name in self.unsent(label):
                 # many events come from elsewhere: only a name that looks misspelt is worth a word at each preview
@@ -77,7 +85,7 @@ class Chains:
         for circle in self.circles:
             told = circle.told({label: label for label in self.flows})
             if any(circle.events):
-                yield f"{told}: these flows may start each other for ever, by the events that they may send"
+                yield f"{told}: these flows may start each other for ever, by events"
             else:
                 yield f"{told}: these flows start each other, so that they run for ever once one of them succeeds"
 
@@ -102,8 +110,18 @@ class Chains:
         return {full_name(flow.flow): label for label, flow in self.flows.items()}
 
     @cached_property
+    def _machines(self) -> dict[str, str]:
+        return {flow.name: label for label, flow in self.flows.items()}
+
+    @cached_property
     def _sent(self) -> set[str]:
         return {name for names in self.sends.values() for name in names}
+
+    def _senders(self, name: str) -> Iterator[str]:
+        yield from (label for label, names in self.sends.items() if name in names)
+        event = self.events.get(name)
+        if event and event.run and event.run.state_machine in self._machines:
+            yield self._machines[event.run.state_machine]
 
     def _heard(self, label: str) -> set[str]:
         return {trigger.name for trigger in self.flows[label].flow.triggers if not upstream(trigger)}
@@ -119,7 +137,7 @@ class Chains:
                 if name in self._labels:
                     found.setdefault(self._labels[name], []).append((label, None))
             for name in sorted(self._heard(label)):
-                for sender in (each for each, names in self.sends.items() if name in names):
+                for sender in self._senders(name):
                     found.setdefault(sender, []).append((label, name))
         return found
 
