@@ -13,11 +13,11 @@ from flowinfra.model import clean
 from flowinfra.report.change import Change, Delta, FileChange
 from flowinfra.report.changes import compare, introduce
 from flowinfra.report.graph import Graph, merged, unmarked
+from flowinfra.report.of_target import of_targets
 from flowinfra.report.renamed import renamed_flows
 from flowinfra.report.resources import ACTIONS, FlowPart, ResourceChange, resource_changes, split
 from flowinfra.report.risk import Count, Risk
 from flowinfra.report.risks import flow_risks, other_risks
-from flowinfra.report.risks_of_resources import airflow_changes
 from flowinfra.report.sources import Sources
 from flowinfra.report.steps import mapping
 from flowinfra.report.words import count
@@ -206,13 +206,9 @@ def _stack(preview: Preview, files: _Files, running: Count | None) -> StackRepor
 
 def _not_asked(parts: Iterable[FlowPart]) -> Iterable[Diagnostic]:
     """What is not known of running flows although it was asked for."""
-    unknown = [clean.name(part.name) for part in parts if airflow_changes(part)]
-    if unknown:
-        yield Diagnostic(
-            "info",
-            f"whether flows on Airflow run now is not known, Airflow is not asked: {', '.join(unknown)}. Tasks that "
-            "run go on as they began; those that start after the deploy are the new DAG's, or none where it leaves",
-        )
+    listed = list(parts)
+    for said in filter(None, (target.not_asked(listed) for target in of_targets())):
+        yield Diagnostic("info", said)
 
 
 def _within(running: Count, preview: Preview) -> Count:

@@ -10,19 +10,11 @@ from collections.abc import Iterable
 
 from flowinfra.engine.preview import Step
 from flowinfra.report.change import Delta
+from flowinfra.report.of_target import of_targets
 from flowinfra.report.resources import FlowPart
 from flowinfra.report.risk import Count, Risk
 from flowinfra.report.risks_of_inputs import risks_of_changing, risks_of_coming, risks_of_leaving
-from flowinfra.report.risks_of_resources import (
-    dag_risks,
-    data_risks,
-    definition_risks,
-    gone_machines,
-    in_use_risks,
-    running_risks,
-    state_machine_risks,
-    workflow_template_risks,
-)
+from flowinfra.report.risks_of_resources import data_risks, in_use_risks, running_risks
 from flowinfra.report.roles import role_risks
 
 
@@ -37,11 +29,8 @@ def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None, conte
     """
     found = [*running_risks(part.children, running, context)] if running else []
     found += [
-        *state_machine_risks(part),
-        *workflow_template_risks(part),
-        *dag_risks(part),
+        *(risk for target in of_targets() for risk in target.risks(part)),
         *in_use_risks(part.children),
-        *definition_risks(part),
         *data_risks(part.children),
     ]
     if part.old is not None and part.new is not None:
@@ -58,7 +47,8 @@ def flow_risks(part: FlowPart, delta: Delta, running: Count | None = None, conte
 def other_risks(steps: Iterable[Step]) -> list[Risk]:
     """Risks of what belongs to no flow: the platform, and resources of one's own."""
     listed = list(steps)
-    return _sorted([*gone_machines(listed), *data_risks(listed), *role_risks(listed)])
+    own = (risk for target in of_targets() for risk in target.other_risks(listed))
+    return _sorted([*own, *data_risks(listed), *role_risks(listed)])
 
 
 def _sorted(found: Iterable[Risk]) -> list[Risk]:

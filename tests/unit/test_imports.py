@@ -21,6 +21,7 @@ PARTS = {
         *("sharing", "states", "texts", "triggers"),
     },
     "targets.stack": {"stack"},
+    "targets.report": {"report"},
     "stack.configuration": {"configuration", "contradictions", "flow", "mistakes", "parsing", "places", "platform"},
 }
 """Parts of a folder that stand elsewhere in the order than the rest of it → their modules."""
@@ -42,6 +43,7 @@ ORDER = (
     "program",
     "testing",
     "report",
+    "targets.report",
     "compare",
     "operate",
     "start",
@@ -124,6 +126,7 @@ def test_what_is_for_all_targets_knows_none() -> None:
         *(PACKAGE / "components").glob("*.py"),
         PACKAGE / "targets" / "target.py",
         PACKAGE / "targets" / "mends.py",
+        *(PACKAGE / "report").glob("*.py"),
     ]
     assert [
         (path.name, ".".join(words))

@@ -9,9 +9,9 @@ import pytest
 from flowinfra.engine.preview import parse_preview
 from flowinfra.report.assemble import assemble
 from flowinfra.report.risk import KINDS, Starter
-from flowinfra.report.risks_of_resources import DEFINITION_CHARACTERS
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
+from flowinfra.targets.step_functions.report import DEFINITION_CHARACTERS
 from tests.unit.report.previews import (
     FLOW_TYPE,
     TRAIN,
