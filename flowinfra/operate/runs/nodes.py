@@ -27,6 +27,7 @@ _STATUS = {"Succeeded": "SUCCEEDED", "Failed": "FAILED", "Error": "FAILED", "Run
 """Phase of a node → Batch's word for a task; all others wait."""
 _NO_TASK = ("Skipped", "Omitted")
 """Phases of what does not run."""
+_NOT_BEGUN = "Argo's workflow controller has not begun with it"
 _NO_REASON = "Argo gives no reason"
 _CODE = re.compile(r"(?:main: )?(.*?\(exit code \d+\))")
 _RAISED = re.compile(r"(?:\S+Z )?([A-Za-z_][\w.]*(?:Error|Exception)(?:: .*)?)")
@@ -63,9 +64,11 @@ def steps(workflow: Manifest, spec: Manifest) -> tuple[Step, ...]:
         spec: the WorkflowTemplate's, as the workflow has it (`stored`), or as it is now.
     """
     seen = _Seen.of(workflow, spec)
-    found = []
+    found: list[Step] = []
     for name, sources in seen.order.items():
         tasks = tuple(seen.task(node) for node in seen.of_step(name))
+        if not found and not tasks and status(workflow) == "PENDING":
+            tasks = (Task("", "RUNNABLE", 0, _said(workflow.get("status", {})) or _NOT_BEGUN),)
         expected = sum(seen.splits(node) for node in seen.of_step(sources[-1])) if sources else 0
         found.append(Step(name, max(1, expected, len(tasks)), tasks))
     return tuple(found)

@@ -21,11 +21,28 @@ def seen(found: dict[str, Any]) -> dict[str, tuple[str, int, int, int]]:
 
 
 def test_steps_are_in_the_order_of_the_flow_and_a_loop_is_walked_once() -> None:
-    new = {"metadata": {"name": "trainflow-x1"}, "spec": {"workflowTemplateRef": {"name": "trainflow"}}}
-    assert status(new) == "PENDING"
-    assert [(step.name, step.state, step.total) for step in steps(new, SPEC)] == [
+    assert [(step.name, step.state, step.total) for step in steps(workflow("Running"), SPEC)] == [
         (name, "waiting", 1) for name in ORDER
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({}, "Argo's workflow controller has not begun with it"),
+        # `workflow/controller/controller.go` of Argo, where the workflow's parallelism is at its limit
+        (
+            {"phase": "Pending", "message": "Workflow processing has been postponed because too many workflows"},
+            "Workflow processing has been postponed because too many workflows",
+        ),
+    ],
+)
+def test_a_run_that_argo_has_not_begun_says_why(told: dict[str, Any], why: str) -> None:
+    new = {"metadata": {"name": "trainflow-x1"}, "spec": {"workflowTemplateRef": {"name": "trainflow"}}}
+    start, *others = steps({**new, "status": told} if told else new, SPEC)
+    assert status(new) == "PENDING"
+    assert (start.state, start.tasks[0].reason) == ("queued", why)
+    assert {step.state for step in others} == {"waiting"}
 
 
 def test_a_foreach_has_as_many_tasks_as_its_start_says_before_argo_makes_them() -> None:
