@@ -21,7 +21,9 @@ from flowinfra.engine.project import found_folder, project_name, read_mapping, s
 from flowinfra.errors import ConfigError
 from flowinfra.model.datastores import DATASTORES
 from flowinfra.operate.accounts import refuse_strangers
-from flowinfra.operate.gc import AIRFLOW_DAYS, FOR_RESUME, Collection, Leftover, Scope, collect, remove
+from flowinfra.operate.gc import AIRFLOW_DAYS, Collection, Scope, collect, remove
+from flowinfra.operate.history import DEPLOYMENTS
+from flowinfra.operate.leftover import FOR_RESUME, Leftover
 
 
 @click.command("gc")
@@ -45,6 +47,13 @@ from flowinfra.operate.gc import AIRFLOW_DAYS, FOR_RESUME, Collection, Leftover,
     show_default=True,
     help="Objects of a flow on Airflow, whose runs are not asked, stay for so many days after its last deploy.",
 )
+@click.option(
+    "--deployments",
+    type=click.IntRange(min=1),
+    default=DEPLOYMENTS,
+    show_default=True,
+    help="Deployments that stay for `flowinfra rollback`, the present one included.",
+)
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; removes only with --yes.")
 def command(
@@ -54,6 +63,7 @@ def command(
     with_packages: bool,
     keep_packages: bool,
     airflow_days: float,
+    deployments: int,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -73,6 +83,7 @@ def command(
         _scope(settings, stack, project, datastores, airflow_days),
         with_packages=with_packages,
         keep_packages=keep_packages,
+        deployments=deployments,
     )
     session = settings.access.session()
     buckets = {root.split("/")[2] for root in scope.datastores}
@@ -193,6 +204,11 @@ def _tell_kept(found: Collection) -> None:
             f"{_counted(found.recent)} stay: their flows were deployed to Airflow not long ago, and its runs are not "
             "asked (--airflow-days)."
         )
+    if found.rollback:
+        stay = "stay" if len(found.rollback) > 1 else "stays"
+        click.echo(
+            f"{_counted(found.rollback)} {stay}: `flowinfra rollback` may bring their deployments back (--deployments)."
+        )
     if found.kept:
         stay = "stay" if len(found.kept) > 1 else "stays"
         click.echo(
@@ -212,6 +228,7 @@ def _as_json(scope: Scope, found: Collection, done: list[Leftover]) -> dict[str,
         "remove": [asdict(leftover) for leftover in found.remove],
         "kept": [asdict(leftover) for leftover in found.kept],
         "recent": [asdict(leftover) for leftover in found.recent],
+        "rollback": [asdict(leftover) for leftover in found.rollback],
         "unknown": found.unknown,
         "destroyed": found.destroyed,
         "removed": [leftover.name for leftover in done],

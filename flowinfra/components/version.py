@@ -6,6 +6,8 @@ changed the flow, kept in the stack's state until the flow changes again.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,11 +20,17 @@ from flowinfra.compiler.provenance import provenance
 from flowinfra.components.deploy_time import Deployer
 from flowinfra.components.inputs import SHORT
 from flowinfra.components.names import VERSION_RECORD
+from flowinfra.errors import ConfigError
 from flowinfra.model.compiled import CompiledFlow
 
 Version = Mapping[str, Any]
 """`id` and `digest` of the compiled flow (short and full), `package` (digest of the code package), `metaflow`,
-`deployed_by`, and where they are known `commit` and `uncommitted_changes` (true)."""
+`deployed_by`, where they are known `commit` and `uncommitted_changes` (true), and after a rollback `rolled_back_to`."""
+
+ROLLBACK = "FLOWINFRA_ROLLBACK"
+"""Variable by which `flowinfra rollback` says which deployment it brings back, by its number."""
+ROLLED_BACK = "rolled_back_to"
+"""The same in a version, and in what is kept of a deployment."""
 
 
 def origin(root: Path) -> dict[str, Any]:
@@ -32,9 +40,19 @@ def origin(root: Path) -> dict[str, Any]:
         ConfigError: what CI declares is wrong.
     """
     deployer = Deployer.from_environment()
+    if number := os.environ.get(ROLLBACK):
+        # the commit is that of the deployment, not of this checkout; it has none where that one had none
+        known = {} if deployer.commit is None else {"commit": deployer.commit}
+        return {"deployed_by": deployer.user, **known, ROLLED_BACK: _number(number)}
     if deployer.commit is not None:
         return {"deployed_by": deployer.user, "commit": deployer.commit}
     return {"deployed_by": deployer.user, **_checked_out(root)}
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise ConfigError(f"{ROLLBACK} is {text!r}; `flowinfra rollback` sets it, so leave it out")
+    return int(text)
 
 
 def deployed_version(

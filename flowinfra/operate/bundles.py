@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from flowinfra.compiler import Warn, write_bundle
-from flowinfra.components.options import is_bundle
 from flowinfra.components.source import Deployment
 from flowinfra.engine import yaml_file
 from flowinfra.engine.project import ENCRYPTION, FILE, project_name, read_mapping, stack_file
 from flowinfra.errors import BundleError, FlowInfraError, Problems
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.program.deploy import checked_stack
+from flowinfra.stack.bundled import bundled_entry
 from flowinfra.stack.compiling import StackFlow
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.loading import stored_stack
@@ -34,8 +34,6 @@ from flowinfra.stack.places import NAMESPACE
 SUMS = "SHA256SUMS"
 _REGION, _ACCOUNT = "ap-northeast-1", "000000000000"
 """Stand for the region of a stack whose file does not say it (no region's name is longer), and for the account."""
-_COMPILED_IN = ("configs", "image_packages", "working_folder")
-"""Keys of a flow that only its compile reads."""
 
 
 @dataclass(frozen=True)
@@ -137,14 +135,9 @@ def _stack_document(root: Path, stack: str, flows: Sequence[StackFlow], folder: 
 
 
 def _entry(flow: StackFlow, root: Path, folder: Path) -> dict[str, Any]:
-    """The flow's configuration, defaults and mirrored stack included, with the bundle in place of the file."""
-    own = flow.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    """The flow's configuration with the bundle in place of the file."""
     bundle = Path(os.path.relpath(folder / _file_name(flow.compiled), root)).as_posix()
-    entry = {key: value for key, value in own.items() if key not in _COMPILED_IN}
-    if flow.deploy_time:
-        entry["deploy_time"] = dict(flow.deploy_time)
-    file = {} if is_bundle(flow.config) else {"file": flow.config.flow}
-    return {**entry, **file, "flow": bundle, "digest": flow.compiled.digest}
+    return {**bundled_entry(flow), "flow": bundle}
 
 
 def _file_name(compiled: CompiledFlow) -> str:

@@ -2,13 +2,13 @@
 
 A deploy keeps superseded job definitions and datastore objects, because an execution keeps the definition that it
 began with. They are found by their tags (project and stack), also after a `destroy`; what neither a deployed
-definition nor that of a running execution names can go. What counts is bucket and key: equal bytes have one digest
-everywhere. Definitions of every state machine of the account and region
-count, since stacks that share a datastore share objects; where flows run on Argo, so do all WorkflowTemplates and
-Workflows of the cluster, and where they run on Airflow, the objects that the states of the project's stacks have: what
-a DAG names is there as long as the DAG is. As long as these cannot be asked, all objects stay. Airflow's runs are not
-asked: what belongs to a flow on Airflow stays for some days after the flow's last deploy. Do not collect while a deploy
-of the stack is under way: what it has uploaded is not referred to yet.
+definition nor that of a running execution names can go, but for what `flowinfra rollback` needs of the newest
+deployments. What counts is bucket and key: equal bytes have one digest everywhere. Definitions of every state machine
+of the account and region count, since stacks that share a datastore share objects; where flows run on Argo, so do all
+WorkflowTemplates and Workflows of the cluster, and where they run on Airflow, the objects that the states of the
+project's stacks have: what a DAG names is there as long as the DAG is. As long as these cannot be asked, all objects
+stay. Airflow's runs are not asked: what belongs to a flow on Airflow stays for some days after the flow's last deploy.
+Do not collect while a deploy of the stack is under way: what it has uploaded is not referred to yet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
@@ -40,16 +40,13 @@ from flowinfra.components.names import (
 )
 from flowinfra.engine.state import deployed_objects
 from flowinfra.errors import ClusterError, ConfigError, StateError, ToolError
+from flowinfra.operate.history import DEPLOYMENTS, History
+from flowinfra.operate.leftover import FOR_RESUME, Kind, Leftover
 from flowinfra.operate.references import References
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
-
-Kind = Literal["job-definition", "package", "include-file", "command", "environment"]
-
-FOR_RESUME = {"package", "include-file", "environment"}
-"""Kinds of objects that a run needs again when it is resumed."""
 
 _OBJECTS: dict[str, Kind] = {
     "package": "package",
@@ -73,21 +70,6 @@ _OWNED = '"metaflow.owner"'
 
 
 @dataclass(frozen=True)
-class Leftover:
-    """Something that a deploy of the stack left."""
-
-    kind: Kind
-    name: str
-    """`name:revision` of a job definition, `s3://bucket/key` of an object."""
-    flow: str
-    """Name of the flow's state machine."""
-    size: int = 0
-    """Bytes of an object."""
-    target: str = ""
-    """Target outside of AWS whose flows may refer to an object: `argo`, `airflow`."""
-
-
-@dataclass(frozen=True)
 class Collection:
     """What can go, and what nothing refers to but stays."""
 
@@ -96,6 +78,8 @@ class Collection:
     """Objects without a reference that stay because the flow has runs, which may be resumed."""
     recent: tuple[Leftover, ...] = ()
     """Objects without a reference that stay because their flow was deployed to Airflow not long ago."""
+    rollback: tuple[Leftover, ...] = ()
+    """Objects without a reference that stay because a deployment that is kept has them."""
     unknown: str = ""
     """Why all objects stay: a cluster, or the states of the project's stacks, could not be asked."""
     destroyed: bool = False
@@ -126,6 +110,8 @@ class Scope:
     """Days after a flow's last deploy to Airflow for which all of its objects stay."""
     folder: Path = Path()
     """Where Pulumi is run."""
+    deployments: int = DEPLOYMENTS
+    """How many deployments stay for `flowinfra rollback`, the present one included, while the stack is deployed."""
 
     def owns(self, tags: Mapping[str, str]) -> bool:
         """Whether something with these tags is this stack's."""
@@ -167,14 +153,29 @@ def collect(scope: Scope, session: boto3.Session | None = None) -> Collection:
         elsewhere = _ask_elsewhere(references, scope, {each.leftover.target for each in objects})
         destroyed = len(gone) == len(own) and not elsewhere.deployed and bool(own or elsewhere.asked)
         free = [each for each in objects if not (elsewhere.unknown or _named(references, each.leftover))]
+        histories = _histories(s3, scope, own)
+        sure = elsewhere.unknown or len(gone) < len(own)
+        live = [each for each in histories if not destroyed and (sure or each.is_deployed(references))]
+        rollback = {url for each in live for url in each.objects}
         keeps = scope.keep_packages or not (scope.with_packages or destroyed)
         homes = {home for each in free for home in each.part.homes}
         runs = {home for home in homes if keeps and _has_runs(s3, home)}
     fresh = _fresh(objects, scope.airflow_days)
+    named = [each for each in free if each.leftover.name in rollback]
+    free = [each for each in free if each not in named]
     kept = [each for each in free if each.leftover.kind in FOR_RESUME and runs & set(each.part.homes)]
     recent = [each for each in free if each not in kept and fresh & set(each.part.homes)]
     gone += [each.leftover for each in free if each not in kept and each not in recent]
-    return Collection(tuple(gone), _leftovers(kept), _leftovers(recent), elsewhere.unknown, destroyed)
+    gone += [file for each in histories for file in each.files(superseded=each in live)]
+    return Collection(
+        tuple(gone), _leftovers(kept), _leftovers(recent), _leftovers(named), elsewhere.unknown, destroyed
+    )
+
+
+def _histories(s3: S3Client, scope: Scope, own: Iterable[_Job]) -> list[History]:
+    """What each of the stack's datastores keeps of its deployments."""
+    roots = {*scope.datastores, *(_root(job.tags[DATASTORE_TAG]) for job in own if DATASTORE_TAG in job.tags)}
+    return [History.of(s3, root, scope.project, scope.stack, scope.deployments) for root in sorted(roots)]
 
 
 def remove(leftovers: Iterable[Leftover], session: boto3.Session | None = None) -> Iterator[Leftover]:

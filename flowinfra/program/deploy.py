@@ -19,13 +19,14 @@ from flowinfra.components.prepare import Prepared
 from flowinfra.components.program import project_root
 from flowinfra.components.renames import rename_problems
 from flowinfra.components.source import Deployment, deploy_time_values
-from flowinfra.components.version import origin
+from flowinfra.components.version import ROLLED_BACK, Version, origin
 from flowinfra.engine.project import StackFile, stack_file
 from flowinfra.errors import FlowInfraError, Problems
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import CompiledFlow
 from flowinfra.program import frames
 from flowinfra.program.older import VERSION, keys, older_problems, outputs_before
+from flowinfra.program.record import keep_when_deployed, taken_back
 from flowinfra.stack.compiling import StackFlow, each_compiled, platform_shape
 from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.flow import FlowConfig
@@ -57,8 +58,9 @@ def deploy() -> None:
         file = stack_file(root, pulumi.get_stack())
         deployment = Deployment(pulumi.get_project(), pulumi.get_stack(), root)
         stack, checked = checked_stack(lambda: _configured(file), deployment, pulumi.log.warn)
+        flows = dict(zip(keys(each.plan for each in checked.prepared), checked.flows, strict=True))
         by = origin(root)
-        _not_back(stack, checked, by.get("commit"), root)
+        _not_back(stack, checked, flows, by, root)
     except Problems as problems:
         count = len(problems.errors)
         raise pulumi.RunError(f"{count} problem{'s' if count > 1 else ''} in this stack:\n{problems}") from None
@@ -68,23 +70,36 @@ def deploy() -> None:
     TARGETS["step-functions"].part("drain").register()
     created = _created(stack) if stack.platform.create else None
     deployed: dict[str, Outputs] = {}
-    for prepared, key in zip(checked.prepared, keys(each.plan for each in checked.prepared), strict=True):
+    versions: dict[str, pulumi.Output[Version]] = {}
+    for prepared, key in zip(checked.prepared, flows, strict=True):
         made = dict(checked.targets[prepared.plan.compiled.target].deploy(prepared, created, by))
         # a preview prints an output as a whole where one value of it changes: all flows, if it were one of `flows`
-        pulumi.export(f"{VERSION}{key}", made.pop("version"))
+        versions[key] = made.pop("version")
+        pulumi.export(f"{VERSION}{key}", versions[key])
         deployed[key] = made
+    keep_when_deployed(stack, flows, versions, created, by, deployment)
     pulumi.export("flows", deployed)
     settings = shared_settings(flow.compiled for flow in checked.flows)
     configs = [*(target.metaflow_config(created) for target in checked.targets.values()), settings]
     pulumi.export("metaflow_config", pulumi.Output.all(*configs).apply(lambda found: dict(ChainMap(*found))))
 
 
-def _not_back(stack: StackConfig, checked: CheckedFlows, commit: str | None, root: Path) -> None:
-    """Raise Problems where a stack would be deployed from an older commit; that of a preview follows its branch."""
-    if stack.allow_older or stack.preview is not None:
+def _not_back(
+    stack: StackConfig, checked: CheckedFlows, flows: Mapping[str, StackFlow], by: Mapping[str, Any], root: Path
+) -> None:
+    """Raise Problems where a stack would be deployed from an older commit, and warn of flows that were rolled back.
+
+    A preview stack follows its branch, and whoever rolls back knows both.
+    """
+    if stack.preview is not None or ROLLED_BACK in by:
         return
+    before = outputs_before(pulumi.log.warn)
+    for line in taken_back(before, flows):
+        pulumi.log.warn(line)
     plans = [each.plan for each in checked.prepared]
-    if problems := list(older_problems(plans, outputs_before(pulumi.log.warn), commit, root, pulumi.log.warn)):
+    if not stack.allow_older and (
+        problems := list(older_problems(plans, before, by.get("commit"), root, pulumi.log.warn))
+    ):
         raise Problems(problems)
 
 

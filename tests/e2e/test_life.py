@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from flowinfra.operate.gc import FOR_RESUME
+from flowinfra.operate.leftover import FOR_RESUME
 from tests.e2e.support import PLATFORM, Cloud, Execution, Project, ask
 
 FLOW = "flows/tree/tree_flow.py"

@@ -130,9 +130,12 @@ def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(projec
     project.pulumi("preview", "--expect-no-changes")
 
     shown = project.flowinfra("gc", "test", "--json")
-    assert {item["kind"] for item in shown["remove"]} == {"job-definition", "package"}
-    assert len(shown["remove"]) == 2
-    project.flowinfra("gc", "test", "--json", "--yes")
+    assert [item["kind"] for item in shown["remove"]] == ["job-definition"]
+    assert [item["kind"] for item in shown["rollback"]] == ["package"]
+    shown = project.flowinfra("gc", "test", "--json", "--deployments", "1")
+    kinds = ["compiled-flow", "deployment", "job-definition", "package"]
+    assert sorted(item["kind"] for item in shown["remove"]) == kinds
+    project.flowinfra("gc", "test", "--json", "--yes", "--deployments", "1")
     assert project.job_definitions() == {second}
     assert first_package.isdisjoint(project.objects(name))
     project.pulumi("preview", "--refresh", "--expect-no-changes")
@@ -156,7 +159,7 @@ def test_deploys_keep_what_an_execution_may_still_need_and_gc_collects_it(projec
     assert (project.machines(), project.roles(), project.schedules()) == ({}, [], [])
     assert project.job_definitions() == {second}
     removed = project.flowinfra("gc", "test", "--json", "--yes")
-    assert len(removed["removed"]) == 2
+    assert len(removed["removed"]) == 4
     assert project.job_definitions() == set()
     assert project.objects(name) == []
     assert {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]} == there

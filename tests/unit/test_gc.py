@@ -15,7 +15,9 @@ from click.testing import CliRunner
 from moto import mock_aws
 
 from flowinfra.cli import main
-from flowinfra.errors import ClusterError, ConfigError, ToolError
+from flowinfra.clouds.deployments import Deployments
+from flowinfra.errors import ClusterError, ConfigError, StateError, ToolError
+from flowinfra.model.deployments import KeptDeployment, KeptFlow
 from flowinfra.operate.gc import Collection, Scope, collect, remove
 
 AIRFLOW: Any = {"flowinfra:target": "airflow"}
@@ -379,6 +381,66 @@ def test_a_datastore_is_looked_through_where_no_job_definition_is_left(account: 
     package = account.put(f"Flow/data/aa/{digest('a')}")
     assert names(collect(SCOPE)) == set()
     assert names(collect(Scope("app", "dev", ("s3://bkt/metaflow",)))) == {package}
+
+
+def keep(account: Account, *flows: str) -> None:
+    """Keep a deployment of the stack whose flows have the packages of these letters."""
+    made = [
+        KeptFlow(
+            name="Flow",
+            flow="Flow",
+            target="step-functions",
+            digest=letter * 64,
+            entry={},
+            objects=(f"Flow/data/{letter * 2}/{digest(letter)}",),
+        )
+        for letter in flows
+    ]
+    kept = KeptDeployment(time="2026-01-31T06:00:00+00:00", deployed_by="ann", config={}, flows=tuple(made))
+    store = Deployments(account.s3, "bkt", "metaflow", "app", "dev")
+    store.keep(kept, {each.digest: "{}" for each in made}, lambda kind: {**tags(), "flowinfra:kind": kind})
+
+
+def test_what_a_rollback_needs_stays_for_the_newest_deployments(account: Account) -> None:
+    packages = {letter: account.put(f"Flow/data/{letter * 2}/{digest(letter)}") for letter in "abc"}
+    for letter in "abc":
+        keep(account, letter)
+    job = account.job("app-step", variables={"METAFLOW_CODE_URL": packages["c"]})
+    account.machine("Flow", job)
+    assert collect(SCOPE).remove == ()
+    assert {each.name for each in collect(SCOPE).rollback} == {packages["a"], packages["b"]}
+    found = collect(replace(SCOPE, deployments=2))
+    assert [each.name for each in found.rollback] == [packages["b"]]
+    assert sorted((each.kind, each.name.rpartition("/")[2][:6]) for each in found.remove) == [
+        ("compiled-flow", "aaaaaa"),
+        ("deployment", "000001"),
+        ("package", "aaaaaa"),
+    ]
+    said = CliRunner().invoke(main, ["gc", "dev", "--project", "app"]).output
+    assert "2 packages stay: `flowinfra rollback` may bring their deployments back (--deployments)." in said
+
+
+def test_after_destroy_no_deployment_is_kept(account: Account) -> None:
+    package = account.put(f"Flow/data/aa/{digest('a')}")
+    keep(account, "a")
+    job = account.job("app-step", variables={"METAFLOW_CODE_URL": package})
+    # another stack has the same bytes in the same place
+    other = account.job("app-other", "prod", variables={"METAFLOW_CODE_URL": package})
+    account.machine("Other", other)
+    found = collect(SCOPE)
+    assert found.destroyed
+    assert {each.kind for each in found.remove} == {"job-definition", "deployment", "compiled-flow"}
+    list(remove(found.remove))
+    assert job not in names(collect(SCOPE))
+    assert names(collect(SCOPE)) == set()
+
+
+def test_a_history_that_cannot_be_read_removes_nothing(account: Account) -> None:
+    keep(account, "a")
+    store = Deployments(account.s3, "bkt", "metaflow", "app", "dev")
+    account.s3.put_object(Bucket="bkt", Key=store.records()[0].key, Body=b'{"format": 99}')
+    with pytest.raises(StateError, match="has format 99"):
+        collect(replace(SCOPE, datastores=("s3://bkt/metaflow",)))
 
 
 def test_removing(account: Account) -> None:
