@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "preview-stack": "a short-lived stack per pull request: up, down",
     "schema": "JSON schema of a stack's file, for editors",
     "permissions": "the IAM policy that previews, deploys or laptops need for a stack",
+    "rollback": "deploy flows of a stack as an earlier deployment left them",
     "gc": "remove retained job definitions and objects that nothing refers to",
     "recover": "mend a stack's state after a deploy that was killed",
     "adopt": "take flows into a stack that Metaflow's own commands deployed by hand",

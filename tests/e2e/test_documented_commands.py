@@ -249,6 +249,16 @@ def a_version(site: Site) -> None:
     site.run("pulumi up --skip-preview -s prod").succeeded()
 
 
+def a_bad_deploy(site: Site) -> None:
+    """A stack that was deployed from two commits."""
+    flow = stack("flows/score/score_flow.py", name_prefix=None).replace("  flowinfra:name_prefix: null\n", "")
+    acme(site, prod=flow)
+    commit = "git add -A && git -c user.name=a -c user.email=a@b commit -qm change && pulumi up --skip-preview -s prod"
+    site.run(f"pulumi stack init prod && git init -q && {commit}").succeeded()
+    site.edit("flows/score/score_flow.py", "pass", "raise SystemExit(1)")
+    site.run(commit).succeeded()
+
+
 def a_stack_with_fraud(site: Site) -> None:
     """A stack that has the flow."""
     acme(site, prod=stack("flows/fraud/fraud_flow.py"))
@@ -311,6 +321,12 @@ STORIES: list[Story] = [
     Story("docs/pull-requests.md", a_pull_request),
     Story("docs/report.md", a_pull_request),
     Story("docs/events.md", elsewhere={"flowinfra event": "tests/e2e/test_started_by_events.py does it"}),
+    Story(
+        "docs/rollback.md",
+        a_bad_deploy,
+        # nobody is there to be asked
+        put={"rollback prod ScoreFlow": "rollback prod ScoreFlow --yes", "--to 1": "--to 1 --yes"},
+    ),
     Story("docs/runs.md", elsewhere={"flowinfra run": "tests/e2e/test_runs.py does it with a flow of its own"}),
     Story("docs/stacks.md", a_version),
     Story("docs/start.md", a_repository, headings=["On this machine"], put=PORT, own=True),

@@ -168,6 +168,12 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     assert (folder / f"{name}.py").read_text() == file
     project.pulumi("preview", "--expect-no-changes")
 
+    project.write("flow.py", AFTER.replace("NAME", name))
+    project.up()
+    assert (folder / f"{name}.py").read_text() != file
+    assert project.flowinfra("rollback", "test", name, "--yes", "--json")["deployed"] is True
+    assert (folder / f"{name}.py").read_text() == file
+
     gc = ("gc", "test", "--json", "--airflow-days", "0")
     left = project.flowinfra(*gc)
     assert (left["remove"], left["unknown"]) == ([], "")
@@ -178,7 +184,10 @@ def test_a_dag_comes_changes_and_goes(project: Project, tmp_path: Path) -> None:
     objects = project.objects(name)
     assert objects != []
     left = project.flowinfra(*gc)
-    assert sorted(item["name"] for item in left["remove"]) == [f"s3://metaflow-local/{key}" for key in sorted(objects)]
+    kept = {"deployment", "compiled-flow"}
+    assert {item["kind"] for item in left["remove"]} > kept
+    removed = sorted(item["name"] for item in left["remove"] if item["kind"] not in kept)
+    assert removed == [f"s3://metaflow-local/{key}" for key in sorted(objects)]
 
 
 def test_a_file_of_somebody_else_is_not_replaced(project: Project, tmp_path: Path) -> None:

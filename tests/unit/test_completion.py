@@ -49,6 +49,7 @@ def test_targets() -> None:
         ("mirror",),
         ("mirror", "prod"),
         ("bundle", "prod"),
+        ("rollback",),
         ("why",),
         ("why", "prod"),
         ("preview-stack", "up", "x", "--of"),
@@ -65,6 +66,7 @@ def test_flows_of_a_stack_by_the_files_that_it_names(project: Path) -> None:
     for stack, flows in {"prod": "[{flow: flows/*.py}]", "dev": "[{flow: flows/tune.py, name: Tuned}]"}.items():
         config = f"{{'flowinfra:platform': {{bucket: b, queue: q}}, 'flowinfra:flows': {flows}}}"
         (project / "stacks" / f"Pulumi.{stack}.yaml").write_text(f"config: {config}\n")
+    assert names("rollback", "dev", "") == ["TuneFlow", "Tuned"]
     for command in ("run", "runs"):
         assert names(command, "-s", "dev", "") == ["TuneFlow", "Tuned"]
         assert names(command, "-s", "prod", "Tr") == ["TrainFlow"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import boto3
 
 from flowinfra.clouds.aws import Access, accounts_of, refuse_other_account
 from flowinfra.engine import yaml_file
-from flowinfra.engine.command import pulumi
+from flowinfra.engine.command import pulumi, stream
 from flowinfra.engine.project import ENCRYPTION, StackFile, project_name, read_mapping, stack_file
 from flowinfra.engine.tokens import AIRFLOW_FLOW
 from flowinfra.errors import ClusterError, ConfigError, ToolError
@@ -77,7 +76,7 @@ def up(preview: Preview, of: str, folder: Path, tell: Tell, out: int | None = No
         provider = ("--secrets-provider", content["secretsprovider"]) if "secretsprovider" in content else ()
         pulumi(root, "stack", "init", preview.stack, "--no-select", *provider)
     again = "run the same command again, or `flowinfra preview-stack down` to remove it"
-    _stream(root, again, "up", "--yes", "--skip-preview", "--stack", preview.stack, out=out)
+    stream(root, again, "up", "--yes", "--skip-preview", "--stack", preview.stack, out=out)
 
 
 def down(preview: Preview, folder: Path, tell: Tell, out: int | None = None) -> bool:
@@ -109,9 +108,9 @@ def down(preview: Preview, folder: Path, tell: Tell, out: int | None = None) -> 
         _stop_runs(root, stack, session, tell)
         again = "run the same command again; if a deploy was killed before, run `pulumi cancel` first"
         destroy = ("destroy", "--yes", "--skip-preview", "--stack", stack)
-        _stream(root, again, *destroy, out=out)
+        stream(root, again, *destroy, out=out)
         if recover(stack, root, access).adopted:
-            _stream(root, again, *destroy, out=out)
+            stream(root, again, *destroy, out=out)
         if mark is not None:
             definitions, objects = clear(project_name(root), preview, mark, session)
             tell(f"Removed {definitions:,} job definitions and {objects:,} objects of {mark.datastore}.")
@@ -224,19 +223,3 @@ def _state(root: Path, stack: str, *more: str) -> list[dict[str, Any]]:
     state = json.loads(pulumi(root, "stack", "export", "--stack", stack, *more))
     resources: list[dict[str, Any]] = (state.get("deployment") or {}).get("resources") or []
     return resources
-
-
-def _stream(root: Path, again: str, *words: str, out: int | None = None) -> None:
-    """Run a command of Pulumi's whose progress the user sees; `again` says what to do if it fails."""
-    try:
-        process = subprocess.Popen(["pulumi", *words], cwd=root, stdout=out)
-    except FileNotFoundError:
-        raise ToolError("pulumi is not on PATH; install it: https://www.pulumi.com/docs/install") from None
-    while True:
-        try:
-            code = process.wait()
-            break
-        except KeyboardInterrupt:
-            continue  # Pulumi is told, too, and ends what it has begun
-    if code != 0:
-        raise ToolError(f"`pulumi {' '.join(words)}` ended with exit code {code}; {again}")
