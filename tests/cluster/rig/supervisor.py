@@ -20,7 +20,7 @@ from pathlib import Path
 
 import requests
 
-from flowinfra.local import bytecode, control, identity
+from flowinfra.local import bytecode, control, forks, identity
 from flowinfra.local.state import Instance, State
 from tests.cluster.rig import certificates, controllers, jobsets
 from tests.cluster.rig.api import Api
@@ -186,9 +186,9 @@ class Supervisor:
             kubeconfig=str(self._folder.kubeconfig),
             programs={**{name: str(self._programs[name]) for name in _IN_CONTAINERS}, "micromamba": str(_MICROMAMBA)},
             entrypoints=controllers.ENTRYPOINTS,
-            visible=interpreter,
+            visible=[*interpreter, str(State(self._folder.aws).bin)],
             writable=[str(trees), str(shared)],
-            environment=_environment(instance),
+            environment=_environment(instance, State(self._folder.aws).bin),
             bytecode=str(trees),
             shared_bytecode=str(shared),
             interpreter=interpreter,
@@ -200,10 +200,10 @@ class Supervisor:
         self._spawn("node-server", [str(self._programs["node-server"]), *words])
 
 
-def _environment(instance: Instance) -> dict[str, str]:
-    """What an image with Python and Metaflow's needs, and a node's role, would give."""
+def _environment(instance: Instance, python: Path) -> dict[str, str]:
+    """What an image with Python and Metaflow's needs, and a node's role, would give; `python` has that of jobs."""
     return {
-        "PATH": os.pathsep.join((str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin")),
+        "PATH": os.pathsep.join((str(python), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin")),
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
         "KUBERNETES_SERVICE_HOST": NODE_ADDRESS,
@@ -222,7 +222,7 @@ def _environment(instance: Instance) -> dict[str, str]:
 
 
 def _interpreter_folders() -> list[str]:
-    folders = [Path(sys.prefix), Path(sys.base_prefix)]
+    folders = [Path(sys.prefix), Path(sys.base_prefix), Path(forks.__file__).parent]
     return [str(folder) for folder in bytecode.outermost(folders) if folder != Path("/usr")]
 
 
