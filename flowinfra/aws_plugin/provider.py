@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from google.protobuf.struct_pb2 import Struct
 
-from flowinfra.aws_plugin import STATE_MACHINE
+from flowinfra.aws_plugin import ROW, STATE_MACHINE
 from flowinfra.aws_plugin.machines import OFF, PATIENCE, Machine, Machines, Patience
+from flowinfra.aws_plugin.reading import Difference, Reading
 from flowinfra.aws_plugin.session import AwsError, Clients
 from flowinfra.aws_plugin.settings import Settings
 from flowinfra.plugin.checks import arn, length, matches, one_of
 from flowinfra.plugin.failure import PartialFailureError
-from flowinfra.plugin.schema import Change, Problem, block, differences, flag, problems, strings, text
+from flowinfra.plugin.schema import Problem, block, differences, flag, problems, strings, text
 from flowinfra.plugin.wire import UNKNOWN, Plain, decode_struct, encode, has_secret, has_unknown
 
 _DEFINITION_LIMIT = 1024 * 1024
@@ -47,24 +47,6 @@ PROPERTIES = {
     "type": text(one_of(["STANDARD", "EXPRESS"]), replaces=True),
 }  # fmt: skip
 _FILLED_IN = ("loggingConfiguration", "region", "tagsAll", "type")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The answer to a diff."""
-
-    changes: list[Change] = field(default_factory=list)
-    delete_first: bool = False
-    """The old one must go before the new one comes: both have the same name."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The answer to a read; an empty identifier and no properties say that it is gone."""
-
-    identifier: str = ""
-    properties: Struct | None = None
-    inputs: Struct | None = None
 
 
 class Provider:
@@ -242,7 +224,7 @@ def _equals(there: Machine, wanted: Machine) -> bool:
 
 def _known(token: str) -> None:
     if token != STATE_MACHINE:
-        raise AwsError(f"the provider flowinfra-aws has no resource type {token!r}; it has {STATE_MACHINE}")
+        raise AwsError(f"the provider flowinfra-aws has no resource type {token!r}; it has {STATE_MACHINE} and {ROW}")
 
 
 def _machine(inputs: Mapping[str, Plain]) -> Machine:

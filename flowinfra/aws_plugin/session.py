@@ -59,7 +59,7 @@ class Clients:
         self.settings = settings
         self._lock = threading.Lock()
         self._session: Any = None
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @property
     def region(self) -> str:
@@ -74,13 +74,18 @@ class Clients:
 
     def stepfunctions(self, region: str) -> Any:
         """Step Functions in a region."""
+        return self.client("stepfunctions", region)
+
+    def client(self, service: str, region: str) -> Any:
+        """A service in a region."""
+        place = service, region
         with self._lock:
-            if region not in self._clients:
+            if place not in self._clients:
                 with explained("reading the AWS configuration"):
                     session = self._opened()
                     self._refuse_wrong_account(session, region)
-                    self._clients[region] = self._client(session, "stepfunctions", region)
-            return self._clients[region]
+                    self._clients[place] = self._client(session, service, region)
+            return self._clients[place]
 
     def _opened(self) -> Any:
         """The session of botocore with which all is done."""

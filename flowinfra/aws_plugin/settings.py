@@ -50,7 +50,7 @@ KEYS = (
 _LISTS = ("allowedAccountIds", "assumeRoles", "endpoints", "forbiddenAccountIds", "sharedConfigFiles",
           "sharedCredentialsFiles")  # fmt: skip
 _MAPS = ("assumeRoleWithWebIdentity", "defaultTags", "ignoreTags")
-_ENDPOINTS = {"stepfunctions": ("sfn", "stepfunctions"), "sts": ("sts",)}
+_ENDPOINTS = {"dynamodb": ("dynamodb",), "stepfunctions": ("sfn", "stepfunctions"), "sts": ("sts",)}
 """boto3's name of a service → its names in `endpoints`."""
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def _payload(_context: click.Context, _parameter: click.Parameter, text: str) ->
 def command(name: str, stack: str, payload: dict[str, Json], as_json: bool) -> None:
     """Send the event NAME to the flows of a stack that have @trigger(event=NAME) on Step Functions.
 
+    A flow that waits for several events starts when the last of them has come.
+
     The payload sets the parameters of the runs, as the flows map them. Run it in the folder of the Pulumi project; for
     the embedded AWS under `flowinfra local exec --`.
 
@@ -47,10 +50,18 @@ def command(name: str, stack: str, payload: dict[str, Json], as_json: bool) -> N
         _tell(sent, stack)
 
 
+def _have(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
 def _tell(sent: Sent, stack: str) -> None:
     if sent.starts:
         click.echo(f"{sent.name} is sent: it starts {', '.join(sent.starts)}")
+    elif sent.joins:
+        click.echo(f"{sent.name} is sent")
     else:
         click.echo(f"{sent.name} is sent: it starts no flow of the stack {stack}")
+    for flow, others in sent.joins.items():
+        click.echo(clean.visible(f"{flow} starts once {', '.join(others)} {_have(others)} come, too"))
     for flow, reason in sent.passed.items():
         click.echo(clean.visible(f"{flow} is not started: {reason}"))

@@ -52,6 +52,7 @@ def describe(compiled: CompiledFlow, deployment: Mapping[str, Any]) -> dict[str,
         "python": shape.python,
         "schedule": flow.schedule and flow.schedule.model_dump(exclude_none=True),
         "triggers": {trigger.name: trigger.parameters or True for trigger in flow.triggers},
+        "starts_when": flow.starts_when,
         **_options(compiled),
         **deployment,
     }
@@ -68,7 +69,8 @@ def describe_deployed(
     # several schedules of the stack are in place of the flow's own
     schedule, shape = None if bound.get("schedules") else compiled.flow.schedule, compiled.shape
     unused = {
-        "table": "table" not in compiled.placeholders,
+        # what has come of several events is kept in the table of a foreach
+        "table": "table" not in compiled.placeholders and len(compiled.flow.triggers) < 2,
         "log_retention_days": not getattr(shape, "log_history", False),
         "dead_letter_queue": not (schedule or bound.get("schedules")),
     }

@@ -32,6 +32,10 @@ VERSION_RECORD = "-version"
 TRIGGER = "-trigger-"
 """In the name, in Pulumi, of what makes an event start a flow: before the event's name."""
 
+EVENTS_MACHINE, EVENTS_ROW, EVENTS_RESET = "-events-machine", "-events-row", "-events-reset"
+"""End the names, in Pulumi, of what a flow has that waits for several events: the state machine to which they come, the
+row of the table that keeps them, and the schedule (with a number where there are two) at which they are forgotten."""
+
 DAG_FILE, OWNER_RECORD = "-dag", "-owner"
 """End the names, in Pulumi, of a flow's DAG file, and of Metaflow's record of who deploys the DAG."""
 

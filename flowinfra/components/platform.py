@@ -281,7 +281,7 @@ class Platform(pulumi.ComponentResource):
         Args:
             bucket: of the datastore.
             queue: Batch job queue, by name or ARN.
-            table: DynamoDB table, needed by flows with a foreach.
+            table: DynamoDB table, needed by flows with a foreach, and by those that wait for several events.
             prefix: of the datastore in the bucket.
             compute: what the queue's compute environment is made of.
             region: default: that of `aws:region`, or of the provider.

@@ -74,7 +74,8 @@ def execution(name: str) -> dict[str, Any] | None:
     exist.
     """
     wanted = name.removeprefix("sfn-")
-    for machine in _state_machines():
+    # what waits for a flow's events (NAME-events) starts the flow under the name of its own execution
+    for machine in sorted(_state_machines(), key=lambda machine: len(machine.name)):
         for each in machine.executions:
             if wanted in (each.name, each.execution_arn):
                 return _progress(machine.name, each).to_dict()

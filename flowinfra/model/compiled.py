@@ -174,6 +174,12 @@ class Flow(Model):
     reads: tuple[str, ...] = ()
     """Other flows that the code names: `Flow("Train")`. Left out where it names no flow."""
 
+    @property
+    def starts_when(self) -> str | None:
+        """When events start the flow, in words; None where one event is enough."""
+        names = [trigger.name for trigger in self.triggers]
+        return f"all of {', '.join(names)} have come" if len(names) > 1 else None
+
     @model_serializer(mode="wrap")
     def _without_none(self, dump: SerializerFunctionWrapHandler) -> dict[str, Json]:
         return {name: value for name, value in dump(self).items() if name != "reads" or value}

@@ -22,6 +22,7 @@ from flowinfra.stack.configuration import StackConfig
 from flowinfra.stack.flow import FlowConfig
 from flowinfra.stack.loading import stored_stack
 from flowinfra.targets import TARGETS
+from flowinfra.targets.step_functions import together, triggers
 from flowinfra.targets.step_functions.by_hand import rule_name
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.plan import GROUP
@@ -70,6 +71,10 @@ class _Scope:
     account: str
     machines: tuple[str, ...]
     """Names of state machines, or patterns."""
+    waiting: tuple[str, ...]
+    """Names of the state machines to which events come that are waited for together, or patterns."""
+    rows: tuple[str, ...]
+    """Keys of the table's rows that keep those events."""
     rules: tuple[str, ...]
     """Names of rules that `step-functions create` made, or patterns."""
     schedules: tuple[str, ...]
@@ -103,6 +108,12 @@ class _Scope:
             if isinstance(flow, StepFunctionsCompiled)
             for key in (own.own.schedules or ([None] if flow.flow.schedule is not None else []))
         ]
+        joined = [flow for flow in flows if triggers.several(flow.flow)]
+        resets = [
+            together.reset_name(flow.name, index)
+            for flow in joined
+            for index, _ in enumerate((together.reset(flow.flow) or ([], ""))[0])
+        ]
         queues = {queue for flow in config.flows if (queue := flow.of("step-functions").queue)}
         steps = {step.queue for flow in flows for step in flow.flow.steps.values() if step.queue}
         return cls(
@@ -111,11 +122,13 @@ class _Scope:
             region=platform.region or region or "*",
             account=platform.account or "*",
             machines=_patterns((flow.name for flow in flows), config.name_prefix),
+            waiting=_patterns((together.machine_name(flow.name) for flow in joined), config.name_prefix),
+            rows=tuple(sorted(together.row(flow.name) for flow in joined)),
             rules=(
                 *_patterns((rule_name(name) for name, _ in schedules), config.name_prefix),
                 *(_trigger_rules(names, platform.event_bus) if any(flow.flow.triggers for flow in flows) else ()),
             ),
-            schedules=_patterns((schedule_name(name, key) for name, key in schedules), config.name_prefix),
+            schedules=_patterns([*(schedule_name(name, key) for name, key in schedules), *resets], config.name_prefix),
             queues=tuple(sorted({*queues, *steps, platform.queue or "metaflow-queue-*"})),
             on_aws=bool(flows),
             pods=tuple(
@@ -176,16 +189,9 @@ class _Scope:
 
 def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
     platform = scope.config.platform
-    deploys, destroys = purpose == "deploy", purpose == "destroy"
+    deploys = purpose == "deploy"
     if scope.on_aws:
-        machines = [*rights.MACHINES.of(purpose)]
-        yield _allow("StateMachines", machines, scope.state_machines())
-        if purpose != "preview" and any(flow.of("step-functions").drain for flow in scope.config.flows):
-            yield _allow("WaitForExecutions", ["states:ListExecutions"], scope.state_machines())
-        if not destroys:
-            # terraform-provider-aws validates a changed definition at plan time, and so does flowinfra-aws; the call
-            # knows no resource
-            yield _allow("ValidateDefinitions", ["states:ValidateStateMachineDefinition"], ["*"])
+        yield from _machines(scope, purpose)
         jobs = scope.arn("batch", f"job-definition/{scope.names.prefix}*")
         yield _allow("JobDefinitions", rights.JOBS.of(purpose), [jobs])
         yield _allow("FindJobDefinitions", ["batch:DescribeJobDefinitions"], ["*"])
@@ -231,8 +237,26 @@ def _pipeline(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
         yield _allow("FindDags", ["s3:ListBucket"], [dags])
     if platform.create:
         yield from _created(scope, purpose)
-    if destroys:
+    if purpose == "destroy":
         yield from _collected(scope)
+
+
+def _machines(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:
+    """State machines, and what keeps events that flows wait for together."""
+    machines = [*rights.MACHINES.of(purpose)]
+    waiting = [scope.arn("states", f"stateMachine:{name}") for name in scope.waiting]
+    yield _allow("StateMachines", machines, [*scope.state_machines(), *waiting])
+    if scope.rows and purpose != "preview":
+        table = scope.arn("dynamodb", f"table/{scope.config.platform.table or 'metaflow-foreach-*'}")
+        yield _allow("KeptEvents", rights.ROWS.of(purpose), [table]) | {
+            "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(scope.rows)}}
+        }
+    if purpose != "preview" and any(flow.of("step-functions").drain for flow in scope.config.flows):
+        yield _allow("WaitForExecutions", ["states:ListExecutions"], scope.state_machines())
+    if purpose != "destroy":
+        # terraform-provider-aws validates a changed definition at plan time, and so does flowinfra-aws; the call
+        # knows no resource
+        yield _allow("ValidateDefinitions", ["states:ValidateStateMachineDefinition"], ["*"])
 
 
 def _rules(scope: _Scope, purpose: Purpose) -> Iterator[Statement]:

@@ -106,6 +106,8 @@ BUCKET = Rights(
     write=("s3:CreateBucket", "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging"),
     delete=("s3:DeleteBucket",),
 )
+# flowinfra/aws_plugin/rows.py
+ROWS = Rights(delete=("dynamodb:DeleteItem",))
 # internal/service/dynamodb/table.go
 TABLE = Rights(
     read=(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from flowinfra.components.names import DAG_FILE, OWNER_RECORD, STATE_MACHINES, TRIGGER, VERSION_RECORD
+from flowinfra.aws_plugin import ROW
+from flowinfra.components.names import (
+    DAG_FILE,
+    EVENTS_MACHINE,
+    EVENTS_RESET,
+    OWNER_RECORD,
+    STATE_MACHINES,
+    TRIGGER,
+    VERSION_RECORD,
+)
 from flowinfra.engine.preview import STACK_TYPE, Preview, State, Step
 from flowinfra.engine.tokens import (
     AIRFLOW_FLOW,
@@ -30,6 +40,8 @@ ACTIONS: tuple[Action, ...] = ("deleted", "replaced", "retained", "created", "up
 """What is shown first comes first."""
 
 EVENT_RULE, EVENT_TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
+_SCHEDULE = "aws:scheduler/schedule:Schedule"
+_RESET = re.compile(rf"{EVENTS_RESET}\d*$")
 _NOUNS = {
     **dict.fromkeys(STATE_MACHINES, "state machine"),
     JOB_DEFINITION: "job definition",
@@ -41,7 +53,7 @@ _NOUNS = {
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": "pod identity",
     EVENT_RULE: "schedule rule",
     EVENT_TARGET: "schedule target",
-    "aws:scheduler/schedule:Schedule": "schedule",
+    _SCHEDULE: "schedule",
     "aws:cloudwatch/logGroup:LogGroup": "log group",
     "aws:s3/bucket:Bucket": "bucket",
     "aws:s3/bucketV2:BucketV2": "bucket",
@@ -51,6 +63,7 @@ _NOUNS = {
     "aws:batch/computeEnvironment:ComputeEnvironment": "compute environment",
     "aws:ec2/securityGroup:SecurityGroup": "security group",
     "aws:secretsmanager/secret:Secret": "secret",
+    ROW: "row of kept events",
     STASH: "deploy-time parameters",
     WORKFLOW_TEMPLATE: "WorkflowTemplate",
     "kubernetes:argoproj.io/v1alpha1:CronWorkflow": "CronWorkflow",
@@ -190,7 +203,7 @@ def _reasons(step: Step) -> tuple[str, ...]:
 
 def noun(step: Step) -> str:
     """Flowinfra's word for a resource's type; empty for one that it does not know."""
-    own = _airflow_noun(step) or _alert_noun(step) or _trigger_noun(step)
+    own = _airflow_noun(step) or _alert_noun(step) or _trigger_noun(step) or _events_noun(step)
     return own or _NOUNS.get(step.urn.type, "")
 
 
@@ -205,8 +218,8 @@ def is_datastore_object(step: Step) -> bool:
 
 
 def is_state_machine(step: Step) -> bool:
-    """A state machine, by whichever provider."""
-    return step.urn.type in STATE_MACHINES
+    """A flow's state machine, by whichever provider: not that to which events come."""
+    return step.urn.type in STATE_MACHINES and not step.urn.name.endswith(EVENTS_MACHINE)
 
 
 def grouped(changes: Iterable[ResourceChange]) -> list[Group]:
@@ -264,3 +277,11 @@ def _is_machinery(step: Step) -> bool:
 def _trigger_noun(step: Step) -> str:
     """What makes an event start a flow is told from what makes a schedule of it by its name."""
     return _TRIGGER_NOUNS.get(step.urn.type, "") if TRIGGER in step.urn.name else ""
+
+
+def _events_noun(step: Step) -> str:
+    """What a flow has that waits for several events."""
+    if step.urn.type in STATE_MACHINES and step.urn.name.endswith(EVENTS_MACHINE):
+        return "events' state machine"
+    resets = step.urn.type == _SCHEDULE and _RESET.search(step.urn.name)
+    return "events' reset" if resets else ""

@@ -27,6 +27,7 @@ KINDS = {
     "trigger-removed": "an event no longer starts the flow",
     "event-unsent": "the flow waits for an event that nobody in the stack sends, or no longer sends",
     "flows-in-circle": "flows start each other, so that they may run for ever",
+    "trigger-joined": "an event starts the flow only once others have come, too",
     "parameter-removed": "a parameter is removed",
     "parameter-type": "a parameter's type changes",
     "parameter-required": "a parameter no longer has a default: whoever starts a run has to give it",

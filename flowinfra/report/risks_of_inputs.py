@@ -76,6 +76,11 @@ def _triggers(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk
     was, will = ({} if side.get("triggers_off") else mapping(side, "triggers") for side in (old, new))
     for event in sorted(was.keys() - will.keys()):
         yield Risk("trigger-removed", phrase("event ", Span(clean.name(event), "name"), " no longer starts the flow"))
+    more = sorted(will.keys() - was.keys())
+    # an event that is waited for in place of another one is told by the one that goes
+    if was and more and was.keys() <= will.keys():
+        comes = " has come, too" if len(more) == 1 else " have come, too"
+        yield Risk("trigger-joined", phrase("the flow starts only once ", *names(map(clean.name, more)), comes))
 
 
 def _chains(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Risk]:

@@ -45,6 +45,17 @@ def kinds(program: Program) -> dict[str, int]:
         ("linear", {}, {}),
         ("trigger", {}, {"Role": 3, "RolePolicy": 3, "EventRule": 1, "EventTarget": 1}),
         ("trigger", {"events_role": f"arn:aws:iam::{ACCOUNT}:role/e"}, {"EventRule": 1, "EventTarget": 1}),
+        (
+            "triggers",
+            {"table": "foreach"},
+            {"Role": 5, "RolePolicy": 5, "EventRule": 2, "EventTarget": 2, "StateMachine": 2, "Schedule": 1, "Row": 1}
+            | {"flowinfra-aws": 1},
+        ),
+        (
+            "trigger_on_finish_project",
+            {"table": "foreach", "states_role": f"arn:aws:iam::{ACCOUNT}:role/s"},
+            {"RolePolicy": 2, "EventRule": 2, "EventTarget": 2, "StateMachine": 2, "Row": 1, "flowinfra-aws": 1},
+        ),
         ("schedule_daily", {}, {"Role": 3, "RolePolicy": 3, "Schedule": 1}),
         ("include_file", {}, {"BucketObjectv2": 3}),
         ("log_history", {}, {"LogGroup": 1}),
@@ -329,6 +340,37 @@ def test_all_that_is_wrong_with_a_programs_events_is_told() -> None:
         "the platform's events.d.s3.bukket: unknown key 'bukket' (did you mean 'bucket'?)",
     ):
         assert line in told, told
+
+
+def test_what_starts_a_flow_on_several_events() -> None:
+    program = deploy("triggers", {"table": "foreach", "event_bus": "ours"})
+    arn = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:TriggersFlow"
+    waits = program.of("StateMachine")["flow-events-machine"]
+    assert (waits["name"], waits["roleArn"]) == ("TriggersFlow-events", role_arn("app-dev-TriggersFlow-together-1"))
+    start = json.loads(waits["definition"])["States"]["Start"]["Parameters"]
+    assert (start["StateMachineArn"], start["Name.$"]) == (arn, "$$.Execution.Name")
+    for target in program.of("EventTarget").values():
+        assert (target["arn"], target["eventBusName"]) == (f"{arn}-events", "ours")
+        assert target["inputTransformer"]["inputPaths"] == {"id": "$.id"}
+    reset = program.one("Schedule")
+    assert (reset["scheduleExpression"], reset["scheduleExpressionTimezone"]) == ("cron(0 0 * * ? *)", "Europe/Paris")
+    assert (reset["target"]["arn"], reset["target"]["input"]) == (f"{arn}-events", '{"forget":true}')
+    row = program.one("Row")
+    assert (row["table"], row["hashKey"], row["key"]) == ("foreach", "pathspec", "flowinfra/events/TriggersFlow")
+    shown = program.one("StepFunctionsFlow")
+    assert shown["starts_when"] == "all of data.ready, model.ready have come"
+    assert shown["table"] == "foreach"
+
+
+def test_several_events_that_are_turned_off() -> None:
+    program = deploy("triggers", {"table": "foreach"}, triggers={"enabled": False})
+    states = [inputs["state"] for kind in ("EventRule", "Schedule") for inputs in program.of(kind).values()]
+    assert states == ["DISABLED"] * 3
+
+
+def test_several_events_need_a_table() -> None:
+    with pytest.raises(pulumi.RunError, match=r"TriggersFlow: waits for all of .*, and what has come is kept"):
+        deploy("triggers", {"table": None})
 
 
 def test_triggers_that_are_turned_off() -> None:

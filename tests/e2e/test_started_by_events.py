@@ -11,7 +11,9 @@ import pytest
 from tests.e2e.support import PLATFORM, Cloud, Execution, Project, ask, unique, wait_for
 
 HARD = 'it\'s "$HOME" `id` $(id) \\ {{x}} <aws.events.event.json> Grüße 🙂\n'
-FIRST, SECOND, LOADED, FILE = (f"flows/events/{name}_flow.py" for name in ("first", "second", "loaded", "file"))
+FIRST, SECOND, LOADED, FILE, BOTH = (
+    f"flows/events/{name}_flow.py" for name in ("first", "second", "loaded", "file", "both")
+)
 LARGE = 60_000
 ARRIVED = "orders/Größe 1.csv"
 
@@ -29,12 +31,12 @@ def landing(cloud: Cloud) -> str:
 
 @pytest.fixture(scope="module")
 def project(make_project: Callable[[], Project], landing: str) -> Project:
-    """Four flows, deployed."""
+    """Five flows, deployed."""
     project = make_project()
     project.flow("events")
     files = {"s3": {"bucket": landing, "prefix": "orders/", "suffix": ".csv"}}
     sends = {"flow": FILE, "step_functions": {"sends": ["data.ready"]}}
-    project.configure(FIRST, SECOND, LOADED, sends, platform={**PLATFORM, "events": {"file.arrived": files}})
+    project.configure(FIRST, SECOND, LOADED, sends, BOTH, platform={**PLATFORM, "events": {"file.arrived": files}})
     project.up()
     return project
 
@@ -49,6 +51,34 @@ def started(cloud: Cloud, machine: str, known: Collection[str] = ()) -> Executio
 
     [found] = wait_for(new)
     return cloud.execution(found)
+
+
+def _both(cloud: Cloud, project: Project) -> Execution:
+    """A run for which two events are needed: the first one comes twice, and is forgotten once in between."""
+    machine = cloud.machine("BothFlow-events")
+
+    def sent(name: str, count: int, **payload: Any) -> str:
+        words = ("event", name, "--payload", json.dumps(payload), "-s", project.stack)
+        said = cloud.flowinfra("local", "exec", "--", "flowinfra", *words, cwd=project.folder).succeeded()
+        wait_for(lambda: _ended(cloud, machine) == count)
+        return said.output
+
+    assert "BothFlow starts once right.ready has come, too" in sent("left.ready", 1, day="early")
+    [schedule] = cloud.client("scheduler").list_schedules(NamePrefix="BothFlow-events")["Schedules"]
+    target = cloud.client("scheduler").get_schedule(Name=schedule["Name"])["Target"]
+    cloud.sfn.start_execution(stateMachineArn=target["Arn"], input=target["Input"])
+    wait_for(lambda: _ended(cloud, machine) == 2)
+    sent("right.ready", 3, n=7)
+    assert cloud.sfn.list_executions(stateMachineArn=cloud.machine("BothFlow"))["executions"] == []
+    sent("left.ready", 4, day=HARD)
+    return started(cloud, "BothFlow")
+
+
+def _ended(cloud: Cloud, machine: str) -> int:
+    """How many executions have succeeded; none fails."""
+    found = cloud.sfn.list_executions(stateMachineArn=machine)["executions"]
+    assert {each["status"] for each in found} <= {"SUCCEEDED", "RUNNING"}
+    return sum(each["status"] == "SUCCEEDED" for each in found)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +98,7 @@ def runs(cloud: Cloud, project: Project, landing: str) -> dict[str, Execution]:
         cloud.s3.put_object(Bucket=landing, Key=key, Body=b"1")
     found["file"] = started(cloud, "FileFlow")
     found["sent"] = started(cloud, "LoadedFlow", {found["event"].arn, found["large"].arn})
+    found["both"] = _both(cloud, project)
     found["by hand"] = cloud.start("LoadedFlow", {"words": HARD, "count": 3})
     found["alone"] = cloud.start("SecondFlow")
     return {"first": first} | {name: run.ended() for name, run in found.items()}
@@ -77,7 +108,7 @@ def runs(cloud: Cloud, project: Project, landing: str) -> dict[str, Execution]:
 def seen(cloud: Cloud, runs: dict[str, Execution], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the Client API sees of the runs."""
     folder = tmp_path_factory.mktemp("client")
-    for flow in ("FirstFlow", "SecondFlow", "LoadedFlow", "FileFlow"):
+    for flow in ("FirstFlow", "SecondFlow", "LoadedFlow", "FileFlow", "BothFlow"):
         cloud.flowinfra("local", "exec", "--", "flowinfra", "pull", flow, cwd=folder).succeeded()
     script = f"""
         from metaflow import Run, namespace
@@ -93,6 +124,8 @@ def seen(cloud: Cloud, runs: dict[str, Execution], tmp_path_factory: pytest.Temp
         }}
         file = Run("FileFlow/" + ids["file"])
         found["file"] = [file.data.path, told(file.trigger)]
+        both = Run("BothFlow/" + ids["both"])
+        found["both"] = [both.data.day, both.data.size, both.data.by, sorted(e.name for e in both.trigger.events)]
         for name in ("event", "large", "sent", "by hand"):
             run = Run("LoadedFlow/" + ids[name])
             names = ["words", "count", "tree", "flag", "unset", "by"]
@@ -128,6 +161,22 @@ def test_a_task_sends_an_event_that_starts_a_flow(seen: Any) -> None:
     assert seen["sent"] == [ARRIVED, 5, {}, True, "as before", "data.ready", ["data.ready", "event", None]]
 
 
+def test_several_events_start_one_run_with_the_parameters_of_all(cloud: Cloud, seen: Any) -> None:
+    names = ["left.ready", "right.ready"]
+    assert seen["both"] == [HARD, 7, names, names]
+    assert len(cloud.sfn.list_executions(stateMachineArn=cloud.machine("BothFlow"))["executions"]) == 1
+
+
+def test_what_came_is_forgotten_in_a_places_time(cloud: Cloud, project: Project) -> None:
+    [schedule] = [item for urn, item in project.resources().items() if urn.endswith("BothFlow-events-reset")]
+    found = schedule["inputs"]
+    assert (found["scheduleExpression"], found["scheduleExpressionTimezone"], found["state"]) == (
+        "cron(30 6 ? * 2-6 *)",
+        "Europe/Berlin",
+        "ENABLED",
+    )
+
+
 def test_nothing_changes_on_a_second_preview(project: Project) -> None:
     project.is_unchanged()
 
@@ -143,6 +192,7 @@ def test_packages_of_other_flows_have_nothing_of_it(project: Project) -> None:
         "SecondFlow": True,
         "LoadedFlow": True,
         "FileFlow": True,
+        "BothFlow": True,
     }
 
 
@@ -157,3 +207,17 @@ def test_verify_finds_a_rule_that_somebody_changed(cloud: Cloud, project: Projec
     assert "listens to" in said.output
     assert "DISABLED" in said.output
     project.up("--refresh")
+
+
+def test_nothing_that_came_is_left_of_a_flow_that_is_gone(cloud: Cloud, project: Project) -> None:
+    table = cloud.client("dynamodb")
+
+    def kept() -> list[str]:
+        keys = (item["pathspec"]["S"] for item in table.scan(TableName=str(PLATFORM["table"]))["Items"])
+        return [key for key in keys if key.startswith("flowinfra/")]
+
+    assert kept() == ["flowinfra/events/BothFlow"]
+    project.destroy()
+    assert kept() == []
+    names = [each["name"] for each in cloud.sfn.list_state_machines()["stateMachines"]]
+    assert "BothFlow-events" not in names

@@ -10,11 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 from google.protobuf.struct_pb2 import Struct
 
-from flowinfra.aws_plugin import STATE_MACHINE, machines, settings
+from flowinfra.aws_plugin import ROW, STATE_MACHINE, machines, settings
 from flowinfra.aws_plugin.machines import OFF
 from flowinfra.aws_plugin.provider import Provider
+from flowinfra.aws_plugin.rows import Rows
 from flowinfra.aws_plugin.session import AwsError
-from flowinfra.local import identity, platform
+from flowinfra.local import identity, platform, run
 from flowinfra.plugin.failure import PartialFailureError
 from flowinfra.plugin.wire import UNKNOWN, decode_struct, encode, has_secret
 from tests.local.support import Aws, machine, unique
@@ -26,16 +27,22 @@ def struct(values: dict[str, Any], *secret: str) -> Struct:
     return Struct(fields={key: encode(value, secret=key in secret) for key, value in values.items()})
 
 
-def provider(aws: Aws, **config: Any) -> Provider:
+def configured(aws: Aws, **config: Any) -> settings.Settings:
     given = {
         "region": identity.REGION,
         "accessKey": identity.USER_KEY,
         "secretKey": identity.SECRET_KEY,
-        "endpoints": [{"sfn": aws.instance.endpoint, "sts": aws.instance.endpoint}],
+        "endpoints": [dict.fromkeys(("dynamodb", "sfn", "sts"), aws.instance.endpoint)],
         **config,
     }
     assert list(settings.problems(given)) == []
-    return Provider(settings.settings(given, {}))
+    found = settings.settings(given, {})
+    assert found is not None
+    return found
+
+
+def provider(aws: Aws, **config: Any) -> Provider:
+    return Provider(configured(aws, **config))
 
 
 @pytest.fixture(autouse=True)
@@ -395,3 +402,44 @@ def test_a_configuration_that_cannot_be() -> None:
 @pytest.mark.parametrize(("text", "number"), [("1h", 3600), ("1h30m", 5400), ("900s", 900), ("1", None), ("x", None)])
 def test_durations(text: str, number: int | None) -> None:
     assert settings.seconds(text) == number
+
+
+def test_the_life_of_a_row(aws: Aws) -> None:
+    table: Any = run.client(aws.instance, "dynamodb")
+    it, key = Rows(configured(aws)), unique("row")
+    wanted = struct({"table": platform.NAME, "hashKey": "pathspec", "key": key})
+
+    def written(**more: Any) -> bool:
+        given = {"TableName": platform.NAME, "Key": {"pathspec": {"S": key}}}
+        if more:
+            table.put_item(TableName=platform.NAME, Item={"pathspec": {"S": key}, **more})
+        return "Item" in table.get_item(**given)
+
+    inputs, problems = it.check(ROW, Struct(), wanted)
+    assert problems == []
+    assert written(left={"S": "by an earlier one"})
+    assert it.create(ROW, inputs, 0, preview=True)[0] == ""
+    assert written()
+    identifier, state = it.create(ROW, inputs, 0, preview=False)
+    assert not written()
+    assert written(came={"S": "secret"})
+    found = it.read(ROW, identifier, state, inputs)
+    assert (found.identifier, found.properties, found.inputs) == (identifier, state, inputs)
+    assert it.diff(ROW, state, inputs).changes == []
+    other, _ = it.check(ROW, inputs, struct({"table": "other-table", "hashKey": "pathspec", "key": key}))
+    assert [(each.path, each.replaces) for each in it.diff(ROW, state, other).changes] == [("table", True)]
+    it.delete(ROW, identifier, 0)
+    assert not written()
+    it.delete(ROW, identifier, 0)
+
+
+def test_a_row_of_a_table_that_is_gone(aws: Aws) -> None:
+    it = Rows(configured(aws))
+    inputs, _ = it.check(ROW, Struct(), struct({"table": "gone-table", "hashKey": "pathspec", "key": "a|b"}))
+    with pytest.raises(AwsError, match="emptying a row of the table gone-table: ResourceNotFoundException"):
+        it.create(ROW, inputs, 0, preview=False)
+    it.delete(ROW, f"{identity.REGION}|gone-table|pathspec|a|b", 0)
+    _, problems = it.check(ROW, Struct(), struct({"table": "gone-table"}))
+    assert [problem.path for problem in problems] == ["hashKey", "key"]
+    with pytest.raises(AwsError, match="cannot be imported"):
+        it.read(ROW, "a|b|c|d", Struct(), Struct())

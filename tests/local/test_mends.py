@@ -231,6 +231,22 @@ def test_batch_tasks_are_spelled_in_pascal_case(aws: Aws) -> None:
         assert aws.execute(definition)["error"] == "States.Runtime"
 
 
+def test_tasks_start_executions(aws: Aws) -> None:
+    inner = aws.deploy(machine(only={"Type": "Pass", "End": True}))
+    only = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution",
+        "Parameters": {"StateMachineArn": inner, "Name.$": "$$.Execution.Name", "Input.$": "$"},
+        "End": True,
+    }
+    done = aws.execute(machine(only=only), {"text": "it's \""})
+    started = json.loads(done["output"])["ExecutionArn"]
+    assert started.endswith(f":{done['name']}")
+    assert json.loads(aws.ended(started)["input"]) == {"text": "it's \""}
+    with integrations.MEND.withdrawn():
+        assert aws.execute(machine(only=only))["error"] == "States.Runtime"
+
+
 def test_sdk_integrations_read_bodies(aws: Aws) -> None:
     aws.s3.put_object(Bucket=platform.NAME, Key="answer.json", Body=b'{"n": 1}')
     definition = machine(

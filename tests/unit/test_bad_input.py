@@ -129,9 +129,29 @@ FLOWS_TO_REFUSE = [
         source(decorators='@trigger(event="x")\n@trigger_on_finish(flow="X")'),
     ),
     Bad(
-        "trigger of several",
-        r"<flow>:4: @trigger of SmallFlow: waits for all of a, b, and on Step Functions .* Argo .*",
-        source(decorators='@trigger(events=["a", "b"])'),
+        "several triggers, of which one sets no parameter",
+        r"<flow>:4: @trigger of SmallFlow: its events: Parameter gone defined in the event mappings .* not found .*",
+        source(decorators='@trigger(events=["a", {"name": "b", "parameters": {"gone": "day"}}])'),
+    ),
+    Bad(
+        "several triggers without a required parameter",
+        r"<flow>:6: parameter day: is required and has no default, and no event of the flow sets it: .*",
+        source(decorators='@trigger(events=["a", "b"])', body=f"    day = Parameter('day', required=True)\n{STEPS}"),
+    ),
+    Bad(
+        "several triggers, one of them the flow itself",
+        r"<flow>:4: @trigger_on_finish of SmallFlow: waits for the end of the flow itself: .*",
+        source(decorators='@trigger_on_finish(flows=["X", "SmallFlow"])'),
+    ),
+    Bad(
+        "several triggers that are one",
+        r".*(twice|[Dd]uplicate).*",
+        source(decorators='@trigger(events=["a", "a"])'),
+    ),
+    Bad(
+        "several flows that are one",
+        r".*(twice|[Dd]uplicate).*",
+        source(decorators='@trigger_on_finish(flows=["X", "X"])'),
     ),
     Bad(
         "trigger of no parameter",

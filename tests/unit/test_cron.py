@@ -10,6 +10,7 @@ from aws_croniter import AwsCroniter
 from croniter import croniter
 
 from flowinfra.model.cron import CronError, fires, robfig
+from flowinfra.model.cron.as_aws import as_aws
 from flowinfra.targets import TARGETS
 from tests.judge import cron_problems, prepared
 
@@ -224,3 +225,33 @@ def _refused(cron: str) -> bool:
     except CronError:
         return True
     return False
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("0 8 * * *", ["0 8 * * ? *"]),
+        ("*/20 0-23 ? * ?", ["0,20,40 * * * ? *"]),
+        ("5 8 1,15 * *", ["5 8 1,15 * ? *"]),
+        ("0 8 * jan-mar,9 0,6", ["0 8 ? 1-3,9 1,7 *"]),
+        ("0 8 */10 * *", ["0 8 1,11,21,31 * ? *"]),
+        ("0 8 13 * fri", ["0 8 13 * ? *", "0 8 ? * 6 *"]),
+        ("0 8 1-31 * fri", ["0 8 * * ? *", "0 8 ? * 6 *"]),
+    ],
+)
+def test_five_fields_in_the_six_of_aws(expression: str, expected: list[str]) -> None:
+    assert as_aws(expression) == expected
+
+
+def test_the_six_of_aws_fire_as_the_five_do() -> None:
+    rng = random.Random(6)
+    for _ in range(200):
+        fields = ("5", "6,18", rng.choice(["*", "1", "*/7", "2-20/3"]), rng.choice(["*", "2-11"]), rng.choice("*06"))
+        expression = " ".join(fields)
+        found = as_aws(expression)
+        rates = [fires("aws", each).per_day for each in found]
+        if len(found) == 1:
+            assert rates == [fires("robfig-fields", expression).per_day]
+        else:
+            # both fire on a day that both name
+            assert max(rates) <= fires("robfig-fields", expression).per_day <= sum(rates)

@@ -80,16 +80,11 @@ def _read(flow: Any) -> list[dict[str, Any]]:
 
 def _of_the_whole(flow: Any, found: list[dict[str, Any]]) -> Iterator[Part]:
     name = next(name for name in DECORATORS if flow._flow_decorators.get(name))
-    place = places.of_flow_decorator(type(flow), name)
-    subject = f"@{name} of {flow.name}"
+    subject, place = f"@{name} of {flow.name}", places.of_flow_decorator(type(flow), name)
     own = f"metaflow.{internals('metaflow').current.get('project_flow_name', flow.name)}.end"
-    if any(each["name"] == own for each in found):
+    names = [each["name"] for each in found]
+    if own in names:
         words = "waits for the end of the flow itself: each run would start the next one, for ever"
         yield {"subject": subject, "words": words, **place}
-    if len(found) > 1:
-        names = ", ".join(each["name"] for each in found)
-        words = (
-            f"waits for all of {names}, and on Step Functions a flow waits for one event or flow; Argo waits for "
-            "several. Wait for the last of them alone, or deploy the flow to Argo"
-        )
-        yield {"subject": subject, "words": words, **place}
+    for twice in sorted({each for each in names if names.count(each) > 1}):
+        yield {"subject": subject, "words": f"waits for {twice} twice, and one is enough: name it once", **place}

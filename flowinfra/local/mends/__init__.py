@@ -29,6 +29,7 @@ from flowinfra.local.mends import (
     schedules,
     service_roles,
     submissions,
+    table_items,
     threads,
 )
 from flowinfra.local.mends.mend import Mend
@@ -60,6 +61,7 @@ MENDS: tuple[Mend, ...] = tuple(
         schedules,
         service_roles,
         submissions,
+        table_items,
         threads,
     )
 )

@@ -1,18 +1,19 @@
 """Service integrations speak the state machine's spelling.
 
-AWS: parameters and results of `batch:submitJob` and `aws-sdk:…` integrations are spelled in PascalCase
-whatever the service's own API says
+AWS: parameters and results of `batch:submitJob`, `states:startExecution` and `aws-sdk:…` integrations are spelled in
+PascalCase whatever the service's own API says
 (https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html,
-supported-services-awssdk.html: "parameters … in PascalCase"), and a body stream arrives as text.
+supported-services-awssdk.html: "parameters … in PascalCase"); a body stream and a moment arrive as text.
 
 moto: took this code over and left out the step that translates (`JobDefinition` ↔ `jobDefinition`): Batch
-tasks fail with States.Runtime, cause "'JobDefinition'", and `aws-sdk:s3:getObject` leaves a stream object
-in the state.
+tasks fail with States.Runtime, cause "'JobDefinition'", and so do those that start an execution.
+`aws-sdk:s3:getObject` leaves a stream object in the state, a start of an execution a date.
 """
 
 from __future__ import annotations
 
 import functools
+from datetime import datetime, timezone
 from typing import Any
 
 import botocore.session
@@ -21,6 +22,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch import (
     StateTaskServiceBatch,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+    StateTaskServiceSfn,
 )
 from moto.stepfunctions.parser.utils import camel_to_snake_case
 
@@ -59,15 +63,19 @@ def normalise_response(
 ) -> None:
     """Respell a service's answer, in place, as the state machine sees it."""
     shape = _model(self, boto_service_name, service_action_name).output_shape
-    if shape is not None:
-        self._from_boto_response(response, shape)
+    if shape is None:
+        return
+    self._from_boto_response(response, shape)
+    for key, value in response.items():
+        if isinstance(value, datetime):
+            response[key] = value.astimezone(timezone.utc).isoformat(timespec="milliseconds")
 
 
 MEND = Mend(
     "integrations",
     tuple(
         patch(service, name, replacement)
-        for service in (StateTaskServiceBatch, StateTaskServiceAwsSdk)
+        for service in (StateTaskServiceBatch, StateTaskServiceAwsSdk, StateTaskServiceSfn)
         for name, replacement in (
             ("_normalise_parameters", normalise_parameters),
             ("_normalise_response", normalise_response),

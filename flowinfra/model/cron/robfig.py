@@ -55,15 +55,19 @@ def parse_fields(expression: str) -> Fires:
     return parse(expression)
 
 
-def _fields(expression: str) -> Fires:
+def split(expression: str) -> list[tuple[set[int], bool]]:
+    """The values of each of five fields, and whether they are all (`starBit`)."""
     words = expression.split()
     if len(words) != len(_FIELDS):
         raise CronError(
             f"it has {len(words)} field{'' if len(words) == 1 else 's'}; Argo takes five (minute, hour, day of the "
             "month, month, day of the week)"
         )
-    values = [_values(word, field) for word, field in zip(words, _FIELDS, strict=True)]
-    (minutes, _), (hours, _), (days, any_day), (months, _), (weekdays, any_weekday) = values
+    return [_values(word, field) for word, field in zip(words, _FIELDS, strict=True)]
+
+
+def _fields(expression: str) -> Fires:
+    (minutes, _), (hours, _), (days, any_day), (months, _), (weekdays, any_weekday) = split(expression)
 
     def fires(day: date) -> bool:
         fits = (day.day in days, day.isoweekday() % 7 in weekdays)

@@ -31,6 +31,8 @@ class Sent:
     """Ids that EventBridge gave it, one for each bus."""
     starts: tuple[str, ...]
     """The stack's flows that it starts, by what they are deployed as."""
+    joins: Mapping[str, tuple[str, ...]]
+    """Flow that it starts once others have come, too → the names of those."""
     passed: Mapping[str, str]
     """Flow that waits for that name and is not started → the reason."""
 
@@ -55,19 +57,20 @@ def send(stack: str, name: str, payload: Mapping[str, Json], start: Path) -> Sen
         raise TriggerError(f"the stack {stack!r} has no flow on Step Functions deployed, which an event could start")
     waiting = [flow for flow in flows if name in (flow.inputs.get("triggers") or {})]
     _, session = session_of(stack, folder, str(flows[0].arn))
-    starts, passed = heard(waiting, name, payload)
+    starts, joins, passed = heard(waiting, name, payload)
     buses = sorted({str(flow.inputs.get("event_bus") or _DEFAULT) for flow in waiting or flows[:1]})
     with asked():
         ids = [_put(session.client("events"), bus, name, payload) for bus in buses]
-    return Sent(name, tuple(ids), tuple(starts), passed)
+    return Sent(name, tuple(ids), tuple(starts), joins, passed)
 
 
 def heard(
     waiting: Sequence[DeployedFlow], name: str, payload: Mapping[str, Json]
-) -> tuple[list[str], Mapping[str, str]]:
-    """Flows that an event starts; and of those that wait for its name, which it does not start, and why."""
+) -> tuple[list[str], Mapping[str, tuple[str, ...]], Mapping[str, str]]:
+    """Flows that an event starts; those that wait for others, too; and which it does not start, and why."""
     event = {"source": SOURCE, "detail-type": name, "detail": payload}
     starts: list[str] = []
+    joins: dict[str, tuple[str, ...]] = {}
     passed: dict[str, str] = {}
     for flow in waiting:
         pattern = (flow.inputs.get("event_patterns") or {}).get(name)
@@ -75,9 +78,11 @@ def heard(
             passed[flow.name] = f"the stack says that {name} stands for other events: {canonical_json(pattern)}"
         elif flow.inputs.get("triggers_off"):
             passed[flow.name] = "its triggers are turned off (`triggers: {enabled: false}`)"
+        elif others := tuple(each for each in flow.inputs["triggers"] if each != name):
+            joins[flow.name] = others
         else:
             starts.append(flow.name)
-    return starts, passed
+    return starts, joins, passed
 
 
 def _put(client: Any, bus: str, name: str, payload: Mapping[str, Json]) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from flowinfra.model.events import EventConfig
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
-from flowinfra.targets.step_functions.triggers import full_name, machine_name, upstream
+from flowinfra.targets.step_functions.triggers import full_name, machine_name, several, upstream
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class Chains:
             told = circle.told({label: label for label in self.flows})
             if any(circle.events):
                 yield f"{told}: these flows may start each other for ever, by events"
+            elif any(several(self.flows[label].flow) for label in circle.labels):
+                yield f"{told}: these flows wait for each other, so that no event starts any before a person does"
             else:
                 yield f"{told}: these flows start each other, so that they run for ever once one of them succeeds"
 

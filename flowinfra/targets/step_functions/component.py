@@ -36,7 +36,7 @@ from flowinfra.targets.step_functions.alerts import make_alerts
 from flowinfra.targets.step_functions.drain import drains
 from flowinfra.targets.step_functions.event_rules import make_triggers
 from flowinfra.targets.step_functions.history import logging
-from flowinfra.targets.step_functions.machine import StateMachine
+from flowinfra.targets.step_functions.machine import machine_kind
 from flowinfra.targets.step_functions.outputs import console_url, metaflow_config
 from flowinfra.targets.step_functions.ownership import not_taken
 from flowinfra.targets.step_functions.plan import (
@@ -44,6 +44,7 @@ from flowinfra.targets.step_functions.plan import (
     EXECUTION,
     JOBS,
     STATES,
+    TOGETHER,
     TRIGGERS,
     FlowPlan,
     check,
@@ -156,7 +157,7 @@ class StepFunctionsFlow(FlowComponent[FlowPlan, PlatformSettings]):
         role, drain = settled(roles[STATES], granted), prepared.config.own.drain
         machine = _state_machine(making, _definition(binding), role, needs, drain)
         make_schedules(making, machine, roles.get(EVENTS))
-        make_triggers(making, machine, roles.get(TRIGGERS))
+        make_triggers(making, machine, roles, granted)
         self.topic_statement = make_alerts(making, machine)
         deployed = replace(binding.platform, states_role=roles[STATES], events_role=roles.get(EVENTS))
 
@@ -221,6 +222,7 @@ def _roles(making: _Making) -> tuple[dict[str, pulumi.Input[str]], list[pulumi.R
         JOBS: settings.job_role,
         EVENTS: settings.events_role,
         TRIGGERS: settings.events_role,
+        TOGETHER: settings.states_role,
         EXECUTION: settings.execution_role,
     }
     roles = {kind: arn for kind, arn in given.items() if arn is not None}
@@ -322,11 +324,10 @@ def _state_machine(
     drain: int | None,
 ) -> pulumi.Resource:
     plan, name = making.plan, f"{making.name}-state-machine"
-    kind = StateMachine if "." in plan.name else aws.sfn.StateMachine
     tags: dict[str, pulumi.Input[str]] = {**plan.tags, DEFINITION_TAG: definition.apply(short_digest)}
     if drain is not None:
         tags[DRAIN_TAG] = str(drain)
-    return kind(
+    return machine_kind(plan.name)(
         name,
         name=plan.name,
         definition=definition,

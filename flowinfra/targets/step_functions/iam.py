@@ -13,6 +13,7 @@ from flowinfra.components.names import Names
 from flowinfra.components.site import Site
 from flowinfra.model.base import Json
 from flowinfra.model.compiled import MARK
+from flowinfra.targets.step_functions import together, triggers
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.sends import Sends, statement
 
@@ -142,20 +143,24 @@ def events_trust(account: str, group: str) -> Policy:
 
 
 def events_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
-    """What events do: start this flow."""
-    return document(_starts(compiled, site))
+    """What events do: start this flow, or what waits for all of them."""
+    if triggers.several(compiled.flow):
+        return document(_starts(together.machine_name(compiled.name), site, "TellOfEvents"))
+    return document(_starts(compiled.name, site))
 
 
-def schedules_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:
-    """What schedules do: start this flow, and say where that was not possible."""
-    statements = [_starts(compiled, site)]
+def schedules_policy(compiled: StepFunctionsCompiled, site: Site, scheduled: bool = True) -> Policy:
+    """What schedules do: start this flow, forget events that came for it, and say where that was not possible."""
+    statements = [_starts(compiled.name, site)] if scheduled else []
+    if together.reset(compiled.flow):
+        statements.append(_starts(together.machine_name(compiled.name), site, "ForgetEvents"))
     if site.dead_letter_queue is not None:
         statements.append(allow("TellOfFailures", ["sqs:SendMessage"], [site.dead_letter_queue]))
     return document(*statements)
 
 
-def _starts(compiled: StepFunctionsCompiled, site: Site) -> Policy:
-    return allow("StartFlow", ["states:StartExecution"], [_machine(compiled, site)])
+def _starts(name: str, site: Site, sid: str = "StartFlow") -> Policy:
+    return allow(sid, ["states:StartExecution"], [site.state_machine_arn(name)])
 
 
 def execution_policy(compiled: StepFunctionsCompiled, site: Site) -> Policy:

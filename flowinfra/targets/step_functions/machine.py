@@ -1,14 +1,17 @@
-"""A state machine of flowinfra's own provider: for names that `aws.sfn.StateMachine` refuses and AWS takes (dots)."""
+"""Resources of flowinfra's own provider: state machines with dots in their names, which `aws.sfn.StateMachine` refuses
+and AWS takes, and rows of a table that others write.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 from pulumi.runtime.config import is_config_secret
 
-from flowinfra.aws_plugin import PACKAGE, STATE_MACHINE
+from flowinfra.aws_plugin import PACKAGE, ROW, STATE_MACHINE
 from flowinfra.aws_plugin.settings import CONFIDENTIAL, KEYS
 from flowinfra.components.program import once
 
@@ -77,14 +80,48 @@ class StateMachine(pulumi.CustomResource):
         super().__init__(STATE_MACHINE, resource_name, inputs, _provided(resource_name, opts))
 
 
+def machine_kind(name: str) -> Callable[..., pulumi.Resource]:
+    """Which provider makes a state machine of that name."""
+    return StateMachine if "." in name else aws.sfn.StateMachine
+
+
+class Row(pulumi.CustomResource):
+    """A row of a DynamoDB table that others write: it is removed with the resource, and empty when that is made."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        table: pulumi.Input[str],
+        hash_key: str,
+        key: str,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Have a row.
+
+        Args:
+            resource_name: in Pulumi.
+            table: its name.
+            hash_key: of the table, which has no other key.
+            key: of the row.
+            opts: of the resource; with a parent.
+
+        Raises:
+            pulumi.RunError: the parent has an `aws` provider of its own, and no `flowinfra-aws` provider.
+        """
+        inputs = {"table": table, "hashKey": hash_key, "key": key}
+        super().__init__(ROW, resource_name, inputs, _provided(resource_name, opts))
+
+
 def _provided(name: str, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
     parent = opts.parent
     if parent is not None and parent.get_provider(STATE_MACHINE) is not None:
         return opts
     if parent is not None and parent.get_provider("aws:sfn/stateMachine:StateMachine") is not None:
         raise pulumi.RunError(
-            f"{name}: the flow has an aws provider of its own, and state machines with dots in their names are made by "
-            "flowinfra's provider: give one with the same region, role and account too, "
+            f"{name}: the flow has an aws provider of its own, and state machines with dots in their names, and what "
+            "keeps the events of a flow that waits for several, are made by flowinfra's provider: give one with the "
+            "same region, role and account too, "
             'providers=[aws_provider, flowinfra.AwsProvider("name", {"region": …})]'
         )
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=once(PACKAGE, _of_the_stack)))

@@ -18,7 +18,7 @@ from flowinfra.errors import BindError, FlowInfraError, Problems
 from flowinfra.model.base import Json, canonical_json
 from flowinfra.model.compiled import Trigger
 from flowinfra.model.events import EventConfig
-from flowinfra.targets.step_functions import iam, limits, quotas, requests, triggers
+from flowinfra.targets.step_functions import iam, limits, quotas, requests, together, triggers
 from flowinfra.targets.step_functions.bound import Bound, Job, bind
 from flowinfra.targets.step_functions.compiled import StepFunctionsCompiled
 from flowinfra.targets.step_functions.section import ScheduleEntry
@@ -26,11 +26,14 @@ from flowinfra.targets.step_functions.sends import Sends
 from flowinfra.targets.step_functions.timing import start_problems
 
 STATES, JOBS, EVENTS, TRIGGERS, EXECUTION = "states", "jobs", "events", "triggers", "execution"
+TOGETHER = "together"
+"""The role with which events of a flow that waits for several are kept."""
 GROUP = "default"
 """Group of all schedules. Groups have quotas and tags of their own, and make a stack's schedules no easier to find."""
 _SERVICES = {
     STATES: "states.amazonaws.com",
     JOBS: "ecs-tasks.amazonaws.com",
+    TOGETHER: "states.amazonaws.com",
     TRIGGERS: "events.amazonaws.com",
     EXECUTION: "ecs-tasks.amazonaws.com",
 }
@@ -71,8 +74,9 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         needed = {
             STATES: site.states_role is None,
             JOBS: site.job_role is None,
-            EVENTS: site.events_role is None and self.scheduled,
+            EVENTS: site.events_role is None and (self.scheduled or together.reset(self.compiled.flow) is not None),
             TRIGGERS: site.events_role is None and bool(self.compiled.flow.triggers),
+            TOGETHER: site.states_role is None and triggers.several(self.compiled.flow),
             EXECUTION: site.execution_role is None and self.needs_execution_role(site),
         }
         return tuple(kind for kind, own in needed.items() if own)
@@ -97,8 +101,9 @@ class FlowPlan(Plan[StepFunctionsCompiled]):
         policies = {
             STATES: lambda: iam.states_policy(self.compiled, site, self.names),
             JOBS: lambda: iam.jobs_policy(self.compiled, site, self.reads, self.sends),
-            EVENTS: lambda: iam.schedules_policy(self.compiled, site),
+            EVENTS: lambda: iam.schedules_policy(self.compiled, site, self.scheduled),
             TRIGGERS: lambda: iam.events_policy(self.compiled, site),
+            TOGETHER: lambda: together.policy(self.name, site),
             EXECUTION: lambda: iam.execution_policy(self.compiled, site),
         }
         return policies[kind]()
@@ -161,6 +166,7 @@ def check(plan: FlowPlan, site: Site, default_tags: Mapping[str, str] | None = N
         *limits.flow_problems(plan.compiled, bound),
         *requests.problems(plan, bound, site),
         *start_problems(plan, bound, site),
+        *together.problems(plan.name, plan.compiled.flow, site),
         *limits.tag_problems(plan.name, {**(default_tags or {}), **plan.object_tags("include-file")}, objects=True),
         *_role_problems(plan, site),
         *secret_problems(plan.name, plan.parameters, site.service_auth_secret),
@@ -177,6 +183,7 @@ def warnings(plan: FlowPlan, site: Site, job_policies: Sequence[object]) -> Iter
             f"{plan.name}: is started by events, and its tasks read them with the platform's job_role: it needs "
             f"states:DescribeExecution on {', '.join(iam.executions(plan.compiled, site))}, or the first step fails"
         )
+    yield from together.warnings(plan.name, plan.compiled.flow, site)
     yield from quotas.job_warnings(plan.compiled, plan.bound(site))
 
 

@@ -2,11 +2,13 @@
 
 A rule gives the state machine `{"Parameters": "{}", "Triggers": [...]}`: Metaflow's definition finds the parameters
 that it asks for, as in an input that a person gives, and `flowinfra_trigger.py` in the tasks finds the events. An event
-stands there as JSON, so that nothing has to be escaped, and no path is asked for that it may not have.
+stands there as JSON, so that nothing has to be escaped, and no path is asked for that it may not have. Of a flow that
+waits for several events the rules start another state machine (together.py), which starts the flow once all have come.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
@@ -29,6 +31,7 @@ STATUS = "Step Functions Execution Status Change"
 _INTERNAL = "--with=step_functions_internal step "
 _BEGIN, _END = "metaflow.", ".end"
 _LONGEST = 60
+_KEY = 8
 
 
 def in_package() -> dict[str, bytes]:
@@ -70,6 +73,16 @@ def upstream(trigger: Trigger) -> str | None:
 def full_name(flow: Flow) -> str:
     """What others call a flow that they wait for: with project and branch if it has any."""
     return flow.name if flow.project is None else f"{flow.project.name}.{flow.project.branch}.{flow.name}"
+
+
+def several(flow: Flow) -> bool:
+    """Whether the flow waits for more than one event."""
+    return len(flow.triggers) > 1
+
+
+def key(trigger: Trigger) -> str:
+    """What an event is called where it waits for others, whatever characters its name has."""
+    return hashlib.sha256(trigger.name.encode()).hexdigest()[:_KEY]
 
 
 def machine_name(flow: str, prefix: str | None) -> str:
@@ -131,24 +144,32 @@ def event_problems(who: str, flow: Flow, events: Mapping[str, EventConfig]) -> I
                 )
 
 
-def transformer(trigger: Trigger, event: EventConfig | None = None) -> tuple[dict[str, str], str]:
-    """Paths and template of the input that a rule gives the state machine.
+def transformer(trigger: Trigger, event: EventConfig | None = None, alone: bool = True) -> tuple[dict[str, str], str]:
+    """Paths and template of the input that a rule gives a state machine: the flow's, or the one that waits for others.
 
     Of a flow that has ended it takes its run alone: the event holds the input of that run, which may hold that of the
     flow before it, and so on. `<aws.events.event.json>` is the whole event as JSON
     (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html).
+
+    Args:
+        trigger: of the flow.
+        event: what the stack means by the trigger's name.
+        alone: whether the flow waits for this event alone.
     """
+    paths, told = _told(trigger, event)
+    if not alone:
+        return {**paths, "id": "$.id"}, f'{{"id":<id>,"key":{canonical_json(key(trigger))},"trigger":{told}}}'
+    return paths, f'{{"Parameters":"{{}}","Triggers":[{told}]}}'
+
+
+def _told(trigger: Trigger, event: EventConfig | None) -> tuple[dict[str, str], str]:
+    """Paths and template of an event as `flowinfra_trigger.py` reads it."""
     told: dict[str, Json] = {"name": trigger.name, "type": trigger.type}
     flow = upstream(trigger)
     if flow is None:
         if trigger.parameters:
             names = event.names if event else {}
             told["parameters"] = {name: names.get(key, key) for name, key in trigger.parameters.items()}
-        return {}, _template(told, '"event":<aws.events.event.json>')
-    paths = {"run": "$.detail.name", "time": "$.time"}
+        return {}, f'{canonical_json(told)[:-1]},"event":<aws.events.event.json>}}'
     told["flow"] = flow.rpartition(".")[2]
-    return paths, _template(told, '"run":<run>,"time":<time>')
-
-
-def _template(told: Mapping[str, Json], more: str) -> str:
-    return f'{{"Parameters":"{{}}","Triggers":[{canonical_json(told)[:-1]},{more}}}]}}'
+    return {"run": "$.detail.name", "time": "$.time"}, f'{canonical_json(told)[:-1]},"run":<run>,"time":<time>}}'

@@ -43,6 +43,11 @@ def test_the_same_is_no_risk() -> None:
         ({"schedule": None}, "schedule-removed", "the schedule 0 6 * * ? Europe/Berlin (once a day) ends"),
         ({"triggers": None}, "trigger-removed", "event data_ready no longer starts the flow"),
         ({"triggers_off": True}, "trigger-removed", "event data_ready no longer starts the flow"),
+        (
+            {"triggers": {"data_ready": True, "model_ready": True}},
+            "trigger-joined",
+            "the flow starts only once model_ready has come, too",
+        ),
         ({"kubernetes_namespace": "other"}, "namespace-changed", "the Kubernetes namespace flows → other"),
         (
             {

@@ -74,7 +74,19 @@ def test_an_event_starts_who_waits_for_it(events: Events, monkeypatch: pytest.Mo
 
 def test_for_programs(events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     done = event(monkeypatch, [HEARS], "--json")
-    assert json.loads(done.output) == {"name": "data.ready", "ids": ["e-1"], "starts": ["ReportFlow"], "passed": {}}
+    told = {"name": "data.ready", "ids": ["e-1"], "starts": ["ReportFlow"], "joins": {}, "passed": {}}
+    assert json.loads(done.output) == told
+
+
+def test_an_event_that_is_one_of_several(events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    three = {"data.ready": {"day": "day"}, "model.ready": True, "key.ready": True}
+    both = deployed("BothFlow", triggers={"data.ready": True, "model.ready": True})
+    off = deployed("OffFlow", triggers=three, triggers_off=True)
+    told = "BothFlow starts once model.ready has come, too\n"
+    assert event(monkeypatch, [HEARS, both]).output == f"data.ready is sent: it starts ReportFlow\n{told}"
+    assert event(monkeypatch, [both, off]).output.startswith(f"data.ready is sent\n{told}OffFlow is not started: ")
+    done = event(monkeypatch, [deployed("AllFlow", triggers=three)], "--json")
+    assert json.loads(done.output)["joins"] == {"AllFlow": ["model.ready", "key.ready"]}
 
 
 def test_a_bus_of_the_stacks_own(events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
