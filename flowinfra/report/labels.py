@@ -90,7 +90,7 @@ FLOW_FIELDS = {
     "datastore_type": Field("datastore type", absent="s3"),
     "production_token": Field("production token", absent="the stack's own"),
     "protect": Field("protection", absent="off"),
-    "starts_when": Field("starts when", absent="one event is enough"),
+    "starts_when": Field("starts when"),
     "triggers_off": Field("triggers turned off", absent="no"),
     "alerts": Field("alerts", absent="off"),
     "event_patterns": Field("events listened to"),

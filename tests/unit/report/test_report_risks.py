@@ -8,6 +8,7 @@ import pytest
 
 from flowinfra.engine.preview import parse_preview
 from flowinfra.report.assemble import assemble
+from flowinfra.report.change import words
 from flowinfra.report.risk import KINDS, Starter
 from flowinfra.report.sources import Sources
 from flowinfra.report.words import plain
@@ -175,6 +176,24 @@ def test_state_machine_is_replaced() -> None:
     (risk,) = risks(update({"name": "B"}), step)
     assert risk[0] == "state-machine-replaced"
     assert risk[1].startswith("the state machine is replaced (name A → B): running executions end")
+
+
+def test_what_waits_for_events_is_not_the_flows_state_machine() -> None:
+    base = changed(TRAIN, {"triggers": {"a": True, "b": True}, "starts_when": "all of a, b have come"})
+    one = changed(TRAIN, {"triggers": {"b": True}})
+    gone = [
+        resource("delete", MACHINE, "TrainFlow-events-machine", {"name": "TrainFlow-events"}),
+        resource("delete", "flowinfra-aws:dynamodb:Row", "TrainFlow-events-row", {}),
+        resource("delete", "aws:scheduler/schedule:Schedule", "TrainFlow-events-reset2", {}),
+    ]
+    assert risks(flow_step("update", base, one), *gone) == [
+        ("trigger-removed", "event a no longer starts the flow"),
+    ]
+    found = stack(flow_step("update", base, one), *gone).flows[0]
+    told = [plain(words(change)) for change in found.changes]
+    assert "starts when: all of a, b have come → none" in told
+    nouns = sorted(change.noun for change in found.resources)
+    assert nouns == ["events' reset", "events' state machine", "row of kept events"]
 
 
 def test_single_steps_of_a_replacement_are_one_risk() -> None:
