@@ -69,6 +69,23 @@ def test_a_rule_for_the_flows_own_ends() -> None:
     ]
 
 
+@pytest.mark.parametrize("ends", [["FAILED", "SUCCEEDED"], ["SUCCEEDED"]])
+def test_what_waits_for_several_events_is_told_where_it_fails(ends: list[str]) -> None:
+    program = deploy({"topic": TOPIC, "on": ends}, flow=compiled("triggers"))
+    named = {name: rule for name, rule in program.of("EventRule").items() if name.endswith("events-alerts")}
+    if ends == ["SUCCEEDED"]:
+        assert named == {}
+        return
+    [rule] = named.values()
+    detail = json.loads(rule["eventPattern"])["detail"]
+    assert detail["status"] == ["FAILED"]
+    assert detail["stateMachineArn"] == [f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:TriggersFlow-events"]
+    target = program.of("EventTarget")["flow-events-alerts-target"]
+    message = target["inputTransformer"]["inputTemplate"]
+    assert target["arn"] == TOPIC
+    assert "Flow TriggersFlow may not start: what waits for its events has ended: <status>." in message
+
+
 def test_a_flows_own_keys_win_over_the_platforms() -> None:
     program = deploy({"on": ["SUCCEEDED"]}, {"topic": TOPIC})
     assert json.loads(program.one("EventRule")["eventPattern"])["detail"]["status"] == ["SUCCEEDED"]

@@ -8,7 +8,7 @@ itself restricts to harmless characters (never the cause of a failure, which may
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pulumi
@@ -22,6 +22,8 @@ from flowinfra.model.alerts import topic_problems
 from flowinfra.model.base import canonical_json
 from flowinfra.targets.step_functions.outputs import console_host
 from flowinfra.targets.step_functions.plan import FlowPlan
+from flowinfra.targets.step_functions.together import machine_name
+from flowinfra.targets.step_functions.triggers import several
 
 _PATHS = {
     "run": "$.detail.name",
@@ -57,13 +59,30 @@ def pattern(name: str, ends: list[str], site: Site) -> str:
 
 def template(plan: FlowPlan, site: Site) -> str:
     """The message: strings in quotes, one for each line."""
-    console = console_host(site.partition, site.region)
-    lines = (
-        f"Flow {plan.compiled.flow.name}: run sfn-<run> has ended: <status>.",
+    flow = plan.compiled.flow.name
+    return _strings(
+        f"Flow {flow}: run sfn-<run> has ended: <status>.",
         f"State machine {plan.name}, at <time>.",
-        f"What happened: {console}/states/home?region={site.region}#/v2/executions/details/<execution>",
-        f"How to look further: flowinfra runs {plan.compiled.flow.name} -s {plan.names.stack}",
+        _page(site),
+        f"How to look further: flowinfra runs {flow} -s {plan.names.stack}",
     )
+
+
+def not_started(plan: FlowPlan, site: Site) -> str:
+    """The message where what waits for a flow's events has failed."""
+    return _strings(
+        f"Flow {plan.compiled.flow.name} may not start: what waits for its events has ended: <status>.",
+        f"State machine {machine_name(plan.name)}, at <time>.",
+        _page(site),
+    )
+
+
+def _page(site: Site) -> str:
+    console = console_host(site.partition, site.region)
+    return f"What happened: {console}/states/home?region={site.region}#/v2/executions/details/<execution>"
+
+
+def _strings(*lines: str) -> str:
     return "\n".join(json.dumps(line) for line in lines)
 
 
@@ -89,26 +108,44 @@ def make_alerts(making: Making[FlowPlan, PlatformSettings], machine: pulumi.Reso
     if alerts is None:
         return None
     topic, ends = alerts["topic"], list(alerts["on"])
+    rule = _rule(making, machine, "alerts", plan.name, ends, template)
+    if (failures := [end for end in ends if end != "SUCCEEDED"]) and several(plan.compiled.flow):
+        # each event that comes is an execution that succeeds
+        _rule(making, machine, "events-alerts", machine_name(plan.name), failures, not_started)
+    return pulumi.Output.all(topic=topic, site=settings.on_site(lambda site: site), rule=rule.name).apply(
+        lambda found: canonical_json(topic_statement(found["topic"], found["site"], plan.names.stack_names.role_prefix))
+    )
+
+
+def _rule(
+    making: Making[FlowPlan, PlatformSettings],
+    machine: pulumi.Resource,
+    kind: str,
+    watched: str,
+    ends: list[str],
+    message: Callable[[FlowPlan, Site], str],
+) -> aws.cloudwatch.EventRule:
+    """A rule for ends of executions of the state machine that is watched, and its target."""
+    plan, settings, alerts = making.plan, making.platform, making.platform.alerts
+    assert alerts is not None
     rule = aws.cloudwatch.EventRule(
-        f"{making.name}-alerts",
+        f"{making.name}-{kind}",
         name_prefix=plan.names.role_prefix("alerts"),
         description=f"flowinfra: alerts of runs of {plan.compiled.flow.name}",
-        event_pattern=settings.on_site(lambda site: pattern(plan.name, ends, site)),
+        event_pattern=settings.on_site(lambda site: pattern(watched, ends, site)),
         tags=plan.tags,
         # a flow that is renamed keeps its rule
         opts=making.options(depends_on=[machine], ignore_changes=["namePrefix"]),
     )
     aws.cloudwatch.EventTarget(
-        f"{making.name}-alerts-target",
+        f"{making.name}-{kind}-target",
         rule=rule.name,
         target_id="topic",
-        arn=topic,
+        arn=alerts["topic"],
         input_transformer={
             "input_paths": _PATHS,
-            "input_template": settings.on_site(lambda site: template(plan, site)),
+            "input_template": settings.on_site(lambda site: message(plan, site)),
         },
         opts=making.options(depends_on=[machine]),
     )
-    return pulumi.Output.all(topic=topic, site=settings.on_site(lambda site: site), rule=rule.name).apply(
-        lambda found: canonical_json(topic_statement(found["topic"], found["site"], plan.names.stack_names.role_prefix))
-    )
+    return rule

@@ -64,7 +64,8 @@ class StepFunctions:
             )
             prepared = replace(prepared, plan=plan)
         self._roles += len(prepared.plan.role_kinds(self._existing.site()))
-        self._rules += len(prepared.plan.compiled.flow.triggers) + (prepared.platform.alerts is not None)
+        alerts = 0 if prepared.platform.alerts is None else 1 + triggers.several(prepared.plan.compiled.flow)
+        self._rules += len(prepared.plan.compiled.flow.triggers) + alerts
         return prepared
 
     def warnings(self) -> Iterable[str]:
