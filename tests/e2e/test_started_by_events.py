@@ -11,8 +11,8 @@ import pytest
 from tests.e2e.support import PLATFORM, Cloud, Execution, Project, ask, unique, wait_for
 
 HARD = 'it\'s "$HOME" `id` $(id) \\ {{x}} <aws.events.event.json> Grüße 🙂\n'
-FIRST, SECOND, LOADED, FILE, BOTH = (
-    f"flows/events/{name}_flow.py" for name in ("first", "second", "loaded", "file", "both")
+FIRST, SECOND, THIRD, LOADED, FILE, BOTH = (
+    f"flows/events/{name}_flow.py" for name in ("first", "second", "third", "loaded", "file", "both")
 )
 LARGE = 60_000
 ARRIVED = "orders/Größe 1.csv"
@@ -31,12 +31,13 @@ def landing(cloud: Cloud) -> str:
 
 @pytest.fixture(scope="module")
 def project(make_project: Callable[[], Project], landing: str) -> Project:
-    """Five flows, deployed."""
+    """Six flows, deployed."""
     project = make_project()
     project.flow("events")
     files = {"s3": {"bucket": landing, "prefix": "orders/", "suffix": ".csv"}}
     sends = {"flow": FILE, "step_functions": {"sends": ["data.ready"]}}
-    project.configure(FIRST, SECOND, LOADED, sends, BOTH, platform={**PLATFORM, "events": {"file.arrived": files}})
+    names = {**PLATFORM, "events": {"file.arrived": files}}
+    project.configure(FIRST, SECOND, THIRD, LOADED, sends, BOTH, platform=names)
     project.up()
     return project
 
@@ -83,7 +84,7 @@ def _ended(cloud: Cloud, machine: str) -> int:
 
 @pytest.fixture(scope="module")
 def runs(cloud: Cloud, project: Project, landing: str) -> dict[str, Execution]:
-    """A chain of two flows, and flows that events, a large one, a file and a person started; ended."""
+    """A chain of three flows, and flows that events, a large one, a file and a person started; ended."""
     first = cloud.start("FirstFlow").ended()
     found = {"chained": started(cloud, "SecondFlow")}
     detail = {"text": HARD, "count": 7, "tree": {"a": [HARD, None]}, "Flag": False, "unset": None}
@@ -100,7 +101,9 @@ def runs(cloud: Cloud, project: Project, landing: str) -> dict[str, Execution]:
     found["sent"] = started(cloud, "LoadedFlow", {found["event"].arn, found["large"].arn})
     found["both"] = _both(cloud, project)
     found["by hand"] = cloud.start("LoadedFlow", {"words": HARD, "count": 3})
+    found["third"] = started(cloud, "ThirdFlow")
     found["alone"] = cloud.start("SecondFlow")
+    found["after alone"] = started(cloud, "ThirdFlow", {found["third"].arn})
     return {"first": first} | {name: run.ended() for name, run in found.items()}
 
 
@@ -108,7 +111,7 @@ def runs(cloud: Cloud, project: Project, landing: str) -> dict[str, Execution]:
 def seen(cloud: Cloud, runs: dict[str, Execution], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the Client API sees of the runs."""
     folder = tmp_path_factory.mktemp("client")
-    for flow in ("FirstFlow", "SecondFlow", "LoadedFlow", "FileFlow", "BothFlow"):
+    for flow in ("FirstFlow", "SecondFlow", "ThirdFlow", "LoadedFlow", "FileFlow", "BothFlow"):
         cloud.flowinfra("local", "exec", "--", "flowinfra", "pull", flow, cwd=folder).succeeded()
     script = f"""
         from metaflow import Run, namespace
@@ -120,6 +123,7 @@ def seen(cloud: Cloud, runs: dict[str, Execution], tmp_path_factory: pytest.Temp
         found = {{
             "chained": [chained.data.first, chained.data.last, told(chained.trigger)],
             "upstream": chained.trigger.run.data.made,
+            "third": [Run("ThirdFlow/" + ids[name]).data.by for name in ("third", "after alone")],
             "alone": [alone.data.first, alone.data.last, told(alone.trigger)],
         }}
         file = Run("FileFlow/" + ids["file"])
@@ -140,6 +144,7 @@ def test_a_flow_knows_which_run_started_it(runs: dict[str, Execution], seen: Any
     told = ["metaflow.FirstFlow.end", "run", f"FirstFlow/{first}/end", True]
     assert seen["chained"] == [told, told, ["metaflow.FirstFlow.end", "run", f"FirstFlow/{first}"]]
     assert seen["upstream"] == 42
+    assert seen["third"] == [f"SecondFlow/{runs[name].run_id}/end" for name in ("chained", "alone")]
 
 
 def test_a_run_that_a_person_started_has_no_trigger(seen: Any) -> None:
@@ -193,6 +198,7 @@ def test_packages_of_other_flows_have_nothing_of_it(project: Project) -> None:
         "LoadedFlow": True,
         "FileFlow": True,
         "BothFlow": True,
+        "ThirdFlow": True,
     }
 
 
