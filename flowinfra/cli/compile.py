@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic_core import to_json
 
 from flowinfra.cli import values
 from flowinfra.cli.failure import warn
@@ -68,7 +69,7 @@ def command(
     for words in unreviewed_files([(compiled, asked)])[0]:
         warn(f"{flow}: {words}")
     if output is None:
-        click.echo(json.dumps(json.loads(compiled.to_json()), indent=2, ensure_ascii=False))
+        click.echo(to_json(json.loads(compiled.to_json()), indent=2))
     else:
         write_bundle(compiled, output)
         click.echo(f"{output}: {compiled.flow.name}, {len(compiled.flow.steps)} steps, digest {compiled.digest}")

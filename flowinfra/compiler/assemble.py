@@ -89,7 +89,7 @@ def assemble(
     )
     renamed = objects.renamed
     flow = _flow(request, answer, reading, _rename(answer["flow"], renamed), _rename(answer["included"], renamed))
-    flow = flow.model_copy(update={"reads": named_flows(package.content, flow.file, flow.name)})
+    flow = flow.model_copy(update={"reads": named_flows(package.sources, flow.file, flow.name)})
     compiled = compiled_flow(
         {
             "metaflow": answer["metaflow"],

@@ -208,7 +208,7 @@ def _recorded(
         return compiled_flow(json.loads(result)), notes, True
     began = time.time_ns()
     with tempfile.TemporaryDirectory(prefix="flowinfra-") as folder, ThreadPoolExecutor(1) as beside:
-        loading = beside.submit(_load)
+        loading = beside.submit(_load, request.target)
         answer = process.record(request, Path(folder), lock)
         assemble, flow_warnings = loading.result()
         packages: dict[str, DatastoreObject] = {}
@@ -247,11 +247,13 @@ def _store(sha256: str, content: bytes) -> None:
     cache.put_blob(sha256, compress(content))
 
 
-def _load() -> tuple[Callable[..., tuple[CompiledFlow, Package]], Callable[..., Iterator[str]]]:
+def _load(target: str) -> tuple[Callable[..., tuple[CompiledFlow, Package]], Callable[..., Iterator[str]]]:
     """What makes a CompiledFlow of an answer; loaded while the child runs, and not at all for what the cache has."""
     from flowinfra.compiler.assemble import assemble
     from flowinfra.compiler.flow_checks import flow_warnings
 
+    for part in ("compiled", "reading"):
+        TARGETS[target].part(part)
     build()
     return assemble, flow_warnings
 

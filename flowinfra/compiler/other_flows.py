@@ -8,9 +8,7 @@ not seen.
 from __future__ import annotations
 
 import ast
-import io
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from threading import Lock
 
 CLIENT = ("Flow", "Run", "Step", "Task", "DataArtifact")
@@ -18,20 +16,20 @@ CLIENT = ("Flow", "Run", "Step", "Task", "DataArtifact")
 _CODE = ".mf_code/"
 
 
-def named_flows(package: bytes, file: str, own: str) -> tuple[str, ...]:
+def named_flows(sources: Mapping[str, bytes], file: str, own: str) -> tuple[str, ...]:
     """Names of other flows, sorted.
 
     Args:
-        package: the code package, a tar archive.
-        file: the flow's file in it.
+        sources: path → content, of the Python files of the code package.
+        file: the flow's file among them.
         own: the flow's own name.
     """
-    sources = _Sources(package)
+    sources = {name.removeprefix(_CODE): body for name, body in sources.items()}
     found: set[str] = set()
     waiting, seen = [file], {file}
     while waiting:
         name = waiting.pop()
-        tree = sources.tree(name)
+        tree = _tree(sources.get(name))
         if tree is None:
             continue
         found |= set(_named(tree))
@@ -46,28 +44,14 @@ _PARSING = Lock()
 `SystemError: AST constructor recursion depth mismatch` (python/cpython#106905)."""
 
 
-class _Sources:
-    """Python files of a code package."""
-
-    def __init__(self, package: bytes) -> None:
-        self._archive = tarfile.TarFile(fileobj=io.BytesIO(package))
-        self._members = {
-            member.name.removeprefix(_CODE): member for member in self._archive if member.name.endswith(".py")
-        }
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._members
-
-    def tree(self, name: str) -> ast.Module | None:
-        """The file's syntax tree; None where the file does not exist, or is not for this version of Python."""
-        if name not in self._members:
-            return None
-        body = self._archive.extractfile(self._members[name])
-        assert body is not None
-        try:
-            return _parsed(body.read())
-        except (SyntaxError, ValueError):
-            return None
+def _tree(text: bytes | None) -> ast.Module | None:
+    """The syntax tree of a file; None where there is no file, or it is not for this version of Python."""
+    if text is None:
+        return None
+    try:
+        return _parsed(text)
+    except (SyntaxError, ValueError):
+        return None
 
 
 def _parsed(text: bytes) -> ast.Module:
@@ -137,7 +121,7 @@ def _beginning(value: ast.expr) -> str:
     return ""
 
 
-def _imported(tree: ast.Module, name: str, sources: _Sources) -> Iterator[str]:
+def _imported(tree: ast.Module, name: str, sources: Mapping[str, bytes]) -> Iterator[str]:
     """Files of the package that a file imports, anywhere in it."""
     folders = name.split("/")[:-1]
     for node in ast.walk(tree):

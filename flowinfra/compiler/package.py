@@ -40,6 +40,7 @@ class Package:
     Attributes:
         content: the uncompressed archive.
         files: path → file, of the user's code.
+        sources: path → content, of its Python files.
         metaflow: sha256 over the code that is Metaflow's own (and its extensions').
         read: path → sha256, of every file but those of installed distributions.
         ignored: files and folders that git ignores, which made a difference.
@@ -47,6 +48,7 @@ class Package:
 
     content: bytes
     files: dict[str, SourceFile]
+    sources: Mapping[str, bytes]
     metaflow: str
     read: Mapping[str, str]
     ignored: Sequence[str]
@@ -103,6 +105,7 @@ def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str) 
     out = io.BytesIO()
     own = hashlib.sha256()
     files: dict[str, SourceFile] = {}
+    sources: dict[str, bytes] = {}
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as packed:
         for name in sorted(members):
             found = choice.read(members[name])
@@ -116,8 +119,11 @@ def pack(offered: Offered, selection: Selection, trees: WorkTrees, python: str) 
                 own.update(name.encode() + b"\0" + hashlib.sha256(body).digest())
             elif name.startswith(".mf_code/") or not name.startswith(METAFLOW_PREFIX):
                 files[name] = SourceFile(sha256=hashlib.sha256(body).hexdigest(), size=len(body))
+                if name.endswith(".py"):
+                    sources[name] = body
     _refuse_hiding(offered.hidden, members)
-    return Package(out.getvalue(), files, own.hexdigest(), choice.read_files, tuple(sorted(choice.ignored)))
+    read, ignored = choice.read_files, tuple(sorted(choice.ignored))
+    return Package(out.getvalue(), files, sources, own.hexdigest(), read, ignored)
 
 
 def _refuse_hiding(hidden: Sequence[str], members: Mapping[str, Mapping[str, str]]) -> None:

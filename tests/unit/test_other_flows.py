@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-
 import pytest
 
 from flowinfra.compiler.other_flows import named_flows
 
 
-def package(**files: str) -> bytes:
-    """A code package of files, by path with `__` for `/`."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name.replace("__", "/") + ".py" if "/" not in name else f"{name}.py")
-            member.size = len(text.encode())
-            archive.addfile(member, io.BytesIO(text.encode()))
-    return out.getvalue()
+def package(**files: str) -> dict[str, bytes]:
+    """Python files of a code package, by path with `__` for `/`."""
+    return {
+        (name.replace("__", "/") if "/" not in name else name) + ".py": text.encode() for name, text in files.items()
+    }
 
 
 @pytest.mark.parametrize(
