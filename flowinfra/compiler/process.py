@@ -6,6 +6,7 @@ Nothing of the caller's environment passes: no credentials, no METAFLOW_*, no pr
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import site
 import subprocess
@@ -170,7 +171,10 @@ def interpreter(request: CompileRequest) -> str:
 
 
 def _base_environment(home: Path) -> dict[str, str]:
+    measured = os.environ.get("COVERAGE_PROCESS_CONFIG")
     return {
+        # by coverage.py, which measures our own tests; set in no other run
+        **({"COVERAGE_PROCESS_CONFIG": measured} if measured else {}),
         "HOME": str(home),
         "METAFLOW_HOME": str(home / ".metaflowconfig"),
         "METAFLOW_TEMPDIR": str(home),

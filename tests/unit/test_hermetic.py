@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flowinfra.compiler import compile_flow
+from flowinfra.compiler import compile_flow, process
 from flowinfra.errors import CompileError
 from tests.unit.constructs import Construct
 from tests.unit.sources import STEPS, request, write_flow
@@ -170,3 +170,11 @@ def test_no_socket_is_opened_and_no_program_started(tmp_path: Path) -> None:
     started = [call for call in calls if call.startswith("execve(") and call.endswith("= 0")]
     names = [call.split('"')[1] for call in started]
     assert [name for name in names if "git" not in name] == [sys.executable, sys.executable]
+
+
+def test_coverage_reaches_the_child_where_it_is_measured_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "COVERAGE_PROCESS_CONFIG"
+    monkeypatch.setenv(name, "what coverage.py says")
+    assert process._base_environment(tmp_path)[name] == "what coverage.py says"
+    monkeypatch.delenv(name)
+    assert name not in process._base_environment(tmp_path)
