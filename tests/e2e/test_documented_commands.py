@@ -141,9 +141,9 @@ def deployed(site: Site, *names: str) -> None:
 
 def a_changed_memory(site: Site) -> None:
     """A stack that is deployed and selected, and a change of its file."""
-    acme(site, dev=stack({"flow": "flows/fraud/fraud_flow.py", "steps": {"train": {"memory": 4096}}}))
+    acme(site, dev=stack({"flow": "flows/fraud/fraud_flow.py", "steps": {"train": {"memory": 8192}}}))
     deployed(site, "dev")
-    site.edit("stacks/Pulumi.dev.yaml", "memory: 4096", "memory: 8192")
+    site.edit("stacks/Pulumi.dev.yaml", "memory: 8192", "memory: 16384")
 
 
 def a_changed_memory_on_airflow(site: Site) -> None:
@@ -151,8 +151,9 @@ def a_changed_memory_on_airflow(site: Site) -> None:
     acme(site, prod=listing("docs/airflow.md", "yaml"))
     site.bucket("acme-mwaa")
     site.bucket("acme-metaflow")
-    deployed(site, "prod")
     site.edit("flows/fraud/fraud_flow.py", "memory=4096", "memory=8192")
+    deployed(site, "prod")
+    site.edit("flows/fraud/fraud_flow.py", "memory=8192", "memory=16384")
 
 
 def a_repository(site: Site) -> None:
