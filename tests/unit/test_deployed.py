@@ -14,7 +14,7 @@ from flowinfra.engine.state import deployed_objects, export_state, flows_in_stat
 from flowinfra.errors import StateError, ToolError
 from tests.unit.states import SECRET, content, resource, state
 
-FLOW = {"flow": "TrainFlow", "steps": {"start": {"memory": 4096}}}
+FLOW = {"flow": "TrainFlow", "max_workers": 7, "steps": {"start": {"cpu": 2, "memory": 8192}}}
 
 
 def test_flows_and_nothing_else_are_found_and_secrets_are_not_told() -> None:
@@ -23,11 +23,11 @@ def test_flows_and_nothing_else_are_found_and_secrets_are_not_told() -> None:
         resource("aws:sfn/stateMachine:StateMachine", "TrainFlow-state-machine", {"definition": "{}"}),
         resource("acme:unheard:Of", "mystery", {"x": 1}),
         resource("flowinfra:aws:StepFunctionsFlow", "Replaced", {"flow": "Old"}, delete=True),
-        resource("flowinfra:k8s:ArgoFlow", "prod::Train", {"flow": "Train"}),
+        resource("flowinfra:k8s:ArgoFlow", "prod::Train", {"flow": "Train", "max_workers": 9}),
         {"urn": "urn:pulumi:prod::shop::what::x"},
     )
     assert flows_in_state(content(document), "state") == {
-        "prod::Train": {"flow": "Train"},
+        "prod::Train": {"flow": "Train", "max_workers": 9},
         "TrainFlow": {**FLOW, "queue": "[secret]"},
     }
 

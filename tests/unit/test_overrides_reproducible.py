@@ -27,6 +27,8 @@ VALUES: dict[str, Any] = {
     "JSON": {"b": [1, None], "a": {"d": "ü", "c": 0.5}},
 }
 
+FILES = ("file", "file (bytes)")
+
 FLOWS = list({construct.flow or construct.name: construct for construct in reversed(CONSTRUCTS)}.values())
 """A construct of each flow."""
 
@@ -34,7 +36,7 @@ FLOWS = list({construct.flow or construct.name: construct for construct in rever
 def overridden(construct: Construct, target: str) -> Construct:
     flow = plain(construct.name, target).flow
     step = {"cpu": 2.5, "memory": 5000, "retries": 2, "environment": {"ADDED": "it's $HOME"}, "image": "other:1"}
-    values = {**VALUES, "file": str(construct.request(target).flow)}
+    values = {**VALUES, **dict.fromkeys(FILES, str(construct.request(target).flow))}
     parameters = {name: values[parameter.type] for name, parameter in flow.parameters.items()}
     more = {"steps": dict.fromkeys(flow.steps, step), "parameters": parameters, "schedule": CRONS[target]}
     return replace(construct, shape={**construct.shape, **more})
