@@ -16,7 +16,7 @@ from bench.figures import Figure, Report, Table, Target, ratio
 from bench.flows import STEPS, write_flows
 from bench.processes import Ran, run
 
-COLD_SHARE, MANY_STEPS, MANY_STEPS_SECONDS = 0.7, 500, 5.0
+COLD_SHARE, MANY_STEPS, MANY_STEPS_SECONDS = 0.6, 500, 5.0
 _REPEATS = 3
 
 

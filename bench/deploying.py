@@ -28,7 +28,7 @@ from flowinfra.local import identity, platform
 
 Say = Callable[[str], AbstractContextManager[object]]
 
-FLOOR_SHARE, MEMORY_MB, VERIFY_SECONDS = 1.25, 500.0, 10.0
+FLOOR_SHARE, MEMORY_MB, VERIFY_SECONDS = 1.15, 500.0, 10.0
 STACK = "bench"
 _PROGRAM = "pulumi-language-python-exec"
 """In the command line of the process that runs a Python program."""

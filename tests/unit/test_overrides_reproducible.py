@@ -28,6 +28,7 @@ VALUES: dict[str, Any] = {
 }
 
 FILES = ("file", "file (bytes)")
+"""Types of a parameter that includes a file, as text and as bytes."""
 
 FLOWS = list({construct.flow or construct.name: construct for construct in reversed(CONSTRUCTS)}.values())
 """A construct of each flow."""
