@@ -8,7 +8,6 @@ has a provider: docs/decisions/dotted-state-machines.md.
     server.py     gRPC: the engine's calls in, answers out
     provider.py   the engine's questions about a state machine
     rows.py       those about a row of a table
-    reading.py    what both answer with
     machines.py   Step Functions' calls: which come when, what is tried again, what is waited for
     settings.py   provider configuration, by the keys that Pulumi's aws provider has
     session.py    boto3 clients of that configuration

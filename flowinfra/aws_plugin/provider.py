@@ -14,9 +14,9 @@ from google.protobuf.struct_pb2 import Struct
 
 from flowinfra.aws_plugin import ROW, STATE_MACHINE
 from flowinfra.aws_plugin.machines import OFF, PATIENCE, Machine, Machines, Patience
-from flowinfra.aws_plugin.reading import Difference, Reading
 from flowinfra.aws_plugin.session import AwsError, Clients
 from flowinfra.aws_plugin.settings import Settings
+from flowinfra.plugin.answers import Difference, Reading
 from flowinfra.plugin.checks import arn, length, matches, one_of
 from flowinfra.plugin.failure import PartialFailureError
 from flowinfra.plugin.schema import Problem, block, differences, flag, problems, strings, text

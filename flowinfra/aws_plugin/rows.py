@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from google.protobuf.struct_pb2 import Struct
 
-from flowinfra.aws_plugin.reading import Difference, Reading
 from flowinfra.aws_plugin.session import AwsError, Clients, explained
 from flowinfra.aws_plugin.settings import Settings
+from flowinfra.plugin.answers import Difference, Reading
 from flowinfra.plugin.checks import length
 from flowinfra.plugin.schema import Problem, differences, problems, text
 from flowinfra.plugin.wire import UNKNOWN, Plain, decode_struct, encode

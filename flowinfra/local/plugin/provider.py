@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from google.protobuf.struct_pb2 import Struct, Value
@@ -20,30 +19,13 @@ from flowinfra.local.plugin.naming import Naming
 from flowinfra.local.plugin.registry import function, is_known, resource
 from flowinfra.local.plugin.resource import Resource
 from flowinfra.local.plugin.settings import Settings
+from flowinfra.plugin.answers import Difference, Reading
 from flowinfra.plugin.failure import PartialFailureError
 from flowinfra.plugin.schema import Change, Problem, differences, empty, problems, same
 from flowinfra.plugin.wire import UNKNOWN, Asset, Plain, decode_struct, encode, has_secret
 
 _DEFAULTS = "__defaults"
 """Names of the inputs that the provider filled in, as Pulumi's bridge keeps them."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The answer to a diff."""
-
-    changes: list[Change] = field(default_factory=list)
-    delete_first: bool = False
-    """The old one must go before the new one comes: both have the same name."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The answer to a read; an empty identifier and no properties say that the resource is gone."""
-
-    identifier: str = ""
-    properties: Struct | None = None
-    inputs: Struct | None = None
 
 
 class Provider:

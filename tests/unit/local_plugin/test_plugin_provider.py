@@ -12,8 +12,9 @@ from pulumi.runtime import rpc
 from flowinfra.local.plugin import settings
 from flowinfra.local.plugin.cloud import CloudError
 from flowinfra.local.plugin.naming import Naming
-from flowinfra.local.plugin.provider import Difference, Provider
+from flowinfra.local.plugin.provider import Provider
 from flowinfra.local.plugin.registry import FUNCTIONS, RESOURCES, function, resource
+from flowinfra.plugin.answers import Difference
 from flowinfra.plugin.wire import UNKNOWN, decode_struct, encode, has_secret
 
 # Nothing answers there: a check, a diff or a preview that asked AWS would fail.
