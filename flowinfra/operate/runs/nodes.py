@@ -18,11 +18,10 @@ from typing import Any
 
 from flowinfra.operate.runs.history import Failure
 from flowinfra.operate.runs.progress import Step, Task
+from flowinfra.targets.argo.names import STEP
 
 Manifest = Mapping[str, Any]
 
-STEP = "metaflow/step_name"
-"""Annotation of a template: the step whose tasks its nodes are."""
 _STATUS = {"Succeeded": "SUCCEEDED", "Failed": "FAILED", "Error": "FAILED", "Running": "RUNNING"}
 """Phase of a node → Batch's word for a task; all others wait."""
 _NO_TASK = ("Skipped", "Omitted")
