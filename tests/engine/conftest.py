@@ -23,6 +23,7 @@ from pulumi import automation
 from flowinfra.local import control, identity
 from flowinfra.local.environment import IAM_SECONDS, environment
 from flowinfra.local.state import HOME_VARIABLE, State
+from tests.engine.project import Project
 
 Program = Callable[[], None]
 
@@ -151,6 +152,17 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield cloud
     finally:
         cloud.stop()
+
+
+@pytest.fixture
+def project(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project of the test's own, whose stack is destroyed with it."""
+    monkeypatch.setenv("PATH", cloud.environment["PATH"])
+    project = Project(cloud, tmp_path / "project", f"t{uuid.uuid4().hex[:8]}")
+    yield project
+    if (project.folder / ".made").exists():
+        project.pulumi("cancel", "--yes")
+        project.pulumi("destroy", "--yes", "--skip-preview")
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.engine.conftest import Cloud
+if TYPE_CHECKING:
+    from tests.engine.conftest import Cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 

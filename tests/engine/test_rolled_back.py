@@ -6,27 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.conftest import Cloud
 from tests.engine.project import Project, flow_source
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture
-def project(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    monkeypatch.setenv("PATH", cloud.environment["PATH"])
-    project = Project(cloud, tmp_path / "project", f"t{uuid.uuid4().hex[:8]}")
-    yield project
-    if (project.folder / ".made").exists():
-        project.pulumi("cancel", "--yes")
-        project.pulumi("destroy", "--yes", "--skip-preview")
 
 
 def rollback(project: Project, *words: str, code: int = 0) -> str:

@@ -8,8 +8,6 @@ import os
 import re
 import shutil
 import signal
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +16,9 @@ import yaml
 
 from flowinfra.components.names import VERSION_RECORD
 from flowinfra.targets.step_functions.states import submitting_states
-from tests.engine.conftest import Cloud
 from tests.engine.project import ROOT, Project, flow_source
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture
-def project(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    monkeypatch.setenv("PATH", cloud.environment["PATH"])
-    project = Project(cloud, tmp_path / "project", f"t{uuid.uuid4().hex[:8]}")
-    yield project
-    if (project.folder / ".made").exists():
-        project.pulumi("cancel", "--yes")
-        project.pulumi("destroy", "--yes", "--skip-preview")
 
 
 def named(project: Project, machine: str) -> set[str]:
